@@ -1,0 +1,109 @@
+//! Counts what one operation allocates, exactly and on all threads.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+};
+
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static LIVE: AtomicI64 = AtomicI64::new(0);
+static PEAK: AtomicI64 = AtomicI64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// What one operation did with the heap. Sizes are what was asked for, in bytes, so that the
+/// figures are the same on every run and machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The most bytes that were live at once beyond those live before the operation. A
+    /// reallocation counts as a change of size: whether the allocator moved it is chance.
+    pub peak: u64,
+    /// All bytes allocated, a growing reallocation by its growth.
+    pub bytes: u64,
+    /// Number of allocations and reallocations.
+    pub allocations: u64,
+}
+
+/// The system allocator, counting while [`cargo serbench`](crate) measures memory.
+///
+/// Install it in a bench to have its memory measured:
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOCATOR: serbench::CountingAllocator = serbench::CountingAllocator;
+/// ```
+///
+/// While nothing is counted each call costs one relaxed load more than the system allocator. This
+/// crate's own suites still keep it in a bench of its own, `memory`, apart from the timed ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CountingAllocator;
+
+#[expect(
+    unsafe_code,
+    reason = "the trait is unsafe; every call is passed on to `System` as it came"
+)]
+// SAFETY: each method hands its arguments unchanged to `System`, whose contract is the caller's,
+// and returns what it returned. Counting touches only atomics and never allocates.
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if COUNTING.load(Relaxed) {
+            LIVE.fetch_sub(signed(layout.size()), Relaxed);
+        }
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: the caller's contract.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+fn signed(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+fn count(size: usize, before: usize) {
+    INSTALLED.store(true, Relaxed);
+    if COUNTING.load(Relaxed) {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(size.saturating_sub(before) as u64, Relaxed);
+        let grown = signed(size) - signed(before);
+        let live = LIVE.fetch_add(grown, Relaxed) + grown;
+        PEAK.fetch_max(live, Relaxed);
+    }
+}
+
+/// Runs `operation` and counts; `None` when the allocator is not installed.
+pub(crate) fn measure(operation: impl FnOnce()) -> Option<Memory> {
+    drop(std::hint::black_box(Box::new(0_u8)));
+    if !INSTALLED.load(Relaxed) {
+        return None;
+    }
+    LIVE.store(0, Relaxed);
+    PEAK.store(0, Relaxed);
+    BYTES.store(0, Relaxed);
+    ALLOCATIONS.store(0, Relaxed);
+    COUNTING.store(true, Relaxed);
+    operation();
+    COUNTING.store(false, Relaxed);
+    Some(Memory {
+        peak: u64::try_from(PEAK.load(Relaxed)).unwrap_or(0),
+        bytes: BYTES.load(Relaxed),
+        allocations: ALLOCATIONS.load(Relaxed),
+    })
+}

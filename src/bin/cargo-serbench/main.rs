@@ -1,0 +1,3 @@
+//! `cargo serbench`.
+
+fn main() {}

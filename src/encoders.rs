@@ -1,0 +1,1 @@
+//! JSON encoders, the reference among them.

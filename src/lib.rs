@@ -1,0 +1,24 @@
+//! The half of serbench that a benchmark links: element types, seeded arrays, the [`Encoder`]
+//! trait and [`bench`], whose processes `cargo serbench` measures.
+
+mod allocator;
+pub mod array;
+mod bench;
+mod dtype;
+mod element;
+mod encoder;
+#[cfg(feature = "encoders")]
+pub mod encoders;
+#[doc(hidden)]
+pub mod protocol;
+pub mod random;
+mod worker;
+
+pub use allocator::{CountingAllocator, Memory};
+pub use bench::{Check, Description, bench, bench_checked, bench_encoder, bench_encoder_reused};
+pub use dtype::{Dtype, TimeUnit};
+pub use element::{
+    DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
+    DatetimeW, DatetimeY, Element, Moment, f16,
+};
+pub use encoder::{BoxError, Encoder, Format};

@@ -1,0 +1,232 @@
+//! The worker side of the protocol: runs slices of one operation on the tool's word.
+
+use std::{
+    env,
+    hint::black_box,
+    io::{self, BufReader, BufWriter, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::{
+    Check, Description, allocator,
+    protocol::{Answer, Command, SLOWDOWN, SOCKET, Slice, VERSION},
+};
+
+/// A connection to the tool.
+pub(crate) struct Worker {
+    commands: BufReader<TcpStream>,
+    answers: BufWriter<TcpStream>,
+    /// Fraction of its own time that each operation is slowed down by.
+    slowdown: f64,
+}
+
+impl Worker {
+    /// Connects to the tool that started this process, if one did.
+    pub(crate) fn from_env() -> Option<Self> {
+        let socket = env::var(SOCKET).ok()?;
+        match Self::connect(&socket) {
+            Ok(worker) => Some(worker),
+            Err(error) => panic!("can't reach cargo serbench at {socket}: {error}"),
+        }
+    }
+
+    fn connect(socket: &str) -> io::Result<Self> {
+        let (address, secret) = socket.split_once(' ').unwrap_or((socket, ""));
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let slowdown = env::var(SLOWDOWN)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0.0);
+        let commands = BufReader::new(stream.try_clone()?);
+        let mut worker = Self {
+            commands,
+            answers: BufWriter::new(stream),
+            slowdown,
+        };
+        let version = VERSION.to_string();
+        Answer::default()
+            .with("version", version)
+            .with("secret", secret)
+            .write(&mut worker.answers)?;
+        Ok(worker)
+    }
+}
+
+/// Answers commands until the tool hangs up.
+pub(crate) fn serve<O, F: FnMut() -> O>(
+    mut worker: Worker,
+    operation: &mut F,
+    describe: impl FnOnce(&mut F) -> Description,
+) {
+    let mut describe = Some(describe);
+    // A broken connection means that the tool is gone or no longer interested.
+    while let Ok(Some(command)) = Command::read(&mut worker.commands) {
+        let answer = match command {
+            Command::Verify => match describe.take() {
+                Some(describe) => verify(operation, describe),
+                None => Answer::default(),
+            },
+            Command::Warm { nanos } => warm(operation, nanos).answer(),
+            Command::Run { batches, size } => {
+                slice(operation, batches, size, worker.slowdown).answer()
+            }
+            Command::Memory => memory(operation),
+            Command::Rss => rss(operation),
+        };
+        if answer.write(&mut worker.answers).is_err() {
+            break;
+        }
+    }
+    let _ = worker.answers.flush();
+}
+
+fn verify<F>(operation: &mut F, describe: impl FnOnce(&mut F) -> Description) -> Answer {
+    let Description {
+        dtype,
+        shape,
+        bytes_in,
+        bytes_out,
+        check,
+    } = describe(operation);
+    let mut answer = Answer::default();
+    if let Some(dtype) = dtype {
+        answer = answer.with("dtype", dtype.to_string());
+    }
+    if let Some(shape) = shape {
+        let axes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+        answer = answer.with("shape", axes.join("x"));
+    }
+    for (name, bytes) in [("bytes_in", bytes_in), ("bytes_out", bytes_out)] {
+        if let Some(bytes) = bytes {
+            answer = answer.with(name, bytes.to_string());
+        }
+    }
+    match check {
+        Check::Unchecked => answer.with("check", "unchecked"),
+        Check::Passed => answer.with("check", "passed"),
+        Check::Failed(difference) => answer
+            .with("check", "failed")
+            .with("difference", difference),
+        Check::Json {
+            output,
+            input,
+            same_bytes,
+        } => answer
+            .with("check", "json")
+            .with("output", output)
+            .with("input", input)
+            .with("same_bytes", if same_bytes { "yes" } else { "no" }),
+    }
+}
+
+/// Runs single operations until `nanos` have passed, at least two of them.
+fn warm<O>(operation: &mut impl FnMut() -> O, nanos: u64) -> Slice {
+    let until = Instant::now() + Duration::from_nanos(nanos);
+    let mut operations = 0;
+    let mut fastest = Duration::MAX;
+    let start = Instant::now();
+    let (cpu, process_cpu) = cpu_clocks();
+    while operations < 2 || Instant::now() < until {
+        let before = Instant::now();
+        drop(black_box(operation()));
+        fastest = fastest.min(before.elapsed());
+        operations += 1;
+    }
+    let (cpu_after, process_cpu_after) = cpu_clocks();
+    let wall_ns = nanoseconds(start.elapsed());
+    Slice {
+        operations,
+        wall_ns,
+        cpu_ns: cpu_after - cpu,
+        process_cpu_ns: process_cpu_after - process_cpu,
+        fastest_ns: nanoseconds(fastest),
+        median_ns: wall_ns / operations as f64,
+    }
+}
+
+/// Runs `batches` timed batches of `size` operations; both at least 1.
+fn slice<O>(operation: &mut impl FnMut() -> O, batches: u64, size: u64, slowdown: f64) -> Slice {
+    let (batches, size) = (batches.max(1), size.max(1));
+    let mut times = Vec::with_capacity(usize::try_from(batches).unwrap_or(0));
+    let start = Instant::now();
+    let (cpu, process_cpu) = cpu_clocks();
+    for _ in 0..batches {
+        let before = Instant::now();
+        for _ in 0..size {
+            drop(black_box(operation()));
+        }
+        let mut time = before.elapsed();
+        if slowdown > 0.0 {
+            // A preempted batch must not be slowed down for the time it did not run.
+            let own = times
+                .iter()
+                .min()
+                .map_or(time, |fastest| time.min(4 * *fastest));
+            let until = time + own.mul_f64(slowdown);
+            while time < until {
+                time = before.elapsed();
+            }
+        }
+        times.push(time);
+    }
+    let (cpu_after, process_cpu_after) = cpu_clocks();
+    let wall = start.elapsed();
+    times.sort_unstable();
+    Slice {
+        operations: batches * size,
+        wall_ns: nanoseconds(wall),
+        cpu_ns: cpu_after - cpu,
+        process_cpu_ns: process_cpu_after - process_cpu,
+        fastest_ns: nanoseconds(times[0]) / size as f64,
+        median_ns: nanoseconds(times[times.len() / 2]) / size as f64,
+    }
+}
+
+fn memory<O>(operation: &mut impl FnMut() -> O) -> Answer {
+    // Once before, so that lazily built tables of the encoder are not counted.
+    drop(black_box(operation()));
+    match allocator::measure(|| drop(black_box(operation()))) {
+        None => Answer::default(),
+        Some(memory) => Answer::default().with(
+            "memory",
+            format!("{} {} {}", memory.peak, memory.bytes, memory.allocations),
+        ),
+    }
+}
+
+/// Peak minus current resident set around the first operation of this process, in bytes.
+fn rss<O>(operation: &mut impl FnMut() -> O) -> Answer {
+    // Sets the peak back to the present (proc_pid_clear_refs(5)); without Linux there is no figure.
+    let reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
+    let before = status_kib("VmRSS:");
+    drop(black_box(operation()));
+    match (reset, before, status_kib("VmHWM:")) {
+        (true, Some(before), Some(peak)) => {
+            Answer::default().with("rss", (peak.saturating_sub(before) * 1024).to_string())
+        }
+        _ => Answer::default(),
+    }
+}
+
+fn status_kib(field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// CPU time of this thread and of this process, in nanoseconds.
+fn cpu_clocks() -> (f64, f64) {
+    let read = |clock| {
+        let time = clock_gettime(clock);
+        time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    };
+    (read(ClockId::ThreadCPUTime), read(ClockId::ProcessCPUTime))
+}
+
+fn nanoseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e9
+}
