@@ -1,0 +1,173 @@
+//! The command line as typed, nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
+pub(crate) enum Cargo {
+    /// Measure divan benchmarks, compare them with a reference and between commits
+    #[command(name = "serbench", version, about, long_about = None, after_long_help = AFTER_HELP)]
+    Serbench(Serbench),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  cargo serbench                          measure everything, print the tables
+  cargo serbench --dtype f64 --quick      one data type, roughly
+  cargo serbench gate --baseline main     did this branch make anything slower?
+  cargo serbench compare v1.0 v1.1        two commits
+
+Exit codes:
+  0    passed
+  2    wrong usage
+  100  something regressed, or is over a limit
+  101  could not measure: build failed, wrong output, nothing measured, no baseline
+  102  inconclusive, with --strict only";
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Serbench {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) measure: Measure,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the benchmarks that would be measured
+    List(Measure),
+}
+
+/// What is measured, and how.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Measure {
+    #[command(flatten)]
+    pub(crate) select: Select,
+
+    #[command(flatten)]
+    pub(crate) manifest: clap_cargo::Manifest,
+
+    #[command(flatten)]
+    pub(crate) workspace: clap_cargo::Workspace,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
+
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Benchmark selection")]
+pub(crate) struct Select {
+    /// Measure only benchmarks whose id matches one of these regular expressions
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+
+    /// Measure only these suites (bench targets); `all` for every one
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) suite: Vec<String>,
+
+    /// Measure only these bench targets, as in `cargo bench --bench`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bench: Vec<String>,
+
+    /// Measure only these encoders (second segment of the id); the reference comes along
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) encoder: Vec<String>,
+
+    /// Measure only these data types: f64, or float64 as numpy has it
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) dtype: Vec<String>,
+
+    /// Measure only these shapes: 100x100, pynumpy
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    pub(crate) shape: Vec<String>,
+
+    /// Measure the large shapes of orjson's pynumpy benchmark instead of the small ones
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Build")]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) features: clap_cargo::Features,
+
+    /// Build with this cargo profile [default: bench]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Build without the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// Fail when Cargo.lock would change
+    #[arg(long)]
+    pub(crate) locked: bool,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Measuring")]
+pub(crate) struct Effort {
+    /// Measure fewer blocks: rougher figures, sooner
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Spend at most about this many seconds measuring
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) budget: Option<f64>,
+
+    /// Repeat the random order of an earlier run [default: from the clock]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+
+    /// Wait this long for one bench process [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// How the report is printed
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "terminal")]
+    pub(crate) format: Vec<Format>,
+
+    /// Write reports into this folder instead of stdout, one file a format
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Say nothing on stderr but warnings and errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// When to colour the report
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub(crate) color: clap::ColorChoice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned, coloured on a terminal
+    Terminal,
+    /// GitHub-flavoured tables
+    Markdown,
+    /// The whole run with block-level values
+    Json,
+    /// One test case a benchmark
+    Junit,
+    /// One self-contained page
+    Html,
+    /// Workflow annotations and a job summary
+    Github,
+}

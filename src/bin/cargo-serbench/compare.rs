@@ -1,0 +1,171 @@
+//! A run in, one estimate for each benchmark out: how long, how much memory, how many times the
+//! reference.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    run::{Block, Phase, Run, Side, Subject, Times},
+    select::{self, Parts},
+    stats::{self, Estimate, WalshAverages},
+};
+
+/// The confidence level of the intervals that tables show.
+pub(crate) const LEVEL: f64 = 0.95;
+
+/// Which clock a comparison goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// CPU time of the one thread that works; blind to waiting, deaf to other programs.
+    Cpu,
+    /// Wall time.
+    Wall,
+}
+
+/// A benchmark of one commit, and its ratio to the reference.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) encoder: String,
+    pub(crate) subject: Subject,
+    /// Median time of an operation, nanoseconds; absent when nothing was timed.
+    pub(crate) latency_ns: Option<f64>,
+    /// encoder / reference; 1.05 is 5 % slower. `None` without a reference or blocks.
+    pub(crate) ratio: Option<Estimate>,
+    /// Blocks behind the ratio.
+    pub(crate) blocks: usize,
+    /// The least decidable error of the interval: half its width, relative.
+    pub(crate) half_width: Option<f64>,
+}
+
+/// All encoders on one array.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) suite: String,
+    /// Data type and shape, as in the id.
+    pub(crate) case: String,
+    /// The name of the reference encoder, if the suite has one.
+    pub(crate) reference: Option<String>,
+    /// The reference first, then as they are called.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// The tables of one commit.
+pub(crate) fn cases(run: &Run) -> Vec<Case> {
+    let mut cases: BTreeMap<(&str, &str), Case> = BTreeMap::new();
+    let mut order: Vec<(usize, &str)> = Vec::new();
+    for (id, benchmark) in &run.benchmarks {
+        let Some(subject) = &benchmark.candidate else { continue };
+        let Parts { suite, encoder, case } = select::parts(id);
+        let entry = cases.entry((suite, case)).or_insert_with(|| {
+            order.push((0, id));
+            Case { suite: suite.to_owned(), case: case.to_owned(), reference: None, rows: Vec::new() }
+        });
+        let mut row = Row {
+            id: id.clone(),
+            encoder: encoder.to_owned(),
+            subject: subject.clone(),
+            latency_ns: latency(run, id, subject),
+            ratio: None,
+            blocks: 0,
+            half_width: None,
+        };
+        if let Some(reference) = &benchmark.reference {
+            entry.reference = Some(select::parts(reference).encoder.to_owned());
+            let (blocks, ratio) = ratio(run, reference, id);
+            row.blocks = blocks;
+            row.half_width = ratio.map(|ratio| (ratio.upper - ratio.lower) / 2.0);
+            row.ratio = ratio;
+        }
+        entry.rows.push(row);
+    }
+    let mut cases: Vec<Case> = cases.into_values().collect();
+    for case in &mut cases {
+        let reference = case.reference.clone();
+        case.rows.sort_by_key(|row| (Some(&row.encoder) != reference.as_ref(), row.encoder.clone()));
+    }
+    cases.sort_by_key(|case| (case.suite.clone(), dtype_order(case), case.case.clone()));
+    cases
+}
+
+/// pynumpy's order of data types; unknown ones last.
+fn dtype_order(case: &Case) -> usize {
+    const ORDER: [&str; 13] = [
+        "float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8",
+        "uint16", "uint32", "uint64", "datetime64[ns]",
+    ];
+    let dtype = case.rows.iter().find_map(|row| row.subject.dtype.as_deref());
+    ORDER.iter().position(|name| Some(*name) == dtype).unwrap_or(ORDER.len())
+}
+
+/// Blocks and estimate of `id` / `reference` at the candidate.
+pub(crate) fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<Estimate>) {
+    let clock = clock(run, &[reference, id], Side::Candidate);
+    let logs = log_ratios(&run.blocks, (Side::Candidate, reference), (Side::Candidate, id), clock, |_| true);
+    (logs.len(), estimate(&logs))
+}
+
+/// An estimate of blocks' log-ratios as a ratio; `None` when there are none or too few for an
+/// interval.
+pub(crate) fn estimate(logs: &[f64]) -> Option<Estimate> {
+    if logs.is_empty() {
+        return None;
+    }
+    let Estimate { point, lower, upper, level } = WalshAverages::new(logs).estimate(LEVEL);
+    lower.is_finite().then(|| Estimate { point: point.exp(), lower: lower.exp(), upper: upper.exp(), level })
+}
+
+/// CPU time when all of the benchmarks have it and work on one thread.
+pub(crate) fn clock(run: &Run, ids: &[&str], side: Side) -> Clock {
+    let subject = |id: &&str| run.benchmarks.get(*id)?.subject(side);
+    let single = |subject: &Subject| subject.native && !subject.multithreaded;
+    if ids.iter().all(|id| subject(id).is_some_and(single)) { Clock::Cpu } else { Clock::Wall }
+}
+
+/// The log-ratio `numerator` / `denominator` of each block that holds both unslowed arms.
+pub(crate) fn log_ratios(
+    blocks: &[Block],
+    denominator: (Side, &str),
+    numerator: (Side, &str),
+    clock: Clock,
+    wanted: impl Fn(Phase) -> bool,
+) -> Vec<f64> {
+    let position = |block: &Block, (side, id): (Side, &str)| {
+        block.arms.iter().position(|arm| arm.side == side && arm.id == id && arm.slowdown == 0.0)
+    };
+    blocks
+        .iter()
+        .filter(|block| wanted(block.phase))
+        .filter_map(|block| {
+            let one = &block.slices[position(block, denominator)?];
+            let other = &block.slices[position(block, numerator)?];
+            Some(stats::block_log_ratio(&times(one, clock), &times(other, clock)))
+        })
+        .collect()
+}
+
+/// The figure of each slice that a clock goes by. Where divan measured, the fastest sample is the
+/// steadiest of what it prints.
+fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
+    slices
+        .iter()
+        .map(|times| match (clock, times.cpu) {
+            (Clock::Cpu, Some(cpu)) => cpu,
+            (Clock::Wall, Some(_)) => times.wall,
+            (Clock::Cpu | Clock::Wall, None) => times.fastest,
+        })
+        .collect()
+}
+
+/// Median over all slices of the candidate's arm.
+fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
+    let clock = if subject.native && !subject.multithreaded { Clock::Cpu } else { Clock::Wall };
+    let mut all = Vec::new();
+    for block in &run.blocks {
+        for (arm, slices) in block.arms.iter().zip(&block.slices) {
+            if arm.id == id && arm.side == Side::Candidate && arm.slowdown == 0.0 {
+                all.extend(times(slices, clock));
+            }
+        }
+    }
+    (!all.is_empty()).then(|| stats::median(&all))
+}

@@ -1,0 +1,81 @@
+//! A workspace in, its bench targets out, as cargo tells them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
+
+/// A cargo workspace.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    pub(crate) root: PathBuf,
+    pub(crate) target_directory: PathBuf,
+    pub(crate) targets: Vec<BenchTarget>,
+    pub(crate) metadata: Metadata,
+}
+
+/// A `[[bench]]` of one package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct BenchTarget {
+    pub(crate) package: String,
+    pub(crate) name: String,
+}
+
+impl BenchTarget {
+    /// The first segment of the ids of its benchmarks: divan prints the crate's name.
+    pub(crate) fn suite(&self) -> String {
+        self.name.replace('-', "_")
+    }
+}
+
+impl Workspace {
+    /// Where this tool keeps what it can make again: builds, runs, the index.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.target_directory.join("serbench")
+    }
+}
+
+/// Asks cargo about the workspace that `manifest` or the current folder belongs to. `packages`
+/// limits the targets to packages of these names; empty means all members.
+pub(crate) fn workspace(
+    command: &mut MetadataCommand,
+    wanted: impl Fn(&Metadata) -> Vec<String>,
+) -> Result<Workspace> {
+    let metadata = command
+        .exec()
+        .context("ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?")?;
+    let packages = wanted(&metadata);
+    let mut targets: Vec<BenchTarget> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| packages.contains(&package.name.to_string()))
+        .flat_map(|package| {
+            package
+                .targets
+                .iter()
+                .filter(|target| target.kind.contains(&TargetKind::Bench))
+                .map(|target| BenchTarget { package: package.name.to_string(), name: target.name.clone() })
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    targets.sort();
+    Ok(Workspace {
+        root: metadata.workspace_root.clone().into_std_path_buf(),
+        target_directory: metadata.target_directory.clone().into_std_path_buf(),
+        targets,
+        metadata,
+    })
+}
+
+/// The folder of the manifest that `package` has in the workspace, relative to its root.
+pub(crate) fn package_folder(workspace: &Workspace, package: &str) -> PathBuf {
+    workspace
+        .metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|candidate| candidate.name.as_str() == package)
+        .and_then(|found| found.manifest_path.parent())
+        .and_then(|folder| folder.as_std_path().strip_prefix(&workspace.root).ok())
+        .map(Path::to_path_buf)
+        .unwrap_or_default()
+}

@@ -1,0 +1,90 @@
+//! Executables in, the benchmarks they hold out, each with the executable that counts its memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    build::Built,
+    config::Config,
+    launch::{Launcher, last_words},
+    parse,
+    select::{self, parts},
+    verify::Listed,
+};
+
+/// What the executables of one commit hold.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    /// By id.
+    pub(crate) benchmarks: BTreeMap<String, Listed>,
+    /// Benchmarks that can't be addressed, and bench targets that aren't divan's, in words.
+    pub(crate) problems: Vec<String>,
+}
+
+/// Asks each executable for its benchmarks.
+pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<Catalog> {
+    let mut catalog = Catalog { benchmarks: BTreeMap::new(), problems: Vec::new() };
+    let mut counting = BTreeMap::new();
+    for bench in built {
+        if !bench.divan {
+            catalog.problems.push(format!(
+                "bench `{}` of {} is no divan bench: its main does not call divan::main()",
+                bench.target.name, bench.target.package
+            ));
+            continue;
+        }
+        let ended = launcher.list(&bench.executable)?;
+        if !ended.status.success() {
+            bail!(
+                "bench `{}` could not list its benchmarks: {}",
+                bench.target.name,
+                last_words(&ended.stderr, &ended.status.to_string())
+            );
+        }
+        let listing = parse::listing(&ended.stdout);
+        catalog.problems.extend(listing.problems.iter().map(ToString::to_string));
+        let is_memory = bench.target.suite() == config.memory_suite;
+        for id in listing.ids {
+            match id.strip_prefix(&format!("{}::", config.memory_suite)) {
+                Some(timed) if is_memory => {
+                    counting.insert(timed.to_owned(), (bench.executable.clone(), id));
+                }
+                Some(_) | None => {
+                    let listed = listed(&id, bench);
+                    if catalog.benchmarks.insert(id.clone(), listed).is_some() {
+                        catalog.problems.push(format!(
+                            "two packages have a benchmark `{id}`; choose one with --package"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    add_references(&mut catalog, config);
+    for (id, benchmark) in &mut catalog.benchmarks {
+        benchmark.memory = counting.remove(id);
+    }
+    Ok(catalog)
+}
+
+fn listed(id: &str, bench: &Built) -> Listed {
+    Listed {
+        id: id.to_owned(),
+        executable: bench.executable.clone(),
+        hash: bench.hash.clone(),
+        memory: None,
+        reference: None,
+    }
+}
+
+fn add_references(catalog: &mut Catalog, config: &Config) {
+    let ids: BTreeSet<String> = catalog.benchmarks.keys().cloned().collect();
+    for (id, benchmark) in &mut catalog.benchmarks {
+        benchmark.reference = config
+            .reference
+            .get(parts(id).suite)
+            .and_then(|reference| select::reference_of(id, reference))
+            .filter(|reference| ids.contains(reference));
+    }
+}

@@ -1,0 +1,305 @@
+//! Arms in, blocks out: the one engine that times anything.
+//!
+//! A block starts one fresh process for each arm on one CPU and alternates slices of 1-2 ms
+//! between them, forwards and backwards in turn, so that whatever the machine does in that time it
+//! does to all of them. Blocks follow one another, never two at once.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serbench::{
+    protocol::{Command, Slice},
+    random::Random,
+};
+
+use crate::{
+    launch::{self, Executable, Launch, Launcher, Started, Worker, last_words},
+    parse,
+    run::{Arm, Block, Phase, Side, Times},
+};
+
+/// How long things are timed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Wall time of one slice, unless a single operation takes longer.
+    pub(crate) slice: Duration,
+    /// Slices of each arm in a block; fewer, but at least 2, when operations are long.
+    pub(crate) alternations: u32,
+    /// Wall time of a block's slices, when operations are long.
+    pub(crate) block: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            slice: Duration::from_micros(1500),
+            alternations: 8,
+            block: Duration::from_millis(60),
+        }
+    }
+}
+
+/// Everything a block needs besides its arms.
+#[derive(Debug)]
+pub(crate) struct Engine<'a> {
+    launcher: &'a Launcher,
+    /// Executables by arm side and id; `native` says whether they are workers.
+    subjects: BTreeMap<(Side, String), Runnable>,
+    pace: Pace,
+    random: Random,
+    cpus: Vec<usize>,
+    /// Operations of a slice, by id: the same at both commits and in all blocks.
+    work: BTreeMap<String, Work>,
+}
+
+/// What an arm runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Runnable {
+    pub(crate) executable: Executable,
+    pub(crate) native: bool,
+    pub(crate) multithreaded: bool,
+}
+
+/// The work of one slice.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    /// Timed batches.
+    batches: u64,
+    /// Operations in a batch.
+    size: u64,
+}
+
+impl<'a> Engine<'a> {
+    pub(crate) fn new(
+        launcher: &'a Launcher,
+        subjects: BTreeMap<(Side, String), Runnable>,
+        pace: Pace,
+        seed: u64,
+    ) -> Self {
+        Self {
+            launcher,
+            subjects,
+            pace,
+            random: Random::seeded(seed),
+            cpus: launch::allowed_cpus(),
+            work: BTreeMap::new(),
+        }
+    }
+
+    /// Shuffles work into random order (Fisher and Yates 1938).
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.random.below(last as u64 + 1) as usize);
+        }
+    }
+
+    /// Measures one block. Fails when an arm's process does.
+    pub(crate) fn block(&mut self, phase: Phase, arms: &[Arm]) -> Result<Block> {
+        launch::check_interrupt()?;
+        let started = Instant::now();
+        let mut runnables = Vec::new();
+        for arm in arms {
+            let runnable = self.subjects.get(&(arm.side, arm.id.clone()));
+            runnables.push(runnable.cloned().with_context(|| format!("no executable for `{}`", arm.id))?);
+        }
+        // Threads of one arm would have to share a single CPU.
+        let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
+        let cpu = (pinned && !self.cpus.is_empty())
+            .then(|| self.cpus[self.random.below(self.cpus.len() as u64) as usize]);
+        let backwards = self.random.below(2) == 1;
+        let slices = if runnables.iter().all(|runnable| runnable.native) {
+            self.alternate_workers(arms, &runnables, cpu, backwards)?
+        } else {
+            self.alternate_processes(arms, &runnables, cpu, backwards)?
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Block { phase, arms: arms.to_vec(), cpu, seconds, slices, backwards })
+    }
+
+    fn alternate_workers(
+        &mut self,
+        arms: &[Arm],
+        runnables: &[Runnable],
+        cpu: Option<usize>,
+        backwards: bool,
+    ) -> Result<Vec<Vec<Times>>> {
+        let mut workers = Vec::new();
+        for (arm, runnable) in arms.iter().zip(runnables) {
+            let padding = self.random.below(4096) as usize;
+            let slowdown = arm.slowdown;
+            let launch =
+                Launch { executable: &runnable.executable, id: &arm.id, cpu, slowdown, padding };
+            workers.push(connect(self.launcher, launch).with_context(|| arm.id.clone())?);
+        }
+        let mut longest = Duration::ZERO;
+        for (arm, worker) in arms.iter().zip(&mut workers) {
+            let nanos = self.pace.slice.as_nanos() as u64 / 2;
+            let warm = ask(worker, Command::Warm { nanos }).with_context(|| arm.id.clone())?;
+            let work = self
+                .work
+                .entry(arm.id.clone())
+                .or_insert_with(|| work(warm.fastest_ns, self.pace.slice));
+            let operations = (work.batches * work.size) as f64;
+            longest = longest.max(Duration::from_nanos((warm.fastest_ns * operations) as u64));
+        }
+        let alternations = self.pace.alternations(longest * arms.len() as u32);
+        let mut slices = vec![Vec::new(); arms.len()];
+        for alternation in 0..alternations {
+            launch::check_interrupt()?;
+            for arm in order(arms.len(), alternation, backwards) {
+                let Work { batches, size } = self.work[&arms[arm].id];
+                let slice = ask(&mut workers[arm], Command::Run { batches, size })
+                    .with_context(|| arms[arm].id.clone())?;
+                slices[arm].push(times(&slice));
+            }
+        }
+        Ok(slices)
+    }
+
+    /// The same for benches that only divan drives: each slice is a process of its own.
+    fn alternate_processes(
+        &mut self,
+        arms: &[Arm],
+        runnables: &[Runnable],
+        cpu: Option<usize>,
+        backwards: bool,
+    ) -> Result<Vec<Vec<Times>>> {
+        let mut slices = vec![Vec::new(); arms.len()];
+        for (arm, runnable) in arms.iter().zip(runnables) {
+            if !self.work.contains_key(&arm.id) {
+                let work = self.foreign_work(arm, runnable, cpu)?;
+                self.work.insert(arm.id.clone(), work);
+            }
+        }
+        for alternation in 0..2 {
+            for arm in order(arms.len(), alternation, backwards) {
+                let (id, runnable) = (&arms[arm].id, &runnables[arm]);
+                let Work { batches, size } = self.work[id];
+                let row = self.visit(id, runnable, cpu, Some((batches, size)))?;
+                let nanoseconds = |picos: parse::Picos| picos.0 as f64 / 1e3;
+                if row.fastest.0 == 0 || row.median.0 == 0 {
+                    bail!("`{id}` takes 0 ns by divan's clock: its work was optimised away; return the result or use `divan::black_box`");
+                }
+                let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
+                slices[arm].push(Times { cpu: None, wall, fastest });
+            }
+        }
+        Ok(slices)
+    }
+
+    /// Lets divan tune itself once, and keeps its sample size for all later visits: unpinned, it
+    /// would differ from process to process and with it the result.
+    fn foreign_work(&mut self, arm: &Arm, runnable: &Runnable, cpu: Option<usize>) -> Result<Work> {
+        let row = self.visit(&arm.id, runnable, cpu, None)?;
+        let size = (row.iterations / row.samples.max(1)).max(1);
+        let sample = size as f64 * row.median.0 as f64 / 1e3;
+        let batches = (FOREIGN_VISIT.as_nanos() as f64 / sample.max(1.0)).clamp(5.0, 100.0);
+        Ok(Work { batches: batches as u64, size })
+    }
+
+    fn visit(
+        &mut self,
+        id: &str,
+        runnable: &Runnable,
+        cpu: Option<usize>,
+        work: Option<(u64, u64)>,
+    ) -> Result<parse::Measurement> {
+        let padding = self.random.below(4096) as usize;
+        let launch = Launch { executable: &runnable.executable, id, cpu, slowdown: 0.0, padding };
+        let options = match work {
+            None => vec!["--max-time".to_owned(), "0.02".to_owned(), "--skip-ext-time".to_owned()],
+            Some((count, size)) => ["--sample-count", &count.to_string(), "--sample-size", &size.to_string()]
+                .map(str::to_owned)
+                .to_vec(),
+        };
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let ended = self.launcher.run(launch, &options)?;
+        if !ended.status.success() {
+            bail!("{}", last_words(&ended.stderr, &ended.status.to_string()));
+        }
+        parse::measurement(&ended.stdout, id).map_err(|error| anyhow!("`{id}`: {error}"))
+    }
+}
+
+/// How long one process of a bench that only divan drives measures.
+const FOREIGN_VISIT: Duration = Duration::from_millis(8);
+
+impl Pace {
+    /// Alternations of a block in which one of them takes `round`.
+    fn alternations(&self, round: Duration) -> u32 {
+        let fitting = self.block.as_nanos() / round.as_nanos().max(1);
+        // An even number balances the two orders.
+        (u32::try_from(fitting).unwrap_or(u32::MAX).clamp(2, self.alternations) / 2) * 2
+    }
+}
+
+fn connect(launcher: &Launcher, launch: Launch<'_>) -> Result<Worker> {
+    match launcher.worker(launch)? {
+        Started::Worker(worker) => Ok(worker),
+        Started::Ended(ended) => {
+            bail!("{}", last_words(&ended.stderr, &ended.status.to_string()))
+        }
+    }
+}
+
+fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
+    let answer = worker.ask(command)?;
+    Slice::from_answer(&answer).context("the worker answered without times")
+}
+
+/// Batches long enough that reading the clock costs less than a percent of them, and as many as
+/// fill the slice.
+fn work(operation_ns: f64, slice: Duration) -> Work {
+    const BATCH_NS: f64 = 5_000.0;
+    let size = (BATCH_NS / operation_ns.max(0.1)).ceil().max(1.0);
+    let batches = (slice.as_nanos() as f64 / (size * operation_ns.max(0.1))).round().max(1.0);
+    Work { batches: batches as u64, size: size as u64 }
+}
+
+/// ABBA: every other alternation runs backwards.
+fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
+    let forwards = (alternation % 2 == 0) != backwards;
+    if forwards { (0..arms).collect() } else { (0..arms).rev().collect() }
+}
+
+fn times(slice: &Slice) -> Times {
+    let operations = slice.operations.max(1) as f64;
+    Times { cpu: Some(slice.cpu_ns / operations), wall: slice.median_ns, fastest: slice.fastest_ns }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, order, work};
+    use std::time::Duration;
+
+    #[test]
+    fn slices_are_filled() {
+        let check = |operation_ns: f64, batches, size| {
+            let work = work(operation_ns, Duration::from_micros(1500));
+            assert_eq!((work.batches, work.size), (batches, size), "{operation_ns}");
+        };
+        check(75.0, 299, 67);
+        check(5_000.0, 300, 1);
+        check(100_000.0, 15, 1);
+        check(1e9, 1, 1);
+        check(0.0, 300, 50_000);
+    }
+
+    #[test]
+    fn long_operations_alternate_less() {
+        let pace = Pace::default();
+        assert_eq!(pace.alternations(Duration::from_millis(3)), 8);
+        assert_eq!(pace.alternations(Duration::from_millis(12)), 4);
+        assert_eq!(pace.alternations(Duration::from_secs(1)), 2);
+    }
+
+    #[test]
+    fn orders_are_balanced() {
+        assert_eq!(order(3, 0, false), [0, 1, 2]);
+        assert_eq!(order(3, 1, false), [2, 1, 0]);
+        assert_eq!(order(3, 0, true), [2, 1, 0]);
+    }
+}

@@ -1,0 +1,81 @@
+//! Numbers with a unit in, short text out.
+
+use super::{Cell, Tone};
+use crate::stats::Estimate;
+
+/// A time in nanoseconds with four figures: `53.21 µs`.
+pub(crate) fn time(nanoseconds: f64) -> String {
+    let (scaled, unit) = match nanoseconds {
+        t if t < 1e3 => (t, "ns"),
+        t if t < 1e6 => (t / 1e3, "µs"),
+        t if t < 1e9 => (t / 1e6, "ms"),
+        t => (t / 1e9, "s"),
+    };
+    format!("{} {unit}", figures(scaled))
+}
+
+/// Four figures, no exponent: `53.21`, `1234`.
+pub(crate) fn figures(number: f64) -> String {
+    let decimals = match number.abs() {
+        n if n < 10.0 => 3,
+        n if n < 100.0 => 2,
+        n if n < 1000.0 => 1,
+        _ => 0,
+    };
+    format!("{number:.decimals$}")
+}
+
+/// Bytes in binary units with one decimal: `53.2 MiB`; below 1 KiB exact.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let count = bytes as f64;
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", count / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", count / 1_048_576.0),
+        _ => format!("{:.2} GiB", count / 1_073_741_824.0),
+    }
+}
+
+/// Bytes in MiB, as pynumpy has them.
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1_048_576.0)
+}
+
+/// A ratio with its interval: `1.21 [1.19, 1.24]`.
+pub(crate) fn ratio(estimate: &Estimate) -> Cell {
+    let Estimate { point, lower, upper, .. } = estimate;
+    let tone = match (*lower > 1.0, *upper < 1.0) {
+        (true, _) => Tone::Bad,
+        (_, true) => Tone::Good,
+        (false, false) => Tone::Plain,
+    };
+    let decimals = if *point < 10.0 { 3 } else { 1 };
+    Cell { text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"), tone }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, mebibytes, ratio, time};
+    use crate::stats::Estimate;
+
+    #[test]
+    fn units() {
+        let check = |nanoseconds, expected: &str| assert_eq!(time(nanoseconds), expected);
+        check(0.5, "0.500 ns");
+        check(75.23, "75.23 ns");
+        check(53_214.0, "53.21 µs");
+        check(195e6, "195.0 ms");
+        check(3.2e9, "3.200 s");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(55_784_243), "53.2 MiB");
+        assert_eq!(mebibytes(1_048_576), "1.0");
+    }
+
+    #[test]
+    fn ratios() {
+        let estimate = |point, lower, upper| Estimate { point, lower, upper, level: 0.95 };
+        assert_eq!(ratio(&estimate(1.2, 1.19, 1.21)).text, "1.200 [1.190, 1.210]");
+        assert_eq!(ratio(&estimate(14.04, 13.9, 14.1)).text, "14.0 [13.9, 14.1]");
+    }
+}
