@@ -1,6 +1,7 @@
 //! A source tree in, executables of its benches out, built the same way for every commit.
 
 use std::{
+    fmt::Write,
     fs,
     io::BufReader,
     path::{Path, PathBuf},
@@ -15,13 +16,14 @@ use sha2::{Digest, Sha256};
 use crate::{
     discover::{self, BenchTarget, Workspace},
     launch::Executable,
-    machine::hex,
 };
 
 /// Flags for every build, so that code that did not change keeps its place relative to cache lines:
 /// functions and the blocks after jumps begin on 64 bytes. Unrelated edits move timings far less.
-pub(crate) const FLAGS: [&str; 2] =
-    ["-Cllvm-args=-align-all-functions=6", "-Cllvm-args=-align-all-nofallthru-blocks=6"];
+pub(crate) const FLAGS: [&str; 2] = [
+    "-Cllvm-args=-align-all-functions=6",
+    "-Cllvm-args=-align-all-nofallthru-blocks=6",
+];
 
 /// What is passed on to cargo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +55,10 @@ pub(crate) fn build(
     options: &Options,
 ) -> Result<Vec<Built>> {
     let mut command = cargo(workspace, targets, target_directory, options);
-    let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo")?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("start cargo")?;
     let stdout = child.stdout.take().expect("stdout is piped");
     let mut found = Vec::new();
     for message in Message::parse_stream(BufReader::new(stdout)) {
@@ -61,22 +66,36 @@ pub(crate) fn build(
             && artifact.target.kind.contains(&TargetKind::Bench)
             && let Some(executable) = artifact.executable
         {
-            found.push((artifact.package_id, artifact.target.name, executable.into_std_path_buf()));
+            found.push((
+                artifact.package_id,
+                artifact.target.name,
+                executable.into_std_path_buf(),
+            ));
         }
     }
     let status = child.wait().context("wait for cargo")?;
     if !status.success() {
-        bail!("cargo could not build the benches of {} ({status})", workspace.root.display());
+        bail!(
+            "cargo could not build the benches of {} ({status})",
+            workspace.root.display()
+        );
     }
     let mut built = Vec::new();
     for (package, name, path) in found {
         let package = workspace.metadata[&package].name.to_string();
         let target = BenchTarget { package, name };
         if targets.contains(&target) {
-            let folder = workspace.root.join(discover::package_folder(workspace, &target.package));
+            let folder = workspace
+                .root
+                .join(discover::package_folder(workspace, &target.package));
             let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
             let (hash, divan) = (code_hash(&bytes), has_divan(&bytes));
-            built.push(Built { target, executable: Executable { path, folder }, hash, divan });
+            built.push(Built {
+                target,
+                executable: Executable { path, folder },
+                hash,
+                divan,
+            });
         }
     }
     built.sort_by(|a, b| a.target.cmp(&b.target));
@@ -92,7 +111,11 @@ fn cargo(
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // The current folder stays the user's: its toolchain and cargo configuration hold for all commits.
     command
-        .args(["bench", "--no-run", "--message-format=json-render-diagnostics"])
+        .args([
+            "bench",
+            "--no-run",
+            "--message-format=json-render-diagnostics",
+        ])
         .arg("--manifest-path")
         .arg(workspace.root.join("Cargo.toml"))
         .arg("--target-dir")
@@ -109,7 +132,10 @@ fn cargo(
     // user has.
     match std::env::var("CARGO_ENCODED_RUSTFLAGS") {
         Ok(flags) => {
-            command.env("CARGO_ENCODED_RUSTFLAGS", format!("{flags}\x1f{}", FLAGS.join("\x1f")));
+            command.env(
+                "CARGO_ENCODED_RUSTFLAGS",
+                format!("{flags}\x1f{}", FLAGS.join("\x1f")),
+            );
         }
         Err(_) => match std::env::var("RUSTFLAGS") {
             Ok(flags) if !flags.trim().is_empty() => {
@@ -117,7 +143,10 @@ fn cargo(
             }
             Ok(_) | Err(_) => {
                 let quoted: Vec<String> = FLAGS.iter().map(|flag| format!("{flag:?}")).collect();
-                command.args(["--config", &format!("build.rustflags=[{}]", quoted.join(","))]);
+                command.args([
+                    "--config",
+                    &format!("build.rustflags=[{}]", quoted.join(",")),
+                ]);
             }
         },
     }
@@ -157,7 +186,8 @@ pub(crate) fn seed(from: &Path, to: &Path, members: &[String]) -> Result<()> {
             let member = [member.clone(), member.replace('-', "_")];
             member.iter().any(|member| {
                 let name = name.strip_prefix("lib").unwrap_or(name);
-                name.strip_prefix(member.as_str()).is_some_and(|rest| rest.starts_with(['-', '.']) || rest.is_empty())
+                name.strip_prefix(member.as_str())
+                    .is_some_and(|rest| rest.starts_with(['-', '.']) || rest.is_empty())
             })
         };
         name != "incremental" && !members.iter().any(own)
@@ -180,7 +210,10 @@ fn copy_tree(from: &Path, to: &Path, wanted: &impl Fn(&str) -> bool) -> Result<(
             fs::copy(entry.path(), &target)?;
             // Cargo compares these times to know what is fresh.
             let times = fs::FileTimes::new().set_modified(entry.metadata()?.modified()?);
-            fs::File::options().append(true).open(&target)?.set_times(times)?;
+            fs::File::options()
+                .append(true)
+                .open(&target)?
+                .set_times(times)?;
         }
     }
     Ok(())
@@ -232,4 +265,12 @@ pub(crate) fn file_hash(path: &Path) -> Option<String> {
 pub(crate) fn target_directory(scratch: &Path, commit: Option<&str>) -> PathBuf {
     let name = commit.map_or("worktree", |commit| &commit[..commit.len().min(12)]);
     scratch.join("build").join(name)
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string");
+        text
+    })
 }

@@ -54,11 +54,22 @@ pub(crate) fn cases(run: &Run) -> Vec<Case> {
     let mut cases: BTreeMap<(&str, &str), Case> = BTreeMap::new();
     let mut order: Vec<(usize, &str)> = Vec::new();
     for (id, benchmark) in &run.benchmarks {
-        let Some(subject) = &benchmark.candidate else { continue };
-        let Parts { suite, encoder, case } = select::parts(id);
+        let Some(subject) = &benchmark.candidate else {
+            continue;
+        };
+        let Parts {
+            suite,
+            encoder,
+            case,
+        } = select::parts(id);
         let entry = cases.entry((suite, case)).or_insert_with(|| {
             order.push((0, id));
-            Case { suite: suite.to_owned(), case: case.to_owned(), reference: None, rows: Vec::new() }
+            Case {
+                suite: suite.to_owned(),
+                case: case.to_owned(),
+                reference: None,
+                rows: Vec::new(),
+            }
         });
         let mut row = Row {
             id: id.clone(),
@@ -81,7 +92,12 @@ pub(crate) fn cases(run: &Run) -> Vec<Case> {
     let mut cases: Vec<Case> = cases.into_values().collect();
     for case in &mut cases {
         let reference = case.reference.clone();
-        case.rows.sort_by_key(|row| (Some(&row.encoder) != reference.as_ref(), row.encoder.clone()));
+        case.rows.sort_by_key(|row| {
+            (
+                Some(&row.encoder) != reference.as_ref(),
+                row.encoder.clone(),
+            )
+        });
     }
     cases.sort_by_key(|case| (case.suite.clone(), dtype_order(case), case.case.clone()));
     cases
@@ -90,17 +106,40 @@ pub(crate) fn cases(run: &Run) -> Vec<Case> {
 /// pynumpy's order of data types; unknown ones last.
 fn dtype_order(case: &Case) -> usize {
     const ORDER: [&str; 13] = [
-        "float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8",
-        "uint16", "uint32", "uint64", "datetime64[ns]",
+        "float16",
+        "float32",
+        "float64",
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "datetime64[ns]",
     ];
-    let dtype = case.rows.iter().find_map(|row| row.subject.dtype.as_deref());
-    ORDER.iter().position(|name| Some(*name) == dtype).unwrap_or(ORDER.len())
+    let dtype = case
+        .rows
+        .iter()
+        .find_map(|row| row.subject.dtype.as_deref());
+    ORDER
+        .iter()
+        .position(|name| Some(*name) == dtype)
+        .unwrap_or(ORDER.len())
 }
 
 /// Blocks and estimate of `id` / `reference` at the candidate.
 pub(crate) fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<Estimate>) {
     let clock = clock(run, &[reference, id], Side::Candidate);
-    let logs = log_ratios(&run.blocks, (Side::Candidate, reference), (Side::Candidate, id), clock, |_| true);
+    let logs = log_ratios(
+        &run.blocks,
+        (Side::Candidate, reference),
+        (Side::Candidate, id),
+        clock,
+        |_| true,
+    );
     (logs.len(), estimate(&logs))
 }
 
@@ -110,15 +149,29 @@ pub(crate) fn estimate(logs: &[f64]) -> Option<Estimate> {
     if logs.is_empty() {
         return None;
     }
-    let Estimate { point, lower, upper, level } = WalshAverages::new(logs).estimate(LEVEL);
-    lower.is_finite().then(|| Estimate { point: point.exp(), lower: lower.exp(), upper: upper.exp(), level })
+    let Estimate {
+        point,
+        lower,
+        upper,
+        level,
+    } = WalshAverages::new(logs).estimate(LEVEL);
+    lower.is_finite().then(|| Estimate {
+        point: point.exp(),
+        lower: lower.exp(),
+        upper: upper.exp(),
+        level,
+    })
 }
 
 /// CPU time when all of the benchmarks have it and work on one thread.
 pub(crate) fn clock(run: &Run, ids: &[&str], side: Side) -> Clock {
     let subject = |id: &&str| run.benchmarks.get(*id)?.subject(side);
     let single = |subject: &Subject| subject.native && !subject.multithreaded;
-    if ids.iter().all(|id| subject(id).is_some_and(single)) { Clock::Cpu } else { Clock::Wall }
+    if ids.iter().all(|id| subject(id).is_some_and(single)) {
+        Clock::Cpu
+    } else {
+        Clock::Wall
+    }
 }
 
 /// The log-ratio `numerator` / `denominator` of each block that holds both unslowed arms.
@@ -130,7 +183,10 @@ pub(crate) fn log_ratios(
     wanted: impl Fn(Phase) -> bool,
 ) -> Vec<f64> {
     let position = |block: &Block, (side, id): (Side, &str)| {
-        block.arms.iter().position(|arm| arm.side == side && arm.id == id && arm.slowdown == 0.0)
+        block
+            .arms
+            .iter()
+            .position(|arm| arm.side == side && arm.id == id && arm.slowdown == 0.0)
     };
     blocks
         .iter()
@@ -138,7 +194,10 @@ pub(crate) fn log_ratios(
         .filter_map(|block| {
             let one = &block.slices[position(block, denominator)?];
             let other = &block.slices[position(block, numerator)?];
-            Some(stats::block_log_ratio(&times(one, clock), &times(other, clock)))
+            Some(stats::block_log_ratio(
+                &times(one, clock),
+                &times(other, clock),
+            ))
         })
         .collect()
 }
@@ -158,7 +217,11 @@ fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
 
 /// Median over all slices of the candidate's arm.
 fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
-    let clock = if subject.native && !subject.multithreaded { Clock::Cpu } else { Clock::Wall };
+    let clock = if subject.native && !subject.multithreaded {
+        Clock::Cpu
+    } else {
+        Clock::Wall
+    };
     let mut all = Vec::new();
     for block in &run.blocks {
         for (arm, slices) in block.arms.iter().zip(&block.slices) {

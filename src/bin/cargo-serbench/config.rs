@@ -46,10 +46,17 @@ impl Default for Config {
 
 /// Reads the metadata of the workspace's root package.
 pub(crate) fn load(workspace: &Workspace) -> Result<Config> {
-    let package = workspace.metadata.root_package().map(|package| &package.metadata);
-    let value = package.and_then(|metadata| metadata.get("serbench")).cloned();
+    let package = workspace
+        .metadata
+        .root_package()
+        .map(|package| &package.metadata);
+    let value = package
+        .and_then(|metadata| metadata.get("serbench"))
+        .cloned();
     match value {
         None => Ok(Config::default()),
-        Some(value) => serde_json::from_value(value).context("read [package.metadata.serbench] of Cargo.toml"),
+        Some(value) => {
+            serde_json::from_value(value).context("read [package.metadata.serbench] of Cargo.toml")
+        }
     }
 }

@@ -54,7 +54,10 @@ pub(crate) fn workspace(
                 .targets
                 .iter()
                 .filter(|target| target.kind.contains(&TargetKind::Bench))
-                .map(|target| BenchTarget { package: package.name.to_string(), name: target.name.clone() })
+                .map(|target| BenchTarget {
+                    package: package.name.to_string(),
+                    name: target.name.clone(),
+                })
                 .collect::<Vec<_>>()
         })
         .collect();

@@ -46,7 +46,10 @@ pub(crate) fn open(workspace: &Path) -> Result<Option<Repo>> {
         Err(error) => return Err(error).context("open the git repository"),
     };
     let Some(top) = repository.workdir() else {
-        bail!("{} is a bare repository; run in a work tree", repository.path().display());
+        bail!(
+            "{} is a bare repository; run in a work tree",
+            repository.path().display()
+        );
     };
     let inner = fs::canonicalize(workspace)?;
     let prefix = inner
@@ -61,7 +64,9 @@ impl Repo {
     pub(crate) fn head(&self) -> Result<Option<Commit>> {
         match self.repository.head() {
             Ok(head) => {
-                let commit = head.peel_to_commit().context("read the commit checked out")?;
+                let commit = head
+                    .peel_to_commit()
+                    .context("read the commit checked out")?;
                 Ok(Some(describe(&commit)))
             }
             Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
@@ -73,7 +78,10 @@ impl Repo {
 
     /// The commit that `revision` names, in any of git's ways.
     pub(crate) fn resolve(&self, revision: &str) -> Result<Commit> {
-        let found = self.repository.revparse_single(revision).and_then(|it| it.peel_to_commit());
+        let found = self
+            .repository
+            .revparse_single(revision)
+            .and_then(|it| it.peel_to_commit());
         found.map(|commit| describe(&commit)).map_err(|error| {
             let shallow = if self.repository.is_shallow() {
                 format!(
@@ -91,10 +99,15 @@ impl Repo {
     /// track, but for records below `except`: writing a record must not make the tree dirty.
     pub(crate) fn is_dirty(&self, except: &Path) -> Result<bool> {
         let mut options = StatusOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
+        options
+            .include_untracked(true)
+            .recurse_untracked_dirs(true)
+            .include_ignored(false);
         let except = self.prefix.join(except);
-        let statuses =
-            self.repository.statuses(Some(&mut options)).context("compare the work tree with git")?;
+        let statuses = self
+            .repository
+            .statuses(Some(&mut options))
+            .context("compare the work tree with git")?;
         Ok(statuses.iter().any(|entry| {
             let path = entry.path_bytes();
             !Path::new(&*String::from_utf8_lossy(path)).starts_with(&except)
@@ -129,7 +142,10 @@ impl Repo {
                 }
             }
         })
-        .map_or_else(|error| Err(failure.take().unwrap_or_else(|| error.into())), Ok)
+        .map_or_else(
+            |error| Err(failure.take().unwrap_or_else(|| error.into())),
+            Ok,
+        )
     }
 
     fn write_entry(&self, folder: &Path, entry: &git2::TreeEntry<'_>) -> Result<()> {
@@ -149,7 +165,10 @@ impl Repo {
 
     /// The best common ancestor of two commits.
     pub(crate) fn merge_base(&self, one: &Commit, other: &Commit) -> Result<Option<Commit>> {
-        match self.repository.merge_base(Oid::from_str(&one.sha)?, Oid::from_str(&other.sha)?) {
+        match self
+            .repository
+            .merge_base(Oid::from_str(&one.sha)?, Oid::from_str(&other.sha)?)
+        {
             Ok(base) => Ok(Some(describe(&self.repository.find_commit(base)?))),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error).context("look for the merge base"),
@@ -159,7 +178,10 @@ impl Repo {
     /// The default branch: as configured, else the remote's, else main or master.
     pub(crate) fn default_branch(&self, configured: Option<&str>) -> Option<String> {
         let remote = || {
-            let reference = self.repository.find_reference("refs/remotes/origin/HEAD").ok()?;
+            let reference = self
+                .repository
+                .find_reference("refs/remotes/origin/HEAD")
+                .ok()?;
             let target = reference.symbolic_target().ok().flatten()?;
             Some(target.strip_prefix("refs/remotes/")?.to_owned())
         };
@@ -192,7 +214,12 @@ fn describe(commit: &git2::Commit<'_>) -> Commit {
     Commit {
         sha: commit.id().to_string(),
         tree: commit.tree_id().to_string(),
-        subject: commit.summary().ok().flatten().unwrap_or_default().to_owned(),
+        subject: commit
+            .summary()
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
@@ -203,7 +230,10 @@ fn write_file(path: &Path, content: &[u8], mode: i32) -> Result<()> {
     const LINK: i32 = 0o120_000;
     const EXECUTABLE: i32 = 0o100_755;
     if mode == LINK {
-        return Ok(symlink(Path::new(&*String::from_utf8_lossy(content)), path)?);
+        return Ok(symlink(
+            Path::new(&*String::from_utf8_lossy(content)),
+            path,
+        )?);
     }
     fs::write(path, content)?;
     if mode == EXECUTABLE {

@@ -13,14 +13,26 @@ use serde::{
 ///
 /// NaN and infinities must be `null`, moments ISO 8601 text to the microsecond as orjson writes
 /// it. Floats are compared by their bits after reading the text at the precision of the data type.
-pub(crate) fn check(text: &[u8], dtype: Dtype, shape: &[usize], input: &[u8]) -> Result<(), String> {
-    let mut elements = Elements { dtype, input, next: 0 };
+pub(crate) fn check(
+    text: &[u8],
+    dtype: Dtype,
+    shape: &[usize],
+    input: &[u8],
+) -> Result<(), String> {
+    let mut elements = Elements {
+        dtype,
+        input,
+        next: 0,
+    };
     let mut text = serde_json::Deserializer::from_slice(text);
     text.disable_recursion_limit();
-    Axis { shape, elements: &mut elements }
-        .deserialize(&mut text)
-        .and_then(|()| text.end())
-        .map_err(|error| error.to_string())
+    Axis {
+        shape,
+        elements: &mut elements,
+    }
+    .deserialize(&mut text)
+    .and_then(|()| text.end())
+    .map_err(|error| error.to_string())
 }
 
 struct Elements<'a> {
@@ -39,7 +51,11 @@ impl<'de> DeserializeSeed<'de> for Axis<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        if self.shape.is_empty() { self.elements.check_next(from) } else { from.deserialize_seq(self) }
+        if self.shape.is_empty() {
+            self.elements.check_next(from)
+        } else {
+            from.deserialize_seq(self)
+        }
     }
 }
 
@@ -53,13 +69,24 @@ impl<'de> Visitor<'de> for Axis<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let (length, inner) = (self.shape[0], &self.shape[1..]);
         for index in 0..length {
-            if list.next_element_seed(Axis { shape: inner, elements: self.elements })?.is_none() {
-                return Err(A::Error::invalid_length(index, &&*format!("{length} items")));
+            if list
+                .next_element_seed(Axis {
+                    shape: inner,
+                    elements: self.elements,
+                })?
+                .is_none()
+            {
+                return Err(A::Error::invalid_length(
+                    index,
+                    &&*format!("{length} items"),
+                ));
             }
         }
         match list.next_element::<serde::de::IgnoredAny>()? {
             None => Ok(()),
-            Some(_) => Err(A::Error::custom(format!("more than {length} items in a list"))),
+            Some(_) => Err(A::Error::custom(format!(
+                "more than {length} items in a list"
+            ))),
         }
     }
 }
@@ -74,34 +101,55 @@ impl Elements<'_> {
             .ok_or_else(|| D::Error::custom("the input has fewer elements than its shape says"))?;
         self.next += 1;
         let (expected, found) = match self.dtype {
-            Dtype::Bool => (Value::Bool(bytes[0] != 0), Value::Bool(bool::deserialize(from)?)),
-            Dtype::Int8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64 => {
-                (Value::Integer(signed(bytes).into()), Value::Integer(i64::deserialize(from)?.into()))
-            }
-            Dtype::Uint8 | Dtype::Uint16 | Dtype::Uint32 | Dtype::Uint64 => {
-                (Value::Integer(unsigned(bytes).into()), Value::Integer(u64::deserialize(from)?.into()))
-            }
+            Dtype::Bool => (
+                Value::Bool(bytes[0] != 0),
+                Value::Bool(bool::deserialize(from)?),
+            ),
+            Dtype::Int8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64 => (
+                Value::Integer(signed(bytes).into()),
+                Value::Integer(i64::deserialize(from)?.into()),
+            ),
+            Dtype::Uint8 | Dtype::Uint16 | Dtype::Uint32 | Dtype::Uint64 => (
+                Value::Integer(unsigned(bytes).into()),
+                Value::Integer(u64::deserialize(from)?.into()),
+            ),
             Dtype::Float16 => {
                 let value = f16::from_bits(unsigned(bytes) as u16);
-                let found = Option::<f64>::deserialize(from)?.map(|found| f16::from_f64(found).to_bits());
-                (float(value.is_finite(), value.to_bits().into()), Value::Float(found.map(u64::from)))
+                let found =
+                    Option::<f64>::deserialize(from)?.map(|found| f16::from_f64(found).to_bits());
+                (
+                    float(value.is_finite(), value.to_bits().into()),
+                    Value::Float(found.map(u64::from)),
+                )
             }
             Dtype::Float32 => {
                 let value = f32::from_bits(unsigned(bytes) as u32);
                 let found = Option::<f32>::deserialize(from)?.map(f32::to_bits);
-                (float(value.is_finite(), value.to_bits().into()), Value::Float(found.map(u64::from)))
+                (
+                    float(value.is_finite(), value.to_bits().into()),
+                    Value::Float(found.map(u64::from)),
+                )
             }
             Dtype::Float64 => {
                 let value = f64::from_bits(unsigned(bytes));
                 let found = Option::<f64>::deserialize(from)?.map(f64::to_bits);
-                (float(value.is_finite(), value.to_bits()), Value::Float(found))
+                (
+                    float(value.is_finite(), value.to_bits()),
+                    Value::Float(found),
+                )
             }
             Dtype::Datetime64(unit) => {
                 let text = String::deserialize(from)?;
-                (Value::Moment(microseconds(signed(bytes), unit)), Value::Moment(parse_moment(&text)))
+                (
+                    Value::Moment(microseconds(signed(bytes), unit)),
+                    Value::Moment(parse_moment(&text)),
+                )
             }
             Dtype::Complex64 | Dtype::Complex128 | Dtype::Timedelta64(_) => {
-                return Err(D::Error::custom(format!("{} has no form in JSON", self.dtype)));
+                return Err(D::Error::custom(format!(
+                    "{} has no form in JSON",
+                    self.dtype
+                )));
             }
         };
         if expected == found {
@@ -184,17 +232,45 @@ mod tests {
 
     #[test]
     fn right_text_passes() {
-        let f32s: Vec<u8> = [0.1_f32, f32::NAN, -0.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let f32s: Vec<u8> = [0.1_f32, f32::NAN, -0.0]
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
         assert!(passes("[0.1,null,-0.0]", Dtype::Float32, &[3], &f32s));
-        assert!(passes("[0.10000000149011612,null,-0.0]", Dtype::Float32, &[3], &f32s));
+        assert!(passes(
+            "[0.10000000149011612,null,-0.0]",
+            Dtype::Float32,
+            &[3],
+            &f32s
+        ));
         assert!(passes("[[],[]]", Dtype::Bool, &[2, 0, 3], &[]));
-        assert!(passes("[[1,-2],[3,4]]", Dtype::Int8, &[2, 2], &[1, 254, 3, 4]));
-        assert!(passes("[18446744073709551615]", Dtype::Uint64, &[1], &[255; 8]));
+        assert!(passes(
+            "[[1,-2],[3,4]]",
+            Dtype::Int8,
+            &[2, 2],
+            &[1, 254, 3, 4]
+        ));
+        assert!(passes(
+            "[18446744073709551615]",
+            Dtype::Uint64,
+            &[1],
+            &[255; 8]
+        ));
         let nat = i64::MIN.to_le_bytes();
         let nanoseconds = Dtype::Datetime64(TimeUnit::Nanosecond);
-        assert!(passes(r#"["1677-09-21T00:12:43.145224"]"#, nanoseconds, &[1], &nat));
+        assert!(passes(
+            r#"["1677-09-21T00:12:43.145224"]"#,
+            nanoseconds,
+            &[1],
+            &nat
+        ));
         let year = Dtype::Datetime64(TimeUnit::Year);
-        assert!(passes(r#"["2021-01-01T00:00:00"]"#, year, &[1], &51_i64.to_le_bytes()));
+        assert!(passes(
+            r#"["2021-01-01T00:00:00"]"#,
+            year,
+            &[1],
+            &51_i64.to_le_bytes()
+        ));
     }
 
     #[test]
@@ -208,8 +284,18 @@ mod tests {
         insta::assert_snapshot!(told("[1,3]", Dtype::Uint8, &[2], &two), @"element 1 is Integer(2) and the text says Integer(3) at line 1 column 4");
         insta::assert_snapshot!(told("[1,2]x", Dtype::Uint8, &[2], &two), @"trailing characters at line 1 column 6");
         insta::assert_snapshot!(told("", Dtype::Uint8, &[2], &two), @"EOF while parsing a value at line 1 column 0");
-        assert!(!passes("[0.0]", Dtype::Float64, &[1], &(-0.0_f64).to_le_bytes()));
-        assert!(!passes("[0.0]", Dtype::Float64, &[1], &f64::NAN.to_le_bytes()));
+        assert!(!passes(
+            "[0.0]",
+            Dtype::Float64,
+            &[1],
+            &(-0.0_f64).to_le_bytes()
+        ));
+        assert!(!passes(
+            "[0.0]",
+            Dtype::Float64,
+            &[1],
+            &f64::NAN.to_le_bytes()
+        ));
         assert!(!passes("[1]", Dtype::Bool, &[1], &[1]));
     }
 }

@@ -41,7 +41,11 @@ pub(crate) fn catch_interrupts() -> Result<()> {
 
 /// Fails when the user has interrupted.
 pub(crate) fn check_interrupt() -> Result<()> {
-    if INTERRUPTED.load(Relaxed) { Err(Interrupted.into()) } else { Ok(()) }
+    if INTERRUPTED.load(Relaxed) {
+        Err(Interrupted.into())
+    } else {
+        Ok(())
+    }
 }
 
 /// A built bench executable that can be started.
@@ -111,16 +115,25 @@ impl Launcher {
     /// `timeout` bounds every wait for a process.
     pub(crate) fn new(timeout: Duration) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("listen on a loopback socket")?;
-        listener.set_nonblocking(true).context("listen on a loopback socket")?;
+        listener
+            .set_nonblocking(true)
+            .context("listen on a loopback socket")?;
         // Randomly keyed per process; keeps other programs of this machine from calling in.
         let secret = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        Ok(Self { listener, secret: format!("{secret:016x}"), timeout })
+        Ok(Self {
+            listener,
+            secret: format!("{secret:016x}"),
+            timeout,
+        })
     }
 
     /// Starts a benchmark as a worker. A bench that does not know the protocol just runs: with
     /// one sample of one iteration.
     pub(crate) fn worker(&self, launch: Launch<'_>) -> Result<Started> {
-        let address = self.listener.local_addr().context("listen on a loopback socket")?;
+        let address = self
+            .listener
+            .local_addr()
+            .context("listen on a loopback socket")?;
         let mut command = bench_command(launch, &["--sample-count", "1", "--sample-size", "1"]);
         command.env(protocol::SOCKET, format!("{address} {}", self.secret));
         if launch.slowdown > 0.0 {
@@ -143,7 +156,11 @@ impl Launcher {
             if let Some(status) = child.try_wait().context("wait for a bench process")? {
                 let Output { stdout, stderr } = output;
                 let (stdout, stderr) = (text(stdout)?, text(stderr)?);
-                return Ok(Started::Ended(Ended { status, stdout, stderr }));
+                return Ok(Started::Ended(Ended {
+                    status,
+                    stdout,
+                    stderr,
+                }));
             }
             check_deadline(&mut child, deadline, launch.id)?;
             std::thread::sleep(Duration::from_micros(100));
@@ -158,9 +175,17 @@ impl Launcher {
 
     /// The output of `executable --list --format terse`, which divan obeys under nextest only.
     pub(crate) fn list(&self, executable: &Executable) -> Result<Ended> {
-        let launch = Launch { executable, id: "--list", cpu: None, slowdown: 0.0, padding: 0 };
+        let launch = Launch {
+            executable,
+            id: "--list",
+            cpu: None,
+            slowdown: 0.0,
+            padding: 0,
+        };
         let mut command = base_command(executable);
-        command.env("NEXTEST", "1").args(["--list", "--format", "terse"]);
+        command
+            .env("NEXTEST", "1")
+            .args(["--list", "--format", "terse"]);
         let (child, output) = spawn(command, launch)?;
         finish(child, output, self.timeout, launch.id)
     }
@@ -186,16 +211,23 @@ fn base_command(executable: &Executable) -> Command {
 
 fn bench_command(launch: Launch<'_>, arguments: &[&str]) -> Command {
     let mut command = base_command(launch.executable);
-    command.args(["--bench", "--exact", launch.id]).args(arguments);
+    command
+        .args(["--bench", "--exact", launch.id])
+        .args(arguments);
     command.env("SERBENCH_PADDING", "x".repeat(launch.padding));
     command
 }
 
 fn spawn(mut command: Command, launch: Launch<'_>) -> Result<(Child, Output)> {
     let temporary = || tempfile::tempfile().context("make a temporary file");
-    let output = Output { stdout: temporary()?, stderr: temporary()? };
+    let output = Output {
+        stdout: temporary()?,
+        stderr: temporary()?,
+    };
     let clone = |file: &File| file.try_clone().context("make a temporary file");
-    command.stdout(clone(&output.stdout)?).stderr(clone(&output.stderr)?);
+    command
+        .stdout(clone(&output.stdout)?)
+        .stderr(clone(&output.stderr)?);
     let child = command
         .spawn()
         .with_context(|| format!("start {}", launch.executable.path.display()))?;
@@ -220,7 +252,9 @@ fn pin(_child: &Child, _cpu: usize) {}
 #[cfg(target_os = "linux")]
 pub(crate) fn allowed_cpus() -> Vec<usize> {
     let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
-    (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
+    (0..rustix::thread::CpuSet::MAX_CPU)
+        .filter(|cpu| set.is_set(*cpu))
+        .collect()
 }
 
 /// The CPUs this process may use; empty where the system does not say.
@@ -234,7 +268,11 @@ fn finish(mut child: Child, output: Output, timeout: Duration, id: &str) -> Resu
     loop {
         if let Some(status) = child.try_wait().context("wait for a bench process")? {
             let Output { stdout, stderr } = output;
-            return Ok(Ended { status, stdout: text(stdout)?, stderr: text(stderr)? });
+            return Ok(Ended {
+                status,
+                stdout: text(stdout)?,
+                stderr: text(stderr)?,
+            });
         }
         check_deadline(&mut child, deadline, id)?;
         std::thread::sleep(Duration::from_micros(200));
@@ -271,7 +309,13 @@ impl Worker {
             Ok((stream.try_clone()?, BufReader::new(stream)))
         };
         let (commands, answers) = setup().context("accept a worker's call")?;
-        Ok(Self { child, commands, answers, output, timeout })
+        Ok(Self {
+            child,
+            commands,
+            answers,
+            output,
+            timeout,
+        })
     }
 
     /// Whether the worker belongs to this run. A wrong version is an error of its own.
@@ -302,7 +346,10 @@ impl Worker {
         if let Err(interrupted) = check_interrupt() {
             return interrupted;
         }
-        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+        if matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        ) {
             let seconds = self.timeout.as_secs();
             return anyhow!("no answer in {seconds} s; give it longer with --timeout SECONDS");
         }
@@ -316,14 +363,24 @@ impl Worker {
             status = self.child.try_wait().ok().flatten();
             std::thread::sleep(Duration::from_millis(1));
         }
-        let stderr = self.output.stderr.try_clone().ok().and_then(|file| text(file).ok());
+        let stderr = self
+            .output
+            .stderr
+            .try_clone()
+            .ok()
+            .and_then(|file| text(file).ok());
         let how = status.map_or_else(|| "hung up".to_owned(), |status| status.to_string());
         anyhow!("{}", last_words(&stderr.unwrap_or_default(), &how))
     }
 
     /// What the process has written to stdout up to now, divan's own lines included.
     pub(crate) fn stdout(&self) -> Result<String> {
-        text(self.output.stdout.try_clone().context("read the output of a bench process")?)
+        text(
+            self.output
+                .stdout
+                .try_clone()
+                .context("read the output of a bench process")?,
+        )
     }
 }
 
@@ -337,7 +394,9 @@ impl Drop for Worker {
 
 /// A panic message if there is one in `stderr`, else its last line, and how the process ended.
 pub(crate) fn last_words(stderr: &str, how: &str) -> String {
-    let mut lines = stderr.lines().skip_while(|line| !line.contains("panicked at"));
+    let mut lines = stderr
+        .lines()
+        .skip_while(|line| !line.contains("panicked at"));
     let words = match (lines.next(), lines.next()) {
         (Some(place), Some(message)) => {
             let place = place.split("panicked at").nth(1).unwrap_or_default().trim();
@@ -352,11 +411,6 @@ pub(crate) fn last_words(stderr: &str, how: &str) -> String {
     format!("{words} ({how})")
 }
 
-/// Whether `path` is there and can be started.
-pub(crate) fn is_executable(path: &Path) -> bool {
-    path.is_file()
-}
-
 #[cfg(test)]
 mod tests {
     use super::last_words;
@@ -364,8 +418,14 @@ mod tests {
     #[test]
     fn last_words_prefer_the_panic() {
         let panic = "Timer precision: 20 ns\n\nthread 'main' panicked at benches/b.rs:7:5:\nno array\nnote: run with\n";
-        assert_eq!(last_words(panic, "exit status: 101"), "panicked at benches/b.rs:7:5 no array (exit status: 101)");
+        assert_eq!(
+            last_words(panic, "exit status: 101"),
+            "panicked at benches/b.rs:7:5 no array (exit status: 101)"
+        );
         assert_eq!(last_words("a\nb\n\n", "signal: 9"), "b (signal: 9)");
-        assert_eq!(last_words("", "hung up"), "wrote nothing to stderr (hung up)");
+        assert_eq!(
+            last_words("", "hung up"),
+            "wrote nothing to stderr (hung up)"
+        );
     }
 }

@@ -24,7 +24,10 @@ pub(crate) struct Catalog {
 
 /// Asks each executable for its benchmarks.
 pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<Catalog> {
-    let mut catalog = Catalog { benchmarks: BTreeMap::new(), problems: Vec::new() };
+    let mut catalog = Catalog {
+        benchmarks: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     let mut counting = BTreeMap::new();
     for bench in built {
         if !bench.divan {
@@ -43,7 +46,9 @@ pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> 
             );
         }
         let listing = parse::listing(&ended.stdout);
-        catalog.problems.extend(listing.problems.iter().map(ToString::to_string));
+        catalog
+            .problems
+            .extend(listing.problems.iter().map(ToString::to_string));
         let is_memory = bench.target.suite() == config.memory_suite;
         for id in listing.ids {
             match id.strip_prefix(&format!("{}::", config.memory_suite)) {

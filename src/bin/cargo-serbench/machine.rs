@@ -1,10 +1,12 @@
 //! What makes two records comparable: the machine and the toolchain, in clear.
 
-use std::{fmt::Write, process::Command};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::build::{self, Options};
 
 /// The factors of the machine that times depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +44,17 @@ pub(crate) fn machine() -> Machine {
     }
 }
 
-/// Asks the compiler that cargo uses for its version.
-pub(crate) fn rustc_version() -> Result<String> {
+/// The factors of builds with `options`.
+pub(crate) fn toolchain(options: &Options) -> Result<Toolchain> {
+    Ok(Toolchain {
+        rustc: rustc_version()?,
+        flags: build::FLAGS.map(str::to_owned).to_vec(),
+        profile: options.profile.clone(),
+        features: options.features.clone(),
+    })
+}
+
+fn rustc_version() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(&rustc)
         .arg("--version")
@@ -54,8 +65,18 @@ pub(crate) fn rustc_version() -> Result<String> {
 
 /// The factors by name, in the order in which a difference is worth telling.
 pub(crate) fn factors(machine: &Machine, toolchain: &Toolchain) -> Vec<(&'static str, String)> {
-    let Machine { os, arch, cpu, cpus } = machine;
-    let Toolchain { rustc, flags, profile, features } = toolchain;
+    let Machine {
+        os,
+        arch,
+        cpu,
+        cpus,
+    } = machine;
+    let Toolchain {
+        rustc,
+        flags,
+        profile,
+        features,
+    } = toolchain;
     vec![
         ("os", os.clone()),
         ("arch", arch.clone()),
@@ -74,15 +95,12 @@ pub(crate) fn key(machine: &Machine, toolchain: &Toolchain) -> String {
     for (name, value) in factors(machine, toolchain) {
         text += &format!("{name}={value}\n");
     }
-    format!("{}-{}-{}", machine.os, machine.arch, &hex(&Sha256::digest(text))[..8])
-}
-
-/// Lower-case hexadecimal digits of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string");
-        text
-    })
+    format!(
+        "{}-{}-{}",
+        machine.os,
+        machine.arch,
+        &build::hex(&Sha256::digest(text))[..8]
+    )
 }
 
 #[cfg(target_os = "linux")]
@@ -94,13 +112,23 @@ fn cpu_model() -> String {
         Some(line.split_once(':')?.1.trim().to_owned())
     };
     field("model name")
-        .or_else(|| Some(format!("{} {}", field("CPU implementer")?, field("CPU part")?)))
+        .or_else(|| {
+            Some(format!(
+                "{} {}",
+                field("CPU implementer")?,
+                field("CPU part")?
+            ))
+        })
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
 #[cfg(not(target_os = "linux"))]
 fn cpu_model() -> String {
-    let output = Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"]).output();
+    let output = Command::new("sysctl")
+        .args(["-n", "machdep.cpu.brand_string"])
+        .output();
     let name = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+    name.ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
 }

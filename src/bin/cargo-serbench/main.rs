@@ -6,22 +6,23 @@
 mod shell;
 
 mod args;
-mod discover;
-mod config;
-mod git;
-mod machine;
-mod launch;
 mod build;
-mod parse;
-mod select;
-mod json;
-mod run;
-mod verify;
-mod list;
-mod measure;
-mod stats;
 mod compare;
+mod config;
+mod discover;
+mod git;
+mod json;
+mod launch;
+mod list;
+mod machine;
+mod measure;
+mod parse;
+mod prepare;
 mod report;
+mod run;
+mod select;
+mod stats;
+mod verify;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,17 +31,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Parser;
 
 use args::{Cargo, Command, Format, Measure, Serbench};
-use build::Built;
-use config::Config;
-use discover::Workspace;
 use launch::Launcher;
-use list::Catalog;
 use measure::{Engine, Pace, Runnable};
-use run::{Arm, Benchmark, Phase, Run, Side, Source, Subject};
+use prepare::Session;
+use run::{Arm, Benchmark, Phase, Run, Side, Subject};
 use verify::Listed;
 
 fn main() -> ExitCode {
@@ -67,11 +65,14 @@ fn command_line() -> Vec<std::ffi::OsString> {
     arguments
 }
 
-/// What all commands begin with.
-struct Session {
-    workspace: Workspace,
-    config: Config,
-    launcher: Launcher,
+fn list_benchmarks(measure: &Measure) -> Result<ExitCode> {
+    let session = open(measure)?;
+    let tree = prepare::worktree(&session, measure)?;
+    let mut stdout = anstream::stdout().lock();
+    for id in prepare::choose(&[&tree.catalog], measure, &session.config)? {
+        writeln!(stdout, "{id}")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn open(measure: &Measure) -> Result<Session> {
@@ -82,35 +83,22 @@ fn open(measure: &Measure) -> Result<Session> {
         clap::ColorChoice::Never => anstream::ColorChoice::Never,
     }
     .write_global();
-    let mut command = measure.manifest.metadata();
-    let workspace = discover::workspace(&mut command, |metadata| {
-        let (packages, _) = measure.workspace.partition_packages(metadata);
-        packages.into_iter().map(|package| package.name.to_string()).collect()
-    })?;
-    let config = config::load(&workspace)?;
-    launch::catch_interrupts()?;
-    let timeout = Duration::from_secs(measure.effort.timeout.unwrap_or(300));
-    Ok(Session { workspace, config, launcher: Launcher::new(timeout)? })
-}
-
-fn list_benchmarks(measure: &Measure) -> Result<ExitCode> {
-    let session = open(measure)?;
-    let (_, catalog) = build_worktree(&session, measure)?;
-    let mut stdout = anstream::stdout().lock();
-    for id in choose(&catalog, measure, &session.config)? {
-        writeln!(stdout, "{id}")?;
-    }
-    Ok(ExitCode::SUCCESS)
+    prepare::open(measure)
 }
 
 fn serbench(measure: &Measure) -> Result<ExitCode> {
     let session = open(measure)?;
-    let (_, catalog) = build_worktree(&session, measure)?;
-    let chosen = choose(&catalog, measure, &session.config)?;
+    let tree = prepare::worktree(&session, measure)?;
+    let chosen = prepare::choose(&[&tree.catalog], measure, &session.config)?;
     let seed = measure.effort.seed.unwrap_or_else(clock_seed);
-    let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let started_at = jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string();
     let started = Instant::now();
-    let listed: Vec<Listed> = chosen.iter().map(|id| catalog.benchmarks[id].clone()).collect();
+    let listed: Vec<Listed> = chosen
+        .iter()
+        .map(|id| tree.catalog.benchmarks[id].clone())
+        .collect();
     let subjects = verify_all(&session.launcher, &listed)?;
     let pairs = pairs(&listed, &subjects);
     let mut engine = engine(&session.launcher, &listed, &subjects, seed);
@@ -121,9 +109,9 @@ fn serbench(measure: &Measure) -> Result<ExitCode> {
         seconds: 0.0,
         seed,
         machine: machine::machine(),
-        toolchain: toolchain(&session.config, measure)?,
+        toolchain: machine::toolchain(&session.options)?,
         baseline: None,
-        candidate: source(&session)?,
+        candidate: tree.source,
         benchmarks: benchmarks(&listed, subjects),
         blocks: Vec::new(),
     };
@@ -135,111 +123,25 @@ fn serbench(measure: &Measure) -> Result<ExitCode> {
     let failed: Vec<&String> = run
         .benchmarks
         .iter()
-        .filter(|(_, benchmark)| benchmark.candidate.as_ref().is_some_and(|it| it.failure().is_some()))
+        .filter(|(_, benchmark)| {
+            benchmark
+                .candidate
+                .as_ref()
+                .is_some_and(|it| it.failure().is_some())
+        })
         .map(|(id, _)| id)
         .collect();
-    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) })
+    Ok(if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(101)
+    })
 }
 
 fn clock_seed() -> u64 {
-    std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_nanos() as u64 & 0xFFFF_FFFF)
-}
-
-fn toolchain(config: &Config, measure: &Measure) -> Result<machine::Toolchain> {
-    let options = options(config, measure);
-    Ok(machine::Toolchain {
-        rustc: machine::rustc_version()?,
-        flags: build::FLAGS.map(str::to_owned).to_vec(),
-        profile: options.profile,
-        features: options.features,
-    })
-}
-
-fn source(session: &Session) -> Result<Source> {
-    let lock = build::file_hash(&session.workspace.root.join("Cargo.lock"));
-    let Some(repo) = git::open(&session.workspace.root)? else {
-        return Ok(Source { commit: None, subject: None, dirty: false, lock });
-    };
-    let head = repo.head()?;
-    let dirty = repo.is_dirty(std::path::Path::new("baselines"))?;
-    Ok(Source {
-        commit: head.as_ref().map(|commit| commit.sha.clone()),
-        subject: head.map(|commit| commit.subject),
-        dirty,
-        lock,
-    })
-}
-
-fn options(config: &Config, measure: &Measure) -> build::Options {
-    let asked = &measure.build.features;
-    let mut features = Vec::new();
-    if asked.all_features {
-        features.push("--all-features".to_owned());
-    } else {
-        if asked.no_default_features || !config.default_features {
-            features.push("--no-default-features".to_owned());
-        }
-        let names = if asked.features.is_empty() { &config.features } else { &asked.features };
-        if !names.is_empty() {
-            features.push(format!("--features={}", names.join(",")));
-        }
-    }
-    let mut network = Vec::new();
-    for (flag, set) in [("--offline", measure.build.offline), ("--locked", measure.build.locked)] {
-        if set {
-            network.push(flag.to_owned());
-        }
-    }
-    let profile = measure.build.profile.clone().unwrap_or_else(|| config.profile.clone());
-    build::Options { profile, features, network }
-}
-
-fn build_worktree(session: &Session, measure: &Measure) -> Result<(Vec<Built>, Catalog)> {
-    let Session { workspace, config, launcher } = session;
-    let targets = wanted_targets(workspace, config, measure)?;
-    shell::status("Building", format_args!("{} benches", targets.len()));
-    let directory = build::target_directory(&workspace.scratch(), None);
-    let mut built = build::build(workspace, &targets, &directory, &options(config, measure))?;
-    build::put_aside(&mut built, &workspace.scratch().join("candidate"))?;
-    let catalog = list::catalog(launcher, &built, config)?;
-    for problem in &catalog.problems {
-        shell::warning(problem);
-    }
-    Ok((built, catalog))
-}
-
-fn wanted_targets(
-    workspace: &Workspace,
-    config: &Config,
-    measure: &Measure,
-) -> Result<Vec<discover::BenchTarget>> {
-    let select = &measure.select;
-    let asked = |target: &discover::BenchTarget| {
-        let suite = target.suite();
-        let named = select.suite.contains(&suite) || select.bench.contains(&target.name);
-        let all = select.suite.iter().any(|name| name == "all");
-        let default = select.suite.is_empty()
-            && select.bench.is_empty()
-            && (config.suites.is_empty() || config.suites.contains(&suite));
-        named || all || default || suite == config.memory_suite
-    };
-    let targets: Vec<_> = workspace.targets.iter().filter(|target| asked(target)).cloned().collect();
-    if targets.is_empty() {
-        bail!(
-            "no bench target to measure in {}; \
-             does Cargo.toml have a [[bench]] with `harness = false` that calls divan::main()?",
-            workspace.root.display()
-        );
-    }
-    Ok(targets)
-}
-
-fn choose(catalog: &Catalog, measure: &Measure, config: &Config) -> Result<BTreeSet<String>> {
-    let ids: BTreeSet<String> = catalog.benchmarks.keys().cloned().collect();
-    if ids.is_empty() {
-        bail!("the benches hold no benchmark that can be measured");
-    }
-    select::choose(&ids, &measure.select, &config.reference)
+    std::time::UNIX_EPOCH
+        .elapsed()
+        .map_or(1, |since| since.as_nanos() as u64 & 0xFFFF_FFFF)
 }
 
 fn verify_all(launcher: &Launcher, listed: &[Listed]) -> Result<BTreeMap<String, Subject>> {
@@ -253,8 +155,16 @@ fn verify_all(launcher: &Launcher, listed: &[Listed]) -> Result<BTreeMap<String,
 /// The pairs of reference and encoder that can both be measured; alone, a benchmark is paired with
 /// nothing but still timed.
 fn pairs(listed: &[Listed], subjects: &BTreeMap<String, Subject>) -> Vec<Vec<Arm>> {
-    let works = |id: &str| subjects.get(id).is_some_and(|subject| subject.failure().is_none());
-    let arm = |id: &str| Arm { side: Side::Candidate, id: id.to_owned(), slowdown: 0.0 };
+    let works = |id: &str| {
+        subjects
+            .get(id)
+            .is_some_and(|subject| subject.failure().is_none())
+    };
+    let arm = |id: &str| Arm {
+        side: Side::Candidate,
+        id: id.to_owned(),
+        slowdown: 0.0,
+    };
     let mut pairs = Vec::new();
     let referenced: BTreeSet<&str> = listed
         .iter()
@@ -262,7 +172,11 @@ fn pairs(listed: &[Listed], subjects: &BTreeMap<String, Subject>) -> Vec<Vec<Arm
         .filter_map(|benchmark| benchmark.reference.as_deref())
         .collect();
     for benchmark in listed.iter().filter(|benchmark| works(&benchmark.id)) {
-        match benchmark.reference.as_deref().filter(|reference| works(reference)) {
+        match benchmark
+            .reference
+            .as_deref()
+            .filter(|reference| works(reference))
+        {
             Some(reference) => pairs.push(vec![arm(reference), arm(&benchmark.id)]),
             None if referenced.contains(benchmark.id.as_str()) => {}
             None => pairs.push(vec![arm(&benchmark.id)]),
@@ -292,20 +206,35 @@ fn engine<'a>(
     Engine::new(launcher, runnables, Pace::default(), seed)
 }
 
-fn benchmarks(listed: &[Listed], mut subjects: BTreeMap<String, Subject>) -> BTreeMap<String, Benchmark> {
+fn benchmarks(
+    listed: &[Listed],
+    mut subjects: BTreeMap<String, Subject>,
+) -> BTreeMap<String, Benchmark> {
     listed
         .iter()
         .map(|benchmark| {
             let candidate = subjects.remove(&benchmark.id);
             let reference = benchmark.reference.clone();
-            (benchmark.id.clone(), Benchmark { reference, baseline: None, candidate })
+            (
+                benchmark.id.clone(),
+                Benchmark {
+                    reference,
+                    baseline: None,
+                    candidate,
+                },
+            )
         })
         .collect()
 }
 
 /// Measures every pair in rounds of one block each, in random order, then those again whose
 /// interval is still wide.
-fn measure_pairs(engine: &mut Engine<'_>, run: &mut Run, pairs: &[Vec<Arm>], measure: &Measure) -> Result<()> {
+fn measure_pairs(
+    engine: &mut Engine<'_>,
+    run: &mut Run,
+    pairs: &[Vec<Arm>],
+    measure: &Measure,
+) -> Result<()> {
     let rounds = if measure.effort.quick { 6 } else { 12 };
     let budget = Duration::from_secs_f64(measure.effort.budget.unwrap_or(80.0));
     let started = Instant::now();
@@ -334,7 +263,11 @@ fn measure_pairs(engine: &mut Engine<'_>, run: &mut Run, pairs: &[Vec<Arm>], mea
 }
 
 fn fail(run: &mut Run, id: &str, reason: &str) {
-    if let Some(subject) = run.benchmarks.get_mut(id).and_then(|benchmark| benchmark.candidate.as_mut()) {
+    if let Some(subject) = run
+        .benchmarks
+        .get_mut(id)
+        .and_then(|benchmark| benchmark.candidate.as_mut())
+    {
         subject.state = run::State::Failed(reason.to_owned());
     }
 }

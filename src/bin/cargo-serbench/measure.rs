@@ -103,7 +103,11 @@ impl<'a> Engine<'a> {
         let mut runnables = Vec::new();
         for arm in arms {
             let runnable = self.subjects.get(&(arm.side, arm.id.clone()));
-            runnables.push(runnable.cloned().with_context(|| format!("no executable for `{}`", arm.id))?);
+            runnables.push(
+                runnable
+                    .cloned()
+                    .with_context(|| format!("no executable for `{}`", arm.id))?,
+            );
         }
         // Threads of one arm would have to share a single CPU.
         let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
@@ -116,7 +120,14 @@ impl<'a> Engine<'a> {
             self.alternate_processes(arms, &runnables, cpu, backwards)?
         };
         let seconds = started.elapsed().as_secs_f64();
-        Ok(Block { phase, arms: arms.to_vec(), cpu, seconds, slices, backwards })
+        Ok(Block {
+            phase,
+            arms: arms.to_vec(),
+            cpu,
+            seconds,
+            slices,
+            backwards,
+        })
     }
 
     fn alternate_workers(
@@ -130,8 +141,13 @@ impl<'a> Engine<'a> {
         for (arm, runnable) in arms.iter().zip(runnables) {
             let padding = self.random.below(4096) as usize;
             let slowdown = arm.slowdown;
-            let launch =
-                Launch { executable: &runnable.executable, id: &arm.id, cpu, slowdown, padding };
+            let launch = Launch {
+                executable: &runnable.executable,
+                id: &arm.id,
+                cpu,
+                slowdown,
+                padding,
+            };
             workers.push(connect(self.launcher, launch).with_context(|| arm.id.clone())?);
         }
         let mut longest = Duration::ZERO;
@@ -181,10 +197,16 @@ impl<'a> Engine<'a> {
                 let row = self.visit(id, runnable, cpu, Some((batches, size)))?;
                 let nanoseconds = |picos: parse::Picos| picos.0 as f64 / 1e3;
                 if row.fastest.0 == 0 || row.median.0 == 0 {
-                    bail!("`{id}` takes 0 ns by divan's clock: its work was optimised away; return the result or use `divan::black_box`");
+                    bail!(
+                        "`{id}` takes 0 ns by divan's clock: its work was optimised away; return the result or use `divan::black_box`"
+                    );
                 }
                 let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
-                slices[arm].push(Times { cpu: None, wall, fastest });
+                slices[arm].push(Times {
+                    cpu: None,
+                    wall,
+                    fastest,
+                });
             }
         }
         Ok(slices)
@@ -197,7 +219,10 @@ impl<'a> Engine<'a> {
         let size = (row.iterations / row.samples.max(1)).max(1);
         let sample = size as f64 * row.median.0 as f64 / 1e3;
         let batches = (FOREIGN_VISIT.as_nanos() as f64 / sample.max(1.0)).clamp(5.0, 100.0);
-        Ok(Work { batches: batches as u64, size })
+        Ok(Work {
+            batches: batches as u64,
+            size,
+        })
     }
 
     fn visit(
@@ -208,12 +233,27 @@ impl<'a> Engine<'a> {
         work: Option<(u64, u64)>,
     ) -> Result<parse::Measurement> {
         let padding = self.random.below(4096) as usize;
-        let launch = Launch { executable: &runnable.executable, id, cpu, slowdown: 0.0, padding };
+        let launch = Launch {
+            executable: &runnable.executable,
+            id,
+            cpu,
+            slowdown: 0.0,
+            padding,
+        };
         let options = match work {
-            None => vec!["--max-time".to_owned(), "0.02".to_owned(), "--skip-ext-time".to_owned()],
-            Some((count, size)) => ["--sample-count", &count.to_string(), "--sample-size", &size.to_string()]
-                .map(str::to_owned)
-                .to_vec(),
+            None => vec![
+                "--max-time".to_owned(),
+                "0.02".to_owned(),
+                "--skip-ext-time".to_owned(),
+            ],
+            Some((count, size)) => [
+                "--sample-count",
+                &count.to_string(),
+                "--sample-size",
+                &size.to_string(),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         };
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let ended = self.launcher.run(launch, &options)?;
@@ -232,7 +272,11 @@ impl Pace {
     fn alternations(&self, round: Duration) -> u32 {
         let fitting = self.block.as_nanos() / round.as_nanos().max(1);
         // An even number balances the two orders.
-        (u32::try_from(fitting).unwrap_or(u32::MAX).clamp(2, self.alternations) / 2) * 2
+        (u32::try_from(fitting)
+            .unwrap_or(u32::MAX)
+            .clamp(2, self.alternations)
+            / 2)
+            * 2
     }
 }
 
@@ -255,19 +299,32 @@ fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
 fn work(operation_ns: f64, slice: Duration) -> Work {
     const BATCH_NS: f64 = 5_000.0;
     let size = (BATCH_NS / operation_ns.max(0.1)).ceil().max(1.0);
-    let batches = (slice.as_nanos() as f64 / (size * operation_ns.max(0.1))).round().max(1.0);
-    Work { batches: batches as u64, size: size as u64 }
+    let batches = (slice.as_nanos() as f64 / (size * operation_ns.max(0.1)))
+        .round()
+        .max(1.0);
+    Work {
+        batches: batches as u64,
+        size: size as u64,
+    }
 }
 
 /// ABBA: every other alternation runs backwards.
 fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
     let forwards = (alternation % 2 == 0) != backwards;
-    if forwards { (0..arms).collect() } else { (0..arms).rev().collect() }
+    if forwards {
+        (0..arms).collect()
+    } else {
+        (0..arms).rev().collect()
+    }
 }
 
 fn times(slice: &Slice) -> Times {
     let operations = slice.operations.max(1) as f64;
-    Times { cpu: Some(slice.cpu_ns / operations), wall: slice.median_ns, fastest: slice.fastest_ns }
+    Times {
+        cpu: Some(slice.cpu_ns / operations),
+        wall: slice.median_ns,
+        fastest: slice.fastest_ns,
+    }
 }
 
 #[cfg(test)]

@@ -45,12 +45,18 @@ pub(crate) enum Tone {
 
 impl Cell {
     pub(crate) fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), tone: Tone::Plain }
+        Self {
+            text: text.into(),
+            tone: Tone::Plain,
+        }
     }
 
     /// What stands where there is no figure.
     pub(crate) fn absent() -> Self {
-        Self { text: "-".to_owned(), tone: Tone::Dim }
+        Self {
+            text: "-".to_owned(),
+            tone: Tone::Dim,
+        }
     }
 }
 
@@ -63,9 +69,15 @@ pub(crate) struct Column<R> {
 
 /// Fills a table column by column.
 pub(crate) fn table<R>(columns: &[Column<R>], rows: &[R]) -> Table {
-    let header = |column: &Column<R>| Header { title: column.title.clone(), align: column.align };
+    let header = |column: &Column<R>| Header {
+        title: column.title.clone(),
+        align: column.align,
+    };
     Table {
         header: columns.iter().map(header).collect(),
-        rows: rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()).collect(),
+        rows: rows
+            .iter()
+            .map(|row| columns.iter().map(|column| (column.cell)(row)).collect())
+            .collect(),
     }
 }

@@ -22,12 +22,20 @@ pub(crate) struct Parts<'a> {
 pub(crate) fn parts(id: &str) -> Parts<'_> {
     let (suite, rest) = id.split_once("::").unwrap_or(("", id));
     let (encoder, case) = rest.split_once("::").unwrap_or((rest, ""));
-    Parts { suite, encoder, case }
+    Parts {
+        suite,
+        encoder,
+        case,
+    }
 }
 
 /// The id of the benchmark that `id` is divided by, for a reference encoder called `reference`.
 pub(crate) fn reference_of(id: &str, reference: &str) -> Option<String> {
-    let Parts { suite, encoder, case } = parts(id);
+    let Parts {
+        suite,
+        encoder,
+        case,
+    } = parts(id);
     let separator = if case.is_empty() { "" } else { "::" };
     (encoder != reference).then(|| format!("{suite}::{reference}{separator}{case}"))
 }
@@ -47,7 +55,10 @@ pub(crate) fn choose(
             let Parts { encoder, case, .. } = parts(id);
             let segments: Vec<&str> = case.split("::").collect();
             let has = |wanted: &[String]| {
-                wanted.is_empty() || segments.iter().any(|segment| wanted.iter().any(|w| w == segment))
+                wanted.is_empty()
+                    || segments
+                        .iter()
+                        .any(|segment| wanted.iter().any(|w| w == segment))
             };
             // The large shape only when asked for, and then nothing else.
             let size = if select.shape.is_empty() {
@@ -86,7 +97,9 @@ fn nothing(ids: &BTreeSet<String>, select: &Select) -> String {
             asked.push(format!("{name}{}", values.join(",")));
         }
     }
-    let example = ids.first().map_or_else(String::new, |id| format!(", `{id}` for one"));
+    let example = ids
+        .first()
+        .map_or_else(String::new, |id| format!(", `{id}` for one"));
     format!(
         "none of {} benchmarks matches {}{example}; `cargo serbench list` shows them all",
         ids.len(),
@@ -131,9 +144,26 @@ mod tests {
     #[test]
     fn ids_split() {
         let id = "json::serde_json::f64::100x100";
-        assert_eq!(parts(id), Parts { suite: "json", encoder: "serde_json", case: "f64::100x100" });
-        assert_eq!(parts("b::x"), Parts { suite: "b", encoder: "x", case: "" });
-        assert_eq!(reference_of(id, "orjson").as_deref(), Some("json::orjson::f64::100x100"));
+        assert_eq!(
+            parts(id),
+            Parts {
+                suite: "json",
+                encoder: "serde_json",
+                case: "f64::100x100"
+            }
+        );
+        assert_eq!(
+            parts("b::x"),
+            Parts {
+                suite: "b",
+                encoder: "x",
+                case: ""
+            }
+        );
+        assert_eq!(
+            reference_of(id, "orjson").as_deref(),
+            Some("json::orjson::f64::100x100")
+        );
         assert_eq!(reference_of("b::x", "y").as_deref(), Some("b::y"));
         assert_eq!(reference_of("b::y::1", "y"), None);
     }
@@ -161,11 +191,27 @@ mod tests {
     fn selection() {
         let select = Select::default();
         assert_eq!(chosen(&select).len(), 5);
-        let select = Select { full: true, ..Select::default() };
-        assert_eq!(chosen(&select), ["json::orjson::f64::pynumpy", "json::sonic::f64::pynumpy"]);
-        let select = Select { dtype: vec!["float64".into()], encoder: vec!["sonic".into()], ..Select::default() };
-        assert_eq!(chosen(&select), ["json::orjson::f64::100x100", "json::sonic::f64::100x100"]);
-        let select = Select { filters: vec!["nope".into()], ..Select::default() };
+        let select = Select {
+            full: true,
+            ..Select::default()
+        };
+        assert_eq!(
+            chosen(&select),
+            ["json::orjson::f64::pynumpy", "json::sonic::f64::pynumpy"]
+        );
+        let select = Select {
+            dtype: vec!["float64".into()],
+            encoder: vec!["sonic".into()],
+            ..Select::default()
+        };
+        assert_eq!(
+            chosen(&select),
+            ["json::orjson::f64::100x100", "json::sonic::f64::100x100"]
+        );
+        let select = Select {
+            filters: vec!["nope".into()],
+            ..Select::default()
+        };
         insta::assert_snapshot!(chosen(&select)[0], @"none of 7 benchmarks matches nope, `json::orjson::f64::100x100` for one; `cargo serbench list` shows them all");
     }
 }

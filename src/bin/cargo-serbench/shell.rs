@@ -62,22 +62,42 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn start(verb: &'static str) -> Self {
         let now = Instant::now();
-        Self { verb, started: now, drawn: now, terminal: std::io::stderr().is_terminal() }
+        Self {
+            verb,
+            started: now,
+            drawn: now,
+            terminal: std::io::stderr().is_terminal(),
+        }
     }
 
     /// `done` and `total` are in any unit of work; `what` is what is under way.
     pub(crate) fn update(&mut self, done: f64, total: f64, what: impl Display) {
-        let pause = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(15) };
+        let pause = if self.terminal {
+            Duration::from_millis(100)
+        } else {
+            Duration::from_secs(15)
+        };
         if QUIET.load(Relaxed) || self.drawn.elapsed() < pause {
             return;
         }
         self.drawn = Instant::now();
         let fraction = (done / total.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
         let spent = self.started.elapsed().as_secs_f64();
-        let left = if fraction > 0.0 { spent / fraction - spent } else { f64::NAN };
+        let left = if fraction > 0.0 {
+            spent / fraction - spent
+        } else {
+            f64::NAN
+        };
         let verb = self.verb;
-        let left = if left.is_finite() { format!(", {left:.0} s left") } else { String::new() };
-        let text = format!("{GOOD}{verb:>12}{GOOD:#} {:3.0} %{left}  {what}", fraction * 100.0);
+        let left = if left.is_finite() {
+            format!(", {left:.0} s left")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{GOOD}{verb:>12}{GOOD:#} {:3.0} %{left}  {what}",
+            fraction * 100.0
+        );
         if self.terminal {
             let _ = write!(anstream::stderr().lock(), "\r\x1b[2K{text}\r");
         } else {

@@ -363,11 +363,7 @@ mod tests {
         // A machine that slows down to half its speed in between leaves the ratio alone.
         let baseline = [1.0, 1.0, 2.0, 2.0, 50.0];
         let candidate = [1.1, 1.1, 2.2, 2.2, 2.0];
-        close(
-            block_log_ratio(&baseline, &candidate),
-            1.1_f64.ln(),
-            1e-12,
-        );
+        close(block_log_ratio(&baseline, &candidate), 1.1_f64.ln(), 1e-12);
         close(two_sided(0.025), 0.95, 1e-15);
     }
 }

@@ -117,17 +117,28 @@ fn verify_one(
 }
 
 fn launch<'a>(executable: &'a Executable, id: &'a str) -> Launch<'a> {
-    Launch { executable, id, cpu: None, slowdown: 0.0, padding: 0 }
+    Launch {
+        executable,
+        id,
+        cpu: None,
+        slowdown: 0.0,
+        padding: 0,
+    }
 }
 
 fn describe(subject: &mut Subject, answer: &Answer) {
     let number = |name: &str| answer.text(name)?.parse().ok();
     subject.dtype = answer.text("dtype").map(str::to_owned);
     subject.shape = answer.text("shape").and_then(|text| {
-        if text.is_empty() { Some(Vec::new()) } else { text.split('x').map(|axis| axis.parse().ok()).collect() }
+        if text.is_empty() {
+            Some(Vec::new())
+        } else {
+            text.split('x').map(|axis| axis.parse().ok()).collect()
+        }
     });
     subject.bytes_in = number("bytes_in");
-    subject.bytes_out = number("bytes_out").or_else(|| answer.bytes("output").map(|it| it.len() as u64));
+    subject.bytes_out =
+        number("bytes_out").or_else(|| answer.bytes("output").map(|it| it.len() as u64));
 }
 
 fn state(subject: &Subject, answer: &Answer, reference: Option<&[u8]>) -> State {
@@ -149,7 +160,11 @@ fn json_state(subject: &Subject, answer: &Answer, reference: Option<&[u8]>) -> R
     let missing = || "the bench did not say what its array is".to_owned();
     let output = answer.bytes("output").ok_or_else(missing)?;
     let input = answer.bytes("input").ok_or_else(missing)?;
-    let dtype = subject.dtype.as_deref().and_then(Dtype::from_name).ok_or_else(missing)?;
+    let dtype = subject
+        .dtype
+        .as_deref()
+        .and_then(Dtype::from_name)
+        .ok_or_else(missing)?;
     let shape = subject.shape.as_deref().ok_or_else(missing)?;
     json::check(output, dtype, shape, input)?;
     match reference {
@@ -162,7 +177,11 @@ fn same(output: &[u8], reference: &[u8]) -> Result<(), String> {
     if output == reference {
         return Ok(());
     }
-    let at = output.iter().zip(reference).take_while(|(a, b)| a == b).count();
+    let at = output
+        .iter()
+        .zip(reference)
+        .take_while(|(a, b)| a == b)
+        .count();
     let around = |text: &[u8]| {
         let end = text.len().min(at + 12);
         String::from_utf8_lossy(&text[at.saturating_sub(4).min(end)..end]).into_owned()
@@ -186,8 +205,16 @@ fn watch(worker: &mut Worker, id: &str) -> Result<(bool, bool)> {
 
 /// Whether there is anything but divan's header and tree in `stdout`.
 fn prints(stdout: &str, id: &str) -> bool {
-    let lines: Vec<&str> = stdout.lines().skip(1).filter(|line| !line.trim().is_empty()).collect();
-    let in_tree = |line: &&str| ["├─ ", "╰─ ", "│  ", "   "].iter().any(|glyphs| line.starts_with(glyphs));
+    let lines: Vec<&str> = stdout
+        .lines()
+        .skip(1)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let in_tree = |line: &&str| {
+        ["├─ ", "╰─ ", "│  ", "   "]
+            .iter()
+            .any(|glyphs| line.starts_with(glyphs))
+    };
     let leaf = lines.last().map_or("", |line| line.trim_end());
     let ends_in_name = leaf.is_empty()
         || leaf.ends_with('│')
@@ -201,15 +228,26 @@ fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
         None => (&benchmark.executable, benchmark.id.as_str()),
     };
     let once = || -> Result<Option<[u64; 3]>> {
-        let Some(answer) = ask_fresh(launcher, executable, id, Command::Memory)? else { return Ok(None) };
+        let Some(answer) = ask_fresh(launcher, executable, id, Command::Memory)? else {
+            return Ok(None);
+        };
         let counts = answer.text("memory").map(|text| {
-            text.split(' ').map(|count| count.parse().unwrap_or(0)).collect::<Vec<u64>>()
+            text.split(' ')
+                .map(|count| count.parse().unwrap_or(0))
+                .collect::<Vec<u64>>()
         });
         Ok(counts.and_then(|counts| counts.try_into().ok()))
     };
-    let Some([peak, bytes, allocations]) = once()? else { return Ok(None) };
+    let Some([peak, bytes, allocations]) = once()? else {
+        return Ok(None);
+    };
     let repeatable = once()? == Some([peak, bytes, allocations]);
-    Ok(Some(Memory { peak, bytes, allocations, repeatable }))
+    Ok(Some(Memory {
+        peak,
+        bytes,
+        allocations,
+        repeatable,
+    }))
 }
 
 fn rss(launcher: &Launcher, benchmark: &Listed) -> Result<Option<u64>> {
@@ -240,8 +278,14 @@ mod tests {
         let tree = "json     fastest │ slowest\n╰─ orjson\n   ╰─ f64\n      ╰─ 100x100   ";
         assert!(!prints(tree, "json::orjson::f64::100x100"));
         assert!(!prints("", "json::orjson::f64::100x100"));
-        assert!(prints(&format!("{tree}hello\n"), "json::orjson::f64::100x100"));
-        assert!(prints(&format!("{tree}\nhello\n"), "json::orjson::f64::100x100"));
+        assert!(prints(
+            &format!("{tree}hello\n"),
+            "json::orjson::f64::100x100"
+        ));
+        assert!(prints(
+            &format!("{tree}\nhello\n"),
+            "json::orjson::f64::100x100"
+        ));
     }
 
     #[test]

@@ -43,14 +43,22 @@ pub(crate) fn mebibytes(bytes: u64) -> String {
 
 /// A ratio with its interval: `1.21 [1.19, 1.24]`.
 pub(crate) fn ratio(estimate: &Estimate) -> Cell {
-    let Estimate { point, lower, upper, .. } = estimate;
+    let Estimate {
+        point,
+        lower,
+        upper,
+        ..
+    } = estimate;
     let tone = match (*lower > 1.0, *upper < 1.0) {
         (true, _) => Tone::Bad,
         (_, true) => Tone::Good,
         (false, false) => Tone::Plain,
     };
     let decimals = if *point < 10.0 { 3 } else { 1 };
-    Cell { text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"), tone }
+    Cell {
+        text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"),
+        tone,
+    }
 }
 
 #[cfg(test)]
@@ -74,8 +82,19 @@ mod tests {
 
     #[test]
     fn ratios() {
-        let estimate = |point, lower, upper| Estimate { point, lower, upper, level: 0.95 };
-        assert_eq!(ratio(&estimate(1.2, 1.19, 1.21)).text, "1.200 [1.190, 1.210]");
-        assert_eq!(ratio(&estimate(14.04, 13.9, 14.1)).text, "14.0 [13.9, 14.1]");
+        let estimate = |point, lower, upper| Estimate {
+            point,
+            lower,
+            upper,
+            level: 0.95,
+        };
+        assert_eq!(
+            ratio(&estimate(1.2, 1.19, 1.21)).text,
+            "1.200 [1.190, 1.210]"
+        );
+        assert_eq!(
+            ratio(&estimate(14.04, 13.9, 14.1)).text,
+            "14.0 [13.9, 14.1]"
+        );
     }
 }

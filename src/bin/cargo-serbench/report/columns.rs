@@ -8,9 +8,17 @@ use crate::{
 
 /// The columns of one case: pynumpy's, and throughput and exact memory.
 pub(crate) fn case(case: &Case) -> Vec<Column<Row>> {
-    let right = |title: &str, cell| Column { title: title.to_owned(), align: Align::Right, cell };
+    let right = |title: &str, cell| Column {
+        title: title.to_owned(),
+        align: Align::Right,
+        cell,
+    };
     let mut columns = vec![
-        Column { title: "Library".to_owned(), align: Align::Left, cell: library },
+        Column {
+            title: "Library".to_owned(),
+            align: Align::Left,
+            cell: library,
+        },
         right("Latency", latency),
         right("GB/s", throughput),
         right("Peak heap", peak),
@@ -29,7 +37,10 @@ fn library(row: &Row) -> Cell {
 
 fn latency(row: &Row) -> Cell {
     match (&row.subject.state, row.latency_ns) {
-        (State::Failed(_), _) => Cell { text: "failed".to_owned(), tone: Tone::Bad },
+        (State::Failed(_), _) => Cell {
+            text: "failed".to_owned(),
+            tone: Tone::Bad,
+        },
         (State::Verified | State::Unchecked, Some(time)) => Cell::plain(cells::time(time)),
         (State::Verified | State::Unchecked, None) => Cell::absent(),
     }
@@ -45,21 +56,30 @@ fn throughput(row: &Row) -> Cell {
 }
 
 fn peak(row: &Row) -> Cell {
-    row.subject.memory.map_or_else(Cell::absent, |memory| Cell::plain(cells::bytes(memory.peak)))
+    row.subject.memory.map_or_else(Cell::absent, |memory| {
+        Cell::plain(cells::bytes(memory.peak))
+    })
 }
 
 fn allocations(row: &Row) -> Cell {
-    row.subject.memory.map_or_else(Cell::absent, |memory| Cell::plain(memory.allocations.to_string()))
+    row.subject.memory.map_or_else(Cell::absent, |memory| {
+        Cell::plain(memory.allocations.to_string())
+    })
 }
 
 fn rss(row: &Row) -> Cell {
-    row.subject.rss.map_or_else(Cell::absent, |bytes| Cell::plain(cells::mebibytes(bytes)))
+    row.subject
+        .rss
+        .map_or_else(Cell::absent, |bytes| Cell::plain(cells::mebibytes(bytes)))
 }
 
 fn versus(row: &Row) -> Cell {
     match (&row.ratio, row.latency_ns) {
         (Some(ratio), _) => cells::ratio(ratio),
-        (None, Some(_)) if row.blocks == 0 => Cell { text: "1.0".to_owned(), tone: Tone::Dim },
+        (None, Some(_)) if row.blocks == 0 => Cell {
+            text: "1.0".to_owned(),
+            tone: Tone::Dim,
+        },
         (None, _) => Cell::absent(),
     }
 }

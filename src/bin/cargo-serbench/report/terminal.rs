@@ -10,24 +10,42 @@ const HEADER: Style = Style::new().effects(Effects::BOLD);
 /// they are not wanted.
 pub(crate) fn render(table: &Table) -> String {
     let width = |column: usize| {
-        let cells = table.rows.iter().map(|row| row[column].text.chars().count());
-        cells.chain([table.header[column].title.chars().count()]).max().unwrap_or(0)
+        let cells = table
+            .rows
+            .iter()
+            .map(|row| row[column].text.chars().count());
+        cells
+            .chain([table.header[column].title.chars().count()])
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..table.header.len()).map(width).collect();
     let mut lines = Vec::new();
     let mut line = |texts: Vec<(&str, Style)>| {
-        let cells = texts.into_iter().zip(&widths).zip(&table.header).map(|(((text, style), width), header)| {
-            let fill = " ".repeat(width - text.chars().count());
-            match header.align {
-                Align::Left => format!("{style}{text}{style:#}{fill}"),
-                Align::Right => format!("{fill}{style}{text}{style:#}"),
-            }
-        });
+        let cells = texts.into_iter().zip(&widths).zip(&table.header).map(
+            |(((text, style), width), header)| {
+                let fill = " ".repeat(width - text.chars().count());
+                match header.align {
+                    Align::Left => format!("{style}{text}{style:#}{fill}"),
+                    Align::Right => format!("{fill}{style}{text}{style:#}"),
+                }
+            },
+        );
         lines.push(cells.collect::<Vec<_>>().join("  ").trim_end().to_owned());
     };
-    line(table.header.iter().map(|header| (header.title.as_str(), HEADER)).collect());
+    line(
+        table
+            .header
+            .iter()
+            .map(|header| (header.title.as_str(), HEADER))
+            .collect(),
+    );
     for row in &table.rows {
-        line(row.iter().map(|cell| (cell.text.as_str(), style(cell))).collect());
+        line(
+            row.iter()
+                .map(|cell| (cell.text.as_str(), style(cell)))
+                .collect(),
+        );
     }
     lines.join("\n") + "\n"
 }
@@ -49,10 +67,19 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let header = |title: &str, align| Header { title: title.to_owned(), align };
+        let header = |title: &str, align| Header {
+            title: title.to_owned(),
+            align,
+        };
         let table = Table {
-            header: vec![header("Library", Align::Left), header("Latency", Align::Right)],
-            rows: vec![vec![Cell::plain("a"), Cell::plain("5.000 µs")], vec![Cell::plain("b"), Cell::absent()]],
+            header: vec![
+                header("Library", Align::Left),
+                header("Latency", Align::Right),
+            ],
+            rows: vec![
+                vec![Cell::plain("a"), Cell::plain("5.000 µs")],
+                vec![Cell::plain("b"), Cell::absent()],
+            ],
         };
         let text = anstream::adapter::strip_str(&render(&table)).to_string();
         insta::assert_snapshot!(text, @r"
