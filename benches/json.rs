@@ -5,7 +5,10 @@ use serbench::{
     DatetimeNs,
     array::{SEED, Shape, seeded, shapes},
     bench_encoder, bench_encoder_reused,
-    encoders::{JsonElement, Orjson, SerdeJson, SerdeJsonValue, SerdeJsonWriter},
+    encoders::{
+        JsonElement, Orjson, SerdeJson, SerdeJsonValue, SerdeJsonWriter, SimdJson, SimdJsonValue,
+        SonicRs, SonicRsValue,
+    },
     f16,
 };
 
@@ -33,4 +36,8 @@ encoders! {
     serde_json: bench_encoder, SerdeJson;
     serde_json_reused: bench_encoder_reused, SerdeJsonWriter;
     serde_json_value: bench_encoder, SerdeJsonValue;
+    sonic_rs: bench_encoder, SonicRs;
+    sonic_rs_value: bench_encoder, SonicRsValue;
+    simd_json: bench_encoder, SimdJson;
+    simd_json_value: bench_encoder, SimdJsonValue;
 }

@@ -24,9 +24,13 @@ mod moment;
 mod nested;
 mod orjson;
 mod serde_json;
+mod simd_json;
+mod sonic_rs;
 
 pub use self::{
     element::JsonElement,
     orjson::Orjson,
     serde_json::{SerdeJson, SerdeJsonValue, SerdeJsonWriter},
+    simd_json::{SimdJson, SimdJsonValue},
+    sonic_rs::{SonicRs, SonicRsValue},
 };

@@ -49,16 +49,20 @@ impl Text {
         let (date, time) = (civil.date(), civil.time());
         let mut bytes = *b"0000-00-00T00:00:00.000000";
         let microseconds = time.subsec_nanosecond().unsigned_abs() / 1000;
-        for (at, width, field) in [
-            (0, 4, u32::from(date.year().unsigned_abs())),
-            (5, 2, u32::from(date.month().unsigned_abs())),
-            (8, 2, u32::from(date.day().unsigned_abs())),
-            (11, 2, u32::from(time.hour().unsigned_abs())),
-            (14, 2, u32::from(time.minute().unsigned_abs())),
-            (17, 2, u32::from(time.second().unsigned_abs())),
-            (20, 6, microseconds),
+        let year = date.year().unsigned_abs();
+        pair(&mut bytes, 0, year / 100);
+        pair(&mut bytes, 2, year % 100);
+        for (at, field) in [
+            (5, date.month()),
+            (8, date.day()),
+            (11, time.hour()),
+            (14, time.minute()),
+            (17, time.second()),
         ] {
-            digits(&mut bytes[at..at + width], field);
+            pair(&mut bytes, at, u16::from(field.unsigned_abs()));
+        }
+        for (at, below) in [(20, 10_000), (22, 100), (24, 1)] {
+            pair(&mut bytes, at, (microseconds / below % 100) as u16);
         }
         let length = if microseconds == 0 { 19 } else { 26 };
         Ok(Self { bytes, length })
@@ -69,11 +73,11 @@ impl Text {
     }
 }
 
-fn digits(into: &mut [u8], mut number: u32) {
-    for digit in into.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+/// The two digits of `number` at `at`.
+#[inline]
+fn pair(bytes: &mut [u8; 26], at: usize, number: u16) {
+    bytes[at] = b'0' + (number / 10) as u8;
+    bytes[at + 1] = b'0' + (number % 10) as u8;
 }
 
 fn months(count: Option<i64>) -> Option<DateTime> {

@@ -18,8 +18,8 @@ use crate::{BoxError, Encoder};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Orjson;
 
-/// orjson's first buffer: a page less the header of Python's `bytes`.
-const FIRST_CAPACITY: usize = 4096 - 33;
+/// orjson's first buffer: a page less the size of CPython's struct of a `bytes`.
+const FIRST_CAPACITY: usize = 4096 - 40;
 
 /// What orjson reserves at least before it writes a node.
 const RESERVED_PER_NODE: usize = 128;
@@ -39,10 +39,9 @@ impl<T: JsonElement> Encoder<T> for Orjson {
         let elements = array
             .as_slice()
             .expect("as_standard_layout gives a C-contiguous array");
-        let strides = c_strides(array.shape());
         let axes = Axes {
             shape: array.shape(),
-            strides: &strides,
+            strides: array.strides(),
         };
         let mut root = Node {
             axes: &axes,
@@ -58,8 +57,8 @@ impl<T: JsonElement> Encoder<T> for Orjson {
 
 struct Axes<'a> {
     shape: &'a [usize],
-    /// In elements.
-    strides: &'a [usize],
+    /// In elements; of a C-contiguous array, so only an axis of length 1 can have a negative one.
+    strides: &'a [isize],
 }
 
 /// A list of the output: of lists, or at the last axis a row of elements.
@@ -120,7 +119,7 @@ impl<T: JsonElement> Node<'_, T> {
             .iter()
             .zip(self.axes.strides)
             .take(self.depth)
-            .map(|(index, stride)| index * stride)
+            .map(|(index, stride)| index * stride.unsigned_abs())
             .sum();
         &self.elements[start..start + self.axes.shape[self.depth]]
     }
@@ -132,14 +131,10 @@ fn write_row<T: JsonElement>(row: &[T], out: &mut Vec<u8>) -> Result<(), BoxErro
         RESERVED_PER_ROW + row.len() * (T::RESERVED + RESERVED_PER_ELEMENT),
     );
     out.push(b'[');
-    let mut separate = false;
     for &element in row {
-        if separate {
-            out.push(b',');
-        }
-        separate = true;
         element.write(out)?;
     }
+    out.pop();
     out.push(b']');
     Ok(())
 }
@@ -160,12 +155,4 @@ fn grow(out: &mut Vec<u8>, end: usize) {
         capacity *= 2;
     }
     out.reserve_exact(capacity - out.len());
-}
-
-fn c_strides(shape: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    strides
 }
