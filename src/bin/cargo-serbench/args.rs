@@ -39,8 +39,67 @@ pub(crate) struct Serbench {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Compare the work tree with a baseline commit and fail on regressions
+    Gate(Gate),
+    /// Compare two commits and fail on regressions
+    Compare(Compare),
     /// List the benchmarks that would be measured
     List(Measure),
+    /// Print a stored run again, or decide it again with other thresholds
+    Report(Report),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Gate {
+    /// Compare with this revision [default: the merge base with the default branch]
+    #[arg(long, value_name = "REV")]
+    pub(crate) baseline: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) trial: Trial,
+
+    #[command(flatten)]
+    pub(crate) measure: Measure,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Compare {
+    /// The revision to compare with
+    pub(crate) baseline: String,
+
+    /// The revision to judge
+    pub(crate) candidate: String,
+
+    #[command(flatten)]
+    pub(crate) trial: Trial,
+
+    #[command(flatten)]
+    pub(crate) measure: Measure,
+}
+
+/// For trials of the gate itself.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Trials")]
+pub(crate) struct Trial {
+    /// Measure benchmarks whose executables are identical, too
+    #[arg(long)]
+    pub(crate) measure_identical: bool,
+
+    /// Slow every benchmark of the candidate but the references down by this much
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) inject: Option<f64>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Report {
+    /// A run stored under target/serbench/runs
+    pub(crate) run: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) manifest: clap_cargo::Manifest,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// What is measured, and how.

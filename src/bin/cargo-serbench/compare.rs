@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    run::{Block, Phase, Run, Side, Subject, Times},
+    run::{Block, Run, Side, Subject, Times},
     select::{self, Parts},
     stats::{self, Estimate, WalshAverages},
 };
@@ -13,7 +13,7 @@ use crate::{
 pub(crate) const LEVEL: f64 = 0.95;
 
 /// Which clock a comparison goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Clock {
     /// CPU time of the one thread that works; blind to waiting, deaf to other programs.
     Cpu,
@@ -29,12 +29,14 @@ pub(crate) struct Row {
     pub(crate) subject: Subject,
     /// Median time of an operation, nanoseconds; absent when nothing was timed.
     pub(crate) latency_ns: Option<f64>,
-    /// encoder / reference; 1.05 is 5 % slower. `None` without a reference or blocks.
+    /// Log-ratio encoder / reference. `None` without a reference, or with too few blocks.
     pub(crate) ratio: Option<Estimate>,
     /// Blocks behind the ratio.
     pub(crate) blocks: usize,
-    /// The least decidable error of the interval: half its width, relative.
-    pub(crate) half_width: Option<f64>,
+    /// Whether the others of the case are divided by this one.
+    pub(crate) is_reference: bool,
+    /// 10⁹ bytes a second: of output, or of input where there is no output.
+    pub(crate) gigabytes_per_second: Option<f64>,
 }
 
 /// All encoders on one array.
@@ -52,7 +54,6 @@ pub(crate) struct Case {
 /// The tables of one commit.
 pub(crate) fn cases(run: &Run) -> Vec<Case> {
     let mut cases: BTreeMap<(&str, &str), Case> = BTreeMap::new();
-    let mut order: Vec<(usize, &str)> = Vec::new();
     for (id, benchmark) in &run.benchmarks {
         let Some(subject) = &benchmark.candidate else {
             continue;
@@ -62,14 +63,11 @@ pub(crate) fn cases(run: &Run) -> Vec<Case> {
             encoder,
             case,
         } = select::parts(id);
-        let entry = cases.entry((suite, case)).or_insert_with(|| {
-            order.push((0, id));
-            Case {
-                suite: suite.to_owned(),
-                case: case.to_owned(),
-                reference: None,
-                rows: Vec::new(),
-            }
+        let entry = cases.entry((suite, case)).or_insert_with(|| Case {
+            suite: suite.to_owned(),
+            case: case.to_owned(),
+            reference: None,
+            rows: Vec::new(),
         });
         let mut row = Row {
             id: id.clone(),
@@ -78,13 +76,18 @@ pub(crate) fn cases(run: &Run) -> Vec<Case> {
             latency_ns: latency(run, id, subject),
             ratio: None,
             blocks: 0,
-            half_width: None,
+            is_reference: false,
+            gigabytes_per_second: None,
         };
+        let bytes = subject.bytes_out.or(subject.bytes_in);
+        row.gigabytes_per_second = row
+            .latency_ns
+            .zip(bytes)
+            .map(|(time, bytes)| bytes as f64 / time);
         if let Some(reference) = &benchmark.reference {
             entry.reference = Some(select::parts(reference).encoder.to_owned());
             let (blocks, ratio) = ratio(run, reference, id);
             row.blocks = blocks;
-            row.half_width = ratio.map(|ratio| (ratio.upper - ratio.lower) / 2.0);
             row.ratio = ratio;
         }
         entry.rows.push(row);
@@ -138,29 +141,16 @@ pub(crate) fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<Esti
         (Side::Candidate, reference),
         (Side::Candidate, id),
         clock,
-        |_| true,
     );
     (logs.len(), estimate(&logs))
 }
 
-/// An estimate of blocks' log-ratios as a ratio; `None` when there are none or too few for an
-/// interval.
-pub(crate) fn estimate(logs: &[f64]) -> Option<Estimate> {
+fn estimate(logs: &[f64]) -> Option<Estimate> {
     if logs.is_empty() {
         return None;
     }
-    let Estimate {
-        point,
-        lower,
-        upper,
-        level,
-    } = WalshAverages::new(logs).estimate(LEVEL);
-    lower.is_finite().then(|| Estimate {
-        point: point.exp(),
-        lower: lower.exp(),
-        upper: upper.exp(),
-        level,
-    })
+    let estimate = WalshAverages::new(logs).estimate(LEVEL);
+    estimate.lower.is_finite().then_some(estimate)
 }
 
 /// CPU time when all of the benchmarks have it and work on one thread.
@@ -180,7 +170,6 @@ pub(crate) fn log_ratios(
     denominator: (Side, &str),
     numerator: (Side, &str),
     clock: Clock,
-    wanted: impl Fn(Phase) -> bool,
 ) -> Vec<f64> {
     let position = |block: &Block, (side, id): (Side, &str)| {
         block
@@ -190,7 +179,6 @@ pub(crate) fn log_ratios(
     };
     blocks
         .iter()
-        .filter(|block| wanted(block.phase))
         .filter_map(|block| {
             let one = &block.slices[position(block, denominator)?];
             let other = &block.slices[position(block, numerator)?];
@@ -204,7 +192,7 @@ pub(crate) fn log_ratios(
 
 /// The figure of each slice that a clock goes by. Where divan measured, the fastest sample is the
 /// steadiest of what it prints.
-fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
+pub(crate) fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
     slices
         .iter()
         .map(|times| match (clock, times.cpu) {

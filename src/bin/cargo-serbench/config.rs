@@ -27,6 +27,41 @@ pub(crate) struct Config {
     pub(crate) threshold: f64,
     /// Change not worth telling.
     pub(crate) indifference: f64,
+    pub(crate) strict: bool,
+    pub(crate) default_branch: Option<String>,
+}
+
+/// What a benchmark is allowed; fractions, 0.03 is 3 %.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Tolerance {
+    /// Change of latency that is tolerated.
+    pub(crate) threshold: f64,
+    /// Change that is not worth telling.
+    pub(crate) indifference: f64,
+    /// Change of memory that is tolerated.
+    pub(crate) memory_threshold: f64,
+    /// Most that the candidate's latency may be of its reference's; 1.5 is half as much again.
+    pub(crate) max_latency_ratio: Option<f64>,
+    /// Most that the candidate's peak heap may be of its reference's.
+    pub(crate) max_memory_ratio: Option<f64>,
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self {
+            threshold: 0.03,
+            indifference: 0.01,
+            memory_threshold: 0.03,
+            max_latency_ratio: None,
+            max_memory_ratio: None,
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn tolerance(&self, _id: &str) -> Tolerance {
+        Tolerance::default()
+    }
 }
 
 impl Default for Config {
@@ -40,6 +75,8 @@ impl Default for Config {
             profile: "bench".to_owned(),
             threshold: 0.03,
             indifference: 0.01,
+            strict: false,
+            default_branch: None,
         }
     }
 }

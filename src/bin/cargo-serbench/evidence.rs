@@ -93,7 +93,10 @@ pub(crate) fn evidence(run: &Run, config: &Config) -> Vec<Evidence> {
         .map(|(id, benchmark)| of_benchmark(run, id, benchmark, config.tolerance(id)))
         .collect();
     if let Some(id) = &run.canary {
-        let subject = run.benchmarks.get(id).and_then(|benchmark| benchmark.candidate.as_ref());
+        let subject = run
+            .benchmarks
+            .get(id)
+            .and_then(|benchmark| benchmark.candidate.as_ref());
         for role in [Role::SameCode, Role::Slowed] {
             // Only workers can be slowed down.
             if role == Role::SameCode || subject.is_some_and(|subject| subject.native) {
@@ -121,7 +124,10 @@ fn of_benchmark(run: &Run, id: &str, benchmark: &Benchmark, tolerance: Tolerance
         presence: presence(benchmark, run.identical_measured),
         reference: benchmark.reference.clone(),
         // Without a CPU clock of its own (divan measured), wall time is all there is.
-        multithreaded: sides.into_iter().flatten().any(|it| it.multithreaded || !it.native),
+        multithreaded: sides
+            .into_iter()
+            .flatten()
+            .any(|it| it.multithreaded || !it.native),
         tolerance,
         blocks: blocks(run, |block| {
             let sides = [block.arms[0].side, block.arms[1].side];
@@ -145,7 +151,11 @@ fn of_canary(
         presence: Presence::Both,
         reference: None,
         multithreaded: subject.is_some_and(|it| it.multithreaded || !it.native),
-        tolerance: Tolerance { max_latency_ratio: None, max_memory_ratio: None, ..tolerance },
+        tolerance: Tolerance {
+            max_latency_ratio: None,
+            max_memory_ratio: None,
+            ..tolerance
+        },
         blocks: blocks(run, |block| {
             let [first, second] = [&block.arms[0], &block.arms[1]];
             first.side == second.side
@@ -205,5 +215,9 @@ fn memory(benchmark: &Benchmark) -> Option<MemoryPair> {
     let candidate = counts(&benchmark.candidate)?;
     let baseline = counts(&benchmark.baseline);
     let repeatable = candidate.repeatable && baseline.is_none_or(|baseline| baseline.repeatable);
-    Some(MemoryPair { baseline: baseline.map(plain), candidate: plain(candidate), repeatable })
+    Some(MemoryPair {
+        baseline: baseline.map(plain),
+        candidate: plain(candidate),
+        repeatable,
+    })
 }

@@ -3,14 +3,425 @@
 //! The modules below stand in the order in which data passes through them, and a module uses only
 //! those above it. Each is one stage.
 
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "foreign benches are not measured yet"
-    )
-)]
-mod parse;
+mod shell;
 
-fn main() {}
+mod args;
+mod build;
+mod compare;
+mod config;
+mod decide;
+mod discover;
+mod evidence;
+mod git;
+mod json;
+mod launch;
+mod list;
+mod machine;
+mod measure;
+mod parse;
+mod plan;
+mod prepare;
+mod report;
+mod run;
+mod select;
+mod stats;
+mod verify;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use args::{Cargo, Command, Measure, Serbench};
+use config::Config;
+use decide::Policy;
+use git::Commit;
+use measure::{Engine, Pace, Runnable};
+use plan::Work;
+use prepare::{Session, Tree};
+use run::{Benchmark, Phase, Run, Side, Subject};
+use verify::Listed;
+
+fn main() -> ExitCode {
+    let Cargo::Serbench(Serbench { command, measure }) = Cargo::parse_from(command_line());
+    let done = match command {
+        None => serbench(&measure),
+        Some(Command::Gate(args)) => gate(&args),
+        Some(Command::Compare(args)) => compare_commits(&args),
+        Some(Command::List(measure)) => list_benchmarks(&measure),
+        Some(Command::Report(args)) => report_again(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            shell::error(format_args!("{error:#}"));
+            ExitCode::from(101)
+        }
+    }
+}
+
+/// The arguments with cargo's `serbench` put back where the program was called by itself.
+fn command_line() -> Vec<std::ffi::OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.get(1).is_none_or(|first| first != "serbench") {
+        arguments.insert(1, "serbench".into());
+    }
+    arguments
+}
+
+/// One commit by itself: every encoder beside its reference.
+fn serbench(measure: &Measure) -> Result<ExitCode> {
+    let session = open(measure)?;
+    let tree = prepare::worktree(&session, measure)?;
+    let chosen = prepare::choose(&[&tree.catalog], measure, &session.config)?;
+    let mut run = new_run(&session, measure, None, &tree)?;
+    let started = Instant::now();
+    verify_side(&session, &tree, &chosen, Side::Candidate, &mut run)?;
+    let mut engine = engine(&session, &[(Side::Candidate, &tree)], &run);
+    let blocks = if measure.effort.quick { 6 } else { 12 };
+    let work = plan::beside_references(&run, blocks);
+    let budget = Duration::from_secs_f64(measure.effort.budget.unwrap_or(75.0));
+    measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
+    run.seconds = started.elapsed().as_secs_f64();
+    store(&session, &run)?;
+    show_tables(&run, &measure.output)
+}
+
+/// The work tree against a commit.
+fn gate(args: &args::Gate) -> Result<ExitCode> {
+    let session = open(&args.measure)?;
+    let repo = session
+        .repo
+        .as_ref()
+        .context("a gate compares commits, and this is no git repository")?;
+    let (baseline, why) = prepare::baseline(repo, args.baseline.as_deref(), &session.config)?;
+    shell::status(
+        "Baseline",
+        format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
+    );
+    let candidate = prepare::worktree(&session, &args.measure)?;
+    between(&session, &args.measure, &args.trial, &baseline, &candidate)
+}
+
+/// Any commit against any other.
+fn compare_commits(args: &args::Compare) -> Result<ExitCode> {
+    let session = open(&args.measure)?;
+    let repo = session
+        .repo
+        .as_ref()
+        .context("comparing commits needs a git repository")?;
+    let [baseline, candidate] = [
+        repo.resolve(&args.baseline)?,
+        repo.resolve(&args.candidate)?,
+    ];
+    let candidate = prepare::commit(&session, &args.measure, &candidate, Side::Candidate)?;
+    between(&session, &args.measure, &args.trial, &baseline, &candidate)
+}
+
+/// Measures two commits in pairs until every benchmark is decided.
+fn between(
+    session: &Session,
+    measure: &Measure,
+    trial: &args::Trial,
+    baseline: &Commit,
+    candidate: &Tree,
+) -> Result<ExitCode> {
+    let baseline = prepare::commit(session, measure, baseline, Side::Baseline)?;
+    let catalogs = [&baseline.catalog, &candidate.catalog];
+    let chosen = prepare::choose(&catalogs, measure, &session.config)?;
+    let mut run = new_run(session, measure, Some(&baseline), candidate)?;
+    run.identical_measured = trial.measure_identical;
+    let started = Instant::now();
+    skip_identical(&baseline, candidate, &chosen, &mut run);
+    verify_side(session, &baseline, &chosen, Side::Baseline, &mut run)?;
+    verify_side(session, candidate, &chosen, Side::Candidate, &mut run)?;
+    let mut engine = engine(
+        session,
+        &[(Side::Baseline, &baseline), (Side::Candidate, candidate)],
+        &run,
+    );
+    measure_until_decided(session, measure, trial, &mut engine, &mut run)?;
+    run.seconds = started.elapsed().as_secs_f64();
+    store(session, &run)?;
+    show_verdicts(&run, &session.config, &measure.output)
+}
+
+/// A stored run once more, without measuring.
+fn report_again(args: &args::Report) -> Result<ExitCode> {
+    set_output(&args.output);
+    let run = run::load(&args.run)?;
+    if run.baseline.is_none() {
+        return show_tables(&run, &args.output);
+    }
+    let config = config::load(&prepare::workspace_at(&args.manifest)?)?;
+    show_verdicts(&run, &config, &args.output)
+}
+
+fn show_tables(run: &Run, output: &args::Output) -> Result<ExitCode> {
+    let cases = compare::cases(run);
+    report::write(report::Results::Tables { run, cases: &cases }, output)?;
+    let failed = |row: &compare::Row| row.subject.failure().is_some();
+    let all_worked = !cases.iter().flat_map(|case| &case.rows).any(failed);
+    Ok(if all_worked {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(101)
+    })
+}
+
+fn show_verdicts(run: &Run, config: &Config, output: &args::Output) -> Result<ExitCode> {
+    let policy = decide::policy(None);
+    let decisions = decide::decide(&evidence::evidence(run, config), &policy);
+    let gate = decide::gate(&decisions, config.strict);
+    report::write(
+        report::Results::Gate {
+            run,
+            decisions: &decisions,
+            gate: &gate,
+        },
+        output,
+    )?;
+    Ok(ExitCode::from(gate.outcome.exit_code(config.strict)))
+}
+
+fn list_benchmarks(measure: &Measure) -> Result<ExitCode> {
+    let session = open(measure)?;
+    let tree = prepare::worktree(&session, measure)?;
+    let mut stdout = anstream::stdout().lock();
+    for id in prepare::choose(&[&tree.catalog], measure, &session.config)? {
+        writeln!(stdout, "{id}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(measure: &Measure) -> Result<Session> {
+    set_output(&measure.output);
+    prepare::open(measure)
+}
+
+fn set_output(output: &args::Output) {
+    shell::set_quiet(output.quiet);
+    match output.color {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// A run in which nothing has been measured yet.
+fn new_run(
+    session: &Session,
+    measure: &Measure,
+    baseline: Option<&Tree>,
+    candidate: &Tree,
+) -> Result<Run> {
+    let clock_seed = || {
+        std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |since| since.as_nanos() as u64)
+    };
+    Ok(Run {
+        schema: run::SCHEMA,
+        tool: concat!("serbench ", env!("CARGO_PKG_VERSION")).to_owned(),
+        started_at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        seconds: 0.0,
+        seed: measure
+            .effort
+            .seed
+            .unwrap_or_else(|| clock_seed() % 1_000_000),
+        machine: machine::machine(),
+        toolchain: machine::toolchain(&session.options)?,
+        baseline: baseline.map(|tree| tree.source.clone()),
+        candidate: candidate.source.clone(),
+        identical_measured: false,
+        canary: None,
+        benchmarks: BTreeMap::new(),
+        blocks: Vec::new(),
+    })
+}
+
+/// Enters benchmarks whose executables are equal at both commits without starting them.
+fn skip_identical(baseline: &Tree, candidate: &Tree, chosen: &BTreeSet<String>, run: &mut Run) {
+    if run.identical_measured {
+        return;
+    }
+    for id in chosen {
+        let [one, other] = [baseline, candidate].map(|tree| tree.catalog.benchmarks.get(id));
+        if let (Some(one), Some(other)) = (one, other)
+            && one.hash == other.hash
+        {
+            let subject = Subject::unseen(&other.hash);
+            let (baseline, candidate) = (Some(subject.clone()), Some(subject));
+            run.benchmarks.insert(
+                id.clone(),
+                Benchmark {
+                    reference: other.reference.clone(),
+                    baseline,
+                    candidate,
+                },
+            );
+        }
+    }
+}
+
+/// Verifies the benchmarks of one commit that are not known to be identical.
+fn verify_side(
+    session: &Session,
+    tree: &Tree,
+    chosen: &BTreeSet<String>,
+    side: Side,
+    run: &mut Run,
+) -> Result<()> {
+    let listed: Vec<Listed> = chosen
+        .iter()
+        .filter(|id| {
+            run.benchmarks
+                .get(*id)
+                .and_then(|known| known.subject(side))
+                .is_none()
+        })
+        .filter_map(|id| tree.catalog.benchmarks.get(id).cloned())
+        .collect();
+    if listed.is_empty() {
+        return Ok(());
+    }
+    let name = match (&run.baseline, side) {
+        (None, _) => "",
+        (Some(_), Side::Baseline) => " of the baseline",
+        (Some(_), Side::Candidate) => " of the candidate",
+    };
+    shell::status(
+        "Verifying",
+        format_args!("{} benchmarks{name}", listed.len()),
+    );
+    let mut progress = shell::Progress::start("Verifying");
+    let subjects = verify::verify(&session.launcher, &listed, |number, id| {
+        progress.update(number as f64, listed.len() as f64, id);
+    })?;
+    drop(progress);
+    for Listed { id, reference, .. } in listed {
+        let subject = subjects.get(&id).cloned();
+        if let Some(reason) = subject.as_ref().and_then(Subject::failure) {
+            shell::warning(format_args!("`{id}`{name}: {reason}"));
+        }
+        let benchmark = run.benchmarks.entry(id).or_default();
+        match side {
+            Side::Baseline => benchmark.baseline = subject,
+            Side::Candidate => benchmark.candidate = subject,
+        }
+        benchmark.reference = reference.or(benchmark.reference.take());
+    }
+    Ok(())
+}
+
+fn engine<'a>(session: &'a Session, trees: &[(Side, &Tree)], run: &Run) -> Engine<'a> {
+    let mut runnables = BTreeMap::new();
+    for (side, tree) in trees {
+        for (id, benchmark) in &run.benchmarks {
+            if let (Some(subject), Some(listed)) =
+                (benchmark.subject(*side), tree.catalog.benchmarks.get(id))
+            {
+                let Subject {
+                    native,
+                    multithreaded,
+                    ..
+                } = *subject;
+                let executable = listed.executable.clone();
+                runnables.insert(
+                    (*side, id.clone()),
+                    Runnable {
+                        executable,
+                        native,
+                        multithreaded,
+                    },
+                );
+            }
+        }
+    }
+    Engine::new(&session.launcher, runnables, Pace::default(), run.seed)
+}
+
+/// Measures what the decision asks for until it asks for nothing more.
+fn measure_until_decided(
+    session: &Session,
+    measure: &Measure,
+    trial: &args::Trial,
+    engine: &mut Engine<'_>,
+    run: &mut Run,
+) -> Result<()> {
+    let config = &session.config;
+    let policy = decide::policy(measure.effort.budget);
+    let first = decide::next(&evidence::evidence(run, config), &policy);
+    let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
+    run.canary = plan::canary(run, &measured, run.seed);
+    let injected = trial.inject.unwrap_or(0.0) / 100.0;
+    let arms = plan::between_commits(run, |id| config.tolerance(id).threshold, injected);
+    let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
+    let work = plan::for_limits(run, policy.screen_blocks, limited);
+    measure_work(engine, run, &work, None)?;
+    loop {
+        let requests = decide::next(&evidence::evidence(run, config), &policy);
+        if requests.is_empty() {
+            return Ok(());
+        }
+        measure_work(engine, run, &plan::requested(&requests, &arms), None)?;
+    }
+}
+
+fn measure_work(
+    engine: &mut Engine<'_>,
+    run: &mut Run,
+    work: &[Work],
+    deadline: Option<Instant>,
+) -> Result<()> {
+    let Some(first) = work.first() else {
+        return Ok(());
+    };
+    let verb = match first.phase {
+        Phase::Screen => "Measuring",
+        Phase::Confirm => "Confirming",
+    };
+    let blocks: usize = work.iter().map(|work| work.blocks).sum();
+    shell::status(verb, format_args!("{} pairs, {blocks} blocks", work.len()));
+    let mut progress = shell::Progress::start(verb);
+    let failures = measure::rounds(
+        engine,
+        work,
+        deadline,
+        &mut run.blocks,
+        |done, total, arm| {
+            progress.update(done as f64, total as f64, &arm.id);
+        },
+    )?;
+    drop(progress);
+    for (id, reason) in failures {
+        shell::warning(format_args!("`{id}`: {reason}"));
+        if let Some(subject) = run
+            .benchmarks
+            .get_mut(&id)
+            .and_then(|it| it.candidate.as_mut())
+        {
+            subject.state = run::State::Failed(reason);
+        }
+    }
+    Ok(())
+}
+
+fn store(session: &Session, run: &Run) -> Result<()> {
+    let path = run::store(run, &session.workspace.scratch().join("runs"))?;
+    let shown = path
+        .strip_prefix(std::env::current_dir()?)
+        .unwrap_or(Path::new(&path))
+        .to_path_buf();
+    shell::status("Stored", shown.display());
+    Ok(())
+}

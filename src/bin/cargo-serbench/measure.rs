@@ -18,6 +18,7 @@ use serbench::{
 use crate::{
     launch::{self, Executable, Launch, Launcher, Started, Worker, last_words},
     parse,
+    plan::Work as Planned,
     run::{Arm, Block, Phase, Side, Times},
 };
 
@@ -53,6 +54,32 @@ pub(crate) struct Engine<'a> {
     cpus: Vec<usize>,
     /// Operations of a slice, by id: the same at both commits and in all blocks.
     work: BTreeMap<String, Work>,
+}
+
+/// The arm that failed, with the reason.
+#[derive(Debug)]
+struct ArmFailed {
+    id: String,
+    reason: String,
+}
+
+impl std::fmt::Display for ArmFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`: {}", self.id, self.reason)
+    }
+}
+
+impl std::error::Error for ArmFailed {}
+
+/// Names the arm whose process an error came from.
+fn blame<T>(id: &str, result: Result<T>) -> Result<T> {
+    result.map_err(|error| {
+        ArmFailed {
+            id: id.to_owned(),
+            reason: format!("{error:#}"),
+        }
+        .into()
+    })
 }
 
 /// What an arm runs.
@@ -148,12 +175,12 @@ impl<'a> Engine<'a> {
                 slowdown,
                 padding,
             };
-            workers.push(connect(self.launcher, launch).with_context(|| arm.id.clone())?);
+            workers.push(blame(&arm.id, connect(self.launcher, launch))?);
         }
         let mut longest = Duration::ZERO;
         for (arm, worker) in arms.iter().zip(&mut workers) {
             let nanos = self.pace.slice.as_nanos() as u64 / 2;
-            let warm = ask(worker, Command::Warm { nanos }).with_context(|| arm.id.clone())?;
+            let warm = blame(&arm.id, ask(worker, Command::Warm { nanos }))?;
             let work = self
                 .work
                 .entry(arm.id.clone())
@@ -167,8 +194,8 @@ impl<'a> Engine<'a> {
             launch::check_interrupt()?;
             for arm in order(arms.len(), alternation, backwards) {
                 let Work { batches, size } = self.work[&arms[arm].id];
-                let slice = ask(&mut workers[arm], Command::Run { batches, size })
-                    .with_context(|| arms[arm].id.clone())?;
+                let command = Command::Run { batches, size };
+                let slice = blame(&arms[arm].id, ask(&mut workers[arm], command))?;
                 slices[arm].push(times(&slice));
             }
         }
@@ -194,13 +221,8 @@ impl<'a> Engine<'a> {
             for arm in order(arms.len(), alternation, backwards) {
                 let (id, runnable) = (&arms[arm].id, &runnables[arm]);
                 let Work { batches, size } = self.work[id];
-                let row = self.visit(id, runnable, cpu, Some((batches, size)))?;
+                let row = blame(id, self.visit(id, runnable, cpu, Some((batches, size))))?;
                 let nanoseconds = |picos: parse::Picos| picos.0 as f64 / 1e3;
-                if row.fastest.0 == 0 || row.median.0 == 0 {
-                    bail!(
-                        "`{id}` takes 0 ns by divan's clock: its work was optimised away; return the result or use `divan::black_box`"
-                    );
-                }
                 let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
                 slices[arm].push(Times {
                     cpu: None,
@@ -215,7 +237,7 @@ impl<'a> Engine<'a> {
     /// Lets divan tune itself once, and keeps its sample size for all later visits: unpinned, it
     /// would differ from process to process and with it the result.
     fn foreign_work(&mut self, arm: &Arm, runnable: &Runnable, cpu: Option<usize>) -> Result<Work> {
-        let row = self.visit(&arm.id, runnable, cpu, None)?;
+        let row = blame(&arm.id, self.visit(&arm.id, runnable, cpu, None))?;
         let size = (row.iterations / row.samples.max(1)).max(1);
         let sample = size as f64 * row.median.0 as f64 / 1e3;
         let batches = (FOREIGN_VISIT.as_nanos() as f64 / sample.max(1.0)).clamp(5.0, 100.0);
@@ -260,8 +282,53 @@ impl<'a> Engine<'a> {
         if !ended.status.success() {
             bail!("{}", last_words(&ended.stderr, &ended.status.to_string()));
         }
-        parse::measurement(&ended.stdout, id).map_err(|error| anyhow!("`{id}`: {error}"))
+        let row = parse::measurement(&ended.stdout, id).map_err(|error| anyhow!("{error}"))?;
+        if row.optimised_away() {
+            bail!(
+                "takes 0 ns by divan's clock, so its work was optimised away; \
+                 return the result or use `divan::black_box`"
+            );
+        }
+        Ok(row)
     }
+}
+
+/// Measures all of `work` in rounds of one block each, in random order, and appends to `blocks`.
+/// After `deadline` it stops. What fails is not tried again and comes back with the reason.
+pub(crate) fn rounds(
+    engine: &mut Engine<'_>,
+    work: &[Planned],
+    deadline: Option<Instant>,
+    blocks: &mut Vec<Block>,
+    mut progress: impl FnMut(usize, usize, &Arm),
+) -> Result<BTreeMap<String, String>> {
+    let total: usize = work.iter().map(|work| work.blocks).sum();
+    let most = work.iter().map(|work| work.blocks).max().unwrap_or(0);
+    let (mut done, mut failures) = (0, BTreeMap::new());
+    for round in 0..most {
+        let mut order: Vec<&Planned> = work.iter().filter(|work| work.blocks > round).collect();
+        engine.shuffle(&mut order);
+        for Planned { phase, arms, .. } in order {
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                return Ok(failures);
+            }
+            let last = &arms[arms.len() - 1];
+            progress(done, total, last);
+            done += 1;
+            if arms.iter().any(|arm| failures.contains_key(&arm.id)) {
+                continue;
+            }
+            match engine.block(*phase, arms) {
+                Ok(block) => blocks.push(block),
+                Err(error) => {
+                    launch::check_interrupt()?;
+                    let ArmFailed { id, reason } = error.downcast()?;
+                    failures.insert(id, reason);
+                }
+            }
+        }
+    }
+    Ok(failures)
 }
 
 /// How long one process of a bench that only divan drives measures.

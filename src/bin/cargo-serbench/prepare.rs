@@ -307,3 +307,39 @@ pub(crate) fn choose(
     }
     select::choose(&ids, &measure.select, &config.reference)
 }
+
+/// The commit that a gate compares with, and why that one.
+pub(crate) fn baseline(
+    repo: &Repo,
+    asked: Option<&str>,
+    config: &Config,
+) -> Result<(Commit, String)> {
+    if let Some(revision) = asked {
+        return Ok((repo.resolve(revision)?, "as asked".to_owned()));
+    }
+    let head = repo
+        .head()?
+        .context("the repository has no commit yet to compare with")?;
+    let branch = repo.default_branch(config.default_branch.as_deref());
+    if let Some(branch) = &branch
+        && let Some(base) = repo.merge_base(&repo.resolve(branch)?, &head)?
+        && base != head
+    {
+        return Ok((base, format!("the merge base with {branch}")));
+    }
+    if repo.is_dirty(Path::new("baselines"))? {
+        return Ok((
+            head,
+            "the commit that the work tree was changed from".to_owned(),
+        ));
+    }
+    let parent = repo
+        .resolve("HEAD~1")
+        .context("no --baseline given, and the commit before HEAD is not here")?;
+    Ok((parent, "the commit before HEAD".to_owned()))
+}
+
+/// The workspace that a manifest path leads to.
+pub(crate) fn workspace_at(manifest: &clap_cargo::Manifest) -> Result<Workspace> {
+    discover::workspace(&mut manifest.metadata(), |_| Vec::new())
+}

@@ -1,9 +1,84 @@
-//! Figures in, text out. Nothing is computed here.
+//! Figures in, text out, in every form. Nothing is computed here.
 
 pub(crate) mod cells;
 pub(crate) mod columns;
-pub(crate) mod markdown;
-pub(crate) mod terminal;
+mod document;
+mod github;
+mod html;
+mod json;
+mod junit;
+mod markdown;
+mod terminal;
+
+use std::{fs, io::Write};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    args::{Format, Output},
+    compare::Case,
+    decide::{Decision, Gate},
+    run::Run,
+};
+
+/// What there is to report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Results<'a> {
+    /// One commit by itself.
+    Tables { run: &'a Run, cases: &'a [Case] },
+    /// Two commits, decided.
+    Gate {
+        run: &'a Run,
+        decisions: &'a [Decision],
+        gate: &'a Gate,
+    },
+}
+
+/// Writes `results` in every form that the user asked for: to stdout, or to one file a form.
+pub(crate) fn write(results: Results<'_>, output: &Output) -> Result<()> {
+    for format in &output.format {
+        let text = render(results, *format)?;
+        match &output.output {
+            None => {
+                let mut stdout = anstream::stdout().lock();
+                stdout
+                    .write_all(text.as_bytes())
+                    .and_then(|()| stdout.flush())
+                    .context("write the report")?;
+            }
+            Some(folder) => {
+                let path = folder.join(file_name(*format));
+                let text = anstream::adapter::strip_str(&text).to_string();
+                fs::create_dir_all(folder)
+                    .and_then(|()| fs::write(&path, text))
+                    .with_context(|| format!("write the report to {}", path.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn render(results: Results<'_>, format: Format) -> Result<String> {
+    Ok(match format {
+        Format::Terminal => terminal::render(&document::document(results)),
+        Format::Markdown => markdown::render(&document::document(results)),
+        Format::Html => html::render(&document::document(results)),
+        Format::Json => json::render(results)?,
+        Format::Junit => junit::render(results),
+        Format::Github => github::render(results),
+    })
+}
+
+fn file_name(format: Format) -> &'static str {
+    match format {
+        Format::Terminal => "serbench.txt",
+        Format::Markdown => "serbench.md",
+        Format::Json => "serbench.json",
+        Format::Junit => "serbench.xml",
+        Format::Html => "serbench.html",
+        Format::Github => "serbench-github.txt",
+    }
+}
 
 /// A rectangular table of finished texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +148,9 @@ pub(crate) fn table<R>(columns: &[Column<R>], rows: &[R]) -> Table {
         title: column.title.clone(),
         align: column.align,
     };
+    let cells = |row| columns.iter().map(|column| (column.cell)(row)).collect();
     Table {
         header: columns.iter().map(header).collect(),
-        rows: rows
-            .iter()
-            .map(|row| columns.iter().map(|column| (column.cell)(row)).collect())
-            .collect(),
+        rows: rows.iter().map(cells).collect(),
     }
 }

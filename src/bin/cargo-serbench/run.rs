@@ -34,6 +34,10 @@ pub(crate) struct Run {
     /// Absent when one commit was measured by itself.
     pub(crate) baseline: Option<Source>,
     pub(crate) candidate: Source,
+    /// Whether benchmarks were measured whose executables are equal at both commits.
+    pub(crate) identical_measured: bool,
+    /// The benchmark that was also measured against itself, to check the measurement.
+    pub(crate) canary: Option<String>,
     /// By id.
     pub(crate) benchmarks: BTreeMap<String, Benchmark>,
     /// In the order in which they were measured.
@@ -130,15 +134,13 @@ pub(crate) struct Arm {
 }
 
 /// What a block was measured for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Phase {
     /// First look, and more of the same.
     Screen,
     /// Fresh data on a suspect.
     Confirm,
-    /// A check of the measurement itself.
-    Canary,
 }
 
 /// Alternated slices of some arms by one fresh process each.
@@ -198,6 +200,23 @@ impl Benchmark {
 }
 
 impl Subject {
+    /// A benchmark that was not started because its executable is the same at both commits.
+    pub(crate) fn unseen(executable: &str) -> Self {
+        Self {
+            state: State::Unchecked,
+            native: true,
+            executable: executable.to_owned(),
+            dtype: None,
+            shape: None,
+            bytes_in: None,
+            bytes_out: None,
+            multithreaded: false,
+            prints: false,
+            memory: None,
+            rss: None,
+        }
+    }
+
     /// The reason why it can't be measured, if it can't.
     pub(crate) fn failure(&self) -> Option<&str> {
         match &self.state {

@@ -67,17 +67,8 @@ fn verify_one(
     reference: Option<&[u8]>,
 ) -> Result<(Subject, Option<Vec<u8>>)> {
     let mut subject = Subject {
-        state: State::Unchecked,
         native: false,
-        executable: benchmark.hash.clone(),
-        dtype: None,
-        shape: None,
-        bytes_in: None,
-        bytes_out: None,
-        multithreaded: false,
-        prints: false,
-        memory: None,
-        rss: None,
+        ..Subject::unseen(&benchmark.hash)
     };
     let mut worker = match launcher.worker(launch(&benchmark.executable, &benchmark.id))? {
         Started::Worker(worker) => worker,

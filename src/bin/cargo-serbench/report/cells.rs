@@ -1,7 +1,11 @@
 //! Numbers with a unit in, short text out.
 
 use super::{Cell, Tone};
-use crate::stats::Estimate;
+use crate::{
+    decide::{Gate, Outcome, Verdict},
+    run::Run,
+    stats::Estimate,
+};
 
 /// A time in nanoseconds with four figures: `53.21 µs`.
 pub(crate) fn time(nanoseconds: f64) -> String {
@@ -41,29 +45,102 @@ pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1_048_576.0)
 }
 
-/// A ratio with its interval: `1.21 [1.19, 1.24]`.
+/// Bytes without a blank, as pynumpy writes them: `53.2MiB`.
+pub(crate) fn size(count: u64) -> String {
+    bytes(count).replace(' ', "")
+}
+
+/// A ratio with its interval: `1.213 [1.190, 1.241]`.
 pub(crate) fn ratio(estimate: &Estimate) -> Cell {
-    let Estimate {
-        point,
-        lower,
-        upper,
-        ..
-    } = estimate;
-    let tone = match (*lower > 1.0, *upper < 1.0) {
+    let [point, lower, upper] = ratios(estimate);
+    let decimals = if point < 10.0 { 3 } else { 1 };
+    Cell {
+        text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"),
+        tone: tone(lower, upper),
+    }
+}
+
+/// A ratio alone, two decimals.
+pub(crate) fn brief_ratio(estimate: &Estimate) -> Cell {
+    let [point, lower, upper] = ratios(estimate);
+    let decimals = if point < 10.0 { 2 } else { 1 };
+    Cell {
+        text: format!("{point:.decimals$}"),
+        tone: tone(lower, upper),
+    }
+}
+
+/// A change in percent with its interval: `+5.1 % [+4.2, +6.0]`.
+pub(crate) fn change(estimate: &Estimate) -> Cell {
+    let [point, lower, upper] = ratios(estimate).map(|ratio| (ratio - 1.0) * 100.0);
+    Cell {
+        text: format!("{point:+.1} % [{lower:+.1}, {upper:+.1}]"),
+        tone: tone(lower / 100.0 + 1.0, upper / 100.0 + 1.0),
+    }
+}
+
+/// The first line of a gate's report: the answer and how sure it is.
+pub(crate) fn headline(gate: &Gate, run: &Run) -> Cell {
+    let count = |verdict| gate.verdicts.get(&verdict).copied().unwrap_or(0);
+    let mut parts = vec![
+        format!("{} benchmarks", gate.verdicts.values().sum::<usize>()),
+        format!("{} regressed", count(Verdict::Regressed)),
+    ];
+    for verdict in [
+        Verdict::Failed,
+        Verdict::Inconclusive,
+        Verdict::Improved,
+        Verdict::Identical,
+        Verdict::Added,
+        Verdict::Removed,
+    ] {
+        if count(verdict) > 0 {
+            parts.push(format!("{} {}", count(verdict), verdict.word()));
+        }
+    }
+    if gate.over_limit > 0 {
+        parts.push(format!("{} over a limit", gate.over_limit));
+    }
+    if gate.unclear_limit > 0 {
+        parts.push(format!("{} near a limit", gate.unclear_limit));
+    }
+    if let Some(sensitivity) = gate.sensitivity {
+        parts.push(format!("sees {:.1} % at 95 %", sensitivity * 100.0));
+    }
+    parts.push(format!("{:.0} s", run.seconds));
+    let trouble: String = gate
+        .trouble
+        .iter()
+        .map(|trouble| format!("; {trouble}"))
+        .collect();
+    let tone = match gate.outcome {
+        Outcome::Passed => Tone::Good,
+        Outcome::Regressed | Outcome::CouldNotMeasure => Tone::Bad,
+        Outcome::Inconclusive => Tone::Unsure,
+    };
+    let word = gate.outcome.word();
+    Cell {
+        text: format!("gate: {word} ({}){trouble}", parts.join(", ")),
+        tone,
+    }
+}
+
+/// Point, lower and upper bound as ratios.
+fn ratios(estimate: &Estimate) -> [f64; 3] {
+    [estimate.point, estimate.lower, estimate.upper].map(f64::exp)
+}
+
+fn tone(lower: f64, upper: f64) -> Tone {
+    match (lower > 1.0, upper < 1.0) {
         (true, _) => Tone::Bad,
         (_, true) => Tone::Good,
         (false, false) => Tone::Plain,
-    };
-    let decimals = if *point < 10.0 { 3 } else { 1 };
-    Cell {
-        text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"),
-        tone,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, mebibytes, ratio, time};
+    use super::{bytes, change, mebibytes, ratio, time};
     use crate::stats::Estimate;
 
     #[test]

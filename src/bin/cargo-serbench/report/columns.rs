@@ -3,22 +3,30 @@
 use super::{Align, Cell, Column, Tone, cells};
 use crate::{
     compare::{Case, Row},
+    decide::{Decision, Metric, Verdict},
     run::State,
 };
 
-/// The columns of one case: pynumpy's, and throughput and exact memory.
-pub(crate) fn case(case: &Case) -> Vec<Column<Row>> {
-    let right = |title: &str, cell| Column {
+fn left<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
+    Column {
+        title: title.to_owned(),
+        align: Align::Left,
+        cell,
+    }
+}
+
+fn right<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
+    Column {
         title: title.to_owned(),
         align: Align::Right,
         cell,
-    };
+    }
+}
+
+/// The columns of one case: pynumpy's, and throughput and exact memory.
+pub(crate) fn case(case: &Case) -> Vec<Column<Row>> {
     let mut columns = vec![
-        Column {
-            title: "Library".to_owned(),
-            align: Align::Left,
-            cell: library,
-        },
+        left("Library", library),
         right("Latency", latency),
         right("GB/s", throughput),
         right("Peak heap", peak),
@@ -29,6 +37,24 @@ pub(crate) fn case(case: &Case) -> Vec<Column<Row>> {
         columns.push(right(&format!("vs. {reference}"), versus));
     }
     columns
+}
+
+/// pynumpy's line above its table, and the case: `53.2MiB float32 output (orjson), json f32::100x100`.
+pub(crate) fn case_title(case: &Case) -> String {
+    let name = format!("{} {}", case.suite, case.case);
+    let Some(row) = case.rows.first() else {
+        return name;
+    };
+    match (row.subject.bytes_out, &row.subject.dtype) {
+        (Some(bytes), Some(dtype)) => {
+            format!(
+                "{} {dtype} output ({}), {name}",
+                cells::size(bytes),
+                row.encoder
+            )
+        }
+        (_, _) => name,
+    }
 }
 
 fn library(row: &Row) -> Cell {
@@ -48,11 +74,8 @@ fn latency(row: &Row) -> Cell {
 
 /// Output bytes a second, as serializers are compared; input bytes where nothing comes out.
 fn throughput(row: &Row) -> Cell {
-    let bytes = row.subject.bytes_out.or(row.subject.bytes_in);
-    match (bytes, row.latency_ns) {
-        (Some(bytes), Some(time)) => Cell::plain(cells::figures(bytes as f64 / time)),
-        (_, _) => Cell::absent(),
-    }
+    row.gigabytes_per_second
+        .map_or_else(Cell::absent, |rate| Cell::plain(cells::figures(rate)))
 }
 
 fn peak(row: &Row) -> Cell {
@@ -74,12 +97,103 @@ fn rss(row: &Row) -> Cell {
 }
 
 fn versus(row: &Row) -> Cell {
-    match (&row.ratio, row.latency_ns) {
-        (Some(ratio), _) => cells::ratio(ratio),
-        (None, Some(_)) if row.blocks == 0 => Cell {
+    match &row.ratio {
+        Some(ratio) => cells::ratio(ratio),
+        None if row.is_reference => Cell {
             text: "1.0".to_owned(),
             tone: Tone::Dim,
         },
-        (None, _) => Cell::absent(),
+        None => Cell::absent(),
+    }
+}
+
+/// The ratio without its interval, for the overview.
+pub(crate) fn brief_ratio(row: &Row) -> Cell {
+    match (&row.ratio, &row.subject.state) {
+        (_, State::Failed(_)) => Cell {
+            text: "failed".to_owned(),
+            tone: Tone::Bad,
+        },
+        (Some(ratio), State::Verified | State::Unchecked) => cells::brief_ratio(ratio),
+        (None, State::Verified | State::Unchecked) => Cell::absent(),
+    }
+}
+
+/// The columns of verdicts.
+pub(crate) fn decisions() -> Vec<Column<Decision>> {
+    vec![
+        left("Benchmark", benchmark),
+        left("Verdict", verdict),
+        right("Change", change),
+        right("Own latency", own),
+        right("Peak heap", heap_change),
+        right("Allocations", allocations_change),
+        right("Blocks", blocks),
+    ]
+}
+
+fn benchmark(decision: &Decision) -> Cell {
+    Cell::plain(&decision.id)
+}
+
+fn verdict(decision: &Decision) -> Cell {
+    let tone = match decision.verdict {
+        Verdict::Regressed | Verdict::Failed => Tone::Bad,
+        Verdict::Improved => Tone::Good,
+        Verdict::Inconclusive => Tone::Unsure,
+        Verdict::Unchanged => Tone::Plain,
+        Verdict::Identical | Verdict::Added | Verdict::Removed => Tone::Dim,
+    };
+    Cell {
+        text: decision.verdict.word().to_owned(),
+        tone,
+    }
+}
+
+fn change(decision: &Decision) -> Cell {
+    decision
+        .change
+        .as_ref()
+        .map_or_else(Cell::absent, cells::change)
+}
+
+fn own(decision: &Decision) -> Cell {
+    decision
+        .own
+        .as_ref()
+        .map_or_else(Cell::absent, cells::change)
+}
+
+fn heap_change(decision: &Decision) -> Cell {
+    counts(decision, Metric::PeakHeap, |count| cells::bytes(count))
+}
+
+fn allocations_change(decision: &Decision) -> Cell {
+    counts(decision, Metric::Allocations, |count| count.to_string())
+}
+
+fn counts(decision: &Decision, metric: Metric, text: impl Fn(u64) -> String) -> Cell {
+    let found = decision
+        .memory
+        .iter()
+        .find(|change| change.metric == metric);
+    found.map_or_else(Cell::absent, |change| match change.counts {
+        (baseline, candidate) if baseline == candidate => Cell {
+            text: "=".to_owned(),
+            tone: Tone::Dim,
+        },
+        (baseline, candidate) => Cell::plain(format!("{} -> {}", text(baseline), text(candidate))),
+    })
+}
+
+fn blocks(decision: &Decision) -> Cell {
+    let Decision {
+        screen_blocks,
+        confirm_blocks,
+        ..
+    } = decision;
+    match confirm_blocks {
+        0 => Cell::plain(screen_blocks.to_string()),
+        confirm => Cell::plain(format!("{screen_blocks}+{confirm}")),
     }
 }

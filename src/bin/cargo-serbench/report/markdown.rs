@@ -1,9 +1,36 @@
-//! A table in GitHub's Markdown.
+//! A document in GitHub's Markdown.
 
-use super::{Align, Table};
+use super::{Align, Table, document::Document};
 
-/// Renders `table`; aligned as source text too, for it is also read as such.
-pub(crate) fn render(table: &Table) -> String {
+/// Renders a document; details are folded.
+pub(crate) fn render(document: &Document) -> String {
+    let mut text = String::new();
+    if let Some(headline) = &document.headline {
+        text += &format!("**{}**\n\n", escape(&headline.text));
+    }
+    for section in &document.sections {
+        let title = escape(&section.title);
+        text += &match section.detail {
+            true => format!("<details><summary>{title}</summary>\n\n"),
+            false => format!("{title}\n\n"),
+        };
+        text += &render_table(&section.table);
+        text += "\n";
+        for note in &section.notes {
+            text += &format!("- {}\n", escape(note));
+        }
+        if !section.notes.is_empty() {
+            text += "\n";
+        }
+        if section.detail {
+            text += "</details>\n\n";
+        }
+    }
+    text
+}
+
+/// Aligned as source text too, for it is also read as such.
+fn render_table(table: &Table) -> String {
     let cells: Vec<Vec<String>> = std::iter::once(
         table
             .header
@@ -63,7 +90,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::render_table;
     use crate::report::{Align, Cell, Header, Table};
 
     #[test]
@@ -79,7 +106,7 @@ mod tests {
             ],
             rows: vec![vec![Cell::plain("a|b<T>"), Cell::plain("1.0")]],
         };
-        insta::assert_snapshot!(render(&table), @r"
+        insta::assert_snapshot!(render_table(&table), @r"
         | Library     | vs. orjson |
         |-------------|-----------:|
         | a\|b&lt;T>  |        1.0 |

@@ -1,14 +1,34 @@
-//! A table as aligned text, coloured when stdout is a terminal.
+//! A document as aligned text, coloured when stdout is a terminal.
 
 use anstyle::{AnsiColor, Effects, Style};
 
-use super::{Align, Cell, Table, Tone};
+use super::{Align, Cell, Table, Tone, document::Document};
 
 const HEADER: Style = Style::new().effects(Effects::BOLD);
 
-/// Renders `table` with two blanks between columns. The styles are stripped by the stream where
-/// they are not wanted.
-pub(crate) fn render(table: &Table) -> String {
+/// Renders a document: the answer first.
+pub(crate) fn render(document: &Document) -> String {
+    let mut text = String::new();
+    if let Some(headline) = &document.headline {
+        let style = style(headline).effects(Effects::BOLD);
+        text += &format!("{style}{}{style:#}\n\n", headline.text);
+    }
+    for section in &document.sections {
+        text += &format!(
+            "{HEADER}{}{HEADER:#}\n{}",
+            section.title,
+            render_table(&section.table)
+        );
+        for note in &section.notes {
+            text += &format!("  {note}\n");
+        }
+        text += "\n";
+    }
+    text
+}
+
+/// Two blanks between columns. The stream strips the styles where they are not wanted.
+fn render_table(table: &Table) -> String {
     let width = |column: usize| {
         let cells = table
             .rows
@@ -62,7 +82,7 @@ fn style(cell: &Cell) -> Style {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::render_table;
     use crate::report::{Align, Cell, Header, Table};
 
     #[test]
@@ -81,7 +101,7 @@ mod tests {
                 vec![Cell::plain("b"), Cell::absent()],
             ],
         };
-        let text = anstream::adapter::strip_str(&render(&table)).to_string();
+        let text = anstream::adapter::strip_str(&render_table(&table)).to_string();
         insta::assert_snapshot!(text, @r"
         Library   Latency
         a        5.000 µs

@@ -1,0 +1,133 @@
+//! What there is to measure in, which arms are paired with which out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    decide::Request,
+    evidence::{Role, canary_id},
+    run::{Arm, Benchmark, Phase, Run, Side},
+};
+
+/// Blocks to measure of the same arms.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Work {
+    pub(crate) phase: Phase,
+    pub(crate) arms: Vec<Arm>,
+    pub(crate) blocks: usize,
+}
+
+/// One commit by itself: each encoder beside its reference, and what has no reference alone.
+pub(crate) fn beside_references(run: &Run, blocks: usize) -> Vec<Work> {
+    let works = |id: &String| works(&run.benchmarks, id, Side::Candidate);
+    let arm = |id: &str| arm(Side::Candidate, id, 0.0);
+    let referenced: BTreeSet<&String> = run
+        .benchmarks
+        .iter()
+        .filter(|(id, _)| works(id))
+        .filter_map(|(_, benchmark)| benchmark.reference.as_ref())
+        .collect();
+    run.benchmarks
+        .iter()
+        .filter(|(id, _)| works(id))
+        .filter_map(|(id, benchmark)| match &benchmark.reference {
+            Some(reference) if works(reference) => Some(vec![arm(reference), arm(id)]),
+            // Timed in the pairs of others.
+            None if referenced.contains(id) => None,
+            Some(_) | None => Some(vec![arm(id)]),
+        })
+        .map(|arms| Work {
+            phase: Phase::Screen,
+            arms,
+            blocks,
+        })
+        .collect()
+}
+
+/// The encoders that have a limit on their ratio, beside their references at the candidate.
+pub(crate) fn for_limits(run: &Run, blocks: usize, limited: impl Fn(&str) -> bool) -> Vec<Work> {
+    let mut work = beside_references(run, blocks);
+    work.retain(|work| work.arms.len() == 2 && limited(&work.arms[1].id));
+    work
+}
+
+/// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
+/// slowed canary is slowed down by twice; `injected` slows every candidate but the references, in
+/// trials.
+pub(crate) fn between_commits(
+    run: &Run,
+    threshold: impl Fn(&str) -> f64,
+    injected: f64,
+) -> BTreeMap<String, Vec<Arm>> {
+    let mut arms = BTreeMap::new();
+    for (id, benchmark) in &run.benchmarks {
+        let slowdown = if benchmark.reference.is_some() {
+            injected
+        } else {
+            0.0
+        };
+        arms.insert(
+            id.clone(),
+            vec![
+                arm(Side::Baseline, id, 0.0),
+                arm(Side::Candidate, id, slowdown),
+            ],
+        );
+    }
+    if let Some(id) = &run.canary {
+        for (role, slowdown) in [(Role::SameCode, 0.0), (Role::Slowed, 2.0 * threshold(id))] {
+            let pair = vec![
+                arm(Side::Candidate, id, 0.0),
+                arm(Side::Candidate, id, slowdown),
+            ];
+            arms.insert(canary_id(id, role), pair);
+        }
+    }
+    arms
+}
+
+/// Requests of a decision as work.
+pub(crate) fn requested(requests: &[Request], arms: &BTreeMap<String, Vec<Arm>>) -> Vec<Work> {
+    requests
+        .iter()
+        .map(|Request { id, phase, blocks }| Work {
+            phase: *phase,
+            arms: arms[id].clone(),
+            blocks: *blocks,
+        })
+        .collect()
+}
+
+/// The benchmark that is also measured against itself: among those that are measured a worker, if
+/// there is one, picked by `seed`; none when nothing is measured.
+pub(crate) fn canary(run: &Run, measured: &[String], seed: u64) -> Option<String> {
+    let native = |id: &&String| {
+        let subject = run
+            .benchmarks
+            .get(*id)
+            .and_then(|benchmark| benchmark.candidate.as_ref());
+        subject.is_some_and(|subject| subject.native)
+    };
+    let workers: Vec<&String> = measured.iter().filter(native).collect();
+    let choice = if workers.is_empty() {
+        measured.iter().collect()
+    } else {
+        workers
+    };
+    let index = seed.checked_rem(choice.len() as u64)?;
+    Some(choice[index as usize].clone())
+}
+
+fn works(benchmarks: &BTreeMap<String, Benchmark>, id: &str, side: Side) -> bool {
+    let subject = benchmarks
+        .get(id)
+        .and_then(|benchmark| benchmark.subject(side));
+    subject.is_some_and(|subject| subject.failure().is_none())
+}
+
+fn arm(side: Side, id: &str, slowdown: f64) -> Arm {
+    Arm {
+        side,
+        id: id.to_owned(),
+        slowdown,
+    }
+}
