@@ -58,7 +58,7 @@ pub fn bench<O>(bencher: Bencher<'_, '_>, operation: impl FnMut() -> O) {
     });
 }
 
-/// Like [`bench`], and `check` says of one output whether it is right before anything is timed.
+/// Like [`bench()`], and `check` says of one output whether it is right before anything is timed.
 /// `array` is the input, for the tables: its data type, shape and size.
 pub fn bench_checked<T: Element, O>(
     bencher: Bencher<'_, '_>,
