@@ -34,6 +34,7 @@ impl Worker {
     }
 
     fn connect(socket: &str) -> io::Result<Self> {
+        settle_allocator();
         let (address, secret) = socket.split_once(' ').unwrap_or((socket, ""));
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -54,6 +55,16 @@ impl Worker {
             .write(&mut worker.answers)?;
         Ok(worker)
     }
+}
+
+/// Puts the heap into the state of a program that has run for a while. glibc maps large blocks one
+/// by one, and gives memory at the end of the heap back, until the first large block is freed;
+/// then it keeps them (mallopt(3), "dynamic mmap threshold"). Whether an encoder happens to free
+/// such a block first would otherwise decide whether each of its results is paged in anew.
+fn settle_allocator() {
+    /// Just below the largest block that moves the threshold, 32 MiB.
+    const LARGE: usize = (32 << 20) - (64 << 10);
+    drop(black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 /// Answers commands until the tool hangs up.

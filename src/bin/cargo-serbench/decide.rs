@@ -10,22 +10,24 @@
 //! witness. Code with threads is judged on wall time.
 //!
 //! **Screen.** Every benchmark gets a few blocks. When the interval of its change ends below the
-//! threshold, it is `unchanged`, or `improved` if a wider interval ends below the indifference.
-//! When the interval begins above the threshold, of either clock, it is a suspect. Between the two
-//! it gets more blocks, up to a maximum; noise widens the interval and so never turns into
-//! `unchanged`. A wall time whose estimate is above the threshold asks for more blocks as well; at
-//! the maximum only an interval above the threshold makes it a suspect. So a noisy wall clock
-//! costs time but no verdict, and chance on the second clock can't fail a gate on its own.
+//! threshold, it is `unchanged`, or `improved` if a wider interval ends below the indifference. The
+//! interval must also be narrow, so that noise never turns into `unchanged`. When the interval
+//! begins above the threshold, on either clock, the benchmark is a suspect. Between the two it gets
+//! more blocks, up to a maximum; what is undecided there is a suspect if its estimate is above the
+//! threshold, and `inconclusive` if not. The witness asks for more blocks when it disagrees by half
+//! the threshold and may be above it, but at the maximum only an interval above counts: a noisy
+//! wall clock costs time, not verdicts.
 //!
 //! **Confirm.** A benchmark that was picked because it looked slow looks slow by luck in part. So
 //! suspects, and their references, are measured again from nothing, and only the fresh blocks
 //! count. `regressed` needs the whole interval above the threshold, at a level corrected for all
 //! there is to choose from: for the number of suspects by Holm 1979 ("A simple sequentially
 //! rejective multiple test procedure"), for the looks at growing numbers of blocks and for the two
-//! clocks by Bonferroni. The probability that a gate calls any benchmark `regressed` whose true
-//! change is within the threshold is then at most [`Policy::family_alpha`], whatever the number of
-//! benchmarks and however they depend on each other. A suspect whose fresh interval ends below the
-//! threshold is `unchanged`; one that is undecided after the last look is `inconclusive`.
+//! clocks by Bonferroni. If blocks are independent and scatter symmetrically, the probability that
+//! a gate calls any benchmark `regressed` whose true change is within its threshold is at most
+//! [`Policy::family_alpha`], whatever the number of benchmarks and whatever they have in common. A
+//! suspect whose fresh interval ends below the threshold is `unchanged`; one that is undecided
+//! after the last look is `inconclusive`.
 //!
 //! **Memory** is counted exactly, so a change beyond its threshold is certain without
 //! confirmation. **Limits** on the ratio to the reference are exceeded only when the whole interval
@@ -72,7 +74,7 @@ pub(crate) struct Policy {
     pub(crate) suspect_level: f64,
     /// Level of the two-sided interval that must end below the indifference.
     pub(crate) improved_level: f64,
-    /// Probability that a gate without any regression is called regressed, at most.
+    /// Probability, at most, that a gate calls anything `regressed` that is within its threshold.
     pub(crate) family_alpha: f64,
     /// Seconds of measuring after which no more is asked for than the first blocks.
     pub(crate) budget_seconds: Option<f64>,
@@ -112,7 +114,8 @@ pub(crate) fn policy(budget: Option<f64>) -> Policy {
 pub(crate) struct Request {
     pub(crate) id: String,
     pub(crate) phase: Phase,
-    /// How many, besides those there are.
+    /// How many, besides those there are. Of a benchmark that is only in the candidate, how many
+    /// more values of [`Evidence::to_reference`].
     pub(crate) blocks: usize,
 }
 
@@ -228,7 +231,8 @@ pub(crate) struct Decision {
 }
 
 /// What must be measured next, one request at most for a benchmark and phase; nothing when all is
-/// decided or the budget is spent.
+/// decided or the budget is spent. A benchmark that can't be measured any more must become
+/// [`Presence::Failed`], or it is asked for again.
 pub(crate) fn next(evidence: &[Evidence], policy: &Policy) -> Vec<Request> {
     let cases = Case::all(evidence);
     let screening = screen::wanted(&cases, policy);

@@ -280,8 +280,8 @@ mod tests {
         };
         let two = [1, 2];
         insta::assert_snapshot!(told("[1]", Dtype::Uint8, &[2], &two), @"invalid length 1, expected 2 items at line 1 column 3");
-        insta::assert_snapshot!(told("[1,2,3]", Dtype::Uint8, &[2], &two), @"more than 2 items in a list at line 1 column 6");
-        insta::assert_snapshot!(told("[1,3]", Dtype::Uint8, &[2], &two), @"element 1 is Integer(2) and the text says Integer(3) at line 1 column 4");
+        insta::assert_snapshot!(told("[1,2,3]", Dtype::Uint8, &[2], &two), @"more than 2 items in a list at line 1 column 7");
+        insta::assert_snapshot!(told("[1,3]", Dtype::Uint8, &[2], &two), @"element 1 is Integer(2) and the text says Integer(3) at line 1 column 5");
         insta::assert_snapshot!(told("[1,2]x", Dtype::Uint8, &[2], &two), @"trailing characters at line 1 column 6");
         insta::assert_snapshot!(told("", Dtype::Uint8, &[2], &two), @"EOF while parsing a value at line 1 column 0");
         assert!(!passes(

@@ -40,7 +40,6 @@ use clap::Parser;
 
 use args::{Cargo, Command, Measure, Serbench};
 use config::Config;
-use decide::Policy;
 use git::Commit;
 use measure::{Engine, Pace, Runnable};
 use plan::Work;

@@ -17,8 +17,10 @@
 //! * The difference of two independent estimates gets its interval by MOVER (Zou and Donner 2008,
 //!   "Construction of confidence limits about effect measures"), which needs only the intervals.
 
-/// The most blocks whose signed-rank distribution is computed exactly; its normal approximation
-/// is wrong by less than 0.3 ranks in a thousand beyond.
+use std::sync::OnceLock;
+
+/// The most blocks whose signed-rank distribution is computed exactly. Its normal approximation
+/// errs towards wider intervals beyond, by a rank or less at 95 % and by 2 % of the ranks at 99.94 %.
 const MOST_EXACT: usize = 60;
 
 /// An estimated log-ratio with its two-sided confidence interval.
@@ -208,16 +210,8 @@ fn bound_rank(blocks: usize, tail: f64) -> Option<usize> {
     if blocks > MOST_EXACT {
         return bound_rank_normal(blocks as f64, tail);
     }
-    let mut cumulative = 0.0;
-    let mut within = 0;
-    for probability in signed_rank_distribution(blocks) {
-        cumulative += probability;
-        if cumulative > tail {
-            break;
-        }
-        within += 1;
-    }
-    usize::checked_sub(within, 1)
+    let within = signed_rank_cumulative(blocks).partition_point(|cumulative| *cumulative <= tail);
+    within.checked_sub(1)
 }
 
 /// [`bound_rank`] by the normal approximation with continuity correction.
@@ -228,20 +222,27 @@ fn bound_rank_normal(blocks: f64, tail: f64) -> Option<usize> {
     (rank >= 0.0).then_some(rank as usize)
 }
 
-/// P(statistic = 0), P(= 1), … up to the middle, of the signed-rank statistic of `blocks` blocks
-/// without an effect: each rank 1..=blocks is in the sum with probability ½.
-fn signed_rank_distribution(blocks: usize) -> Vec<f64> {
-    let mut probabilities = vec![0.0; blocks * (blocks + 1) / 4 + 1];
-    probabilities[0] = 1.0;
-    for rank in 1..=blocks {
-        for sum in (0..probabilities.len()).rev() {
-            let with_rank = sum
-                .checked_sub(rank)
-                .map_or(0.0, |rest| probabilities[rest]);
-            probabilities[sum] = f64::midpoint(probabilities[sum], with_rank);
+/// P(statistic ≤ 0), P(≤ 1), … up to the middle, of the signed-rank statistic of `blocks` blocks
+/// without an effect: each rank 1..=blocks is in the sum with probability ½. Kept once computed.
+fn signed_rank_cumulative(blocks: usize) -> &'static [f64] {
+    static KEPT: [OnceLock<Vec<f64>>; MOST_EXACT + 1] = [const { OnceLock::new() }; MOST_EXACT + 1];
+    KEPT[blocks].get_or_init(|| {
+        let mut probabilities = vec![0.0; blocks * (blocks + 1) / 4 + 1];
+        probabilities[0] = 1.0;
+        for rank in 1..=blocks {
+            for sum in (0..probabilities.len()).rev() {
+                let rest = sum.checked_sub(rank);
+                let with_rank = rest.map_or(0.0, |rest| probabilities[rest]);
+                probabilities[sum] = f64::midpoint(probabilities[sum], with_rank);
+            }
         }
-    }
-    probabilities
+        let mut cumulative = 0.0;
+        for probability in &mut probabilities {
+            cumulative += *probability;
+            *probability = cumulative;
+        }
+        probabilities
+    })
 }
 
 #[cfg(test)]
@@ -306,9 +307,9 @@ mod tests {
                 panic!("not a triple");
             };
             let ours = bound_rank(blocks as usize, tail).unwrap() as f64;
-            // Never narrower by more than a rank in a thousand.
-            close(ours, rank, 1.0 + rank * 0.02);
-            assert!(ours <= rank + 1.0, "{blocks} {tail}: {ours} > {rank}");
+            // A smaller rank is a wider interval.
+            assert!(ours <= rank, "{blocks} {tail}: {ours} > {rank}");
+            close(ours, rank, 1.0 + rank * 0.022);
         }
     }
 

@@ -122,11 +122,36 @@ impl Reading {
             .find(|change| change.at(level).lower > threshold)
     }
 
-    /// Whether the judged change is surely below the log-ratio `threshold`: the whole interval is
-    /// below, and narrow enough that this is no luck of a vague one.
-    pub(super) fn below(&self, threshold: f64, policy: &Policy) -> bool {
+    /// Whether the change is within the log-ratio `threshold`: the whole judged interval is below,
+    /// and narrow enough that this is no luck of a vague one.
+    pub(super) fn is_below(&self, threshold: f64, policy: &Policy) -> bool {
         let Estimate { point, upper, .. } = self.judged.at(policy.clear_level);
         upper < threshold && upper - point <= threshold * policy.clear_width
+    }
+
+    /// Whether the witness contradicts that the change is within the log-ratio `threshold`: its
+    /// whole interval is above; or, before the `last` look, while more blocks can tell, it may be
+    /// above and is slower than the judged clock by more than half the threshold.
+    pub(super) fn witness_objects(&self, threshold: f64, policy: &Policy, last: bool) -> bool {
+        self.witness.as_ref().is_some_and(|wall| {
+            let Estimate {
+                point,
+                lower,
+                upper,
+                level,
+            } = wall.at(policy.suspect_level);
+            let slower = point - self.judged.at(level).point > threshold / 2.0;
+            lower > threshold || (!last && slower && upper > threshold)
+        })
+    }
+
+    /// The change that keeps an undecided benchmark from being clear.
+    pub(super) fn undecided(&self, threshold: f64, level: f64) -> &Change {
+        let clear = self.judged.at(level).upper < threshold;
+        self.witness
+            .as_ref()
+            .filter(|_| clear)
+            .unwrap_or(&self.judged)
     }
 
     /// The change of wall time.

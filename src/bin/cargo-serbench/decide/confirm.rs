@@ -7,7 +7,7 @@ use super::{
 };
 use crate::evidence::{Evidence, Presence, Role};
 use crate::run::Phase;
-use crate::stats::{Estimate, two_sided};
+use crate::stats::two_sided;
 
 /// All suspects of a run.
 pub(super) struct Suspicions<'a> {
@@ -128,10 +128,10 @@ impl<'a> Suspect<'a> {
     }
 
     fn is_cleared(&self, policy: &Policy) -> bool {
+        let last = self.looks == policy.looks.len();
         let threshold = self.case.threshold();
         self.reading.as_ref().is_some_and(|reading| {
-            reading.below(threshold, policy)
-                && reading.above(threshold, policy.suspect_level).is_none()
+            reading.is_below(threshold, policy) && !reading.witness_objects(threshold, policy, last)
         })
     }
 
@@ -150,18 +150,6 @@ impl<'a> Suspect<'a> {
         self.reading
             .as_ref()
             .is_some_and(|reading| reading.above(threshold, level).is_some())
-    }
-
-    /// The change that `finding` rests on.
-    pub(super) fn estimate(&self, policy: &Policy) -> Option<Estimate> {
-        let reading = self.reading.as_ref()?;
-        Some(match self.finding {
-            Finding::Open | Finding::Cleared => reading.judged.at(policy.clear_level),
-            Finding::Confirmed { level } => reading
-                .above(self.case.threshold(), level)
-                .unwrap_or(&reading.judged)
-                .at(level),
-        })
     }
 }
 

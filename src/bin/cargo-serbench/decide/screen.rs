@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Policy, Standing,
-    change::{Case, Reading},
-    limit,
-};
+use super::{Policy, Standing, change::Case, limit};
 use crate::evidence::{Evidence, Presence};
 use crate::run::Phase;
 
@@ -88,24 +84,33 @@ pub(super) fn spent(cases: &[Case<'_>], policy: &Policy, share: f64) -> bool {
         .is_some_and(|budget| seconds >= budget * share)
 }
 
-/// What the screen says about a benchmark that both commits have. `last` is whether no more blocks
-/// will come.
+/// What the screen says about a benchmark that both commits have; `last` is whether the time for
+/// the screen is over.
 pub(super) fn screened(case: &Case<'_>, policy: &Policy, last: bool) -> Screened {
     let Some(reading) = case.screened() else {
         return Screened::Open;
     };
-    let last = last || reading.judged.blocks() >= policy.most_blocks;
+    let blocks = reading.judged.blocks();
+    let last = last || blocks >= policy.most_blocks;
     let threshold = case.threshold();
-    if reading.judged.blocks() < policy.screen_blocks {
+    let point = reading.judged.at(policy.clear_level).point;
+    let improved = reading.judged.at(policy.improved_level).upper
+        < (-case.evidence.tolerance.indifference).ln_1p();
+    if blocks < policy.screen_blocks {
         Screened::Open
     } else if reading.above(threshold, policy.suspect_level).is_some() {
         Screened::Suspect
-    } else if is_clear(&reading, threshold, policy, last) {
-        improvement(case, &reading, policy, last)
-    } else if last && reading.judged.at(policy.clear_level).point > threshold {
+    } else if reading.witness_objects(threshold, policy, last) {
+        Screened::Open
+    } else if improved {
+        Screened::Improved
+    } else if reading.is_below(threshold, policy) && (last || point >= -threshold) {
+        Screened::Unchanged
+    } else if last && point > threshold {
         // Fresh blocks are worth more than the same number added to those that picked it.
         Screened::Suspect
     } else {
+        // An improvement of the size of the threshold, too, is worth blocks until it is certain.
         Screened::Open
     }
 }
@@ -129,33 +134,7 @@ fn blocks_wanted(case: &Case<'_>, policy: &Policy, over: bool) -> Option<usize> 
         }
         Presence::Identical | Presence::Removed | Presence::Failed(_) => return None,
     };
-    if have < policy.screen_blocks {
-        // Of an added benchmark, only if it has a limit.
-        (open || case.evidence.presence == Presence::Both).then_some(policy.screen_blocks)
-    } else {
-        let more = open && !over && have < policy.most_blocks;
-        more.then_some((have + policy.step).min(policy.most_blocks))
-    }
-}
-
-/// Whether the judged clock stays below the threshold and the witness doesn't object: before the
-/// last look by its estimate, which more blocks can correct.
-fn is_clear(reading: &Reading, threshold: f64, policy: &Policy, last: bool) -> bool {
-    let witness = reading
-        .witness
-        .as_ref()
-        .map(|wall| wall.at(policy.clear_level).point);
-    reading.below(threshold, policy) && (last || witness.is_none_or(|point| point < threshold))
-}
-
-/// An improvement of the size of the threshold is worth blocks until it is certain.
-fn improvement(case: &Case<'_>, reading: &Reading, policy: &Policy, last: bool) -> Screened {
-    let estimate = reading.judged.at(policy.improved_level);
-    if estimate.upper < (-case.evidence.tolerance.indifference).ln_1p() {
-        Screened::Improved
-    } else if !last && estimate.point < -case.threshold() {
-        Screened::Open
-    } else {
-        Screened::Unchanged
-    }
+    let allowed = have < policy.screen_blocks || (!over && have < policy.most_blocks);
+    let next = policy.most_blocks.min(have + policy.step);
+    (open && allowed).then_some(next.max(policy.screen_blocks))
 }

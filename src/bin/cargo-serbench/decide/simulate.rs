@@ -95,9 +95,9 @@ fn block(random: &mut Random, noise: &Noise, log_ratio: f64, stall: f64) -> (f64
     for pair in 0..8 {
         // ABBA, or BAAB.
         let order = usize::from(candidate_first ^ (pair % 2 == 1));
-        for arm in [order, 1 - order] {
+        for (place, arm) in [(0, order), (1, 1 - order)] {
             let slow = core.slice(random, noise);
-            let drift = noise.drift * f64::from(pair) / 8.0;
+            let drift = noise.drift * f64::from(2 * pair + place) / 16.0;
             let cpu = processes[arm] + slow + drift + normal(random) * noise.slice;
             let preempted = if random.unit() < noise.preempted {
                 (1.0 - 4.0 * (1.0 - random.unit()).ln() / 1.5).ln()
@@ -169,6 +169,8 @@ struct Plan {
     stall: f64,
     /// Without references.
     alone: bool,
+    /// All benchmarks but the references are slower, not only one.
+    everywhere: bool,
 }
 
 const SAME: Plan = Plan {
@@ -178,6 +180,7 @@ const SAME: Plan = Plan {
     reference: false,
     stall: 0.0,
     alone: false,
+    everywhere: false,
 };
 
 const BENCHMARKS: usize = 12;
@@ -209,7 +212,9 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
         }
         for request in requests {
             let index: usize = request.id.parse().unwrap();
-            let of = |size: f64| if index == changed { size.ln_1p() } else { 0.0 };
+            let is_changed = index == changed
+                || (plan.everywhere && (plan.alone || !index.is_multiple_of(ENCODERS)));
+            let of = |size: f64| if is_changed { size.ln_1p() } else { 0.0 };
             for _ in 0..request.blocks {
                 let (cpu, wall) =
                     block(&mut random, &plan.noise, of(plan.slowdown), of(plan.stall));
@@ -229,7 +234,6 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
 /// Counts over many gates.
 #[derive(Debug, Default)]
 struct Counts {
-    gates: usize,
     /// Gates in which an unchanged benchmark was called so.
     false_regressed: usize,
     false_improved: usize,
@@ -246,10 +250,7 @@ struct Counts {
 fn simulate(plan: &Plan, policy: &Policy, gates: usize) -> Counts {
     let changed = usize::from(!plan.reference);
     let has_change = plan.slowdown.abs() > 0.0 || plan.stall.abs() > 0.0;
-    let mut counts = Counts {
-        gates,
-        ..Counts::default()
-    };
+    let mut counts = Counts::default();
     for seed in 0..gates {
         let (evidence, decisions) = run(plan, policy, seed as u64 + 1);
         let blocks: usize = evidence.iter().map(|evidence| evidence.blocks.len()).sum();
@@ -318,7 +319,7 @@ fn slowdowns_are_found() {
             slowdown,
             ..SAME
         };
-        assert!(detection(&plan, 4) > 99.0);
+        assert!(detection(&plan, 2) > 99.0);
     }
 }
 
@@ -345,7 +346,7 @@ fn hopeless_noise_passes_nothing() {
         looks: vec![16],
         ..Policy::default()
     };
-    let counts = simulate(&plan, &policy, 2);
+    let counts = simulate(&plan, &policy, 1);
     assert_eq!((counts.regressed, counts.unchanged), (0, 0));
 }
 
@@ -373,9 +374,10 @@ fn print(name: &str, plan: &Plan) {
 }
 
 #[test]
-#[ignore = "prints the operating characteristics: cargo test --release --bin cargo-serbench table -- --ignored --nocapture, 10 minutes"]
+#[ignore = "prints the operating characteristics; 15 minutes with --release and --nocapture"]
 #[expect(clippy::print_stdout, reason = "its purpose")]
 fn table() {
+    // `GATES` is the number of gates of each line, `NOISE` selects by name.
     println!(
         "noise, judged on | threshold | slowdown, of the wall alone | gates with an unchanged benchmark \
          called regressed, improved | changed benchmark regressed, unchanged % | unchanged benchmarks \
@@ -388,13 +390,14 @@ fn table() {
         ("flicker", FLICKER),
         ("tails", TAILS),
     ];
-    for (name, noise) in noises {
+    let only = std::env::var("NOISE").unwrap_or_default();
+    for (name, noise) in noises.into_iter().filter(|(name, _)| name.contains(&only)) {
         println!(
             "{name}: robust and plain deviation of blocks {:.1?} %",
             spread_of_blocks(&noise)
         );
         for (threshold, slowdowns) in [
-            (0.03, &[0.0, 0.02, 0.03, 0.05, 0.1][..]),
+            (0.03, &[0.0, 0.02, 0.03, 0.05, 0.06, 0.1][..]),
             (0.01, &[0.0, 0.01, 0.02, 0.03]),
         ] {
             for slowdown in slowdowns {
@@ -410,9 +413,12 @@ fn table() {
                 }
             }
         }
-        for (slowdown, stall, reference) in
-            [(0.0, 0.05, false), (0.0, 0.26, false), (0.05, 0.0, true)]
-        {
+        for (slowdown, stall, reference) in [
+            (0.0, 0.05, false),
+            (0.0, 0.1, false),
+            (0.0, 0.26, false),
+            (0.05, 0.0, true),
+        ] {
             let plan = Plan {
                 noise,
                 slowdown,
@@ -454,4 +460,32 @@ fn sensitivity_is_seen() {
             assert!(seen >= 90.0, "{sensitivity} is seen with {seen} %");
         }
     }
+}
+
+#[test]
+#[ignore = "counts errors where they are most likely, at the threshold itself: --release, minutes"]
+#[expect(clippy::print_stdout, reason = "tells the counts")]
+fn family_error_is_kept() {
+    let (gates, mut worst) = (300, 0);
+    for noise in [QUIET, TWO_SPEEDS, TAILS] {
+        for alone in [false, true] {
+            let plan = Plan {
+                noise,
+                alone,
+                slowdown: 0.03,
+                everywhere: true,
+                ..SAME
+            };
+            let regressed = (0..gates).filter(|seed| {
+                let (_, decisions) = run(&plan, &Policy::default(), seed + 1);
+                let mut verdicts = decisions.iter().map(|decision| decision.verdict);
+                verdicts.any(|verdict| verdict == Verdict::Regressed)
+            });
+            let regressed = regressed.count();
+            println!("{regressed} of {gates} gates");
+            worst = regressed.max(worst);
+        }
+    }
+    // At 1 %, more than 8 of 300 have probability 0.4 %.
+    assert!(worst <= 8);
 }

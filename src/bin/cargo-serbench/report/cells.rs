@@ -158,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn ratios() {
-        let estimate = |point, lower, upper| Estimate {
-            point,
-            lower,
-            upper,
+    fn estimates() {
+        let estimate = |point: f64, lower: f64, upper: f64| Estimate {
+            point: point.ln(),
+            lower: lower.ln(),
+            upper: upper.ln(),
             level: 0.95,
         };
         assert_eq!(
@@ -172,6 +172,10 @@ mod tests {
         assert_eq!(
             ratio(&estimate(14.04, 13.9, 14.1)).text,
             "14.0 [13.9, 14.1]"
+        );
+        assert_eq!(
+            change(&estimate(1.051, 1.042, 1.06)).text,
+            "+5.1 % [+4.2, +6.0]"
         );
     }
 }

@@ -107,9 +107,9 @@ mod tests {
             rows: vec![vec![Cell::plain("a|b<T>"), Cell::plain("1.0")]],
         };
         insta::assert_snapshot!(render_table(&table), @r"
-        | Library     | vs. orjson |
-        |-------------|-----------:|
-        | a\|b&lt;T>  |        1.0 |
+        | Library    | vs. orjson |
+        |------------|-----------:|
+        | a\|b&lt;T> |        1.0 |
         ");
     }
 }
