@@ -12,6 +12,7 @@ mod config;
 mod discover;
 mod git;
 mod json;
+mod key;
 mod launch;
 mod list;
 mod machine;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     let done = match command {
         None => serbench(&measure),
         Some(Command::List(measure)) => list_benchmarks(&measure),
+        Some(Command::Config(args)) => show_config(&args),
     };
     match done {
         Ok(code) => code,
@@ -75,15 +77,26 @@ fn list_benchmarks(measure: &Measure) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn show_config(args: &args::Config) -> Result<ExitCode> {
+    set_output(&args.output);
+    let text = prepare::configuration(args)?.show(&args.output)?;
+    anstream::stdout().lock().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn open(measure: &Measure) -> Result<Session> {
-    shell::set_quiet(measure.output.quiet);
-    match measure.output.color {
+    set_output(&measure.output);
+    prepare::open(measure)
+}
+
+fn set_output(output: &args::Output) {
+    shell::set_quiet(output.quiet);
+    match output.color {
         clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
         clap::ColorChoice::Always => anstream::ColorChoice::Always,
         clap::ColorChoice::Never => anstream::ColorChoice::Never,
     }
     .write_global();
-    prepare::open(measure)
 }
 
 fn serbench(measure: &Measure) -> Result<ExitCode> {
@@ -115,7 +128,13 @@ fn serbench(measure: &Measure) -> Result<ExitCode> {
         benchmarks: benchmarks(&listed, subjects),
         blocks: Vec::new(),
     };
-    measure_pairs(&mut engine, &mut run, &pairs, measure)?;
+    measure_pairs(
+        &mut engine,
+        &mut run,
+        &pairs,
+        measure,
+        session.config.budget,
+    )?;
     run.seconds = started.elapsed().as_secs_f64();
     let path = run::store(&run, &session.workspace.scratch().join("runs"))?;
     shell::status("Stored", path.display());
@@ -234,9 +253,10 @@ fn measure_pairs(
     run: &mut Run,
     pairs: &[Vec<Arm>],
     measure: &Measure,
+    budget: Option<f64>,
 ) -> Result<()> {
     let rounds = if measure.effort.quick { 6 } else { 12 };
-    let budget = Duration::from_secs_f64(measure.effort.budget.unwrap_or(80.0));
+    let budget = Duration::from_secs_f64(budget.unwrap_or(80.0));
     let started = Instant::now();
     shell::status("Measuring", format_args!("{} pairs", pairs.len()));
     let mut progress = shell::Progress::start("Measuring");
