@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{NonEmptyStringValueParser, TypedValueParser},
+};
+
+use crate::key::{self, Mode};
 
 /// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
 #[derive(Debug, Parser)]
@@ -47,6 +52,8 @@ pub(crate) enum Command {
     List(Measure),
     /// Print a stored run again, or decide it again with other thresholds
     Report(Report),
+    /// Print the configuration in force as TOML, and where each value of it comes from
+    Config(Config),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -54,6 +61,10 @@ pub(crate) struct Gate {
     /// Compare with this revision [default: the merge base with the default branch]
     #[arg(long, value_name = "REV")]
     pub(crate) baseline: Option<String>,
+
+    /// Decide a stored run again instead of measuring
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub(crate) replay: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) trial: Trial,
@@ -99,6 +110,27 @@ pub(crate) struct Report {
     pub(crate) manifest: clap_cargo::Manifest,
 
     #[command(flatten)]
+    pub(crate) workspace: clap_cargo::Workspace,
+
+    #[command(flatten)]
+    pub(crate) keys: Keys,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) manifest: clap_cargo::Manifest,
+
+    #[command(flatten)]
+    pub(crate) workspace: clap_cargo::Workspace,
+
+    #[command(flatten)]
+    pub(crate) keys: Keys,
+
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -121,6 +153,9 @@ pub(crate) struct Measure {
     pub(crate) effort: Effort,
 
     #[command(flatten)]
+    pub(crate) keys: Keys,
+
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -130,10 +165,6 @@ pub(crate) struct Select {
     /// Measure only benchmarks whose id matches one of these regular expressions
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-
-    /// Measure only these suites (bench targets); `all` for every one
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) suite: Vec<String>,
 
     /// Measure only these bench targets, as in `cargo bench --bench`
     #[arg(long, value_name = "NAME")]
@@ -159,13 +190,6 @@ pub(crate) struct Select {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Build")]
 pub(crate) struct Build {
-    #[command(flatten)]
-    pub(crate) features: clap_cargo::Features,
-
-    /// Build with this cargo profile [default: bench]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-
     /// Build without the network
     #[arg(long)]
     pub(crate) offline: bool,
@@ -182,10 +206,6 @@ pub(crate) struct Effort {
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Spend at most about this many seconds measuring
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) budget: Option<f64>,
-
     /// Repeat the random order of an earlier run [default: from the clock]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
@@ -193,6 +213,93 @@ pub(crate) struct Effort {
     /// Wait this long for one bench process [default: 300]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
+}
+
+/// What a Cargo.toml can hold, too, under the same names; what is typed wins, also over overrides.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
+pub(crate) struct Keys {
+    /// Measure only these suites (bench targets), the key `suites`; `all` for every one
+    #[arg(long, alias = "suites", value_name = "NAME", value_delimiter = ',', value_parser = text())]
+    pub(crate) suite: Vec<String>,
+
+    /// Divide by this encoder: in one suite, or in all
+    #[arg(long, value_name = "[SUITE=]ENCODER", value_delimiter = ',', value_parser = reference)]
+    pub(crate) reference: Vec<String>,
+
+    /// Count the memory of benchmarks with the benchmarks of this suite
+    #[arg(long, value_name = "NAME", value_parser = text())]
+    pub(crate) memory_suite: Option<String>,
+
+    /// Tolerate changes of latency up to this: 3% or 0.03
+    #[arg(long, value_name = "CHANGE", value_parser = key::flag("threshold"), allow_hyphen_values = true)]
+    pub(crate) threshold: Option<f64>,
+
+    /// Don't tell of changes up to this: 1% or 0.01
+    #[arg(long, value_name = "CHANGE", value_parser = key::flag("indifference"), allow_hyphen_values = true)]
+    pub(crate) indifference: Option<f64>,
+
+    /// Tolerate changes of memory up to this: 3% or 0.03
+    #[arg(long, value_name = "CHANGE", value_parser = key::flag("memory-threshold"), allow_hyphen_values = true)]
+    pub(crate) memory_threshold: Option<f64>,
+
+    /// Fail when an encoder takes longer than this many times its reference
+    #[arg(long, value_name = "RATIO", value_parser = key::flag("max-latency-ratio"), allow_hyphen_values = true)]
+    pub(crate) max_latency_ratio: Option<f64>,
+
+    /// Fail when an encoder's peak heap is above this many times its reference's
+    #[arg(long, value_name = "RATIO", value_parser = key::flag("max-memory-ratio"), allow_hyphen_values = true)]
+    pub(crate) max_memory_ratio: Option<f64>,
+
+    /// Spend at most about this many seconds measuring
+    #[arg(long, value_name = "SECONDS", value_parser = key::flag("budget"), allow_hyphen_values = true)]
+    pub(crate) budget: Option<f64>,
+
+    /// Look for the baseline on this branch
+    #[arg(long, value_name = "BRANCH", value_parser = text())]
+    pub(crate) default_branch: Option<String>,
+
+    /// Fail when a verdict is inconclusive
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) strict: Option<bool>,
+
+    /// Fail when there is no baseline
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) require_baseline: Option<bool>,
+
+    /// What a benchmark does to the exit code
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+
+    /// Build with this cargo profile
+    #[arg(long, value_name = "NAME", value_parser = text())]
+    pub(crate) profile: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) features: clap_cargo::Features,
+
+    /// Activate the `default` feature where Cargo.toml says `default-features = false`
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", conflicts_with = "no_default_features")]
+    pub(crate) default_features: Option<bool>,
+}
+
+/// A name that holds more than blanks.
+fn text() -> impl TypedValueParser<Value = String> {
+    NonEmptyStringValueParser::new().try_map(|text| {
+        if text.trim().is_empty() {
+            Err("a name is needed")
+        } else {
+            Ok(text)
+        }
+    })
+}
+
+fn reference(text: &str) -> Result<String, &'static str> {
+    let (suite, encoder) = text.split_once('=').unwrap_or(("*", text));
+    if suite.trim().is_empty() || encoder.trim().is_empty() {
+        return Err("allowed is an encoder, or a suite and its encoder, as json=orjson");
+    }
+    Ok(text.to_owned())
 }
 
 #[derive(Clone, Debug, Args)]

@@ -10,6 +10,9 @@ use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) target_directory: PathBuf,
+    /// Names of the packages that the user selected.
+    pub(crate) packages: Vec<String>,
+    /// The bench targets of these.
     pub(crate) targets: Vec<BenchTarget>,
     pub(crate) metadata: Metadata,
 }
@@ -65,6 +68,7 @@ pub(crate) fn workspace(
     Ok(Workspace {
         root: metadata.workspace_root.clone().into_std_path_buf(),
         target_directory: metadata.target_directory.clone().into_std_path_buf(),
+        packages,
         targets,
         metadata,
     })

@@ -87,8 +87,7 @@ fn add_references(catalog: &mut Catalog, config: &Config) {
     let ids: BTreeSet<String> = catalog.benchmarks.keys().cloned().collect();
     for (id, benchmark) in &mut catalog.benchmarks {
         benchmark.reference = config
-            .reference
-            .get(parts(id).suite)
+            .reference(parts(id).suite)
             .and_then(|reference| select::reference_of(id, reference))
             .filter(|reference| ids.contains(reference));
     }

@@ -3,29 +3,58 @@
 //! The modules below stand in the order in which data passes through them, and a module uses only
 //! those above it. Each is one stage.
 
+// Everywhere: the only writer to stderr.
 mod shell;
 
+// What the user wants.
+mod key;
+
 mod args;
-mod build;
-mod compare;
-mod config;
-mod decide;
+
 mod discover;
-mod evidence;
+
+mod config;
+
+// The world outside: repository, processes, cargo, the machine.
 mod git;
-mod json;
+
 mod launch;
-mod list;
+
+mod build;
+
 mod machine;
-mod measure;
+
+// What divan says, which benchmarks are meant, what is right output.
 mod parse;
-mod plan;
-mod prepare;
-mod report;
-mod run;
+
 mod select;
-mod stats;
+
+mod json;
+
+// What a run is made of.
+mod run;
+
 mod verify;
+
+mod list;
+
+mod prepare;
+
+// Figures and verdicts: no clock, no file, no process.
+mod stats;
+
+mod compare;
+
+mod evidence;
+
+mod decide;
+
+mod plan;
+
+// The clock.
+mod measure;
+
+mod report;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,6 +84,7 @@ fn main() -> ExitCode {
         Some(Command::Compare(args)) => compare_commits(&args),
         Some(Command::List(measure)) => list_benchmarks(&measure),
         Some(Command::Report(args)) => report_again(&args),
+        Some(Command::Config(args)) => show_config(&args),
     };
     match done {
         Ok(code) => code,
@@ -85,7 +115,7 @@ fn serbench(measure: &Measure) -> Result<ExitCode> {
     let mut engine = engine(&session, &[(Side::Candidate, &tree)], &run);
     let blocks = if measure.effort.quick { 6 } else { 12 };
     let work = plan::beside_references(&run, blocks);
-    let budget = Duration::from_secs_f64(measure.effort.budget.unwrap_or(75.0));
+    let budget = Duration::from_secs_f64(session.config.budget.unwrap_or(75.0));
     measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
     run.seconds = started.elapsed().as_secs_f64();
     store(&session, &run)?;
@@ -94,6 +124,22 @@ fn serbench(measure: &Measure) -> Result<ExitCode> {
 
 /// The work tree against a commit.
 fn gate(args: &args::Gate) -> Result<ExitCode> {
+    if let Some(file) = &args.replay {
+        let Measure {
+            manifest,
+            workspace,
+            keys,
+            output,
+            ..
+        } = args.measure.clone();
+        return report_again(&args::Report {
+            run: file.clone(),
+            manifest,
+            workspace,
+            keys,
+            output,
+        });
+    }
     let session = open(&args.measure)?;
     let repo = session
         .repo
@@ -145,7 +191,7 @@ fn between(
         &[(Side::Baseline, &baseline), (Side::Candidate, candidate)],
         &run,
     );
-    measure_until_decided(session, measure, trial, &mut engine, &mut run)?;
+    measure_until_decided(session, trial, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
     store(session, &run)?;
     show_verdicts(&run, &session.config, &measure.output)
@@ -158,8 +204,17 @@ fn report_again(args: &args::Report) -> Result<ExitCode> {
     if run.baseline.is_none() {
         return show_tables(&run, &args.output);
     }
-    let config = config::load(&prepare::workspace_at(&args.manifest)?)?;
+    let config = prepare::configuration(&args.manifest, &args.workspace, &args.keys)?.config;
     show_verdicts(&run, &config, &args.output)
+}
+
+fn show_config(args: &args::Config) -> Result<ExitCode> {
+    set_output(&args.output);
+    let in_force = prepare::configuration(&args.manifest, &args.workspace, &args.keys)?;
+    anstream::stdout()
+        .lock()
+        .write_all(in_force.show(&args.output)?.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show_tables(run: &Run, output: &args::Output) -> Result<ExitCode> {
@@ -352,13 +407,12 @@ fn engine<'a>(session: &'a Session, trees: &[(Side, &Tree)], run: &Run) -> Engin
 /// Measures what the decision asks for until it asks for nothing more.
 fn measure_until_decided(
     session: &Session,
-    measure: &Measure,
     trial: &args::Trial,
     engine: &mut Engine<'_>,
     run: &mut Run,
 ) -> Result<()> {
     let config = &session.config;
-    let policy = decide::policy(measure.effort.budget);
+    let policy = decide::policy(session.config.budget);
     let first = decide::next(&evidence::evidence(run, config), &policy);
     let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
     run.canary = plan::canary(run, &measured, run.seed);

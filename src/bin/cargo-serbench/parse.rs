@@ -12,9 +12,16 @@ mod table;
 mod tree;
 
 pub(crate) use error::ParseError;
-pub(crate) use listing::{Listing, Problem, listing};
-pub(crate) use numbers::{Picos, Thousandths};
-pub(crate) use table::{Allocations, Measurement, Tally, measurement, table};
+pub(crate) use listing::listing;
+pub(crate) use numbers::Picos;
+pub(crate) use table::{Measurement, measurement};
+
+#[cfg(test)]
+pub(crate) use {
+    listing::{Listing, Problem},
+    numbers::Thousandths,
+    table::{Allocations, Tally, table},
+};
 
 /// Text of the program in a message.
 fn shortened(text: &str) -> String {

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, fs::File, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
+use cargo_metadata::MetadataCommand;
 
 use crate::{
-    args::Measure,
+    args::{self, Measure},
     build::{self, Options},
-    config::{self, Config},
+    config::{self, Config, InForce, Mode},
     discover::{self, BenchTarget, Workspace},
     git::{self, Commit, Repo},
     launch::{self, Launcher},
@@ -36,7 +37,8 @@ pub(crate) struct Tree {
 /// Reads the workspace and its configuration, and waits for its turn.
 pub(crate) fn open(measure: &Measure) -> Result<Session> {
     let workspace = workspace(measure, None)?;
-    let config = config::load(&workspace)?;
+    check_packages(&workspace, &measure.workspace)?;
+    let config = config::load(&workspace, &measure.keys)?.config;
     let options = options(&config, measure);
     let repo = git::open(&workspace.root)?;
     launch::catch_interrupts()?;
@@ -58,13 +60,46 @@ pub(crate) fn workspace(measure: &Measure, root: Option<&Path>) -> Result<Worksp
     if let Some(root) = root {
         command.manifest_path(root.join("Cargo.toml"));
     }
-    discover::workspace(&mut command, |metadata| {
-        let (packages, _) = measure.workspace.partition_packages(metadata);
+    selected(&mut command, &measure.workspace)
+}
+
+fn selected(command: &mut MetadataCommand, packages: &clap_cargo::Workspace) -> Result<Workspace> {
+    discover::workspace(command, |metadata| {
+        let (packages, _) = packages.partition_packages(metadata);
         packages
             .into_iter()
             .map(|package| package.name.to_string())
             .collect()
     })
+}
+
+/// The configuration by itself, without waiting for a turn.
+pub(crate) fn configuration(
+    manifest: &clap_cargo::Manifest,
+    packages: &clap_cargo::Workspace,
+    keys: &args::Keys,
+) -> Result<InForce> {
+    let workspace = selected(&mut manifest.metadata(), packages)?;
+    check_packages(&workspace, packages)?;
+    config::load(&workspace, keys)
+}
+
+/// Refuses names of packages that there are not. Another commit may well lack one.
+fn check_packages(workspace: &Workspace, asked: &clap_cargo::Workspace) -> Result<()> {
+    let members = workspace.metadata.workspace_packages();
+    let there: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let unknown = asked
+        .package
+        .iter()
+        .chain(&asked.exclude)
+        .find(|name| !there.contains(&name.as_str()));
+    match unknown {
+        None => Ok(()),
+        Some(name) => bail!(
+            "no package of this workspace is called `{name}`; there are {}",
+            there.join(", ")
+        ),
+    }
 }
 
 fn lock(scratch: &Path) -> Result<File> {
@@ -87,21 +122,15 @@ fn lock(scratch: &Path) -> Result<File> {
 }
 
 fn options(config: &Config, measure: &Measure) -> Options {
-    let asked = &measure.build.features;
     let mut features = Vec::new();
-    if asked.all_features {
+    if measure.keys.features.all_features {
         features.push("--all-features".to_owned());
     } else {
-        if asked.no_default_features || !config.default_features {
+        if !config.default_features {
             features.push("--no-default-features".to_owned());
         }
-        let names = if asked.features.is_empty() {
-            &config.features
-        } else {
-            &asked.features
-        };
-        if !names.is_empty() {
-            features.push(format!("--features={}", names.join(",")));
+        if !config.features.is_empty() {
+            features.push(format!("--features={}", config.features.join(",")));
         }
     }
     let network = [
@@ -112,13 +141,8 @@ fn options(config: &Config, measure: &Measure) -> Options {
         .into_iter()
         .filter(|(_, set)| *set)
         .map(|(flag, _)| flag.to_owned());
-    let profile = measure
-        .build
-        .profile
-        .clone()
-        .unwrap_or_else(|| config.profile.clone());
     Options {
-        profile,
+        profile: config.profile.clone(),
         features,
         network: network.collect(),
     }
@@ -156,6 +180,10 @@ pub(crate) fn worktree(session: &Session, measure: &Measure) -> Result<Tree> {
         Side::Candidate,
         &what,
     )?;
+    let ids = catalog.benchmarks.keys().map(String::as_str);
+    for idle in session.config.idle(ids) {
+        shell::warning(idle);
+    }
     Ok(Tree { source, catalog })
 }
 
@@ -218,7 +246,14 @@ fn build_catalog(
 ) -> Result<Catalog> {
     let targets = targets(workspace, &session.config, measure);
     if targets.is_empty() {
-        bail!(no_target(workspace, measure));
+        bail!(no_target(workspace, &session.config, measure));
+    }
+    let missing = measure.keys.suite.iter().filter(|name| {
+        let suite = name.replace('-', "_");
+        suite != "all" && !targets.iter().any(|target| target.suite() == suite)
+    });
+    for name in missing {
+        shell::warning(format_args!("{what} has no suite `{name}`"));
     }
     shell::status("Building", format_args!("{} of {what}", names(&targets)));
     let mut built = build::build(workspace, &targets, directory, &session.options)
@@ -243,15 +278,13 @@ fn names(targets: &[BenchTarget]) -> String {
 
 /// The bench targets that the user wants, and the one that counts memory.
 fn targets(workspace: &Workspace, config: &Config, measure: &Measure) -> Vec<BenchTarget> {
-    let select = &measure.select;
+    let named = &measure.select.bench;
+    // `--bench` by itself means that bench and none of the configured suites.
+    let by_suite = named.is_empty() || !measure.keys.suite.is_empty();
     let wanted = |target: &&BenchTarget| {
-        let suite = target.suite();
-        let named = select.suite.contains(&suite) || select.bench.contains(&target.name);
-        let all = select.suite.iter().any(|name| name == "all");
-        let default = select.suite.is_empty()
-            && select.bench.is_empty()
-            && (config.suites.is_empty() || config.suites.contains(&suite));
-        named || all || default
+        let all = config.suites.is_empty();
+        let configured = by_suite && (all || config.suites.contains(&target.suite()));
+        configured || named.contains(&target.name)
     };
     let mut targets: Vec<BenchTarget> = workspace.targets.iter().filter(wanted).cloned().collect();
     if !targets.is_empty() {
@@ -266,15 +299,14 @@ fn targets(workspace: &Workspace, config: &Config, measure: &Measure) -> Vec<Ben
     targets
 }
 
-fn no_target(workspace: &Workspace, measure: &Measure) -> String {
+fn no_target(workspace: &Workspace, config: &Config, measure: &Measure) -> String {
     let there: Vec<&str> = workspace
         .targets
         .iter()
         .map(|target| target.name.as_str())
         .collect();
-    let asked: Vec<&str> = measure
-        .select
-        .suite
+    let asked: Vec<&str> = config
+        .suites
         .iter()
         .chain(&measure.select.bench)
         .map(String::as_str)
@@ -305,7 +337,104 @@ pub(crate) fn choose(
     if ids.is_empty() {
         bail!("nothing to measure: the benches hold no benchmark");
     }
-    select::choose(&ids, &measure.select, &config.reference)
+    let mut chosen = select::choose(&ids, &measure.select, |suite| config.reference(suite))?;
+    let on: BTreeSet<String> = chosen
+        .iter()
+        .filter(|id| config.mode(id) != Mode::Off)
+        .cloned()
+        .collect();
+    // A reference comes along as long as something is divided by it.
+    let needed: BTreeSet<String> = on
+        .iter()
+        .filter_map(|id| select::reference_of(id, config.reference(select::parts(id).suite)?))
+        .collect();
+    chosen.retain(|id| on.contains(id) || needed.contains(id));
+    if chosen.is_empty() {
+        bail!(
+            "nothing to measure: the mode of each of these benchmarks is off; --mode track measures them, and `cargo serbench config` shows where it is set"
+        );
+    }
+    Ok(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+
+    use crate::args::{Cargo, Command};
+
+    /// A workspace of packages, each with a table (or none) and an empty library.
+    fn workspace(root: &str, packages: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let members: Vec<&str> = packages.iter().map(|(name, _)| *name).collect();
+        let manifest = format!("[workspace]\nmembers = {members:?}\nresolver = \"3\"\n{root}");
+        fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+        for (name, table) in packages {
+            let sources = folder.path().join(name).join("src");
+            fs::create_dir_all(&sources).unwrap();
+            fs::write(sources.join("lib.rs"), "").unwrap();
+            let manifest = format!("[package]\nname = {name:?}\nedition = \"2024\"\n{table}");
+            fs::write(folder.path().join(name).join("Cargo.toml"), manifest).unwrap();
+        }
+        folder
+    }
+
+    /// The line that shows `threshold`, or what is told.
+    fn threshold(folder: &tempfile::TempDir, flags: &str) -> String {
+        let manifest = folder.path().join("Cargo.toml");
+        let words = ["cargo", "serbench", "config", "--manifest-path"].map(str::to_owned);
+        let words = words
+            .into_iter()
+            .chain([manifest.display().to_string()])
+            .chain(flags.split_whitespace().map(str::to_owned));
+        let Cargo::Serbench(serbench) = Cargo::parse_from(words);
+        let Some(Command::Config(args)) = serbench.command else {
+            panic!("another command");
+        };
+        let shown = super::configuration(&args.manifest, &args.workspace, &args.keys)
+            .and_then(|it| it.show(&args.output));
+        match shown {
+            Ok(text) => {
+                let line = text.lines().find(|line| line.starts_with("threshold"));
+                line.unwrap_or_default().to_owned()
+            }
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    const ONE: &str = "[package.metadata.serbench]\nthreshold = 0.01\n";
+    const TWO: &str = "[package.metadata.serbench]\nthreshold = 0.02\n";
+
+    #[test]
+    fn the_table_of_the_selected_package_counts() {
+        let packages = [("a", ONE), ("b", TWO), ("c", "")];
+        let folder = workspace(
+            "[workspace.metadata.serbench]\nthreshold = 0.5\n",
+            &packages,
+        );
+        insta::assert_snapshot!(threshold(&folder, "-p a"), @"threshold = 0.01                # a/Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p b"), @"threshold = 0.02                # b/Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p c"), @"threshold = 0.5                 # Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p b -p c"), @"threshold = 0.02                # b/Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p b --threshold 7%"), @"threshold = 0.07                # --threshold");
+        insta::assert_snapshot!(threshold(&folder, "-p d"), @"no package of this workspace is called `d`; there are a, b, c");
+        insta::assert_snapshot!(threshold(&folder, ""), @"the packages a and b are both selected and have a [package.metadata.serbench] each; choose one with --package, or move what both share to [workspace.metadata.serbench]");
+    }
+
+    #[test]
+    fn the_file_with_the_error_is_named() {
+        let wrong = "\n[package.metadata.serbench]\nthreshold = 2\n";
+        let folder = workspace(
+            "[workspace.metadata.serbench]\nstrct = true\n",
+            &[("a", wrong)],
+        );
+        insta::assert_snapshot!(threshold(&folder, ""), @r#"
+    Cargo.toml:5: unknown key `strct` in [workspace.metadata.serbench]; did you mean `strict`?
+    a/Cargo.toml:6: `threshold` is 2; did you mean "2%" (0.02), or really "200%"?
+    "#);
+    }
 }
 
 /// The commit that a gate compares with, and why that one.
@@ -337,9 +466,4 @@ pub(crate) fn baseline(
         .resolve("HEAD~1")
         .context("no --baseline given, and the commit before HEAD is not here")?;
     Ok((parent, "the commit before HEAD".to_owned()))
-}
-
-/// The workspace that a manifest path leads to.
-pub(crate) fn workspace_at(manifest: &clap_cargo::Manifest) -> Result<Workspace> {
-    discover::workspace(&mut manifest.metadata(), |_| Vec::new())
 }

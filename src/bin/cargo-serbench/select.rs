@@ -1,6 +1,6 @@
 //! Ids of benchmarks in, those the user asked for out, each with its reference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 use regex::RegexSet;
@@ -40,12 +40,12 @@ pub(crate) fn reference_of(id: &str, reference: &str) -> Option<String> {
     (encoder != reference).then(|| format!("{suite}::{reference}{separator}{case}"))
 }
 
-/// The ids that `select` asks for, and their references. `references` names the reference encoder
-/// of each suite.
-pub(crate) fn choose(
+/// The ids that `select` asks for, and their references. `reference` gives the reference encoder
+/// of a suite.
+pub(crate) fn choose<'a>(
     ids: &BTreeSet<String>,
     select: &Select,
-    references: &BTreeMap<String, String>,
+    reference: impl Fn(&str) -> Option<&'a str>,
 ) -> Result<BTreeSet<String>> {
     let filters = RegexSet::new(&select.filters).context("FILTER is a regular expression")?;
     let dtypes: Vec<String> = select.dtype.iter().map(|name| rust_name(name)).collect();
@@ -75,7 +75,7 @@ pub(crate) fn choose(
         .collect();
     let needed: Vec<String> = chosen
         .iter()
-        .filter_map(|id| reference_of(id, references.get(parts(id).suite)?))
+        .filter_map(|id| reference_of(id, reference(parts(id).suite)?))
         .filter(|reference| ids.contains(reference))
         .collect();
     chosen.extend(needed);
@@ -139,7 +139,7 @@ pub(crate) fn rust_name(name: &str) -> String {
 mod tests {
     use super::{Parts, choose, parts, reference_of};
     use crate::args::Select;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     #[test]
     fn ids_split() {
@@ -180,8 +180,8 @@ mod tests {
         ]
         .map(str::to_owned)
         .into();
-        let references = BTreeMap::from([("json".to_owned(), "orjson".to_owned())]);
-        choose(&ids, select, &references).map_or_else(
+        let reference = |suite: &str| (suite == "json").then_some("orjson");
+        choose(&ids, select, reference).map_or_else(
             |error| vec![error.to_string()],
             |chosen| chosen.into_iter().collect(),
         )
