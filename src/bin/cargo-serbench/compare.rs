@@ -204,7 +204,7 @@ pub(crate) fn log_ratios(
 
 /// The figure of each slice that a clock goes by. Where divan measured, the fastest sample is the
 /// steadiest of what it prints.
-fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
+pub(crate) fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
     slices
         .iter()
         .map(|times| match (clock, times.cpu) {
@@ -216,7 +216,7 @@ fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
 }
 
 /// Median over all slices of the candidate's arm.
-fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
+pub(crate) fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
     let clock = if subject.native && !subject.multithreaded {
         Clock::Cpu
     } else {

@@ -18,10 +18,13 @@ mod machine;
 mod measure;
 mod parse;
 mod prepare;
+mod record;
 mod report;
 mod run;
 mod select;
+mod shard;
 mod stats;
+mod store;
 mod verify;
 
 use std::{
