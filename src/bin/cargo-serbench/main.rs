@@ -5,7 +5,9 @@
 
 mod shell;
 
+mod accept;
 mod args;
+mod baseline;
 mod build;
 mod compare;
 mod config;
