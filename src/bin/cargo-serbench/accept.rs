@@ -4,11 +4,17 @@
 //! it. That stays right when commits are squashed or rebased, which a comparison of hashes with
 //! the commit named in the entry would not.
 
-use std::path::Path;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow, bail};
 use globset::Glob;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    args,
+    records::{self, Place},
+    shell,
+};
 
 /// The file's name in the folder of records.
 pub(crate) const FILE: &str = "accepted.toml";
@@ -51,6 +57,41 @@ impl Entry {
     pub(crate) fn covers(&self, lower: f64) -> bool {
         self.change.is_none_or(|change| lower <= change)
     }
+}
+
+/// `cargo serbench accept`.
+pub(crate) fn accept(args: &args::Accept) -> Result<ExitCode> {
+    let Place { store, repo } = records::open(&args.place)?;
+    let head = records::head(repo.as_ref())?;
+    let mut benchmarks = args.benchmarks.clone();
+    benchmarks.sort();
+    benchmarks.dedup();
+    let entry = Entry {
+        benchmarks,
+        reason: args.reason.clone(),
+        commit: head.sha.clone(),
+        change: args.change,
+    };
+    let known = records::ids(&records::index(&store)?);
+    for pattern in &entry.benchmarks {
+        if !known.is_empty() && !known.iter().any(|id| matches(pattern, id)) {
+            shell::warning(format_args!(
+                "`{pattern}` is no benchmark of any record; `cargo serbench list` shows them all"
+            ));
+        }
+    }
+    let path = store.baselines.join(FILE);
+    let what = entry.benchmarks.join(", ");
+    store.edit(&path, |text| add(text, &path, entry))?;
+    shell::status(
+        "Accepted",
+        format_args!("{what}, on top of {} ({})", head.short(), head.subject),
+    );
+    shell::hint(format_args!(
+        "commit {} together with the change",
+        path.display()
+    ));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whether a pattern is `id` or a glob that it matches. Ids may hold what means something in a
@@ -152,7 +193,7 @@ pub(crate) fn add(text: &str, file: &Path, entry: Entry) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{path::Path, process::ExitCode};
 
     use super::{Entry, accepted, add, read};
 

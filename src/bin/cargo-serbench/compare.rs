@@ -51,41 +51,50 @@ pub(crate) struct Case {
 
 /// The tables of one commit.
 pub(crate) fn cases(run: &Run) -> Vec<Case> {
-    let mut cases: BTreeMap<(&str, &str), Case> = BTreeMap::new();
-    let mut order: Vec<(usize, &str)> = Vec::new();
-    for (id, benchmark) in &run.benchmarks {
-        let Some(subject) = &benchmark.candidate else {
-            continue;
-        };
-        let Parts {
-            suite,
-            encoder,
-            case,
-        } = select::parts(id);
-        let entry = cases.entry((suite, case)).or_insert_with(|| {
-            order.push((0, id));
-            Case {
+    let rows = run.benchmarks.iter().filter_map(|(id, benchmark)| {
+        let subject = benchmark.candidate.as_ref()?;
+        let reference = benchmark.reference.as_deref();
+        let (blocks, ratio) = reference.map_or((0, None), |reference| ratio(run, reference, id));
+        let latency_ns = latency(run, id, subject);
+        let row = row(id, subject.clone(), latency_ns, (blocks, ratio));
+        Some((row, reference))
+    });
+    group(rows)
+}
+
+/// A row of a table.
+pub(crate) fn row(
+    id: &str,
+    subject: Subject,
+    latency_ns: Option<f64>,
+    (blocks, ratio): (usize, Option<Estimate>),
+) -> Row {
+    Row {
+        id: id.to_owned(),
+        encoder: select::parts(id).encoder.to_owned(),
+        subject,
+        latency_ns,
+        ratio,
+        blocks,
+        half_width: ratio.map(|ratio| (ratio.upper - ratio.lower) / 2.0),
+    }
+}
+
+/// Rows and the ids that they are divided by in, the tables that they make out.
+pub(crate) fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<Case> {
+    let mut cases: BTreeMap<(String, String), Case> = BTreeMap::new();
+    for (row, reference) in rows {
+        let Parts { suite, case, .. } = select::parts(&row.id);
+        let entry = cases
+            .entry((suite.to_owned(), case.to_owned()))
+            .or_insert_with(|| Case {
                 suite: suite.to_owned(),
                 case: case.to_owned(),
                 reference: None,
                 rows: Vec::new(),
-            }
-        });
-        let mut row = Row {
-            id: id.clone(),
-            encoder: encoder.to_owned(),
-            subject: subject.clone(),
-            latency_ns: latency(run, id, subject),
-            ratio: None,
-            blocks: 0,
-            half_width: None,
-        };
-        if let Some(reference) = &benchmark.reference {
+            });
+        if let Some(reference) = reference {
             entry.reference = Some(select::parts(reference).encoder.to_owned());
-            let (blocks, ratio) = ratio(run, reference, id);
-            row.blocks = blocks;
-            row.half_width = ratio.map(|ratio| (ratio.upper - ratio.lower) / 2.0);
-            row.ratio = ratio;
         }
         entry.rows.push(row);
     }

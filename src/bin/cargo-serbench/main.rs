@@ -13,18 +13,24 @@ mod compare;
 mod config;
 mod discover;
 mod git;
+mod history;
+mod index;
 mod json;
 mod launch;
 mod list;
 mod machine;
 mod measure;
+mod merge;
 mod parse;
 mod prepare;
 mod record;
+mod records;
 mod report;
 mod run;
 mod select;
+mod series;
 mod shard;
+mod show;
 mod stats;
 mod store;
 mod verify;
@@ -51,6 +57,10 @@ fn main() -> ExitCode {
     let done = match command {
         None => serbench(&measure),
         Some(Command::List(measure)) => list_benchmarks(&measure),
+        Some(Command::Show(show)) => show::show(&show),
+        Some(Command::History(history)) => history::history(&history),
+        Some(Command::Accept(accept)) => accept::accept(&accept),
+        Some(Command::Merge(merge)) => merge::merge(&merge),
     };
     match done {
         Ok(code) => code,

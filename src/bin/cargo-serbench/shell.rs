@@ -21,6 +21,16 @@ pub(crate) fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Relaxed);
 }
 
+/// Decides about colour on stdout and stderr.
+pub(crate) fn set_color(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
 /// A line of what is being done: `   Measuring 104 pairs`.
 pub(crate) fn status(verb: &str, message: impl Display) {
     if !QUIET.load(Relaxed) {

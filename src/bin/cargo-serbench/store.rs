@@ -13,7 +13,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::record::{Record, text, text::is_hash};
+use crate::{
+    discover::Workspace,
+    index::Stamp,
+    record::{Record, text, text::is_hash},
+};
 
 /// How the names of half-written files begin. They lie at the top of the folder, where the next
 /// writer finds them without looking into each commit's.
@@ -41,16 +45,15 @@ pub(crate) struct Stored {
     pub(crate) path: PathBuf,
 }
 
-/// What of a file changes when its content does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// Bytes.
-    pub(crate) size: u64,
-    /// Nanoseconds since 1970.
-    pub(crate) modified: u64,
-}
-
 impl Store {
+    /// That of a workspace.
+    pub(crate) fn of(workspace: &Workspace) -> Self {
+        Self {
+            baselines: workspace.root.join("baselines"),
+            scratch: workspace.scratch(),
+        }
+    }
+
     /// Where the record of a commit on a machine lies, or would.
     pub(crate) fn path(&self, commit: &str, key: &str) -> PathBuf {
         self.baselines.join(commit).join(format!("{key}.json"))
@@ -265,7 +268,7 @@ mod tests {
         File, Path, Record, STAGING, Store, Stored, fs, is_hash, load, load_file, names, stamp,
         text,
     };
-    use crate::record::tests::default_grid;
+    use crate::record::tests::two_encoders;
 
     /// Where the process that is to be killed writes.
     const FOLDER: &str = "SERBENCH_TEST_KILLED_WRITER";
@@ -279,8 +282,8 @@ mod tests {
 
     /// The record that writers write in turn, of either kind.
     fn record(odd: bool) -> Record {
-        let mut record = default_grid();
-        record.subject = format!("odd: {odd}").repeat(if odd { 1 } else { 500 });
+        let mut record = Record::from_run(&two_encoders()).unwrap();
+        record.subject = format!("odd: {odd}").repeat(if odd { 1 } else { 5000 });
         record
     }
 
@@ -381,7 +384,11 @@ mod tests {
     fn two_writers_lose_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path());
-        let all = record(true);
+        let mut all = record(true);
+        for copy in 0..20 {
+            let one = all.benchmarks["json::alone"].clone();
+            all.benchmarks.insert(format!("json::alone::{copy}"), one);
+        }
         let ids: Vec<String> = all.benchmarks.keys().cloned().collect();
         // Each adds every other benchmark, one a time.
         std::thread::scope(|scope| {

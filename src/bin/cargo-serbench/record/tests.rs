@@ -108,7 +108,7 @@ fn block(arms: &[(&str, f64)]) -> Block {
     }
 }
 
-fn two_encoders() -> Run {
+pub(crate) fn two_encoders() -> Run {
     let benchmarks = [
         ("json::orjson::f64", None),
         ("json::serde::f64", Some("json::orjson::f64")),
