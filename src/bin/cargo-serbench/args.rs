@@ -54,6 +54,14 @@ pub(crate) enum Command {
     Report(Report),
     /// Print the configuration in force as TOML, and where each value of it comes from
     Config(Config),
+    /// Show what was recorded for a commit; without one, list all records
+    Show(Show),
+    /// Chart the recorded ratios to the reference over commits
+    History(History),
+    /// Accept an intended change, for reviewers to see
+    Accept(Accept),
+    /// Join the records of shards into one
+    Merge(Merge),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -132,6 +140,122 @@ pub(crate) struct Config {
 
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// What commands that only read and write records need.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Place {
+    #[command(flatten)]
+    pub(crate) manifest: clap_cargo::Manifest,
+
+    /// Say nothing on stderr but warnings and errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// When to colour the output
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub(crate) color: clap::ColorChoice,
+}
+
+/// Which records are shown.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Machines {
+    /// Only records whose machine key begins like this; `all` for every machine [default: this
+    /// machine's]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) machine: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Show {
+    /// The commit, in any of git's ways; without it all records are listed, newest commit first
+    #[arg(value_name = "REV")]
+    pub(crate) revision: Option<String>,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub(crate) format: RecordFormat,
+
+    #[command(flatten)]
+    pub(crate) machines: Machines,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordFormat {
+    /// Aligned, coloured on a terminal
+    Terminal,
+    /// GitHub-flavoured tables
+    Markdown,
+    /// As it is stored, with block-level values
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct History {
+    /// Only benchmarks whose id matches one of these regular expressions
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+
+    /// Only the last so many commits, recorded or not
+    #[arg(long, value_name = "COMMITS")]
+    pub(crate) last: Option<usize>,
+
+    /// The commit whose first-parent history is shown
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    pub(crate) from: String,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub(crate) format: HistoryFormat,
+
+    #[command(flatten)]
+    pub(crate) machines: Machines,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HistoryFormat {
+    /// One line a benchmark
+    Terminal,
+    /// The same as a GitHub-flavoured table
+    Markdown,
+    /// Every value of every benchmark
+    Json,
+    /// One line a value
+    Csv,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Accept {
+    /// Ids of benchmarks, or globs: `json::serde_json::*`
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) benchmarks: Vec<String>,
+
+    /// Why the change is intended
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+
+    /// The largest change to accept, 1.06 for 6 % slower [default: any]
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) change: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Merge {
+    /// Records, or folders that hold some
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 /// What is measured, and how.

@@ -53,42 +53,54 @@ pub(crate) struct Case {
 
 /// The tables of one commit.
 pub(crate) fn cases(run: &Run) -> Vec<Case> {
-    let mut cases: BTreeMap<(&str, &str), Case> = BTreeMap::new();
-    for (id, benchmark) in &run.benchmarks {
-        let Some(subject) = &benchmark.candidate else {
-            continue;
-        };
-        let Parts {
-            suite,
-            encoder,
-            case,
-        } = select::parts(id);
-        let entry = cases.entry((suite, case)).or_insert_with(|| Case {
-            suite: suite.to_owned(),
-            case: case.to_owned(),
-            reference: None,
-            rows: Vec::new(),
-        });
-        let mut row = Row {
-            id: id.clone(),
-            encoder: encoder.to_owned(),
-            subject: subject.clone(),
-            latency_ns: latency(run, id, subject),
-            ratio: None,
-            blocks: 0,
-            is_reference: false,
-            gigabytes_per_second: None,
-        };
-        let bytes = subject.bytes_out.or(subject.bytes_in);
-        row.gigabytes_per_second = row
-            .latency_ns
+    let rows = run.benchmarks.iter().filter_map(|(id, benchmark)| {
+        let subject = benchmark.candidate.as_ref()?;
+        let reference = benchmark.reference.as_deref();
+        let (blocks, ratio) = reference.map_or((0, None), |reference| ratio(run, reference, id));
+        let latency_ns = latency(run, id, subject);
+        let row = row(id, subject.clone(), latency_ns, (blocks, ratio));
+        Some((row, reference))
+    });
+    group(rows)
+}
+
+/// A row of a table.
+pub(crate) fn row(
+    id: &str,
+    subject: Subject,
+    latency_ns: Option<f64>,
+    (blocks, ratio): (usize, Option<Estimate>),
+) -> Row {
+    let bytes = subject.bytes_out.or(subject.bytes_in);
+    Row {
+        id: id.to_owned(),
+        encoder: select::parts(id).encoder.to_owned(),
+        subject,
+        latency_ns,
+        ratio,
+        blocks,
+        is_reference: false,
+        gigabytes_per_second: latency_ns
             .zip(bytes)
-            .map(|(time, bytes)| bytes as f64 / time);
-        if let Some(reference) = &benchmark.reference {
+            .map(|(time, bytes)| bytes as f64 / time),
+    }
+}
+
+/// Rows and the ids that they are divided by in, the tables that they make out.
+pub(crate) fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<Case> {
+    let mut cases: BTreeMap<(String, String), Case> = BTreeMap::new();
+    for (row, reference) in rows {
+        let Parts { suite, case, .. } = select::parts(&row.id);
+        let entry = cases
+            .entry((suite.to_owned(), case.to_owned()))
+            .or_insert_with(|| Case {
+                suite: suite.to_owned(),
+                case: case.to_owned(),
+                reference: None,
+                rows: Vec::new(),
+            });
+        if let Some(reference) = reference {
             entry.reference = Some(select::parts(reference).encoder.to_owned());
-            let (blocks, ratio) = ratio(run, reference, id);
-            row.blocks = blocks;
-            row.ratio = ratio;
         }
         entry.rows.push(row);
     }
@@ -145,7 +157,8 @@ pub(crate) fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<Esti
     (logs.len(), estimate(&logs))
 }
 
-fn estimate(logs: &[f64]) -> Option<Estimate> {
+/// An estimate of blocks' log-ratios; `None` when there are none or too few for an interval.
+pub(crate) fn estimate(logs: &[f64]) -> Option<Estimate> {
     if logs.is_empty() {
         return None;
     }
@@ -204,7 +217,7 @@ pub(crate) fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
 }
 
 /// Median over all slices of the candidate's arm.
-fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
+pub(crate) fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
     let clock = if subject.native && !subject.multithreaded {
         Clock::Cpu
     } else {

@@ -203,6 +203,24 @@ impl Repo {
         Ok(walk.map_while(|commit| Some(commit.ok()?.to_string())))
     }
 
+    /// Whether the history ends early, as in most CI jobs.
+    pub(crate) fn is_shallow(&self) -> bool {
+        self.repository.is_shallow()
+    }
+
+    /// The text of a file, named relative to the workspace, as a commit has it; `None` when it has
+    /// no such file.
+    pub(crate) fn file(&self, commit: &Commit, path: &Path) -> Result<Option<String>> {
+        let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
+        let entry = match tree.get_path(&self.prefix.join(path)) {
+            Ok(entry) => entry,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            Err(error) => return Err(error).context("look into a commit"),
+        };
+        let blob = self.repository.find_blob(entry.id())?;
+        Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))
+    }
+
     /// The subject and the author's date (RFC 3339 day) of a commit, if it is here.
     pub(crate) fn commit(&self, sha: &str) -> Option<Commit> {
         let commit = self.repository.find_commit(Oid::from_str(sha).ok()?).ok()?;

@@ -51,10 +51,34 @@ mod decide;
 
 mod plan;
 
+// What git keeps.
+mod record;
+
+mod shard;
+
+mod store;
+
+mod index;
+
+mod series;
+
+mod baseline;
+
 // The clock.
 mod measure;
 
 mod report;
+
+// Commands that only read and write records.
+mod records;
+
+mod show;
+
+mod history;
+
+mod accept;
+
+mod merge;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,6 +109,10 @@ fn main() -> ExitCode {
         Some(Command::List(measure)) => list_benchmarks(&measure),
         Some(Command::Report(args)) => report_again(&args),
         Some(Command::Config(args)) => show_config(&args),
+        Some(Command::Show(args)) => show::show(&args),
+        Some(Command::History(args)) => history::history(&args),
+        Some(Command::Accept(args)) => accept::accept(&args),
+        Some(Command::Merge(args)) => merge::merge(&args),
     };
     match done {
         Ok(code) => code,

@@ -7,8 +7,8 @@ mod github;
 mod html;
 mod json;
 mod junit;
-mod markdown;
-mod terminal;
+pub(crate) mod markdown;
+pub(crate) mod terminal;
 
 use std::{fs, io::Write};
 

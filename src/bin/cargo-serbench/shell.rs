@@ -14,10 +14,21 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
 const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+const NOTE: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 
 /// Silences status and progress, not warnings and errors.
 pub(crate) fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Relaxed);
+}
+
+/// Decides about colour on stdout and stderr.
+pub(crate) fn set_color(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
 }
 
 /// A line of what is being done: `   Measuring 104 pairs`.
@@ -30,6 +41,11 @@ pub(crate) fn status(verb: &str, message: impl Display) {
 /// A line of something that is not as it should be, but can be gone on from.
 pub(crate) fn warning(message: impl Display) {
     line(format_args!("{WARN}warning{WARN:#}: {message}"));
+}
+
+/// A line of what to do next.
+pub(crate) fn hint(message: impl Display) {
+    line(format_args!("{NOTE}hint{NOTE:#}: {message}"));
 }
 
 /// The reason why the program ends without having done its work.

@@ -199,6 +199,7 @@ fn figures(
 
 impl Measurement {
     /// Iterations in each sample.
+    #[cfg(test)]
     pub(crate) fn sample_size(&self) -> u64 {
         self.iterations / self.samples
     }

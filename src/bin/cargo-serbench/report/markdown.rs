@@ -30,7 +30,7 @@ pub(crate) fn render(document: &Document) -> String {
 }
 
 /// Aligned as source text too, for it is also read as such.
-fn render_table(table: &Table) -> String {
+pub(crate) fn render_table(table: &Table) -> String {
     let cells: Vec<Vec<String>> = std::iter::once(
         table
             .header

@@ -28,7 +28,7 @@ pub(crate) fn render(document: &Document) -> String {
 }
 
 /// Two blanks between columns. The stream strips the styles where they are not wanted.
-fn render_table(table: &Table) -> String {
+pub(crate) fn render_table(table: &Table) -> String {
     let width = |column: usize| {
         let cells = table
             .rows

@@ -1,0 +1,369 @@
+//! A run in, the part of it that is kept in git out: facts of one commit on one machine.
+//!
+//! `baselines/<full commit hash>/<machine key>.json` holds one. Ratios are kept block by block, so
+//! that a later version of the statistics can decide anew; estimates and intervals are not kept.
+
+pub(crate) mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    compare::{self, Clock},
+    machine::{self, Machine, Toolchain},
+    run::{self, Block, Memory, Run, Side, State, Subject},
+    stats,
+};
+
+/// The version of the stored form. Readers refuse a newer one by name.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// The longest reason of a failure that is kept, in bytes: some print all of an output.
+const LONGEST_REASON: usize = 300;
+
+/// What one commit's benchmarks measured on one machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Record {
+    pub(crate) schema: u32,
+    /// Full hash.
+    pub(crate) commit: String,
+    /// The commit's first line.
+    pub(crate) subject: String,
+    /// SHA-256 of Cargo.lock, shortened; absent without the file.
+    pub(crate) lock: Option<String>,
+    pub(crate) machine: Machine,
+    pub(crate) toolchain: Toolchain,
+    /// The invocations that the benchmarks were measured by, in the order of their start.
+    pub(crate) runs: Vec<Origin>,
+    /// By id.
+    pub(crate) benchmarks: BTreeMap<String, Measured>,
+}
+
+/// An invocation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Origin {
+    /// RFC 3339, UTC.
+    pub(crate) started_at: String,
+    /// Determines order and placement of everything random.
+    pub(crate) seed: u64,
+    /// The program and version.
+    pub(crate) tool: String,
+}
+
+/// One benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Measured {
+    /// Which of the record's runs measured it, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(crate) run: usize,
+    pub(crate) state: State,
+    /// The id of the benchmark that this one is divided by; absent for the reference itself and
+    /// where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reference: Option<String>,
+    /// Hash of the executable's code and data.
+    pub(crate) executable: String,
+    /// Whether the bench speaks the protocol, or divan's table was read.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub(crate) native: bool,
+    /// Whether other threads worked too; then wall time decides.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) multithreaded: bool,
+    /// Whether the operation wrote to stdout, which costs it time.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) prints: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dtype: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shape: Option<Vec<usize>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_in: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_out: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<Memory>,
+    /// Growth of the peak resident set by the first operation of a fresh process, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rss: Option<u64>,
+    /// Median time of an operation over all slices, nanoseconds; absent when nothing was timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) latency_ns: Option<f64>,
+    /// ln(encoder / reference) of each block; 0.0488 is 5 % slower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log_ratios: Option<Blocks>,
+    /// Nanoseconds per operation of each block, where there is nothing to divide by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) times_ns: Option<Blocks>,
+}
+
+/// A figure of each block in the order in which they were measured, by either clock.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Blocks {
+    /// CPU time of the thread; absent where divan measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu: Option<Vec<f64>>,
+    /// As many.
+    pub(crate) wall: Vec<f64>,
+}
+
+fn is_first(run: &usize) -> bool {
+    *run == 0
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Record {
+    /// What is kept of a run's candidate; `None` when that is no commit as it is in git.
+    pub(crate) fn from_run(run: &Run) -> Option<Self> {
+        let source = &run.candidate;
+        let commit = source.commit.clone().filter(|_| !source.dirty)?;
+        let references: BTreeSet<&str> = run
+            .benchmarks
+            .values()
+            .filter_map(|benchmark| benchmark.reference.as_deref())
+            .collect();
+        let measured = |(id, benchmark): (&String, &run::Benchmark)| {
+            let subject = benchmark.candidate.as_ref()?;
+            let reference = benchmark.reference.as_deref();
+            let mut measured = measured(run, id, subject, reference);
+            if reference.is_none() && !references.contains(id.as_str()) {
+                measured.times_ns = blocks(run, |block| times(block, id));
+            }
+            Some((id.clone(), measured))
+        };
+        Some(Self {
+            schema: SCHEMA,
+            commit,
+            subject: source.subject.clone().unwrap_or_default(),
+            lock: source.lock.clone(),
+            machine: run.machine.clone(),
+            toolchain: run.toolchain.clone(),
+            runs: vec![Origin {
+                started_at: run.started_at.clone(),
+                seed: run.seed,
+                tool: run.tool.clone(),
+            }],
+            benchmarks: run.benchmarks.iter().filter_map(measured).collect(),
+        })
+    }
+
+    /// What makes it comparable, by name; see [`difference`].
+    pub(crate) fn factors(&self) -> Vec<(&'static str, String)> {
+        machine::factors(&self.machine, &self.toolchain)
+    }
+
+    /// The name of its file.
+    pub(crate) fn key(&self) -> String {
+        machine::key(&self.machine, &self.toolchain)
+    }
+
+    /// The time at which its first run began.
+    pub(crate) fn started_at(&self) -> &str {
+        self.runs.first().map_or("", |run| &run.started_at)
+    }
+
+    /// The log-ratios of `id` to its reference by the clock that decides, block by block.
+    pub(crate) fn log_ratios(&self, id: &str) -> Option<&[f64]> {
+        let measured = self.benchmarks.get(id)?;
+        let blocks = measured.log_ratios.as_ref()?;
+        let ids = [id, measured.reference.as_deref()?];
+        Some(blocks.by(self.clock(&ids)))
+    }
+
+    /// CPU time when all of the benchmarks have it and work on one thread.
+    fn clock(&self, ids: &[&str]) -> Clock {
+        let single = |id: &&str| {
+            self.benchmarks
+                .get(*id)
+                .is_some_and(|measured| measured.native && !measured.multithreaded)
+        };
+        if ids.iter().all(single) {
+            Clock::Cpu
+        } else {
+            Clock::Wall
+        }
+    }
+
+    /// Takes from `old`, of the same commit and machine, the benchmarks that this one lacks.
+    pub(crate) fn update(&mut self, old: &Self) {
+        for (id, measured) in &old.benchmarks {
+            if !self.benchmarks.contains_key(id) {
+                let run = self.runs.len() + measured.run;
+                let measured = Measured {
+                    run,
+                    ..measured.clone()
+                };
+                self.benchmarks.insert(id.clone(), measured);
+            }
+        }
+        self.runs.extend(old.runs.iter().cloned());
+        self.tidy();
+    }
+
+    /// Puts the runs in order and drops those that nothing is of.
+    pub(crate) fn tidy(&mut self) {
+        let used: BTreeSet<Origin> = self
+            .benchmarks
+            .values()
+            .map(|measured| self.runs[measured.run].clone())
+            .collect();
+        let sorted: Vec<Origin> = used.into_iter().collect();
+        for measured in self.benchmarks.values_mut() {
+            let origin = &self.runs[measured.run];
+            measured.run = sorted
+                .binary_search(origin)
+                .expect("the list was made of all that are used");
+        }
+        self.runs = sorted;
+    }
+}
+
+impl Measured {
+    /// What verification found, as a run has it.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            state: self.state.clone(),
+            native: self.native,
+            executable: self.executable.clone(),
+            dtype: self.dtype.clone(),
+            shape: self.shape.clone(),
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            multithreaded: self.multithreaded,
+            prints: self.prints,
+            memory: self.memory,
+            rss: self.rss,
+        }
+    }
+}
+
+impl Blocks {
+    /// The figures of a clock; wall time where no other was read.
+    pub(crate) fn by(&self, clock: Clock) -> &[f64] {
+        match (clock, &self.cpu) {
+            (Clock::Cpu, Some(cpu)) => cpu,
+            (Clock::Cpu, None) | (Clock::Wall, _) => &self.wall,
+        }
+    }
+}
+
+/// The factors that differ, each with both values: what keeps two records from being compared.
+pub(crate) fn difference(
+    a: &[(&'static str, String)],
+    b: &[(&'static str, String)],
+) -> Vec<(&'static str, String, String)> {
+    a.iter()
+        .zip(b)
+        .filter(|((_, a), (_, b))| a != b)
+        .map(|((name, a), (_, b))| (*name, a.clone(), b.clone()))
+        .collect()
+}
+
+fn measured(run: &Run, id: &str, subject: &Subject, reference: Option<&str>) -> Measured {
+    let state = match &subject.state {
+        State::Failed(reason) => {
+            let end = reason.floor_char_boundary(LONGEST_REASON);
+            State::Failed(reason[..end].to_owned())
+        }
+        State::Verified | State::Unchecked => subject.state.clone(),
+    };
+    Measured {
+        run: 0,
+        state,
+        reference: reference.map(str::to_owned),
+        executable: subject.executable.clone(),
+        native: subject.native,
+        multithreaded: subject.multithreaded,
+        prints: subject.prints,
+        dtype: subject.dtype.clone(),
+        shape: subject.shape.clone(),
+        bytes_in: subject.bytes_in,
+        bytes_out: subject.bytes_out,
+        memory: subject.memory,
+        rss: subject.rss,
+        latency_ns: compare::latency(run, id, subject)
+            .map(figures)
+            .filter(|time| time.is_finite()),
+        log_ratios: reference
+            .and_then(|reference| blocks(run, |block| log_ratios(block, reference, id))),
+        times_ns: None,
+    }
+}
+
+/// Collects `of` from all blocks but those that checked the measurement itself. CPU times are
+/// kept only if each block has one.
+fn blocks(run: &Run, of: impl Fn(&Block) -> Option<(Option<f64>, f64)>) -> Option<Blocks> {
+    let (cpu, wall): (Vec<Option<f64>>, Vec<f64>) = run.blocks.iter().filter_map(of).unzip();
+    let cpu = cpu.into_iter().collect();
+    (!wall.is_empty()).then_some(Blocks { cpu, wall })
+}
+
+fn log_ratios(block: &Block, reference: &str, id: &str) -> Option<(Option<f64>, f64)> {
+    let (one, other) = (slices(block, reference)?, slices(block, id)?);
+    let log_ratio = |clock| {
+        let times = |slices| compare::times(slices, clock);
+        let ratio = stats::block_log_ratio(&times(one), &times(other));
+        Some(decimals(ratio)).filter(|ratio| ratio.is_finite())
+    };
+    Some((
+        log_ratio(Clock::Cpu).filter(|_| has_cpu(one) && has_cpu(other)),
+        log_ratio(Clock::Wall)?,
+    ))
+}
+
+fn times(block: &Block, id: &str) -> Option<(Option<f64>, f64)> {
+    let slices = slices(block, id)?;
+    let median = |clock| {
+        let time = figures(stats::median(&compare::times(slices, clock)));
+        Some(time).filter(|time| time.is_finite())
+    };
+    Some((
+        median(Clock::Cpu).filter(|_| has_cpu(slices)),
+        median(Clock::Wall)?,
+    ))
+}
+
+fn slices<'a>(block: &'a Block, id: &str) -> Option<&'a [run::Times]> {
+    let arm = block
+        .arms
+        .iter()
+        .position(|arm| arm.side == Side::Candidate && arm.id == id && arm.slowdown == 0.0)?;
+    Some(&block.slices[arm])
+        .filter(|slices| !slices.is_empty())
+        .map(Vec::as_slice)
+}
+
+fn has_cpu(slices: &[run::Times]) -> bool {
+    slices.iter().all(|times| times.cpu.is_some())
+}
+
+/// To a hundred-thousandth: a hundredth of what one block scatters by on the quietest machine.
+fn decimals(value: f64) -> f64 {
+    // Adding zero makes -0.0 a plain one.
+    (value * 1e5).round() / 1e5 + 0.0
+}
+
+/// To five figures.
+fn figures(value: f64) -> f64 {
+    format!("{value:.4e}")
+        .parse()
+        .expect("a float as Rust prints it")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

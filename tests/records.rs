@@ -1,0 +1,426 @@
+//! The commands over records, through the program, in a repository made for the occasion. Nothing
+//! is built: its only package has no bench.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use git2::{Oid, Repository, Signature, Time};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const MANIFEST: &str =
+    "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n";
+
+struct Place {
+    folder: tempfile::TempDir,
+    git: Repository,
+}
+
+/// What the program did.
+struct Done {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = git2::RepositoryInitOptions::new();
+        let git = Repository::init_opts(folder.path(), options.initial_head("main")).unwrap();
+        fs::write(folder.path().join("Cargo.toml"), MANIFEST).unwrap();
+        fs::create_dir(folder.path().join("src")).unwrap();
+        fs::write(folder.path().join("src/lib.rs"), "").unwrap();
+        fs::write(folder.path().join(".gitignore"), "/target\nCargo.lock\n").unwrap();
+        Self { folder, git }
+    }
+
+    fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Commits the files there are; its hash depends on nothing else but the subject.
+    fn commit(&self, subject: &str) -> String {
+        let mut index = self.git.index().unwrap();
+        let files = ["Cargo.toml", "src/lib.rs", ".gitignore"];
+        index
+            .add_all(files, git2::IndexAddOption::DEFAULT, None)
+            .unwrap();
+        let tree = self.git.find_tree(index.write_tree().unwrap()).unwrap();
+        index.write().unwrap();
+        let signature = Signature::new("a", "a@b", &Time::new(1_700_000_000, 0)).unwrap();
+        let parent = self
+            .git
+            .head()
+            .ok()
+            .map(|head| head.peel_to_commit().unwrap());
+        let parents: Vec<_> = parent.iter().collect();
+        self.git
+            .commit(
+                Some("HEAD"),
+                &signature,
+                &signature,
+                subject,
+                &tree,
+                &parents,
+            )
+            .unwrap()
+            .to_string()
+    }
+
+    /// Puts a record in its place and returns the file.
+    fn put(&self, record: &Value) -> PathBuf {
+        let commit = record["commit"].as_str().unwrap();
+        let path = self
+            .path("baselines")
+            .join(commit)
+            .join(format!("{}.json", key(record)));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, record.to_string()).unwrap();
+        path
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        let output = Command::new(env!("CARGO_BIN_EXE_cargo-serbench"))
+            .arg("serbench")
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("CARGO_TARGET_DIR")
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap();
+        // The folder's name is another each time.
+        let text = |bytes: &[u8]| {
+            let folder = fs::canonicalize(self.folder.path()).unwrap();
+            String::from_utf8_lossy(bytes)
+                .replace(&format!("{}/", folder.display()), "")
+                .replace(&format!("{}/", self.folder.path().display()), "")
+        };
+        // None of these commands builds or takes its turn at measuring.
+        assert!(!self.path("target/serbench/lock").exists());
+        assert!(!self.path("target/serbench/build").exists());
+        Done {
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// The output of a command that succeeds and has nothing to say besides.
+    fn good(&self, arguments: &[&str]) -> String {
+        let done = self.run(arguments);
+        assert_eq!(
+            (done.code, done.stderr.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+        done.stdout
+    }
+
+    /// The message of a command that fails.
+    fn bad(&self, arguments: &[&str]) -> String {
+        let done = self.run(arguments);
+        assert_eq!(
+            (done.code, done.stdout.as_str()),
+            (Some(101), ""),
+            "{arguments:?}"
+        );
+        done.stderr
+    }
+}
+
+/// A record of two benchmarks, the second `ratio` times the first.
+fn record(commit: &str, subject: &str, cpu: &str, ratio: f64) -> Value {
+    let logs = vec![(ratio.ln() * 1e5).round() / 1e5; 8];
+    json!({
+        "schema": 1,
+        "commit": commit,
+        "subject": subject,
+        "lock": null,
+        "machine": {"os": "plan9", "arch": "mips", "cpu": cpu, "cpus": 3},
+        "toolchain": {"rustc": "rustc 1.95.0", "flags": ["-Cx"], "profile": "bench", "features": []},
+        "runs": [{"started_at": "2026-11-21T01:10:52Z", "seed": 7, "tool": "serbench 0.1.0"}],
+        "benchmarks": {
+            "json::orjson::f64::100x100": {
+                "state": "verified", "executable": "00", "dtype": "float64", "shape": [100, 100],
+                "bytes_in": 80000, "bytes_out": 192_941, "rss": 262_144, "latency_ns": 50000.0,
+                "memory": {"peak": 262_144, "bytes": 524_288, "allocations": 12, "repeatable": true},
+            },
+            "json::slow::f64::100x100": {
+                "state": "verified", "executable": "00", "dtype": "float64", "shape": [100, 100],
+                "reference": "json::orjson::f64::100x100", "latency_ns": 50000.0 * ratio,
+                "log_ratios": {"cpu": logs, "wall": logs},
+            },
+        },
+    })
+}
+
+/// The machine key: the first eight digits of the SHA-256 of all factors in clear.
+fn key(record: &Value) -> String {
+    let (machine, toolchain) = (&record["machine"], &record["toolchain"]);
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<&str> = items.iter().map(|item| item.as_str().unwrap()).collect();
+            items.join(" ")
+        }
+        other => other.to_string(),
+    };
+    let factors: String = ["os", "arch", "cpu", "cpus"]
+        .iter()
+        .map(|name| format!("{name}={}\n", text(&machine[name])))
+        .chain(
+            ["rustc", "flags", "profile", "features"]
+                .iter()
+                .map(|name| format!("{name}={}\n", text(&toolchain[name]))),
+        )
+        .collect();
+    let hash = Sha256::digest(factors);
+    let digits: String = hash[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("plan9-mips-{digits}")
+}
+
+/// Three commits with records of one machine, a second machine's at the last, and the hashes.
+fn three_commits() -> (Place, Vec<String>) {
+    let place = Place::new();
+    let mut commits = Vec::new();
+    for (subject, ratio) in [("First", 1.2), ("Second", 1.25), ("Third", 1.1)] {
+        let commit = place.commit(subject);
+        place.put(&record(&commit, subject, "R3000", ratio));
+        commits.push(commit);
+    }
+    place.put(&record(&commits[2], "Third", "R4000", 1.5));
+    (place, commits)
+}
+
+#[test]
+fn history_of_three_commits() {
+    let (place, commits) = three_commits();
+    insta::assert_snapshot!(place.good(&["history"]));
+    insta::assert_snapshot!(place.good(&["history", "slow", "--format", "csv"]));
+    let text = place.good(&["history", "slow", "--format", "json", "--last", "2"]);
+    let value: Value = serde_json::from_str(&text).unwrap();
+    let points = &value["series"][0]["points"];
+    assert_eq!(*points, json!([[commits[1], 1.25], [commits[2], 1.1]]));
+    // An earlier commit's history.
+    let text = place.good(&["history", "slow", "--format", "csv", "--from", "HEAD~2"]);
+    assert_eq!(text.lines().count(), 2);
+}
+
+#[test]
+fn one_machine_of_two() {
+    let (place, commits) = three_commits();
+    let r4000 = key(&record(&commits[2], "Third", "R4000", 1.5));
+    let text = place.good(&["history", "--machine", &r4000[..15]]);
+    assert!(text.contains("R4000") && !text.contains("R3000"), "{text}");
+    let error = place.bad(&["history", "--machine", "linux"]);
+    assert!(
+        error.contains("no machine key begins with `linux`; there are plan9-mips-"),
+        "{error}"
+    );
+    let text = place.good(&["show", "HEAD"]);
+    assert!(text.contains("R4000") && text.contains("R3000"), "{text}");
+}
+
+#[test]
+fn show_a_commit_and_all() {
+    let (place, commits) = three_commits();
+    insta::assert_snapshot!(place.good(&["show"]));
+    insta::assert_snapshot!(place.good(&["show", "HEAD~1"]));
+    insta::assert_snapshot!(place.good(&["show", "HEAD~1", "--format", "markdown"]));
+    let text = place.good(&["show", "HEAD~1", "--format", "json"]);
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value, record(&commits[1], "Second", "R3000", 1.25));
+    let listed: Value = serde_json::from_str(&place.good(&["show", "--format", "json"])).unwrap();
+    assert_eq!(listed[3]["commits_back"], 2);
+    place.commit("Fourth");
+    let error = place.bad(&["show", "HEAD"]);
+    assert!(
+        error.contains("(Fourth) has no record; `cargo serbench show` lists"),
+        "{error}"
+    );
+}
+
+#[test]
+fn without_records_or_commits() {
+    let place = Place::new();
+    let error = place.bad(&["history"]);
+    assert!(
+        error.contains("there is no record yet; `cargo serbench` makes one"),
+        "{error}"
+    );
+    let error = place.bad(&["accept", "*", "--reason", "x"]);
+    assert!(
+        error.contains("there is no commit yet; `git commit` makes the first"),
+        "{error}"
+    );
+    fs::remove_dir_all(place.path(".git")).unwrap();
+    let error = place.bad(&["show"]);
+    assert!(
+        error.contains("in no git repository; `git init` makes one"),
+        "{error}"
+    );
+    // Usage.
+    assert_eq!(place.run(&["accept", "*"]).code, Some(2));
+    assert_eq!(place.run(&["merge"]).code, Some(2));
+    assert_eq!(place.run(&["history", "--format", "xml"]).code, Some(2));
+}
+
+#[test]
+fn a_corrupt_record_is_told_and_the_others_are_shown() {
+    let (place, commits) = three_commits();
+    let path = place.put(&record(&commits[1], "Second", "R3000", 1.25));
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() / 2]).unwrap();
+    let done = place.run(&["history", "slow", "--format", "csv"]);
+    assert_eq!(done.code, Some(0));
+    assert_eq!(done.stdout.lines().count(), 1 + 3, "{}", done.stdout);
+    insta::assert_snapshot!(done.stderr);
+    assert!(place.bad(&["show", "HEAD~1"]).contains("is no record"));
+    // It is told again until it is repaired.
+    assert!(!place.run(&["history"]).stderr.is_empty());
+    fs::write(&path, text).unwrap();
+    assert_eq!(
+        place
+            .good(&["history", "slow", "--format", "csv"])
+            .lines()
+            .count(),
+        5
+    );
+    // A record that is gone leaves history.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(
+        place
+            .good(&["history", "slow", "--format", "csv"])
+            .lines()
+            .count(),
+        4
+    );
+}
+
+#[test]
+fn the_index_can_be_lost_or_broken() {
+    let (place, _) = three_commits();
+    let expected = place.good(&["history"]);
+    let index = place.path("target/serbench/records.index");
+    for content in ["", "nonsense", "serbench index 1\nnonsense\n"] {
+        fs::write(&index, content).unwrap();
+        assert_eq!(place.good(&["history"]), expected, "{content}");
+    }
+    fs::remove_dir_all(place.path("target")).unwrap();
+    assert_eq!(place.good(&["history"]), expected);
+}
+
+#[test]
+fn commits_that_left_the_history_are_told() {
+    let (place, commits) = three_commits();
+    // As after a rebase: the last commit is another one.
+    let second = place
+        .git
+        .find_object(Oid::from_str(&commits[1]).unwrap(), None)
+        .unwrap();
+    place
+        .git
+        .reset(&second, git2::ResetType::Soft, None)
+        .unwrap();
+    place.commit("Third, rebased");
+    let done = place.run(&["history"]);
+    assert_eq!(done.code, Some(0));
+    insta::assert_snapshot!(done.stderr);
+    insta::assert_snapshot!(place.run(&["show"]).stdout);
+    fs::write(place.path(".git/shallow"), format!("{}\n", commits[1])).unwrap();
+    let done = place.run(&["history", "--format", "csv", "slow"]);
+    assert_eq!(done.stdout.lines().count(), 2, "{}", done.stdout);
+    assert!(
+        done.stderr.contains("`git fetch --unshallow`"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn accept_writes_a_reviewed_file() {
+    let (place, commits) = three_commits();
+    let arguments = [
+        "accept",
+        "json::slow::*",
+        "--reason",
+        "Checks keys",
+        "--change",
+        "1.06",
+    ];
+    let done = place.run(&arguments);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(done.stderr);
+    let text = fs::read_to_string(place.path("baselines/accepted.toml")).unwrap();
+    insta::assert_snapshot!(text.replace(&commits[2], "<HEAD>"));
+    // Twice is once, and a benchmark that nobody knows is told.
+    place.run(&arguments);
+    assert_eq!(
+        fs::read_to_string(place.path("baselines/accepted.toml")).unwrap(),
+        text
+    );
+    let done = place.run(&["accept", "json::slwo::*", "--reason", "Typo"]);
+    assert!(
+        done.stderr
+            .contains("`json::slwo::*` is no benchmark of any record"),
+        "{}",
+        done.stderr
+    );
+    let error = place.bad(&["accept", "*", "--reason", " "]);
+    assert!(
+        error.contains("needs a reason that a reviewer can judge"),
+        "{error}"
+    );
+    // It is no record.
+    assert_eq!(place.good(&["show"]).lines().count(), 1 + 4);
+}
+
+#[test]
+fn shards_are_merged() {
+    let place = Place::new();
+    let commit = place.commit("First");
+    let part = |minute: u32, encoder: &str| {
+        let mut part = record(&commit, "First", "R3000", 1.2);
+        part["runs"][0]["started_at"] = json!(format!("2026-11-21T01:{minute}:52Z"));
+        let benchmarks = part["benchmarks"].as_object_mut().unwrap();
+        let slow = benchmarks.remove("json::slow::f64::100x100").unwrap();
+        benchmarks.insert(format!("json::{encoder}::f64::100x100"), slow);
+        let path = place.path(format!("artifacts/{encoder}/deep/record.json"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, part.to_string()).unwrap();
+    };
+    part(10, "a");
+    part(11, "b");
+    let done = place.run(&["merge", "artifacts"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(done.stderr);
+    let path = place.path("baselines").join(&commit).join(format!(
+        "{}.json",
+        key(&record(&commit, "First", "R3000", 1.2))
+    ));
+    let text = fs::read_to_string(&path).unwrap();
+    insta::assert_snapshot!(text);
+    // Twice, in parts, in another order: nothing changes.
+    assert!(
+        place
+            .run(&["merge", "artifacts"])
+            .stderr
+            .contains("Unchanged")
+    );
+    assert_eq!(
+        place.run(&["merge", "artifacts/b", "artifacts/a"]).code,
+        Some(0)
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    // Measured again: which one counts is not ours to say.
+    part(12, "b");
+    let error = place.bad(&["merge", "artifacts/b/deep/record.json"]);
+    insta::assert_snapshot!(error);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    let error = place.bad(&["merge", "src"]);
+    assert!(error.contains("no record (*.json) in src"), "{error}");
+}
