@@ -9,7 +9,7 @@
 )]
 mod index;
 #[path = "../src/bin/cargo-serbench/series.rs"]
-#[expect(unused_imports, reason = "it is tested in the tool")]
+#[expect(dead_code, unused_imports, reason = "it is tested in the tool")]
 mod series;
 
 use divan::{Bencher, black_box};

@@ -38,6 +38,10 @@ pub(crate) struct Serbench {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
+    /// Compare with the record of this revision [default: the merge base's or nearest ancestor's]
+    #[arg(long, value_name = "REV")]
+    pub(crate) baseline: Option<String>,
+
     #[command(flatten)]
     pub(crate) measure: Measure,
 }
@@ -305,6 +309,10 @@ pub(crate) struct Select {
     /// Measure only these shapes: 100x100, pynumpy
     #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
     pub(crate) shape: Vec<String>,
+
+    /// Measure one of several parts of the work, for CI jobs side by side: 2/4
+    #[arg(long, value_name = "K/N")]
+    pub(crate) shard: Option<crate::shard::Shard>,
 
     /// Measure the large shapes of orjson's pynumpy benchmark instead of the small ones
     #[arg(long)]

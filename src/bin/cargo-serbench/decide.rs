@@ -228,6 +228,8 @@ pub(crate) struct Decision {
     pub(crate) needs_seconds: Option<f64>,
     /// One sentence, without a full stop.
     pub(crate) reason: String,
+    /// Why a regression does not fail the gate, if something excuses it.
+    pub(crate) excused: Option<String>,
 }
 
 /// What must be measured next, one request at most for a benchmark and phase; nothing when all is
@@ -337,6 +339,7 @@ fn plain(case: &Case<'_>, verdict: Verdict, reason: &str) -> Decision {
         sensitivity: None,
         needs_seconds: None,
         reason: reason.to_owned(),
+        excused: None,
     }
 }
 

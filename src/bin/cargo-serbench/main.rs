@@ -9,6 +9,8 @@ mod shell;
 // What the user wants.
 mod key;
 
+mod shard;
+
 mod args;
 
 mod discover;
@@ -54,8 +56,6 @@ mod plan;
 // What git keeps.
 mod record;
 
-mod shard;
-
 mod store;
 
 mod index;
@@ -63,6 +63,8 @@ mod index;
 mod series;
 
 mod baseline;
+
+mod suspect;
 
 // The clock.
 mod measure;
@@ -83,27 +85,38 @@ mod merge;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use args::{Cargo, Command, Measure, Serbench};
+use baseline::Lookup;
 use config::Config;
-use git::Commit;
+use config::Mode;
+use decide::Decision;
+use discover::Workspace;
+use evidence::Role;
+use git::{Commit, Repo};
 use measure::{Engine, Pace, Runnable};
 use plan::Work;
 use prepare::{Session, Tree};
+use record::Record;
 use run::{Benchmark, Phase, Run, Side, Subject};
+use store::Store;
 use verify::Listed;
 
 fn main() -> ExitCode {
-    let Cargo::Serbench(Serbench { command, measure }) = Cargo::parse_from(command_line());
+    let Cargo::Serbench(Serbench {
+        command,
+        baseline,
+        measure,
+    }) = Cargo::parse_from(command_line());
     let done = match command {
-        None => serbench(&measure),
+        None => serbench(&measure, baseline.as_deref()),
         Some(Command::Gate(args)) => gate(&args),
         Some(Command::Compare(args)) => compare_commits(&args),
         Some(Command::List(measure)) => list_benchmarks(&measure),
@@ -133,7 +146,7 @@ fn command_line() -> Vec<std::ffi::OsString> {
 }
 
 /// One commit by itself: every encoder beside its reference.
-fn serbench(measure: &Measure) -> Result<ExitCode> {
+fn serbench(measure: &Measure, baseline: Option<&str>) -> Result<ExitCode> {
     let session = open(measure)?;
     let tree = prepare::worktree(&session, measure)?;
     let chosen = prepare::choose(&[&tree.catalog], measure, &session.config)?;
@@ -147,7 +160,92 @@ fn serbench(measure: &Measure) -> Result<ExitCode> {
     measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
     run.seconds = started.elapsed().as_secs_f64();
     store(&session, &run)?;
-    show_tables(&run, &measure.output)
+    let shown = show_tables(&run, &measure.output)?;
+    let gated = against_record(&session, measure, baseline, &tree, &run)?;
+    Ok(if shown == ExitCode::SUCCESS {
+        gated
+    } else {
+        shown
+    })
+}
+
+/// Records what was measured of a clean commit, and compares it with an earlier record. What looks
+/// slower is built at that commit and measured beside it now: only pairs decide.
+fn against_record(
+    session: &Session,
+    measure: &Measure,
+    baseline: Option<&str>,
+    tree: &Tree,
+    run: &Run,
+) -> Result<ExitCode> {
+    let store = Store::of(&session.workspace);
+    let Some(repo) = &session.repo else {
+        shell::status(
+            "Recorded",
+            "nothing: records are kept by commit, and this is no git repository",
+        );
+        return without_baseline(session, "no git repository");
+    };
+    // The baseline is looked for before the new record is there to be found.
+    let Some(head) = repo.head()? else {
+        return without_baseline(session, "the repository has no commit yet");
+    };
+    let factors = machine::factors(&run.machine, &run.toolchain);
+    let key = machine::key(&run.machine, &run.toolchain);
+    let asked = baseline
+        .map(|revision| repo.resolve(revision))
+        .transpose()?;
+    let branch = session.config.default_branch.as_deref();
+    let candidate = (&head, run.candidate.dirty);
+    let found = baseline::find(
+        repo,
+        &store,
+        (&key, &factors),
+        candidate,
+        asked.as_ref(),
+        branch,
+    )?;
+    match Record::from_run(run) {
+        Some(record) => shell::status("Recorded", shown(&store.save(record)?)?.display()),
+        None => shell::status(
+            "Recorded",
+            "nothing: the work tree has changes, so it is no commit",
+        ),
+    }
+    let (stored, why) = match found {
+        Lookup::Found { stored, why } => (stored, why),
+        Lookup::Missing { why, .. } => return without_baseline(session, &why),
+    };
+    shell::status(
+        "Baseline",
+        format_args!("record of {} ({why})", git::short(&stored.commit)),
+    );
+    let suspects = suspect::suspects(&store::load(&stored)?, run, &session.config);
+    if suspects.is_empty() {
+        shell::status("Passed", "nothing looks slower than in that record");
+        return Ok(ExitCode::SUCCESS);
+    }
+    shell::status(
+        "Suspecting",
+        format_args!("{} benchmarks; measuring both commits now", suspects.len()),
+    );
+    let baseline = repo.resolve(&stored.commit)?;
+    between(
+        session,
+        measure,
+        &args::Trial::default(),
+        &baseline,
+        tree,
+        Some(&suspects),
+    )
+}
+
+fn without_baseline(session: &Session, why: &str) -> Result<ExitCode> {
+    if session.config.require_baseline {
+        bail!("no baseline to compare with: {why}");
+    }
+    shell::status("Baseline", format_args!("none: {why}"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The work tree against a commit.
@@ -179,7 +277,14 @@ fn gate(args: &args::Gate) -> Result<ExitCode> {
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
     );
     let candidate = prepare::worktree(&session, &args.measure)?;
-    between(&session, &args.measure, &args.trial, &baseline, &candidate)
+    between(
+        &session,
+        &args.measure,
+        &args.trial,
+        &baseline,
+        &candidate,
+        None,
+    )
 }
 
 /// Any commit against any other.
@@ -194,7 +299,14 @@ fn compare_commits(args: &args::Compare) -> Result<ExitCode> {
         repo.resolve(&args.candidate)?,
     ];
     let candidate = prepare::commit(&session, &args.measure, &candidate, Side::Candidate)?;
-    between(&session, &args.measure, &args.trial, &baseline, &candidate)
+    between(
+        &session,
+        &args.measure,
+        &args.trial,
+        &baseline,
+        &candidate,
+        None,
+    )
 }
 
 /// Measures two commits in pairs until every benchmark is decided.
@@ -204,10 +316,12 @@ fn between(
     trial: &args::Trial,
     baseline: &Commit,
     candidate: &Tree,
+    only: Option<&BTreeSet<String>>,
 ) -> Result<ExitCode> {
     let baseline = prepare::commit(session, measure, baseline, Side::Baseline)?;
     let catalogs = [&baseline.catalog, &candidate.catalog];
-    let chosen = prepare::choose(&catalogs, measure, &session.config)?;
+    let mut chosen = prepare::choose(&catalogs, measure, &session.config)?;
+    chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
     let mut run = new_run(session, measure, Some(&baseline), candidate)?;
     run.identical_measured = trial.measure_identical;
     let started = Instant::now();
@@ -222,7 +336,31 @@ fn between(
     measure_until_decided(session, trial, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
     store(session, &run)?;
-    show_verdicts(&run, &session.config, &measure.output)
+    let excuses = excuses(&session.workspace, session.repo.as_ref(), &run)?;
+    show_verdicts(&run, &session.config, &excuses, &measure.output)
+}
+
+/// The accepted changes that the baseline does not have yet.
+fn excuses(workspace: &Workspace, repo: Option<&Repo>, run: &Run) -> Result<Excuses> {
+    let file = Path::new("baselines").join(accept::FILE);
+    let read =
+        |text: Option<String>| text.map_or(Ok(Vec::new()), |text| accept::read(&text, &file));
+    let now = read(std::fs::read_to_string(workspace.root.join(&file)).ok())?;
+    let commit = run
+        .baseline
+        .as_ref()
+        .and_then(|source| source.commit.as_deref());
+    let at_baseline = match (repo, commit.and_then(|sha| repo?.commit(sha))) {
+        (Some(repo), Some(commit)) => read(repo.file(&commit, &file)?)?,
+        (_, _) => Vec::new(),
+    };
+    Ok(Excuses { now, at_baseline })
+}
+
+/// Entries of accepted.toml, in the work tree and at the baseline.
+struct Excuses {
+    now: Vec<accept::Entry>,
+    at_baseline: Vec<accept::Entry>,
 }
 
 /// A stored run once more, without measuring.
@@ -233,7 +371,10 @@ fn report_again(args: &args::Report) -> Result<ExitCode> {
         return show_tables(&run, &args.output);
     }
     let config = prepare::configuration(&args.manifest, &args.workspace, &args.keys)?.config;
-    show_verdicts(&run, &config, &args.output)
+    let workspace = prepare::selected(&mut args.manifest.metadata(), &args.workspace)?;
+    let repo = git::open(&workspace.root)?;
+    let excuses = excuses(&workspace, repo.as_ref(), &run)?;
+    show_verdicts(&run, &config, &excuses, &args.output)
 }
 
 fn show_config(args: &args::Config) -> Result<ExitCode> {
@@ -257,9 +398,20 @@ fn show_tables(run: &Run, output: &args::Output) -> Result<ExitCode> {
     })
 }
 
-fn show_verdicts(run: &Run, config: &Config, output: &args::Output) -> Result<ExitCode> {
+fn show_verdicts(
+    run: &Run,
+    config: &Config,
+    excuses: &Excuses,
+    output: &args::Output,
+) -> Result<ExitCode> {
     let policy = decide::policy(None);
-    let decisions = decide::decide(&evidence::evidence(run, config), &policy);
+    let mut decisions = decide::decide(&evidence::evidence(run, config), &policy);
+    for decision in decisions
+        .iter_mut()
+        .filter(|decision| decision.role == Role::Benchmark)
+    {
+        decision.excused = excuse(decision, config, excuses);
+    }
     let gate = decide::gate(&decisions, config.strict);
     report::write(
         report::Results::Gate {
@@ -270,6 +422,18 @@ fn show_verdicts(run: &Run, config: &Config, output: &args::Output) -> Result<Ex
         output,
     )?;
     Ok(ExitCode::from(gate.outcome.exit_code(config.strict)))
+}
+
+/// Why a benchmark's regression does not fail the gate: it is only tracked, or was accepted.
+fn excuse(decision: &Decision, config: &Config, excuses: &Excuses) -> Option<String> {
+    if config.mode(&decision.id) == Mode::Track {
+        return Some("tracked, not gated".to_owned());
+    }
+    let entry = accept::accepted(&excuses.now, &excuses.at_baseline, &decision.id)?;
+    let lower = decision.change.map_or(1.0, |change| change.lower.exp());
+    entry
+        .covers(lower)
+        .then(|| format!("accepted: {}", entry.reason))
 }
 
 fn list_benchmarks(measure: &Measure) -> Result<ExitCode> {
@@ -499,10 +663,14 @@ fn measure_work(
 
 fn store(session: &Session, run: &Run) -> Result<()> {
     let path = run::store(run, &session.workspace.scratch().join("runs"))?;
-    let shown = path
-        .strip_prefix(std::env::current_dir()?)
-        .unwrap_or(Path::new(&path))
-        .to_path_buf();
-    shell::status("Stored", shown.display());
+    shell::status("Stored", shown(&path)?.display());
     Ok(())
+}
+
+/// A path as the user would type it from where they stand.
+fn shown(path: &Path) -> Result<PathBuf> {
+    Ok(path
+        .strip_prefix(std::env::current_dir()?)
+        .unwrap_or(path)
+        .to_path_buf())
 }

@@ -377,7 +377,7 @@ fn work(operation_ns: f64, slice: Duration) -> Work {
 
 /// ABBA: every other alternation runs backwards.
 fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
-    let forwards = (alternation % 2 == 0) != backwards;
+    let forwards = alternation.is_multiple_of(2) != backwards;
     if forwards {
         (0..arms).collect()
     } else {

@@ -14,7 +14,7 @@ use crate::{
     launch::{self, Launcher},
     list::{self, Catalog},
     run::{Side, Source},
-    select, shell,
+    select, shard, shell,
 };
 
 /// What every command that measures begins with.
@@ -63,7 +63,11 @@ pub(crate) fn workspace(measure: &Measure, root: Option<&Path>) -> Result<Worksp
     selected(&mut command, &measure.workspace)
 }
 
-fn selected(command: &mut MetadataCommand, packages: &clap_cargo::Workspace) -> Result<Workspace> {
+/// The workspace, with the packages that the user selected.
+pub(crate) fn selected(
+    command: &mut MetadataCommand,
+    packages: &clap_cargo::Workspace,
+) -> Result<Workspace> {
     discover::workspace(command, |metadata| {
         let (packages, _) = packages.partition_packages(metadata);
         packages
@@ -349,12 +353,57 @@ pub(crate) fn choose(
         .filter_map(|id| select::reference_of(id, config.reference(select::parts(id).suite)?))
         .collect();
     chosen.retain(|id| on.contains(id) || needed.contains(id));
+    if let Some(shard) = measure.select.shard {
+        let reference = |id: &str| {
+            let known = catalogs
+                .iter()
+                .find_map(|catalog| catalog.benchmarks.get(id))?;
+            known.reference.as_deref()
+        };
+        chosen = shard::keep(&chosen, shard, reference);
+        if chosen.is_empty() {
+            bail!(
+                "nothing to measure: shard {shard} of these benchmarks is empty; use fewer shards"
+            );
+        }
+    }
     if chosen.is_empty() {
         bail!(
             "nothing to measure: the mode of each of these benchmarks is off; --mode track measures them, and `cargo serbench config` shows where it is set"
         );
     }
     Ok(chosen)
+}
+
+/// The commit that a gate compares with, and why that one.
+pub(crate) fn baseline(
+    repo: &Repo,
+    asked: Option<&str>,
+    config: &Config,
+) -> Result<(Commit, String)> {
+    if let Some(revision) = asked {
+        return Ok((repo.resolve(revision)?, "as asked".to_owned()));
+    }
+    let head = repo
+        .head()?
+        .context("the repository has no commit yet to compare with")?;
+    let branch = repo.default_branch(config.default_branch.as_deref());
+    if let Some(branch) = &branch
+        && let Some(base) = repo.merge_base(&repo.resolve(branch)?, &head)?
+        && base != head
+    {
+        return Ok((base, format!("the merge base with {branch}")));
+    }
+    if repo.is_dirty(Path::new("baselines"))? {
+        return Ok((
+            head,
+            "the commit that the work tree was changed from".to_owned(),
+        ));
+    }
+    let parent = repo
+        .resolve("HEAD~1")
+        .context("no --baseline given, and the commit before HEAD is not here")?;
+    Ok((parent, "the commit before HEAD".to_owned()))
 }
 
 #[cfg(test)]
@@ -435,35 +484,4 @@ mod tests {
     a/Cargo.toml:6: `threshold` is 2; did you mean "2%" (0.02), or really "200%"?
     "#);
     }
-}
-
-/// The commit that a gate compares with, and why that one.
-pub(crate) fn baseline(
-    repo: &Repo,
-    asked: Option<&str>,
-    config: &Config,
-) -> Result<(Commit, String)> {
-    if let Some(revision) = asked {
-        return Ok((repo.resolve(revision)?, "as asked".to_owned()));
-    }
-    let head = repo
-        .head()?
-        .context("the repository has no commit yet to compare with")?;
-    let branch = repo.default_branch(config.default_branch.as_deref());
-    if let Some(branch) = &branch
-        && let Some(base) = repo.merge_base(&repo.resolve(branch)?, &head)?
-        && base != head
-    {
-        return Ok((base, format!("the merge base with {branch}")));
-    }
-    if repo.is_dirty(Path::new("baselines"))? {
-        return Ok((
-            head,
-            "the commit that the work tree was changed from".to_owned(),
-        ));
-    }
-    let parent = repo
-        .resolve("HEAD~1")
-        .context("no --baseline given, and the commit before HEAD is not here")?;
-    Ok((parent, "the commit before HEAD".to_owned()))
 }

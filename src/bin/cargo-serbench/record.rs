@@ -276,10 +276,7 @@ pub(crate) fn difference(
 
 fn measured(run: &Run, id: &str, subject: &Subject, reference: Option<&str>) -> Measured {
     let state = match &subject.state {
-        State::Failed(reason) => {
-            let end = reason.floor_char_boundary(LONGEST_REASON);
-            State::Failed(reason[..end].to_owned())
-        }
+        State::Failed(reason) => State::Failed(reason.chars().take(LONGEST_REASON).collect()),
         State::Verified | State::Unchecked => subject.state.clone(),
     };
     Measured {

@@ -109,7 +109,10 @@ pub(crate) fn gate(decisions: &[Decision], strict: bool) -> Gate {
 
 /// Whether a benchmark is a reason to fail. Latency counts only when it is `trusted`.
 fn is_worse(benchmarks: &[&Decision], trusted: bool) -> bool {
-    benchmarks.iter().any(|decision| {
+    let held_against = benchmarks
+        .iter()
+        .filter(|decision| decision.excused.is_none());
+    held_against.into_iter().any(|decision| {
         let counts = |metric| match metric {
             Some(Metric::Latency(_)) | None => trusted,
             Some(Metric::PeakHeap | Metric::AllocatedBytes | Metric::Allocations) => true,

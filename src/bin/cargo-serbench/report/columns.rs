@@ -165,7 +165,7 @@ fn own(decision: &Decision) -> Cell {
 }
 
 fn heap_change(decision: &Decision) -> Cell {
-    counts(decision, Metric::PeakHeap, |count| cells::bytes(count))
+    counts(decision, Metric::PeakHeap, cells::bytes)
 }
 
 fn allocations_change(decision: &Decision) -> Cell {

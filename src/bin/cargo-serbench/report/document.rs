@@ -174,7 +174,10 @@ fn section(
     let notes = rows
         .iter()
         .filter(|decision| !detail || decision.role != Role::Benchmark)
-        .map(|decision| format!("{}: {}", decision.id, decision.reason))
+        .map(|decision| match &decision.excused {
+            None => format!("{}: {}", decision.id, decision.reason),
+            Some(excuse) => format!("{}: {} ({excuse})", decision.id, decision.reason),
+        })
         .collect();
     (!rows.is_empty()).then(|| Section {
         title: title.to_owned(),

@@ -31,6 +31,7 @@ pub(crate) fn render(results: Results<'_>) -> String {
                     .iter()
                     .any(|check| check.standing == Standing::Over);
                 let level = match decision.verdict {
+                    Verdict::Regressed if decision.excused.is_some() => Some("notice"),
                     Verdict::Regressed | Verdict::Failed => Some("error"),
                     Verdict::Inconclusive => Some("warning"),
                     Verdict::Improved

@@ -54,6 +54,7 @@ struct DecisionRow<'a> {
     sensitivity: Option<f64>,
     needs_seconds: Option<f64>,
     reason: &'a str,
+    excused: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +145,7 @@ fn decision_row(decision: &Decision) -> DecisionRow<'_> {
         sensitivity: decision.sensitivity,
         needs_seconds: decision.needs_seconds,
         reason: &decision.reason,
+        excused: decision.excused.as_deref(),
     }
 }
 

@@ -3,7 +3,10 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Results, columns};
-use crate::decide::{Standing, Verdict};
+use crate::{
+    decide::{Standing, Verdict},
+    evidence::Role,
+};
 
 pub(crate) fn render(results: Results<'_>) -> String {
     let mut report = Report::new("serbench");
@@ -35,7 +38,8 @@ pub(crate) fn render(results: Results<'_>) -> String {
                     | Verdict::Removed => over.then_some((NonSuccessKind::Failure, "over a limit")),
                 };
                 // The slowed canary is meant to regress.
-                let kind = kind.filter(|_| decision.role == crate::evidence::Role::Benchmark);
+                let kind =
+                    kind.filter(|_| decision.role == Role::Benchmark && decision.excused.is_none());
                 case(
                     &decision.id,
                     kind,
