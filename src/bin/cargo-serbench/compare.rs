@@ -106,13 +106,11 @@ pub(crate) fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> V
     }
     let mut cases: Vec<Case> = cases.into_values().collect();
     for case in &mut cases {
-        let reference = case.reference.clone();
-        case.rows.sort_by_key(|row| {
-            (
-                Some(&row.encoder) != reference.as_ref(),
-                row.encoder.clone(),
-            )
-        });
+        for row in &mut case.rows {
+            row.is_reference = Some(&row.encoder) == case.reference.as_ref();
+        }
+        case.rows
+            .sort_by_key(|row| (!row.is_reference, row.encoder.clone()));
     }
     cases.sort_by_key(|case| (case.suite.clone(), dtype_order(case), case.case.clone()));
     cases

@@ -604,21 +604,24 @@ fn measure_until_decided(
     run: &mut Run,
 ) -> Result<()> {
     let config = &session.config;
-    let policy = decide::policy(session.config.budget);
+    // Hopeless noise costs seconds a benchmark; without a limit it could go on for very long.
+    let budget = config
+        .budget
+        .unwrap_or(60.0 + 2.0 * run.benchmarks.len() as f64);
+    let policy = decide::policy(Some(budget));
     let first = decide::next(&evidence::evidence(run, config), &policy);
     let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
     run.canary = plan::canary(run, &measured, run.seed);
     let injected = trial.inject.unwrap_or(0.0) / 100.0;
     let arms = plan::between_commits(run, |id| config.tolerance(id).threshold, injected);
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
-    let work = plan::for_limits(run, policy.screen_blocks, limited);
-    measure_work(engine, run, &work, None)?;
     loop {
         let requests = decide::next(&evidence::evidence(run, config), &policy);
         if requests.is_empty() {
             return Ok(());
         }
-        measure_work(engine, run, &plan::requested(&requests, &arms), None)?;
+        let work = plan::requested(run, &requests, &arms, limited);
+        measure_work(engine, run, &work, None)?;
     }
 }
 

@@ -43,13 +43,6 @@ pub(crate) fn beside_references(run: &Run, blocks: usize) -> Vec<Work> {
         .collect()
 }
 
-/// The encoders that have a limit on their ratio, beside their references at the candidate.
-pub(crate) fn for_limits(run: &Run, blocks: usize, limited: impl Fn(&str) -> bool) -> Vec<Work> {
-    let mut work = beside_references(run, blocks);
-    work.retain(|work| work.arms.len() == 2 && limited(&work.arms[1].id));
-    work
-}
-
 /// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
 /// slowed canary is slowed down by twice; `injected` slows every candidate but the references, in
 /// trials.
@@ -60,6 +53,12 @@ pub(crate) fn between_commits(
 ) -> BTreeMap<String, Vec<Arm>> {
     let mut arms = BTreeMap::new();
     for (id, benchmark) in &run.benchmarks {
+        let in_baseline = works(&run.benchmarks, id, Side::Baseline);
+        if let (false, Some(reference)) = (in_baseline, &benchmark.reference) {
+            // Nothing to compare with but the reference, for a limit.
+            arms.insert(id.clone(), beside(reference, id));
+            continue;
+        }
         let slowdown = if benchmark.reference.is_some() {
             injected
         } else {
@@ -85,16 +84,42 @@ pub(crate) fn between_commits(
     arms
 }
 
-/// Requests of a decision as work.
-pub(crate) fn requested(requests: &[Request], arms: &BTreeMap<String, Vec<Arm>>) -> Vec<Work> {
-    requests
-        .iter()
-        .map(|Request { id, phase, blocks }| Work {
+/// Requests of a decision as work; what has a limit is measured beside its reference as often.
+pub(crate) fn requested(
+    run: &Run,
+    requests: &[Request],
+    arms: &BTreeMap<String, Vec<Arm>>,
+    limited: impl Fn(&str) -> bool,
+) -> Vec<Work> {
+    let mut all = Vec::new();
+    for Request { id, phase, blocks } in requests {
+        let work = |arms| Work {
             phase: *phase,
-            arms: arms[id].clone(),
+            arms,
             blocks: *blocks,
-        })
-        .collect()
+        };
+        all.push(work(arms[id].clone()));
+        let reference = run
+            .benchmarks
+            .get(id)
+            .and_then(|benchmark| benchmark.reference.as_ref());
+        if let Some(reference) = reference
+            && limited(id)
+            && works(&run.benchmarks, reference, Side::Candidate)
+            && arms[id][0].side == Side::Baseline
+        {
+            all.push(work(beside(reference, id)));
+        }
+    }
+    all
+}
+
+/// The arms of an encoder beside its reference at the candidate.
+fn beside(reference: &str, id: &str) -> Vec<Arm> {
+    vec![
+        arm(Side::Candidate, reference, 0.0),
+        arm(Side::Candidate, id, 0.0),
+    ]
 }
 
 /// The benchmark that is also measured against itself: among those that are measured a worker, if
