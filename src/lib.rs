@@ -9,6 +9,7 @@ mod element;
 mod encoder;
 #[cfg(feature = "encoders")]
 pub mod encoders;
+pub mod npy;
 #[doc(hidden)]
 pub mod protocol;
 pub mod random;
@@ -22,3 +23,7 @@ pub use element::{
     DatetimeW, DatetimeY, Element, Moment, f16,
 };
 pub use encoder::{BoxError, Encoder, Format};
+pub use npy::{
+    NpyElement, NpyError, NpyOptions, NpyView, NpyViewMut, SaveNpy, load_npy, load_npy_mut,
+    load_npy_with, npy_header, npy_len, save_npy, to_npy,
+};
