@@ -10,6 +10,8 @@ mod encoder;
 #[cfg(feature = "encoders")]
 pub mod encoders;
 pub mod npy;
+#[cfg(feature = "npz")]
+pub mod npz;
 #[doc(hidden)]
 pub mod protocol;
 pub mod random;
@@ -26,4 +28,9 @@ pub use encoder::{BoxError, Encoder, Format};
 pub use npy::{
     NpyElement, NpyError, NpyOptions, NpyView, NpyViewMut, SaveNpy, load_npy, load_npy_mut,
     load_npy_with, npy_header, npy_len, save_npy, to_npy,
+};
+#[cfg(feature = "npz")]
+pub use npz::{
+    NpzError, NpzFile, NpzMember, NpzOptions, NpzWriter, load_npz, load_npz_with, savez,
+    savez_compressed,
 };
