@@ -12,6 +12,7 @@ pub mod encoders;
 pub mod npy;
 #[cfg(feature = "npz")]
 pub mod npz;
+pub mod pickle;
 #[doc(hidden)]
 pub mod protocol;
 pub mod random;
@@ -34,3 +35,4 @@ pub use npz::{
     NpzError, NpzFile, NpzMember, NpzOptions, NpzWriter, load_npz, load_npz_with, savez,
     savez_compressed,
 };
+pub use pickle::{PickleError, from_pickle_p5, to_pickle_p5};
