@@ -193,7 +193,10 @@ struct Common<'a> {
 #[inline]
 fn common(text: &[u8]) -> Option<Common<'_>> {
     let rest = text.strip_prefix(b"{'descr': '")?;
-    let quote = rest.iter().take(16).position(|&byte| byte == b'\'')?;
+    let quote = rest
+        .iter()
+        .take(16)
+        .position(|&byte| byte == b'\'' || byte == b'\\')?;
     let (descr, rest) = rest.split_at(quote);
     let rest = rest.strip_prefix(b"', 'fortran_order': ")?;
     let (fortran_order, rest) = match rest.strip_prefix(b"False, 'shape': (") {
