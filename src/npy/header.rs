@@ -309,7 +309,8 @@ pub(crate) fn dtype(descr: &[u8], payload: usize) -> Result<(Dtype, bool), NpyEr
 }
 
 fn time_unit(symbol: &[u8]) -> Option<TimeUnit> {
-    TimeUnit::from_symbol(std::str::from_utf8(symbol).ok()?)
+    let mut units = TimeUnit::ALL.into_iter();
+    units.find(|unit| unit.symbol().as_bytes() == symbol)
 }
 
 #[cold]
