@@ -93,6 +93,10 @@ mod element;
 mod encoder;
 #[cfg(feature = "encoders")]
 pub mod encoders;
+pub mod npy;
+#[cfg(feature = "npz")]
+pub mod npz;
+pub mod pickle;
 #[doc(hidden)]
 pub mod protocol;
 pub mod random;
@@ -106,3 +110,13 @@ pub use element::{
     DatetimeW, DatetimeY, Element, Moment, f16,
 };
 pub use encoder::{BoxError, Encoder, Format};
+pub use npy::{
+    NpyElement, NpyError, NpyOptions, NpyView, NpyViewMut, SaveNpy, load_npy, load_npy_mut,
+    load_npy_with, npy_header, npy_len, save_npy, to_npy,
+};
+#[cfg(feature = "npz")]
+pub use npz::{
+    NpzError, NpzFile, NpzMember, NpzOptions, NpzWriter, load_npz, load_npz_with, savez,
+    savez_compressed,
+};
+pub use pickle::{PickleError, from_pickle_p5, to_pickle_p5};

@@ -1,0 +1,291 @@
+//! The bytes of an NPY file in, what its header says and where the elements are out.
+
+use ndarray::{Dimension, IxDyn};
+
+use super::{
+    NpyError,
+    literal::{Descr, Literal, number},
+};
+use crate::{Dtype, TimeUnit};
+
+/// What [`load_npy_with`](super::load_npy_with) accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NpyOptions {
+    /// The most bytes the header can have; 10 000 as in numpy.
+    pub max_header_size: usize,
+    /// Whether bytes after the last element are an error. numpy ignores them, and so does the
+    /// default.
+    pub reject_trailing: bool,
+    /// Whether Fortran order is an error.
+    pub c_order_only: bool,
+}
+
+impl Default for NpyOptions {
+    fn default() -> Self {
+        Self {
+            max_header_size: 10_000,
+            reject_trailing: false,
+            c_order_only: false,
+        }
+    }
+}
+
+/// What a header says, checked against the length of the data.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) dtype: Dtype,
+    /// Whether the elements have the other byte order than this machine.
+    pub(crate) swapped: bool,
+    pub(crate) fortran_order: bool,
+    pub(crate) shape: IxDyn,
+    /// Where the elements start in the data.
+    pub(crate) payload: usize,
+    /// How many bytes they take.
+    pub(crate) len: usize,
+}
+
+impl Header {
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.shape
+            .as_array_view()
+            .to_slice()
+            .expect("the axis lengths of an `IxDyn` are one slice")
+    }
+}
+
+pub(super) const MAGIC: [u8; 6] = *b"\x93NUMPY";
+/// The most axes numpy has.
+pub(super) const MAX_AXES: usize = 64;
+
+/// Reads the header of `data`. Allocates only for shapes of more than four axes or in unusual
+/// notation, a few times the length of the header at most.
+#[inline]
+pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError> {
+    let (text, start) = text(data, options.max_header_size)?;
+    let payload = start + text.len();
+    if let Some(common) = common(text) {
+        let axes = &common.axes[..common.count];
+        return check(
+            data,
+            options,
+            payload,
+            common.descr,
+            common.fortran_order,
+            axes,
+        );
+    }
+    let fields = Literal::new(text)
+        .fields()
+        .map_err(|problem| problem.into_error(start))?;
+    match fields.descr {
+        Descr::Name(descr) => check(
+            data,
+            options,
+            payload,
+            descr,
+            fields.fortran_order,
+            &fields.axes,
+        ),
+        Descr::Structured(descr) => Err(unsupported(descr, payload)),
+    }
+}
+
+/// Puts the entries of a header against the length of the data and the options.
+#[inline]
+fn check(
+    data: &[u8],
+    options: &NpyOptions,
+    payload: usize,
+    descr: &[u8],
+    fortran_order: bool,
+    axes: &[usize],
+) -> Result<Header, NpyError> {
+    let (dtype, swapped) = dtype(descr, payload)?;
+    if fortran_order && options.c_order_only {
+        return Err(NpyError::FortranOrder);
+    }
+    let len = byte_len(axes, dtype.itemsize())?;
+    let have = data.len() - payload;
+    if len > have {
+        return Err(NpyError::Truncated { need: len, have });
+    }
+    if options.reject_trailing && len < have {
+        return Err(NpyError::TrailingBytes { count: have - len });
+    }
+    Ok(Header {
+        dtype,
+        swapped,
+        fortran_order,
+        shape: IxDyn(axes),
+        payload,
+        len,
+    })
+}
+
+/// The text of the header, and where it starts.
+#[inline]
+fn text(data: &[u8], max_header_size: usize) -> Result<(&[u8], usize), NpyError> {
+    let short = || match data.strip_prefix(&MAGIC) {
+        None if !MAGIC.starts_with(data) => NpyError::BadMagic,
+        _ => NpyError::TooShort { len: data.len() },
+    };
+    let (fixed, rest) = data.split_first_chunk::<10>().ok_or_else(short)?;
+    let [magic @ .., major, minor, low, high] = *fixed;
+    if magic != MAGIC {
+        return Err(NpyError::BadMagic);
+    }
+    let (len, start, rest) = match (major, minor) {
+        (1, 0) => (usize::from(u16::from_le_bytes([low, high])), 10, rest),
+        (2 | 3, 0) => {
+            let (upper, rest) = rest.split_first_chunk::<2>().ok_or_else(short)?;
+            let len = u32::from_le_bytes([low, high, upper[0], upper[1]]);
+            (usize::try_from(len).unwrap_or(usize::MAX), 12, rest)
+        }
+        _ => return Err(NpyError::UnsupportedVersion { major, minor }),
+    };
+    let limit = max_header_size.min(rest.len());
+    if len > limit {
+        return Err(NpyError::HeaderTooLarge { len, limit });
+    }
+    Ok((&rest[..len], start))
+}
+
+/// The bytes of all elements. Axes of length zero are left out of the product, so that a shape is
+/// refused for its other axes whether or not it is empty, as ndarray does.
+#[inline]
+pub(crate) fn byte_len(axes: &[usize], itemsize: usize) -> Result<usize, NpyError> {
+    let mut len = itemsize;
+    let mut empty = false;
+    for &axis in axes {
+        if axis == 0 {
+            empty = true;
+        } else {
+            len = len.checked_mul(axis).ok_or(NpyError::ShapeOverflow)?;
+        }
+    }
+    if isize::try_from(len).is_err() {
+        return Err(NpyError::ShapeOverflow);
+    }
+    Ok(if empty { 0 } else { len })
+}
+
+/// The entries of a dictionary in numpy's own words, with up to four axes.
+struct Common<'a> {
+    descr: &'a [u8],
+    fortran_order: bool,
+    axes: [usize; 4],
+    count: usize,
+}
+
+/// The entries of a header in the very words that numpy writes, with up to four axes; `None` for
+/// any other, right or wrong.
+#[inline]
+fn common(text: &[u8]) -> Option<Common<'_>> {
+    let rest = text.strip_prefix(b"{'descr': '")?;
+    let quote = rest
+        .iter()
+        .take(16)
+        .position(|&byte| byte == b'\'' || byte == b'\\')?;
+    let (descr, rest) = rest.split_at(quote);
+    let rest = rest.strip_prefix(b"', 'fortran_order': ")?;
+    let (fortran_order, rest) = match rest.strip_prefix(b"False, 'shape': (") {
+        Some(rest) => (false, rest),
+        None => (true, rest.strip_prefix(b"True, 'shape': (")?),
+    };
+    let (axes, count, rest) = common_axes(rest)?;
+    let padding = rest.strip_prefix(b"), }")?;
+    let (&newline, padding) = padding.split_last()?;
+    (newline == b'\n' && blank(padding)).then_some(Common {
+        descr,
+        fortran_order,
+        axes,
+        count,
+    })
+}
+
+/// Whether all of `padding` is spaces, sixteen bytes at a time; the last sixteen overlap others.
+#[inline]
+fn blank(padding: &[u8]) -> bool {
+    match padding.last_chunk::<16>() {
+        Some(last) => padding
+            .as_chunks::<16>()
+            .0
+            .iter()
+            .chain([last])
+            .all(|chunk| *chunk == [b' '; 16]),
+        None => padding.iter().all(|&byte| byte == b' '),
+    }
+}
+
+/// `` for no axis, `3,` for one, `3, 4` for two and so on, up to the closing parenthesis.
+#[inline]
+fn common_axes(mut rest: &[u8]) -> Option<([usize; 4], usize, &[u8])> {
+    let mut axes = [0; 4];
+    let mut count = 0;
+    while *rest.first()? != b')' {
+        if count > 0 {
+            rest = match (count, rest) {
+                (1, [b',', b')', ..]) => return Some((axes, 1, &rest[1..])),
+                (_, [b',', b' ', rest @ ..]) => rest,
+                _ => return None,
+            };
+        }
+        let (axis, digits) = number(rest)?;
+        *axes.get_mut(count)? = axis?;
+        rest = &rest[digits..];
+        count += 1;
+    }
+    (count != 1).then_some((axes, count, rest))
+}
+
+/// The data type that `descr` names, and whether it has the other byte order.
+#[inline]
+pub(crate) fn dtype(descr: &[u8], payload: usize) -> Result<(Dtype, bool), NpyError> {
+    let (order, code) = match descr {
+        [order @ (b'<' | b'>' | b'=' | b'|'), code @ ..] => (*order, code),
+        code => (b'=', code),
+    };
+    let other = if cfg!(target_endian = "little") {
+        b'>'
+    } else {
+        b'<'
+    };
+    let dtype = match code {
+        b"b1" | b"?" => Dtype::Bool,
+        b"i1" => Dtype::Int8,
+        b"i2" => Dtype::Int16,
+        b"i4" => Dtype::Int32,
+        b"i8" => Dtype::Int64,
+        b"u1" => Dtype::Uint8,
+        b"u2" => Dtype::Uint16,
+        b"u4" => Dtype::Uint32,
+        b"u8" => Dtype::Uint64,
+        b"f2" => Dtype::Float16,
+        b"f4" => Dtype::Float32,
+        b"f8" => Dtype::Float64,
+        b"c8" => Dtype::Complex64,
+        b"c16" => Dtype::Complex128,
+        [b'M', b'8', b'[', unit @ .., b']'] => {
+            Dtype::Datetime64(time_unit(unit).ok_or_else(|| unsupported(descr, payload))?)
+        }
+        [b'm', b'8', b'[', unit @ .., b']'] => {
+            Dtype::Timedelta64(time_unit(unit).ok_or_else(|| unsupported(descr, payload))?)
+        }
+        b"O" | b"O4" | b"O8" => return Err(NpyError::ObjectDtype { payload }),
+        _ => return Err(unsupported(descr, payload)),
+    };
+    Ok((dtype, order == other && dtype.itemsize() > 1))
+}
+
+fn time_unit(symbol: &[u8]) -> Option<TimeUnit> {
+    let mut units = TimeUnit::ALL.into_iter();
+    units.find(|unit| unit.symbol().as_bytes() == symbol)
+}
+
+#[cold]
+fn unsupported(descr: &[u8], payload: usize) -> NpyError {
+    NpyError::UnsupportedDtype {
+        descr: String::from_utf8_lossy(descr).into_owned(),
+        payload,
+    }
+}

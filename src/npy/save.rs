@@ -1,0 +1,251 @@
+//! Arrays in, NPY out: the bytes that numpy itself would write.
+
+use std::io::{self, Write};
+
+use ndarray::{ArrayBase, ArrayView, Axis, Data, Dimension};
+
+use super::{
+    NpyElement,
+    header::{MAGIC, MAX_AXES},
+};
+use crate::Dtype;
+
+/// An array that can be saved, whatever its element type and number of axes: what
+/// [`savez`](crate::npz::savez) takes a list of. Every `ndarray` of [`NpyElement`]s is one.
+pub trait SaveNpy {
+    /// What comes before the elements: a multiple of 64 bytes.
+    ///
+    /// # Errors
+    /// `InvalidInput` for more axes than the 64 that numpy can read.
+    fn header(&self) -> io::Result<Vec<u8>>;
+
+    /// Whether the elements are given in Fortran order: they are so in memory, and not in C order.
+    fn is_fortran(&self) -> bool;
+
+    /// How many bytes the elements take.
+    fn payload_len(&self) -> usize;
+
+    /// Gives `sink` the bytes of the elements from first to last: in one piece if they are so in
+    /// memory, else in pieces of at most 64 KiB.
+    ///
+    /// # Errors
+    /// The first error of `sink`.
+    fn payload(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
+}
+
+impl<T, S, D> SaveNpy for ArrayBase<S, D>
+where
+    T: NpyElement,
+    S: Data<Elem = T>,
+    D: Dimension,
+{
+    fn header(&self) -> io::Result<Vec<u8>> {
+        if self.ndim() > MAX_AXES {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, TOO_MANY_AXES));
+        }
+        Ok(npy_header(self))
+    }
+
+    fn is_fortran(&self) -> bool {
+        !self.is_standard_layout() && self.view().reversed_axes().is_standard_layout()
+    }
+
+    fn payload_len(&self) -> usize {
+        self.len() * size_of::<T>()
+    }
+
+    fn payload(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        if let Some(elements) = self.as_slice() {
+            return sink(T::bytes(elements));
+        }
+        if let Some(elements) = self.view().reversed_axes().to_slice() {
+            return sink(T::bytes(elements));
+        }
+        pieces(&self.view(), sink)
+    }
+}
+
+/// Gives `sink` the elements in C order in pieces of at most 16 KiB.
+fn pieces<T: NpyElement, D: Dimension>(
+    array: &ArrayView<T, D>,
+    sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    const PIECE: usize = 16 * 1024;
+    let first = Axis(0);
+    let row = array.len() / array.len_of(first) * size_of::<T>();
+    if row > PIECE {
+        let array = array.view().into_dyn();
+        return array.outer_iter().try_for_each(|row| match row.as_slice() {
+            Some(elements) => sink(T::bytes(elements)),
+            None => pieces(&row, sink),
+        });
+    }
+    array
+        .axis_chunks_iter(first, PIECE / row)
+        .try_for_each(|piece| {
+            let piece = piece.as_standard_layout();
+            let elements = piece.as_slice().expect("the standard layout is one slice");
+            sink(T::bytes(elements))
+        })
+}
+
+/// Writes `array` as `numpy.save` would, byte for byte: in Fortran order if it is so in memory and
+/// not in C order, otherwise in C order.
+///
+/// The elements of the file start at a multiple of 64 bytes, so that whoever loads the file at an
+/// aligned address can view them.
+///
+/// # Errors
+/// The writer's; and `InvalidInput` for more axes than the 64 that numpy can read.
+pub fn save_npy<W, T, S, D>(mut writer: W, array: &ArrayBase<S, D>) -> io::Result<()>
+where
+    W: Write,
+    T: NpyElement,
+    S: Data<Elem = T>,
+    D: Dimension,
+{
+    writer.write_all(&array.header()?)?;
+    array.payload(&mut |bytes| writer.write_all(bytes))
+}
+
+/// What [`save_npy`] writes, in a vector of exactly that size.
+///
+/// # Panics
+/// For more axes than the 64 that numpy can read, as [`npy_header`].
+#[must_use]
+pub fn to_npy<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
+where
+    T: NpyElement,
+    S: Data<Elem = T>,
+    D: Dimension,
+{
+    let header = npy_header(array);
+    let mut out = Vec::with_capacity(header.len() + array.payload_len());
+    out.extend_from_slice(&header);
+    array
+        .payload(&mut |bytes| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        })
+        .expect("a vector takes everything");
+    out
+}
+
+/// How many bytes [`save_npy`] writes.
+///
+/// # Panics
+/// For more axes than the 64 that numpy can read, as [`npy_header`].
+#[must_use]
+pub fn npy_len<T, S, D>(array: &ArrayBase<S, D>) -> usize
+where
+    T: NpyElement,
+    S: Data<Elem = T>,
+    D: Dimension,
+{
+    npy_header(array).len() + array.payload_len()
+}
+
+/// The start of the file that [`save_npy`] writes, up to the elements: a multiple of 64 bytes.
+///
+/// # Panics
+/// For more axes than the 64 that numpy can read; [`save_npy`] gives an error instead.
+#[must_use]
+pub fn npy_header<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
+where
+    T: NpyElement,
+    S: Data<Elem = T>,
+    D: Dimension,
+{
+    assert!(array.ndim() <= MAX_AXES, "{TOO_MANY_AXES}");
+    header(T::npy_dtype(), array.shape(), array.is_fortran())
+}
+
+const TOO_MANY_AXES: &str = "numpy can't read arrays of more than 64 axes";
+
+/// Follows `numpy.lib.format._write_array_header`: room for the axis that varies slowest to grow,
+/// then 1 to 64 bytes of padding.
+fn header(dtype: Dtype, shape: &[usize], fortran_order: bool) -> Vec<u8> {
+    const GROWING_AXIS_DIGITS: usize = 21;
+    const ALIGNMENT: usize = 64;
+    let mut out = Vec::with_capacity(2 * ALIGNMENT);
+    out.extend_from_slice(&MAGIC);
+    // Version 1.0, and two bytes for the length, which 64 axes can't exceed.
+    out.extend_from_slice(&[1, 0, 0, 0]);
+    out.extend_from_slice(b"{'descr': '");
+    push_descr(&mut out, dtype);
+    out.extend_from_slice(b"', 'fortran_order': ");
+    out.extend_from_slice(if fortran_order { b"True" } else { b"False" });
+    out.extend_from_slice(b", 'shape': (");
+    let growing = if fortran_order {
+        shape.len().saturating_sub(1)
+    } else {
+        0
+    };
+    let mut growth = 0;
+    for (index, &axis) in shape.iter().enumerate() {
+        if index > 0 {
+            out.extend_from_slice(b", ");
+        }
+        let digits = push_number(&mut out, axis);
+        if index == growing {
+            growth = GROWING_AXIS_DIGITS - digits;
+        }
+    }
+    if shape.len() == 1 {
+        out.push(b',');
+    }
+    out.extend_from_slice(b"), }");
+    let unpadded = out.len() + growth + 1;
+    let len = unpadded + ALIGNMENT - unpadded % ALIGNMENT;
+    out.resize(len - 1, b' ');
+    out.push(b'\n');
+    let text = u16::try_from(len - MAGIC.len() - 4).expect("64 axes of 20 digits are fewer");
+    out[8..10].copy_from_slice(&text.to_le_bytes());
+    out
+}
+
+/// Appends `number` in decimal and returns how many digits it has.
+fn push_number(out: &mut Vec<u8>, number: usize) -> usize {
+    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    let start = out.len();
+    out.resize(start + digits, b'0');
+    let mut rest = number;
+    for digit in out[start..].iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    digits
+}
+
+/// Appends numpy's `dtype.str` of native elements.
+pub(crate) fn push_descr(out: &mut Vec<u8>, dtype: Dtype) {
+    out.push(match (dtype.itemsize(), cfg!(target_endian = "little")) {
+        (1, _) => b'|',
+        (_, true) => b'<',
+        (_, false) => b'>',
+    });
+    let (code, unit) = match dtype {
+        Dtype::Bool => ("b1", None),
+        Dtype::Int8 => ("i1", None),
+        Dtype::Int16 => ("i2", None),
+        Dtype::Int32 => ("i4", None),
+        Dtype::Int64 => ("i8", None),
+        Dtype::Uint8 => ("u1", None),
+        Dtype::Uint16 => ("u2", None),
+        Dtype::Uint32 => ("u4", None),
+        Dtype::Uint64 => ("u8", None),
+        Dtype::Float16 => ("f2", None),
+        Dtype::Float32 => ("f4", None),
+        Dtype::Float64 => ("f8", None),
+        Dtype::Complex64 => ("c8", None),
+        Dtype::Complex128 => ("c16", None),
+        Dtype::Datetime64(unit) => ("M8", Some(unit)),
+        Dtype::Timedelta64(unit) => ("m8", Some(unit)),
+    };
+    out.extend_from_slice(code.as_bytes());
+    if let Some(unit) = unit {
+        out.push(b'[');
+        out.extend_from_slice(unit.symbol().as_bytes());
+        out.push(b']');
+    }
+}

@@ -1,0 +1,256 @@
+//! NPY in memory in; views and copies of its elements out.
+
+use ndarray::{
+    Array, ArrayBase, ArrayD, ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, CowArray, IxDyn,
+    ShapeBuilder,
+};
+
+use super::{
+    NpyElement, NpyError, NpyOptions,
+    header::{self, Header},
+};
+use crate::Dtype;
+
+/// The elements in the shape and order of the header, which were checked against each other. Up to
+/// four axes are spelled out because ndarray makes a shape of dynamic rank from one of known rank
+/// in 3 ns, and checks a dynamic one in 47 ns.
+macro_rules! shaped {
+    ($new:path, $header:expr, $elements:expr) => {{
+        let header: &Header = $header;
+        let fortran = header.fortran_order;
+        match *header.shape() {
+            [a] => $new(a, $elements).map(ArrayBase::into_dyn),
+            [a, b] => $new((a, b).set_f(fortran), $elements).map(ArrayBase::into_dyn),
+            [a, b, c] => $new((a, b, c).set_f(fortran), $elements).map(ArrayBase::into_dyn),
+            [a, b, c, d] => $new((a, b, c, d).set_f(fortran), $elements).map(ArrayBase::into_dyn),
+            _ => $new(header.shape.clone().set_f(fortran), $elements),
+        }
+        .expect("the shape was checked against the length of the elements")
+    }};
+}
+
+/// Reads the header of an NPY file in memory. The elements are left alone until
+/// [`view`](NpyView::view), [`to_owned`](NpyView::to_owned) or [`to_cow`](NpyView::to_cow).
+///
+/// Bytes after the last element are ignored, as numpy does.
+///
+/// The elements are borrowed, so the bytes can't go away before them:
+///
+/// ```compile_fail,E0505
+/// let bytes = serbench::npy::to_npy(&ndarray::array![1.0, 2.0]);
+/// let npy = serbench::npy::load_npy(&bytes)?;
+/// let array = npy.view::<f64>()?;
+/// drop(bytes);
+/// assert_eq!(array[0], 1.0);
+/// # Ok::<(), serbench::npy::NpyError>(())
+/// ```
+///
+/// # Errors
+/// When the header is malformed, or claims more elements than there are bytes for, or when their
+/// data type has no counterpart in [`Dtype`].
+pub fn load_npy(data: &[u8]) -> Result<NpyView<'_>, NpyError> {
+    load_npy_with(data, &NpyOptions::default())
+}
+
+/// Like [`load_npy`], with other limits.
+///
+/// # Errors
+/// As [`load_npy`]; and what `options` reject.
+pub fn load_npy_with<'a>(data: &'a [u8], options: &NpyOptions) -> Result<NpyView<'a>, NpyError> {
+    Ok(NpyView::new(header::read(data, options)?, data))
+}
+
+/// Like [`load_npy`], for elements to be changed in place: what is written to the array is written
+/// to the bytes.
+///
+/// ```
+/// use serbench::npy::{load_npy, load_npy_mut, to_npy};
+///
+/// let mut bytes = to_npy(&ndarray::array![1_u8, 2, 3]);
+/// load_npy_mut(&mut bytes)?.view_mut::<u8>()?[1] = 20;
+/// assert_eq!(load_npy(&bytes)?.to_owned::<u8>()?, ndarray::array![1, 20, 3].into_dyn());
+/// # Ok::<(), serbench::npy::NpyError>(())
+/// ```
+///
+/// While such a view lives the bytes can't be resized:
+///
+/// ```compile_fail,E0499
+/// let mut bytes = serbench::npy::to_npy(&ndarray::array![1_u8, 2, 3]);
+/// let mut npy = serbench::npy::load_npy_mut(&mut bytes)?;
+/// bytes.push(0);
+/// npy.view_mut::<u8>()?[1] = 20;
+/// # Ok::<(), serbench::npy::NpyError>(())
+/// ```
+///
+/// # Errors
+/// As [`load_npy`].
+pub fn load_npy_mut(data: &mut [u8]) -> Result<NpyViewMut<'_>, NpyError> {
+    let header = header::read(data, &NpyOptions::default())?;
+    let bytes = &mut data[header.payload..header.payload + header.len];
+    Ok(NpyViewMut { header, bytes })
+}
+
+/// An NPY file in memory whose header has been read.
+#[derive(Clone, Debug)]
+pub struct NpyView<'a> {
+    header: Header,
+    bytes: &'a [u8],
+}
+
+impl<'a> NpyView<'a> {
+    /// `header` was read from `data`.
+    #[inline]
+    pub(crate) fn new(header: Header, data: &'a [u8]) -> Self {
+        let bytes = &data[header.payload..header.payload + header.len];
+        Self { header, bytes }
+    }
+
+    /// The data type of the elements.
+    #[must_use]
+    pub const fn dtype(&self) -> Dtype {
+        self.header.dtype
+    }
+
+    /// The axis lengths.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.header.shape()
+    }
+
+    /// Whether the first index varies fastest in the file.
+    #[must_use]
+    pub const fn fortran_order(&self) -> bool {
+        self.header.fortran_order
+    }
+
+    /// The bytes of the elements, in the order and byte order of the file.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The elements where they are. A file in Fortran order gives an array in Fortran order.
+    ///
+    /// # Errors
+    /// In this order: [`WrongDtype`](NpyError::WrongDtype),
+    /// [`NonNativeEndian`](NpyError::NonNativeEndian), [`Misaligned`](NpyError::Misaligned),
+    /// [`InvalidBool`](NpyError::InvalidBool).
+    pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'a, T>, NpyError> {
+        check::<T>(&self.header)?;
+        if self.header.swapped {
+            return Err(NpyError::NonNativeEndian);
+        }
+        // No element is misaligned when there is none.
+        let elements = if self.bytes.is_empty() {
+            &[]
+        } else {
+            T::cast(self.bytes)?
+        };
+        Ok(shaped!(ArrayView::from_shape, &self.header, elements))
+    }
+
+    /// A copy of the elements in native byte order, whatever the alignment of the bytes.
+    ///
+    /// # Errors
+    /// [`WrongDtype`](NpyError::WrongDtype), [`InvalidBool`](NpyError::InvalidBool).
+    pub fn to_owned<T: NpyElement>(&self) -> Result<ArrayD<T>, NpyError> {
+        check::<T>(&self.header)?;
+        let elements = T::decode(self.bytes, self.header.swapped)?;
+        Ok(shaped!(Array::from_shape_vec, &self.header, elements))
+    }
+
+    /// The elements where they are if byte order and alignment allow it, or else a copy.
+    ///
+    /// # Errors
+    /// [`WrongDtype`](NpyError::WrongDtype), [`InvalidBool`](NpyError::InvalidBool).
+    pub fn to_cow<T: NpyElement>(&self) -> Result<CowArray<'a, T, IxDyn>, NpyError> {
+        match self.view() {
+            Ok(view) => Ok(view.into()),
+            Err(NpyError::NonNativeEndian | NpyError::Misaligned { .. }) => {
+                self.to_owned().map(Into::into)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An NPY file in memory whose elements can be changed in place.
+#[derive(Debug)]
+pub struct NpyViewMut<'a> {
+    header: Header,
+    bytes: &'a mut [u8],
+}
+
+impl<'a> NpyViewMut<'a> {
+    /// The data type of the elements.
+    #[must_use]
+    pub const fn dtype(&self) -> Dtype {
+        self.header.dtype
+    }
+
+    /// The axis lengths.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.header.shape()
+    }
+
+    /// Whether the first index varies fastest in the file.
+    #[must_use]
+    pub const fn fortran_order(&self) -> bool {
+        self.header.fortran_order
+    }
+
+    /// The bytes of the elements, in the order and byte order of the file.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
+    /// The bytes of the elements, to be changed.
+    #[must_use]
+    pub const fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes
+    }
+
+    /// The elements where they are, to be changed.
+    ///
+    /// # Errors
+    /// As [`NpyView::view`].
+    pub fn view_mut<T: NpyElement>(&mut self) -> Result<ArrayViewMutD<'_, T>, NpyError> {
+        view_mut(&self.header, self.bytes)
+    }
+
+    /// Like [`view_mut`](Self::view_mut), for as long as the bytes live.
+    ///
+    /// # Errors
+    /// As [`NpyView::view`].
+    pub fn into_view_mut<T: NpyElement>(self) -> Result<ArrayViewMutD<'a, T>, NpyError> {
+        view_mut(&self.header, self.bytes)
+    }
+}
+
+fn view_mut<'a, T: NpyElement>(
+    header: &Header,
+    bytes: &'a mut [u8],
+) -> Result<ArrayViewMutD<'a, T>, NpyError> {
+    check::<T>(header)?;
+    if header.swapped {
+        return Err(NpyError::NonNativeEndian);
+    }
+    let elements = if bytes.is_empty() {
+        &mut []
+    } else {
+        T::cast_mut(bytes)?
+    };
+    Ok(shaped!(ArrayViewMut::from_shape, header, elements))
+}
+
+fn check<T: NpyElement>(header: &Header) -> Result<(), NpyError> {
+    if T::loads(header.dtype) {
+        return Ok(());
+    }
+    Err(NpyError::WrongDtype {
+        stored: header.dtype,
+        requested: T::npy_dtype(),
+    })
+}

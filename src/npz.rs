@@ -1,0 +1,28 @@
+//! NPZ from memory: the bytes of an archive in, its arrays by name out; and arrays in, NPZ out.
+//!
+//! ```
+//! use ndarray::array;
+//! use serbench::npz::{load_npz, savez};
+//!
+//! let mut bytes = Vec::new();
+//! savez(&mut bytes, &[&array![1, 2, 3]], &[("x", &array![[0.5, 1.5]])])?;
+//!
+//! let npz = load_npz(&bytes)?;
+//! assert_eq!(npz.files().collect::<Vec<_>>(), ["arr_0", "x"]);
+//! assert_eq!(npz.get("x")?.to_cow::<f64>()?[[0, 1]], 1.5);
+//! assert_eq!(npz.get("y").unwrap_err().to_string(), "y is not a file in the archive");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The reader knows as much of ZIP (APPNOTE.TXT 6.3) as `numpy.savez` and `zipfile` write: stored
+//! and DEFLATE members, ZIP64, data descriptors. It believes the central directory alone.
+
+mod archive;
+mod error;
+mod file;
+mod inflate;
+mod write;
+
+pub use error::NpzError;
+pub use file::{Iter, NpzFile, NpzMember, NpzOptions, load_npz, load_npz_with};
+pub use write::{NpzWriter, savez, savez_compressed};

@@ -1,0 +1,398 @@
+//! The bytes of an archive in; its members by name, as NPY or as bytes, out.
+
+use std::{borrow::Cow, cmp::Ordering, fmt, sync::OnceLock};
+
+use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
+
+use super::{
+    NpzError,
+    archive::{Directory, Record},
+    inflate::{AlignedBytes, inflate_aligned, inflate_vec},
+};
+use crate::{
+    Dtype,
+    npy::{
+        NpyElement, NpyError, NpyOptions, NpyView,
+        header::{self, Header},
+    },
+};
+
+/// What [`load_npz_with`] accepts and checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NpzOptions {
+    /// The most bytes that all compressed members together may claim to hold; 1 GiB. Stored
+    /// members are as long as they are.
+    pub max_uncompressed_bytes: u64,
+    /// Whether [`NpzFile::get`] and [`NpzFile::raw`] compare the CRC-32 of the content; yes.
+    pub verify_crc: bool,
+}
+
+impl Default for NpzOptions {
+    fn default() -> Self {
+        Self {
+            max_uncompressed_bytes: 1 << 30,
+            verify_crc: true,
+        }
+    }
+}
+
+/// Reads the directory of an NPZ archive in memory. The members are left alone until
+/// [`NpzFile::get`].
+///
+/// # Errors
+/// When the archive is malformed, or its members claim more than 1 GiB.
+pub fn load_npz(data: &[u8]) -> Result<NpzFile<'_>, NpzError> {
+    load_npz_with(data, &NpzOptions::default())
+}
+
+/// Like [`load_npz`], with other limits.
+///
+/// # Errors
+/// As [`load_npz`].
+pub fn load_npz_with<'a>(data: &'a [u8], options: &NpzOptions) -> Result<NpzFile<'a>, NpzError> {
+    let directory = Directory::read(data)?;
+    let declared = directory
+        .records
+        .iter()
+        .filter(|record| record.method != STORED)
+        .fold(0_u64, |sum, record| sum.saturating_add(record.size as u64));
+    if declared > options.max_uncompressed_bytes {
+        return Err(NpzError::TooLarge {
+            declared,
+            limit: options.max_uncompressed_bytes,
+        });
+    }
+    Ok(NpzFile {
+        data,
+        directory,
+        verify_crc: options.verify_crc,
+        sorted: OnceLock::new(),
+    })
+}
+
+const STORED: u16 = 0;
+const DEFLATE: u16 = 8;
+const SUFFIX: &str = ".npy";
+
+/// An NPZ archive in memory: a mapping from names to arrays, as numpy's class of the same name.
+///
+/// Keys are the names of the members without `.npy`, in the order of the archive; members can be
+/// got by either. A key that occurs twice is listed twice, and the last member is the one that is
+/// got.
+pub struct NpzFile<'a> {
+    data: &'a [u8],
+    directory: Directory<'a>,
+    verify_crc: bool,
+    /// Positions of the members ordered by name, then position; made when first needed.
+    sorted: OnceLock<Vec<usize>>,
+}
+
+impl<'a> NpzFile<'a> {
+    /// The keys, as numpy's `files`.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
+        self.directory.records.iter().map(key)
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
+        self.files()
+    }
+
+    /// The members of all [`keys`](Self::keys), as [`get`](Self::get) gives them.
+    pub fn values(&self) -> impl Iterator<Item = Result<NpzMember<'a>, NpzError>> {
+        self.iter().map(|(_, member)| member)
+    }
+
+    /// The keys and their members, as [`get`](Self::get) gives them.
+    #[must_use]
+    pub const fn iter(&self) -> Iter<'_, 'a> {
+        Iter { file: self, at: 0 }
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.directory.records.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.directory.records.is_empty()
+    }
+
+    /// Whether `key` is the name of a member, with or without `.npy`.
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// The array with the name `key`, or `key` and `.npy`, in this order.
+    ///
+    /// A stored member stays where it is, a compressed one is inflated.
+    ///
+    /// # Errors
+    /// When there is no such member, when it is damaged, encrypted or compressed by another method,
+    /// and when it is no NPY file that [`load_npy`](crate::npy::load_npy) can load.
+    pub fn get(&self, key: &str) -> Result<NpzMember<'a>, NpzError> {
+        let record = self.find(key).ok_or_else(|| missing(key))?;
+        let name = || record.name.clone().into_owned();
+        let content = match self.stored(record)? {
+            Ok(bytes) => Content::Stored(bytes),
+            Err(compressed) => {
+                let inflated = inflate_aligned(compressed, record.size)
+                    .map_err(|reason| broken(record, reason))?;
+                self.check_crc(record, inflated.as_bytes())?;
+                Content::Inflated(inflated)
+            }
+        };
+        let bytes = content.as_bytes();
+        if !bytes.starts_with(b"\x93NUMPY") {
+            return Err(NpzError::NotNpy { name: name() });
+        }
+        match header::read(bytes, &NpyOptions::default()) {
+            Ok(header) => Ok(NpzMember { header, content }),
+            Err(error) => Err(NpzError::Npy {
+                name: name(),
+                error,
+            }),
+        }
+    }
+
+    /// The content of the member with the name `key`, or `key` and `.npy`, in this order, NPY file
+    /// or not.
+    ///
+    /// # Errors
+    /// When there is no such member, and when it is damaged, encrypted or compressed by another
+    /// method than DEFLATE.
+    pub fn raw(&self, key: &str) -> Result<Cow<'a, [u8]>, NpzError> {
+        let record = self.find(key).ok_or_else(|| missing(key))?;
+        match self.stored(record)? {
+            Ok(bytes) => Ok(Cow::Borrowed(bytes)),
+            Err(compressed) => {
+                let inflated = inflate_vec(compressed, record.size)
+                    .map_err(|reason| broken(record, reason))?;
+                self.check_crc(record, &inflated)?;
+                Ok(Cow::Owned(inflated))
+            }
+        }
+    }
+
+    /// The bytes of a member that is stored, checked, or else its compressed bytes as the error.
+    fn stored(&self, record: &Record) -> Result<Result<&'a [u8], &'a [u8]>, NpzError> {
+        let name = || record.name.clone().into_owned();
+        if record.encrypted {
+            return Err(NpzError::Encrypted { name: name() });
+        }
+        let bytes = self
+            .directory
+            .content(self.data, record)
+            .map_err(|reason| broken(record, reason))?;
+        match record.method {
+            STORED if record.size != bytes.len() => {
+                Err(broken(record, "stored with two different sizes"))
+            }
+            STORED => self.check_crc(record, bytes).map(|()| Ok(bytes)),
+            DEFLATE => Ok(Err(bytes)),
+            method => Err(NpzError::UnsupportedMethod {
+                name: name(),
+                method,
+            }),
+        }
+    }
+
+    fn check_crc(&self, record: &Record, content: &[u8]) -> Result<(), NpzError> {
+        if self.verify_crc && crc32fast::hash(content) != record.crc {
+            return Err(NpzError::WrongCrc {
+                name: record.name.clone().into_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The last member of the name `key`, or else of `key` and `.npy`.
+    fn find(&self, key: &str) -> Option<&Record<'a>> {
+        const FEW: usize = 32;
+        let records = &self.directory.records;
+        if records.len() <= FEW {
+            let named = |order: fn(&str, &str) -> Ordering| {
+                let mut last_first = records.iter().rev();
+                last_first.find(|record| order(&record.name, key).is_eq())
+            };
+            return named(by_name).or_else(|| named(by_key));
+        }
+        let sorted = self.sorted.get_or_init(|| {
+            let mut sorted: Vec<usize> = (0..records.len()).collect();
+            sorted.sort_by(|&a, &b| records[a].name.cmp(&records[b].name));
+            sorted
+        });
+        let named = |order: fn(&str, &str) -> Ordering| {
+            let after = sorted.partition_point(|&at| order(&records[at].name, key).is_le());
+            let record = &records[sorted[after.checked_sub(1)?]];
+            order(&record.name, key).is_eq().then_some(record)
+        };
+        named(by_name).or_else(|| named(by_key))
+    }
+}
+
+fn by_name(name: &str, key: &str) -> Ordering {
+    name.cmp(key)
+}
+
+/// As `name.cmp(key + ".npy")`.
+fn by_key(name: &str, key: &str) -> Ordering {
+    match name.as_bytes().split_at_checked(key.len()) {
+        Some((start, end)) => start
+            .cmp(key.as_bytes())
+            .then_with(|| end.cmp(SUFFIX.as_bytes())),
+        None => name.cmp(key),
+    }
+}
+
+fn key<'f>(record: &'f Record<'_>) -> &'f str {
+    record.name.strip_suffix(SUFFIX).unwrap_or(&record.name)
+}
+
+#[cold]
+fn missing(key: &str) -> NpzError {
+    NpzError::Missing {
+        key: key.to_owned(),
+    }
+}
+
+#[cold]
+fn broken(record: &Record, reason: &'static str) -> NpzError {
+    NpzError::InvalidMember {
+        name: record.name.clone().into_owned(),
+        reason,
+    }
+}
+
+impl fmt::Debug for NpzFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NpzFile object with {} entries", self.len())
+    }
+}
+
+/// The keys of an [`NpzFile`] and their members.
+#[derive(Clone, Debug)]
+pub struct Iter<'f, 'a> {
+    file: &'f NpzFile<'a>,
+    at: usize,
+}
+
+impl<'f, 'a> Iterator for Iter<'f, 'a> {
+    type Item = (&'f str, Result<NpzMember<'a>, NpzError>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = key(self.file.directory.records.get(self.at)?);
+        self.at += 1;
+        Some((key, self.file.get(key)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.file.len() - self.at;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_, '_> {}
+
+impl<'f, 'a> IntoIterator for &'f NpzFile<'a> {
+    type Item = (&'f str, Result<NpzMember<'a>, NpzError>);
+    type IntoIter = Iter<'f, 'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// An array of an archive whose header has been read: bytes of the archive if it is stored there,
+/// its own if it was compressed.
+#[derive(Debug)]
+pub struct NpzMember<'a> {
+    header: Header,
+    content: Content<'a>,
+}
+
+#[derive(Debug)]
+enum Content<'a> {
+    Stored(&'a [u8]),
+    Inflated(AlignedBytes),
+}
+
+impl Content<'_> {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Stored(bytes) => bytes,
+            Self::Inflated(bytes) => bytes.as_bytes(),
+        }
+    }
+}
+
+impl<'a> NpzMember<'a> {
+    /// The member as the NPY file that it is.
+    #[must_use]
+    pub fn npy(&self) -> NpyView<'_> {
+        NpyView::new(self.header.clone(), self.content.as_bytes())
+    }
+
+    /// The member as an NPY file in the bytes of the archive, unless it was compressed.
+    #[must_use]
+    pub fn stored(&self) -> Option<NpyView<'a>> {
+        match self.content {
+            Content::Stored(bytes) => Some(NpyView::new(self.header.clone(), bytes)),
+            Content::Inflated(_) => None,
+        }
+    }
+
+    /// The data type of the elements.
+    #[must_use]
+    pub const fn dtype(&self) -> Dtype {
+        self.header.dtype
+    }
+
+    /// The axis lengths.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.header.shape()
+    }
+
+    /// Whether the first index varies fastest.
+    #[must_use]
+    pub const fn fortran_order(&self) -> bool {
+        self.header.fortran_order
+    }
+
+    /// The bytes of the elements, in the order and byte order of the file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.npy().bytes()
+    }
+
+    /// The elements where they are, as [`NpyView::view`]. Compressed members are always aligned;
+    /// stored ones are if [`NpzWriter`](super::NpzWriter) wrote them and the archive is at an
+    /// aligned address, but hardly ever if numpy did.
+    ///
+    /// # Errors
+    /// As [`NpyView::view`].
+    pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'_, T>, NpyError> {
+        self.npy().view()
+    }
+
+    /// A copy of the elements, as [`NpyView::to_owned`].
+    ///
+    /// # Errors
+    /// As [`NpyView::to_owned`].
+    pub fn to_owned<T: NpyElement>(&self) -> Result<ArrayD<T>, NpyError> {
+        self.npy().to_owned()
+    }
+
+    /// The elements where they are, or else a copy, as [`NpyView::to_cow`].
+    ///
+    /// # Errors
+    /// As [`NpyView::to_cow`].
+    pub fn to_cow<T: NpyElement>(&self) -> Result<CowArray<'_, T, IxDyn>, NpyError> {
+        self.npy().to_cow()
+    }
+}

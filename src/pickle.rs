@@ -1,0 +1,201 @@
+//! An array in, a pickle out that Python loads as a numpy array.
+//!
+//! Nothing here runs a pickle: [`from_pickle_p5`] knows the one sequence of opcodes that
+//! [`to_pickle_p5`] writes, and takes no other.
+
+use std::fmt;
+
+use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
+
+use crate::npy::{
+    NpyElement, NpyError, NpyView, SaveNpy,
+    header::{self, Header},
+    save::push_descr,
+};
+
+/// Pickles `array` with protocol 5 as the call `numpy.ndarray(shape, dtype, buffer, 0, None,
+/// order)`, whose names have been the same in every version of numpy. What Python loads is
+/// writable and shares no memory with the pickle.
+///
+/// ```
+/// use serbench::pickle::{from_pickle_p5, to_pickle_p5};
+///
+/// let array = ndarray::array![[1.5, 2.0], [3.0, 4.0]];
+/// let bytes = to_pickle_p5(&array); // import pickle; pickle.loads(bytes)
+/// assert_eq!(from_pickle_p5::<f64>(&bytes)?, array.into_dyn());
+/// # Ok::<(), serbench::pickle::PickleError>(())
+/// ```
+#[must_use]
+pub fn to_pickle_p5<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
+where
+    T: NpyElement,
+    S: Data<Elem = T>,
+    D: Dimension,
+{
+    // Everything but the axes and the elements takes less than 64 bytes.
+    let len = array.payload_len();
+    let mut out = Vec::with_capacity(64 + 10 * array.ndim() + len);
+    out.extend_from_slice(START);
+    for &axis in array.shape() {
+        match i32::try_from(axis) {
+            Ok(axis) => {
+                out.push(BININT);
+                out.extend_from_slice(&axis.to_le_bytes());
+            }
+            Err(_) => {
+                out.extend_from_slice(LONG1_OF_8);
+                out.extend_from_slice(&(axis as u64).to_le_bytes());
+            }
+        }
+    }
+    out.extend_from_slice(&[TUPLE, SHORT_BINUNICODE, 0]);
+    let descr = out.len();
+    push_descr(&mut out, T::npy_dtype());
+    out[descr - 1] = (out.len() - descr) as u8;
+    out.push(BYTEARRAY8);
+    out.extend_from_slice(&(len as u64).to_le_bytes());
+    array
+        .payload(&mut |bytes| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        })
+        .expect("a vector takes everything");
+    out.extend_from_slice(OFFSET_AND_STRIDES);
+    out.push(if array.is_fortran() { b'F' } else { b'C' });
+    out.extend_from_slice(END);
+    out
+}
+
+// Opcodes by their names in Python's `pickletools`.
+const BININT: u8 = b'J';
+const BYTEARRAY8: u8 = 0x96;
+const SHORT_BINUNICODE: u8 = 0x8c;
+const TUPLE: u8 = b't';
+/// LONG1 with eight bytes to follow.
+const LONG1_OF_8: &[u8] = b"\x8a\x08";
+/// PROTO 5; the strings `numpy` and `ndarray`; STACK_GLOBAL; MARK for the arguments, for the shape.
+const START: &[u8] = b"\x80\x05\x8c\x05numpy\x8c\x07ndarray\x93((";
+/// BININT1 0; NONE; a string of one byte to follow.
+const OFFSET_AND_STRIDES: &[u8] = b"K\0N\x8c\x01";
+/// TUPLE, REDUCE, STOP.
+const END: &[u8] = b"tR.";
+
+/// Why a pickle can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PickleError {
+    /// The pickle isn't one that [`to_pickle_p5`] writes.
+    Unexpected {
+        /// Where it first differs, in bytes from the start.
+        offset: usize,
+    },
+    /// The elements can't be loaded as asked.
+    Elements(NpyError),
+}
+
+impl fmt::Display for PickleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unexpected { offset } => write!(
+                f,
+                "not a pickle that `to_pickle_p5` writes: unexpected opcode at byte {offset}"
+            ),
+            Self::Elements(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PickleError {}
+
+impl From<NpyError> for PickleError {
+    fn from(error: NpyError) -> Self {
+        Self::Elements(error)
+    }
+}
+
+/// Reads what [`to_pickle_p5`] wrote.
+///
+/// # Errors
+/// For every other pickle, and when the elements are not of `T`.
+pub fn from_pickle_p5<T: NpyElement>(pickle: &[u8]) -> Result<ArrayD<T>, PickleError> {
+    let mut reader = Reader { pickle, at: 0 };
+    reader.expect(START)?;
+    let mut axes = Vec::new();
+    while reader.expect(&[TUPLE]).is_err() {
+        axes.push(reader.axis()?);
+    }
+    reader.expect(&[SHORT_BINUNICODE])?;
+    let [descr] = reader.take()?;
+    let descr = reader.slice(descr.into())?;
+    reader.expect(&[BYTEARRAY8])?;
+    let len = u64::from_le_bytes(reader.take()?);
+    let payload = reader.at;
+    let len = usize::try_from(len).map_err(|_| reader.unexpected())?;
+    reader.slice(len)?;
+    reader.expect(OFFSET_AND_STRIDES)?;
+    let fortran_order = match reader.take()? {
+        [b'C'] => false,
+        [b'F'] => true,
+        _ => return Err(reader.unexpected()),
+    };
+    reader.expect(END)?;
+    let (dtype, swapped) = header::dtype(descr, payload)?;
+    let need = header::byte_len(&axes, dtype.itemsize())?;
+    if need != len || reader.at != pickle.len() {
+        return Err(reader.unexpected());
+    }
+    let header = Header {
+        dtype,
+        swapped,
+        fortran_order,
+        shape: IxDyn(&axes),
+        payload,
+        len,
+    };
+    Ok(NpyView::new(header, pickle).to_owned()?)
+}
+
+struct Reader<'a> {
+    pickle: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn slice(&mut self, len: usize) -> Result<&'a [u8], PickleError> {
+        let rest = &self.pickle[self.at..];
+        let (slice, _) = rest
+            .split_at_checked(len)
+            .ok_or_else(|| self.unexpected())?;
+        self.at += len;
+        Ok(slice)
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], PickleError> {
+        let rest = &self.pickle[self.at..];
+        let chunk = rest.first_chunk().ok_or_else(|| self.unexpected())?;
+        self.at += N;
+        Ok(*chunk)
+    }
+
+    fn expect(&mut self, opcodes: &[u8]) -> Result<(), PickleError> {
+        if !self.pickle[self.at..].starts_with(opcodes) {
+            return Err(self.unexpected());
+        }
+        self.at += opcodes.len();
+        Ok(())
+    }
+
+    fn axis(&mut self) -> Result<usize, PickleError> {
+        if self.expect(&[BININT]).is_ok() {
+            let axis = i32::from_le_bytes(self.take()?);
+            return usize::try_from(axis).map_err(|_| self.unexpected());
+        }
+        self.expect(LONG1_OF_8)?;
+        let axis = u64::from_le_bytes(self.take()?);
+        usize::try_from(axis).map_err(|_| self.unexpected())
+    }
+
+    const fn unexpected(&self) -> PickleError {
+        PickleError::Unexpected { offset: self.at }
+    }
+}
