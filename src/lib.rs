@@ -1,9 +1,10 @@
 //! The half of serbench that a benchmark links: element types, seeded arrays, the [`Encoder`]
-//! trait and [`bench`], whose processes `cargo serbench` measures.
+//! trait and [`bench()`], whose processes `cargo serbench` measures.
 
 mod allocator;
 pub mod array;
 mod bench;
+pub mod concat;
 mod dtype;
 mod element;
 mod encoder;
@@ -19,7 +20,9 @@ pub mod random;
 mod worker;
 
 pub use allocator::{CountingAllocator, Memory};
-pub use bench::{Check, Description, bench, bench_checked, bench_encoder, bench_encoder_reused};
+pub use bench::{
+    Check, Description, bench, bench_checked, bench_described, bench_encoder, bench_encoder_reused,
+};
 pub use dtype::{Dtype, TimeUnit};
 pub use element::{
     DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
