@@ -4,6 +4,7 @@
 mod allocator;
 pub mod array;
 mod bench;
+pub mod boundary;
 pub mod concat;
 mod dtype;
 mod element;
