@@ -22,8 +22,9 @@ use serbench::{
     Check, DatetimeNs, Description, Dtype, Element,
     array::{SEED, Shape, seeded},
     bench_described,
-    concat::{self, AnyArray, PackedArray},
+    concat::{self, AnyArray},
     f16,
+    npy::{NpyElement, NpyView},
 };
 
 fn main() {
@@ -90,7 +91,7 @@ trait Owner {
     fn copy(&self) -> Box<dyn Owner>;
 }
 
-impl<T: Element> Owner for ArrayD<T> {
+impl<T: NpyElement> Owner for ArrayD<T> {
     fn view(&self) -> AnyArray<'_> {
         self.into()
     }
@@ -100,7 +101,7 @@ impl<T: Element> Owner for ArrayD<T> {
     }
 }
 
-fn array<T: Element>(at: usize, bytes: usize) -> Box<dyn Owner> {
+fn array<T: Element + NpyElement>(at: usize, bytes: usize) -> Box<dyn Owner> {
     let len = bytes / size_of::<T>();
     let axes = if at.is_multiple_of(2) {
         vec![len]
@@ -149,7 +150,7 @@ impl<'a> Input<'a> {
             Form::Message => match concat::unpack(output) {
                 Ok(arrays) => arrays
                     .iter()
-                    .map(PackedArray::bytes)
+                    .map(NpyView::bytes)
                     .eq(self.payloads.iter().copied()),
                 Err(_) => false,
             },
@@ -453,7 +454,7 @@ fn unpack<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     concat::pack(&input.arrays, &mut message);
     let unpack = || concat::unpack(&message).expect("the message was packed here");
     bench_described(bencher, unpack, |unpack| {
-        let unpacked: Vec<&[u8]> = unpack().iter().map(PackedArray::bytes).collect();
+        let unpacked: Vec<&[u8]> = unpack().iter().map(NpyView::bytes).collect();
         let description = input.describe(&unpacked.concat(), Form::Bare);
         Description {
             bytes_out: None,
@@ -471,7 +472,7 @@ fn unpack_owned<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     concat::pack(&input.arrays, &mut message);
     let unpack = || -> Vec<ArrayD<f64>> {
         let packed = concat::unpack(&message).expect("the message was packed here");
-        let owned = |array: &PackedArray<'_>| array.to_owned().expect("the arrays are of float64");
+        let owned = |array: &NpyView<'_>| array.to_owned().expect("the arrays are of float64");
         packed.iter().map(owned).collect()
     };
     bench_described(bencher, unpack, |unpack| {

@@ -12,7 +12,7 @@
 //! let arrays = concat::unpack(&body)?;
 //! assert_eq!(arrays[1].dtype(), serbench::Dtype::Uint8);
 //! assert_eq!(arrays[0].to_owned::<f64>()?, image.into_dyn());
-//! # Ok::<(), concat::ConcatError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # The message
@@ -40,14 +40,14 @@ mod unpack;
 use std::{
     fmt,
     io::{self, IoSlice, Write},
+    slice,
 };
 
 use ndarray::{ArrayBase, Data, Dimension};
-use zerocopy::IntoBytes;
 
-use crate::{Dtype, Element};
+use crate::{Dtype, npy::NpyElement};
 use header::{ALIGN, align};
-pub use unpack::{ConcatError, PackedArray, unpack};
+pub use unpack::{ConcatError, unpack};
 
 /// The most parts that Linux, macOS and the BSDs take in one `writev`.
 const IOV_MAX: usize = 1024;
@@ -55,7 +55,7 @@ static ZEROS: [u8; ALIGN] = [0; ALIGN];
 
 /// A view of an array whose data type and rank are known only at run time.
 ///
-/// All of ndarray's arrays and views of [`Element`]s convert into it, of any strides.
+/// All of ndarray's arrays and views of [`NpyElement`]s convert into it, of any strides.
 #[derive(Clone, Copy)]
 pub struct AnyArray<'a> {
     dtype: Dtype,
@@ -132,17 +132,19 @@ impl fmt::Debug for AnyArray<'_> {
     }
 }
 
-impl<'a, T: Element, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>> for AnyArray<'a> {
+impl<'a, T: NpyElement, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>>
+    for AnyArray<'a>
+{
     fn from(array: &'a ArrayBase<S, D>) -> Self {
         let elements = match array.as_slice() {
-            Some(slice) => Elements::C(slice.as_bytes()),
+            Some(elements) => Elements::C(T::bytes(elements)),
             None => match array.view().reversed_axes().to_slice() {
-                Some(slice) => Elements::Fortran(slice.as_bytes()),
+                Some(elements) => Elements::Fortran(T::bytes(elements)),
                 None => Elements::Strided(array),
             },
         };
         Self {
-            dtype: T::DTYPE,
+            dtype: T::npy_dtype(),
             shape: array.shape(),
             nbytes: array.len().saturating_mul(size_of::<T>()),
             elements,
@@ -155,15 +157,15 @@ trait CopyTo {
     fn copy_to(&self, out: &mut [u8]);
 }
 
-impl<T: Element, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
+impl<T: NpyElement, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
     fn copy_to(&self, mut out: &mut [u8]) {
         for row in self.rows() {
             let (here, rest) = out.split_at_mut(row.len() * size_of::<T>());
             match row.to_slice() {
-                Some(elements) => here.copy_from_slice(elements.as_bytes()),
+                Some(elements) => here.copy_from_slice(T::bytes(elements)),
                 None => {
                     for (bytes, element) in here.chunks_exact_mut(size_of::<T>()).zip(row) {
-                        bytes.copy_from_slice(element.as_bytes());
+                        bytes.copy_from_slice(T::bytes(slice::from_ref(element)));
                     }
                 }
             }

@@ -3,17 +3,18 @@
 use std::io::{self, IoSlice, Write};
 
 use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn, ShapeBuilder, arr0, array, s};
+use num_complex::Complex;
 use proptest::{collection::vec, prelude::*};
 use serbench::{
     DatetimeNs, DatetimeUs, DatetimeY, Element,
     array::{SEED, Shape, seeded},
     concat::{
-        AnyArray, ConcatError, PackedArray, pack, pack_into, pack_io_slices, packed_len, unpack,
+        AnyArray, ConcatError, pack, pack_into, pack_io_slices, packed_len, unpack,
         write_all_vectored,
     },
     f16,
+    npy::{NpyElement, NpyError, NpyView, TimedeltaMs},
 };
-use zerocopy::{KnownLayout, TryFromBytes};
 
 /// Takes at most so many bytes and parts at a time, and is interrupted before each.
 struct ShortWriter {
@@ -88,21 +89,18 @@ fn shifted<R>(message: &[u8], shift: usize, use_it: impl FnOnce(&[u8]) -> R) -> 
     use_it(&buffer[start..start + message.len()])
 }
 
-fn assert_unpacks<T: Element + TryFromBytes + KnownLayout, D: Dimension>(
-    packed: &PackedArray<'_>,
-    array: &Array<T, D>,
-) {
+fn assert_unpacks<T: NpyElement, D: Dimension>(packed: &NpyView<'_>, array: &Array<T, D>) {
     let array = array.view().into_dyn();
-    assert_eq!(packed.dtype(), T::DTYPE);
+    assert_eq!(packed.dtype(), T::npy_dtype());
     assert_eq!(packed.shape(), array.shape());
     assert_eq!(packed.to_owned::<T>().unwrap(), array);
     match packed.view::<T>() {
         Ok(view) => assert_eq!(view, array),
-        Err(error) => assert_eq!(error, ConcatError::Misaligned),
+        Err(error) => assert!(matches!(error, NpyError::Misaligned { .. })),
     }
 }
 
-fn round_trip<T: Element + TryFromBytes + KnownLayout, D: Dimension>(array: &Array<T, D>) {
+fn round_trip<T: NpyElement, D: Dimension>(array: &Array<T, D>) {
     let message = packed(&[array.into()]);
     for shift in 0..16 {
         shifted(&message, shift, |message| {
@@ -130,13 +128,19 @@ fn every_dtype_round_trips() {
     }
     each!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64);
     each!(DatetimeY, DatetimeUs, DatetimeNs);
+    round_trip(&array![Complex::new(1.0_f32, -2.0), Complex::new(0.5, 3.0)]);
+    round_trip(&array![
+        [Complex::new(1.0_f64, -2.0)],
+        [Complex::new(0.5, 3.0)]
+    ]);
+    round_trip(&array![TimedeltaMs(5), TimedeltaMs(i64::MIN)]);
 }
 
 #[test]
 fn layouts_round_trip_in_c_or_fortran_order() {
     let base = Array::from_shape_fn((4, 6), |(i, j)| (10 * i + j) as u16);
     let cube = Array::from_shape_fn((2, 3, 4), |(i, j, k)| (100 * i + 10 * j + k) as f32);
-    fn check<T: Element + TryFromBytes + KnownLayout, D: Dimension>(
+    fn check<T: NpyElement, D: Dimension>(
         array: ndarray::ArrayView<'_, T, D>,
         fortran_order: bool,
     ) {
@@ -188,7 +192,7 @@ fn mixed_arrays_keep_their_places() {
     }
     assert_eq!(
         arrays[1].view::<f64>().unwrap_err().to_string(),
-        "the array is of int64, not of float64"
+        "the array holds int64, not float64"
     );
 }
 
@@ -244,10 +248,7 @@ fn other_byte_order_is_copied() {
     let mut message = packed(&[(&swapped).into()]);
     message[40] = if message[40] == b'<' { b'>' } else { b'<' };
     let packed = &unpack(&message).unwrap()[0];
-    assert_eq!(
-        packed.view::<f32>().unwrap_err(),
-        ConcatError::NonNativeEndian
-    );
+    assert_eq!(packed.view::<f32>().unwrap_err(), NpyError::NonNativeEndian);
     assert_eq!(packed.to_owned::<f32>().unwrap(), array.into_dyn());
 }
 
@@ -257,7 +258,7 @@ fn a_bool_of_two_is_refused() {
     let last = message.len() - 1;
     message[last] = 2;
     let packed = &unpack(&message).unwrap()[0];
-    let expected = ConcatError::InvalidValue(bool::DTYPE);
+    let expected = NpyError::InvalidBool { index: 1 };
     assert_eq!(packed.view::<bool>().unwrap_err(), expected);
     assert_eq!(packed.to_owned::<bool>().unwrap_err(), expected);
 }
@@ -304,13 +305,12 @@ fn wrong_headers_are_refused() {
     check(24, &number(192), "isn't where");
     check(32, &MAX, "cut off");
     check(32, &number(195), "bytes follow");
-    check(40, b"<f3", "`<f3\\x00\\x00\\x00\\x00\\x00` isn't supported");
-    check(40, b"<f8garba", "isn't supported");
-    check(40, b"|O\0", "isn't supported");
-    check(40, b"|f8", "isn't supported");
-    check(40, b"<M8[xx]", "isn't supported");
-    check(40, b"\0\0\0\0\0\0\0\0", "isn't supported");
-    check(80, b"<u1", "isn't supported");
+    check(40, b"<f3", "data type <f3 is not supported");
+    check(40, b"<f8garba", "is not supported");
+    check(40, b"|O\0", "Python objects");
+    check(40, b"<M8[xx]", "is not supported");
+    check(40, b"\0\0\0\0\0\0\0\0", "is not supported");
+    check(40, b"<f8\0<", "is not supported");
     check(48, &[2], "neither C nor Fortran");
     check(52, &[0], "isn't where");
     check(52, &[2], "isn't where");
@@ -319,8 +319,8 @@ fn wrong_headers_are_refused() {
     check(56, &number(192), "isn't where");
     check(64, &number(32), "isn't where");
     check(64, &MAX, "isn't where");
-    check(72, &MAX, "more bytes than can be addressed");
-    check(72, &number(1 << 60), "more bytes than can be addressed");
+    check(72, &MAX, "too large to address");
+    check(72, &number(1 << 60), "too large to address");
     check(72, &number(1 << 59), "isn't where");
     check(112, &[0].repeat(8), "isn't where");
 }
@@ -333,7 +333,10 @@ fn an_empty_array_of_too_large_dimensions_is_refused() {
         let at = 40 + 32 + 8 * axis;
         message[at..at + 8].copy_from_slice(&(1_u64 << 62).to_le_bytes());
     }
-    assert_eq!(unpack(&message).unwrap_err(), ConcatError::ShapeOverflow);
+    assert_eq!(
+        unpack(&message).unwrap_err(),
+        NpyError::ShapeOverflow.into()
+    );
 }
 
 #[test]
