@@ -1,1 +1,36 @@
-//! JSON encoders, the reference among them.
+//! JSON encoders, the reference among them: an array in, JSON text out.
+//!
+//! | encoder | calls | text differs from the reference's for |
+//! |---|---|---|
+//! | [`Orjson`] | itoap, zmij and jiff-core as orjson does | – |
+//! | [`SerdeJson`] | `serde_json::to_vec` | – |
+//! | [`SerdeJsonWriter`] | `serde_json::to_writer` into the caller's buffer | – |
+//! | [`SerdeJsonValue`] | `serde_json::to_value`, then `to_vec` | `f16`, `f32` |
+//! | [`SonicRs`] | `sonic_rs::to_vec` | – |
+//! | [`SonicRsValue`] | `sonic_rs::to_value`, then `to_vec` | `f16`, `f32` |
+//! | [`SimdJson`] | `simd_json::to_vec` | `f16`, `f32`, `f64` |
+//! | [`SimdJsonValue`] | `simd_json::serde::to_owned_value`, then `encode` | `f16`, `f32`, `f64` |
+//!
+//! Where the text differs it still is the same number: `f16` and `f32` are widened to `f64` and
+//! written with the digits of that (`0.7919921875` for orjson's `0.7919922`), and simd-json writes
+//! exponents without a plus sign (`1e16` for `1e+16`).
+//!
+//! All of them write NaN and the infinities as `null` and moments as orjson does. All take views
+//! of any strides and write what the C-ordered copy would give. All refuse 0-d arrays, as orjson
+//! does, and moments outside the years 0000 to 9999.
+
+mod element;
+mod moment;
+mod nested;
+mod orjson;
+mod serde_json;
+mod simd_json;
+mod sonic_rs;
+
+pub use self::{
+    element::JsonElement,
+    orjson::Orjson,
+    serde_json::{SerdeJson, SerdeJsonValue, SerdeJsonWriter},
+    simd_json::{SimdJson, SimdJsonValue},
+    sonic_rs::{SonicRs, SonicRsValue},
+};

@@ -1,0 +1,110 @@
+//! A count of units since 1970 in, the date and time of it or their text out.
+
+use jiff_core::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+    tz::Offset,
+};
+
+use crate::{BoxError, Moment, TimeUnit};
+
+/// The date and time of `moment` in UTC.
+///
+/// # Errors
+/// When the year isn't one of 0000 to 9999. That is orjson's rule, but where orjson's arithmetic
+/// wraps around and gives another moment, or aborts (months before 1970), this is right or refuses.
+#[inline]
+pub(super) fn civil<T: Moment>(moment: T) -> Result<DateTime, BoxError> {
+    let count = moment.count();
+    let civil = match T::UNIT {
+        TimeUnit::Year => months(count.checked_mul(12)),
+        TimeUnit::Month => months(Some(count)),
+        TimeUnit::Week => seconds(count, 604_800),
+        TimeUnit::Day => seconds(count, 86_400),
+        TimeUnit::Hour => seconds(count, 3_600),
+        TimeUnit::Minute => seconds(count, 60),
+        TimeUnit::Second => seconds(count, 1),
+        TimeUnit::Millisecond => utc(Timestamp::from_millisecond(count)),
+        TimeUnit::Microsecond => utc(Timestamp::from_microsecond(count)),
+        TimeUnit::Nanosecond => utc(Timestamp::from_nanosecond(i128::from(count))),
+        TimeUnit::Picosecond | TimeUnit::Femtosecond | TimeUnit::Attosecond => None,
+    };
+    match civil {
+        Some(civil) if (0..=9999).contains(&civil.date().year()) => Ok(civil),
+        _ => Err(unrepresentable::<T>(count)),
+    }
+}
+
+/// Text in the manner of RFC 3339 without an offset: `2024-06-01T12:30:00`, and `.123456` at the
+/// end when the microseconds aren't 0; finer parts are cut off.
+pub(super) struct Text {
+    bytes: [u8; 26],
+    length: usize,
+}
+
+impl Text {
+    /// The text of [`civil`].
+    pub(super) fn new<T: Moment>(moment: T) -> Result<Self, BoxError> {
+        let civil = civil(moment)?;
+        let (date, time) = (civil.date(), civil.time());
+        let mut bytes = *b"0000-00-00T00:00:00.000000";
+        let microseconds = time.subsec_nanosecond().unsigned_abs() / 1000;
+        let year = date.year().unsigned_abs();
+        pair(&mut bytes, 0, year / 100);
+        pair(&mut bytes, 2, year % 100);
+        for (at, field) in [
+            (5, date.month()),
+            (8, date.day()),
+            (11, time.hour()),
+            (14, time.minute()),
+            (17, time.second()),
+        ] {
+            pair(&mut bytes, at, u16::from(field.unsigned_abs()));
+        }
+        for (at, below) in [(20, 10_000), (22, 100), (24, 1)] {
+            pair(&mut bytes, at, (microseconds / below % 100) as u16);
+        }
+        let length = if microseconds == 0 { 19 } else { 26 };
+        Ok(Self { bytes, length })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).expect("all bytes are ASCII")
+    }
+}
+
+/// The two digits of `number` at `at`.
+#[inline]
+fn pair(bytes: &mut [u8; 26], at: usize, number: u16) {
+    bytes[at] = b'0' + (number / 10) as u8;
+    bytes[at + 1] = b'0' + (number % 10) as u8;
+}
+
+fn months(count: Option<i64>) -> Option<DateTime> {
+    let count = count?;
+    let year = i16::try_from(count.div_euclid(12) + 1970).ok()?;
+    let month = i8::try_from(count.rem_euclid(12) + 1).ok()?;
+    let date = Date::new(year, month, 1).ok()?;
+    Some(DateTime::from_parts(date, Time::MIN))
+}
+
+#[inline]
+fn seconds(count: i64, per: i64) -> Option<DateTime> {
+    utc(Timestamp::from_second(count.checked_mul(per)?))
+}
+
+#[inline]
+fn utc<E>(timestamp: Result<Timestamp, E>) -> Option<DateTime> {
+    Some(timestamp.ok()?.to_datetime(Offset::UTC))
+}
+
+#[cold]
+fn unrepresentable<T: Moment>(count: i64) -> BoxError {
+    let dtype = T::DTYPE;
+    if count == i64::MIN {
+        format!("NaT of {dtype} has no text; fill it in before encoding").into()
+    } else {
+        format!("{count} as {dtype} is not in the years 0000 to 9999, which JSON text can't say")
+            .into()
+    }
+}

@@ -1,0 +1,39 @@
+//! sonic-rs: straight to text, and by way of a tree of values.
+
+use ndarray::ArrayViewD;
+
+use super::{JsonElement, nested::Nested};
+use crate::{BoxError, Dtype, Encoder};
+
+/// `sonic_rs::to_vec`: a new vector that sonic-rs grows itself; what `out` held is given up.
+///
+/// The text is the reference's for every data type.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SonicRs;
+
+/// `sonic_rs::to_value`, then `sonic_rs::to_vec` of the tree: what Python's `json` does with
+/// `array.tolist()`.
+///
+/// A value holds no `f32`, so `f16` and `f32` come out with the digits of the `f64` of the same
+/// value: `0.10000000149011612` where orjson writes `0.1`. The rest is the reference's text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SonicRsValue;
+
+impl<T: JsonElement> Encoder<T> for SonicRs {
+    const SAME_BYTES: bool = true;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        *out = sonic_rs::to_vec(&Nested::new(array)?)?;
+        Ok(())
+    }
+}
+
+impl<T: JsonElement> Encoder<T> for SonicRsValue {
+    const SAME_BYTES: bool = !matches!(T::DTYPE, Dtype::Float16 | Dtype::Float32);
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        let tree = sonic_rs::to_value(&Nested::new(array)?)?;
+        *out = sonic_rs::to_vec(&tree)?;
+        Ok(())
+    }
+}

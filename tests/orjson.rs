@@ -1,0 +1,418 @@
+//! The JSON encoders against the real orjson: recorded cases (`orjson/golden.jsonl`, written by
+//! `orjson/generate.py`), and on demand millions of values through an installed orjson.
+
+use std::{env, fs, process::Command};
+
+use ndarray::{Array, ArrayD, ArrayViewD, Axis, IxDyn, Slice, arr0};
+use serbench::{
+    DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
+    DatetimeW, DatetimeY, Dtype, Encoder, TimeUnit,
+    encoders::{
+        JsonElement, Orjson, SerdeJson, SerdeJsonValue, SerdeJsonWriter, SimdJson, SimdJsonValue,
+        SonicRs, SonicRsValue,
+    },
+    f16,
+    random::Random,
+};
+use serde_json::Value;
+use zerocopy::TryFromBytes;
+
+/// An element whose text can be read back.
+trait Decode: JsonElement + TryFromBytes {
+    /// Whether `value` is what JSON has for `self`.
+    fn is(self, value: &Value) -> bool;
+}
+
+macro_rules! decode {
+    ($($type:ty: |$element:ident, $value:ident| $is:expr;)*) => { $(
+        impl Decode for $type {
+            fn is(self, value: &Value) -> bool {
+                let ($element, $value) = (self, value);
+                $is
+            }
+        }
+    )* };
+}
+
+decode! {
+    bool: |element, value| value.as_bool() == Some(element);
+    i8: |element, value| value.as_i64() == Some(element.into());
+    i16: |element, value| value.as_i64() == Some(element.into());
+    i32: |element, value| value.as_i64() == Some(element.into());
+    i64: |element, value| value.as_i64() == Some(element);
+    u8: |element, value| value.as_u64() == Some(element.into());
+    u16: |element, value| value.as_u64() == Some(element.into());
+    u32: |element, value| value.as_u64() == Some(element.into());
+    u64: |element, value| value.as_u64() == Some(element);
+    f64: |element, value| match value.as_f64() {
+        Some(number) => number.to_bits() == element.to_bits(),
+        None => value.is_null() && !element.is_finite(),
+    };
+    // A wrong digit beyond the type's precision must not pass, so the f64 is compared.
+    f32: |element, value| f64::from(element).is(value);
+    f16: |element, value| f64::from(element).is(value);
+}
+
+macro_rules! moments {
+    ($($type:ty),*) => { $(
+        impl Decode for $type {
+            // All encoders claim the same bytes for moments, so this is not asked.
+            fn is(self, _: &Value) -> bool {
+                false
+            }
+        }
+    )* };
+}
+
+moments! {
+    DatetimeY, DatetimeM, DatetimeW, DatetimeD, DatetimeH, DatetimeMin, DatetimeS, DatetimeMs,
+    DatetimeUs, DatetimeNs
+}
+
+fn encode<T: JsonElement, E: Encoder<T>>(
+    encoder: &E,
+    array: ArrayViewD<'_, T>,
+) -> Result<String, String> {
+    let mut out = Vec::new();
+    match encoder.encode(array, &mut out) {
+        Ok(()) => Ok(String::from_utf8(out).expect("JSON is UTF-8")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Calls `$check(name, encoder, arguments…)` for each encoder.
+macro_rules! each_encoder {
+    ($check:ident($($argument:expr),*)) => {
+        $check("Orjson", &Orjson, $($argument),*);
+        $check("SerdeJson", &SerdeJson, $($argument),*);
+        $check("SerdeJsonWriter", &SerdeJsonWriter, $($argument),*);
+        $check("SerdeJsonValue", &SerdeJsonValue, $($argument),*);
+        $check("SonicRs", &SonicRs, $($argument),*);
+        $check("SonicRsValue", &SonicRsValue, $($argument),*);
+        $check("SimdJson", &SimdJson, $($argument),*);
+        $check("SimdJsonValue", &SimdJsonValue, $($argument),*);
+    };
+}
+
+/// Calls `$check::<T>(arguments…)` with the type of a data type.
+macro_rules! with_type {
+    ($dtype:expr, $check:ident($($argument:expr),*)) => {
+        match $dtype {
+            Dtype::Bool => $check::<bool>($($argument),*),
+            Dtype::Int8 => $check::<i8>($($argument),*),
+            Dtype::Int16 => $check::<i16>($($argument),*),
+            Dtype::Int32 => $check::<i32>($($argument),*),
+            Dtype::Int64 => $check::<i64>($($argument),*),
+            Dtype::Uint8 => $check::<u8>($($argument),*),
+            Dtype::Uint16 => $check::<u16>($($argument),*),
+            Dtype::Uint32 => $check::<u32>($($argument),*),
+            Dtype::Uint64 => $check::<u64>($($argument),*),
+            Dtype::Float16 => $check::<f16>($($argument),*),
+            Dtype::Float32 => $check::<f32>($($argument),*),
+            Dtype::Float64 => $check::<f64>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Year) => $check::<DatetimeY>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Month) => $check::<DatetimeM>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Week) => $check::<DatetimeW>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Day) => $check::<DatetimeD>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Hour) => $check::<DatetimeH>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Minute) => $check::<DatetimeMin>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Second) => $check::<DatetimeS>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Millisecond) => $check::<DatetimeMs>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Microsecond) => $check::<DatetimeUs>($($argument),*),
+            Dtype::Datetime64(TimeUnit::Nanosecond) => $check::<DatetimeNs>($($argument),*),
+            other => panic!("no element type for {other}"),
+        }
+    };
+}
+
+/// `expected` is orjson's text, or `None` where orjson refuses the array.
+fn check_array<T: Decode>(bytes: &[u8], shape: &[usize], expected: Option<&str>) {
+    let elements = bytes
+        .chunks_exact(size_of::<T>())
+        .map(|chunk| T::try_read_from_bytes(chunk).expect("the bytes are elements"))
+        .collect();
+    let array = ArrayD::from_shape_vec(IxDyn(shape), elements).expect("the shape fits");
+    each_encoder!(check_encoder(&array, expected));
+}
+
+fn check_encoder<T: Decode, E: Encoder<T>>(
+    name: &str,
+    encoder: &E,
+    array: &ArrayD<T>,
+    expected: Option<&str>,
+) {
+    let context = format!("{name} of {} {:?}", T::DTYPE, array.shape());
+    let text = encode(encoder, array.view());
+    match (text, expected) {
+        (Err(_), None) => {}
+        (Ok(text), None) => panic!("{context}: orjson refuses what gave {text:.100}"),
+        (Err(error), Some(_)) => panic!("{context}: {error}"),
+        (Ok(text), Some(expected)) if E::SAME_BYTES => check_text(&context, &text, expected),
+        (Ok(text), Some(_)) => check_values(&context, &text, array),
+    }
+}
+
+fn check_text(context: &str, text: &str, expected: &str) {
+    if text != expected {
+        let at = text
+            .bytes()
+            .zip(expected.bytes())
+            .position(|(a, b)| a != b)
+            .unwrap_or_else(|| text.len().min(expected.len()));
+        let around = |text: &str| text[at.saturating_sub(30)..(at + 30).min(text.len())].to_owned();
+        let (ours, theirs) = (around(text), around(expected));
+        panic!("{context}: byte {at} differs: {ours} for {theirs}");
+    }
+}
+
+fn check_values<T: Decode>(context: &str, text: &str, array: &ArrayD<T>) {
+    let value = serde_json::from_str(text).expect("JSON");
+    let mut leaves = Vec::new();
+    flatten(context, &value, array.shape(), &mut leaves);
+    for (element, leaf) in array.iter().zip(&leaves) {
+        assert!(element.is(leaf), "{context}: {leaf} for {element:?}");
+    }
+}
+
+fn flatten<'a>(context: &str, value: &'a Value, shape: &[usize], leaves: &mut Vec<&'a Value>) {
+    let Some((length, rest)) = shape.split_first() else {
+        leaves.push(value);
+        return;
+    };
+    let list = value.as_array().expect("a list for each axis");
+    assert_eq!(list.len(), *length, "{context}");
+    for value in list {
+        flatten(context, value, rest, leaves);
+    }
+}
+
+#[test]
+fn recorded_cases() {
+    let mut cases = 0;
+    for line in include_str!("orjson/golden.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let dtype = Dtype::from_name(case["dtype"].as_str().unwrap()).unwrap();
+        let shape: Vec<usize> = serde_json::from_value(case["shape"].clone()).unwrap();
+        let bytes = unhex(case["bytes"].as_str().unwrap());
+        with_type!(dtype, check_array(&bytes, &shape, case["text"].as_str()));
+        cases += 1;
+    }
+    assert!(cases > 200, "only {cases} cases");
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+#[test]
+fn any_layout_encodes_as_its_c_copy() {
+    let counts = Array::from_shape_fn(IxDyn(&[4, 3, 5]), |index| {
+        i32::try_from(index[0] * 100 + index[1] * 10 + index[2]).unwrap()
+    });
+    let mut transposed = counts.view();
+    transposed.swap_axes(0, 2);
+    let mut reversed = counts.view();
+    reversed.invert_axis(Axis(1));
+    reversed.invert_axis(Axis(2));
+    let mut stepped = counts.view();
+    stepped.slice_axis_inplace(Axis(2), Slice::from(..).step_by(2));
+    stepped.slice_axis_inplace(Axis(0), Slice::from(1..4).step_by(-2));
+    let mut column = counts.view();
+    column.collapse_axis(Axis(2), 1);
+    let row = counts.index_axis(Axis(0), 0);
+    let row = row.index_axis(Axis(0), 2);
+    let broadcast = row.broadcast(IxDyn(&[3, 2, 5])).unwrap();
+    let mut single = counts.view().reversed_axes();
+    single.slice_axis_inplace(Axis(1), Slice::from(0..0));
+    for view in [transposed, reversed, stepped, column, broadcast, single] {
+        let copy = ArrayD::from_shape_vec(view.shape(), view.iter().copied().collect()).unwrap();
+        each_encoder!(check_view(&view, &copy));
+    }
+}
+
+fn check_view<E: Encoder<i32>>(
+    name: &str,
+    encoder: &E,
+    view: &ArrayViewD<'_, i32>,
+    copy: &ArrayD<i32>,
+) {
+    let text = encode(encoder, view.view()).unwrap();
+    assert_eq!(text, encode(encoder, copy.view()).unwrap(), "{name}");
+    check_values(name, &text, copy);
+}
+
+/// Where orjson refuses or fails; `expected` is the text of the element, `None` for a refusal.
+#[test]
+fn moments_that_orjson_gets_wrong() {
+    fn check<T: JsonElement>(moment: T, expected: Option<&str>) {
+        let array = ArrayD::from_elem(IxDyn(&[2, 2]), moment);
+        let expected = expected.map(|text| format!("[[{text:?},{text:?}],[{text:?},{text:?}]]"));
+        each_encoder!(check_moment(&array, expected.as_deref()));
+    }
+    fn check_moment<T: JsonElement, E: Encoder<T>>(
+        name: &str,
+        encoder: &E,
+        array: &ArrayD<T>,
+        expected: Option<&str>,
+    ) {
+        let text = encode(encoder, array.view());
+        assert_eq!(text.as_deref().ok(), expected, "{name} of {}", T::DTYPE);
+    }
+    // orjson aborts the interpreter.
+    check(DatetimeM(-1), Some("1969-12-01T00:00:00"));
+    // orjson refuses.
+    check(DatetimeM(-2), Some("1969-11-01T00:00:00"));
+    // orjson wraps around and writes 1970-01-01T00:00:00.
+    check(DatetimeW(i64::MIN), None);
+    check(DatetimeD(i64::MIN), None);
+    check(DatetimeH(i64::MIN), None);
+    check(DatetimeMin(i64::MIN), None);
+    // orjson leaves the rest of the row out and goes on.
+    check(DatetimeS(1 << 50), None);
+    check(DatetimeY(8030), None);
+    check(DatetimeY(-1971), None);
+}
+
+#[test]
+fn scalars_are_refused() {
+    fn check<E: Encoder<f64>>(name: &str, encoder: &E) {
+        let error = encode(encoder, arr0(1.0).into_dyn().view()).unwrap_err();
+        assert!(error.contains("0-d"), "{name}: {error}");
+    }
+    each_encoder!(check());
+}
+
+/// orjson's own bound, 24 bytes for a float64 and its comma, is one too few for these.
+#[test]
+fn long_rows_of_the_longest_floats() {
+    for length in [64, 65, 1000, 5000] {
+        let array = ArrayD::from_elem(IxDyn(&[length]), -1.234_567_890_123_456_7e-300);
+        let text = encode(&Orjson, array.view()).unwrap();
+        assert_eq!(text.len(), 25 * length + 1);
+        check_values("Orjson", &text, &array);
+    }
+}
+
+/// The capacities are what Python's `tracemalloc` says of orjson's result, less the 33 bytes that
+/// an empty `bytes` takes.
+#[test]
+fn buffer_grows_as_that_of_orjson() {
+    for (rows, capacity) in [
+        (1, 4_056),
+        (2, 8_112),
+        (5, 16_224),
+        (100, 259_584),
+        (1000, 2_076_672),
+    ] {
+        let array = ArrayD::from_elem(IxDyn(&[rows, 100]), 0.123_456_789_012_345_6);
+        let mut out = Vec::new();
+        Orjson.encode(array.view(), &mut out).unwrap();
+        assert_eq!(out.capacity(), capacity, "{rows} rows");
+    }
+}
+
+#[test]
+#[ignore = "needs python3 (or $PYTHON) with numpy and orjson 3.13.0; use --release, or it takes minutes"]
+fn installed_orjson() {
+    let mut random = Random::seeded(7);
+    let mut bits = |count: usize| -> Vec<u8> {
+        (0..count)
+            .flat_map(|_| random.next_u64().to_le_bytes())
+            .collect()
+    };
+    let every_u16: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+    let every_u8: Vec<u8> = (0..=u8::MAX).collect();
+    for dtype in [Dtype::Int8, Dtype::Uint8] {
+        check_installed(dtype, &every_u8);
+    }
+    for dtype in [Dtype::Int16, Dtype::Uint16, Dtype::Float16] {
+        check_installed(dtype, &every_u16);
+    }
+    for dtype in [Dtype::Int32, Dtype::Uint32, Dtype::Float32] {
+        check_installed(dtype, &bits(1_500_000));
+    }
+    for dtype in [Dtype::Int64, Dtype::Uint64, Dtype::Float64] {
+        check_installed(dtype, &bits(3_000_000));
+    }
+    check_installed(Dtype::Datetime64(TimeUnit::Nanosecond), &bits(1_000_000));
+    let bools: Vec<u8> = bits(100_000).iter().map(|byte| byte & 1).collect();
+    check_installed(Dtype::Bool, &bools);
+    check_installed_numbers(&mut random);
+}
+
+/// Integers of all lengths, floats as `pynumpy` has them, and moments of the other units within
+/// the years that orjson represents.
+fn check_installed_numbers(random: &mut Random) {
+    let integers: Vec<u8> = (0..1_000_000)
+        .flat_map(|_| (random.next_u64() >> random.below(64)).to_le_bytes())
+        .collect();
+    check_installed(Dtype::Int64, &integers);
+    check_installed(Dtype::Uint64, &integers);
+    let floats: Vec<f64> = (0..1_000_000)
+        .map(|_| random.unit() * 10_f64.powi(random.below(40) as i32 - 20))
+        .collect();
+    let bytes: Vec<u8> = floats
+        .iter()
+        .flat_map(|float| float.to_le_bytes())
+        .collect();
+    check_installed(Dtype::Float64, &bytes);
+    let bytes: Vec<u8> = floats
+        .iter()
+        .flat_map(|float| (*float as f32).to_le_bytes())
+        .collect();
+    check_installed(Dtype::Float32, &bytes);
+    // The first second of year 0 and the last that orjson knows.
+    let seconds = (-62_167_219_200, 253_402_207_200);
+    for (unit, (first, last)) in [
+        (TimeUnit::Year, (-1970, 8029)),
+        // Months before 1970 make orjson refuse or abort.
+        (TimeUnit::Month, (0, 8029 * 12 + 11)),
+        (TimeUnit::Week, divided(seconds, 604_800)),
+        (TimeUnit::Day, divided(seconds, 86_400)),
+        (TimeUnit::Hour, divided(seconds, 3_600)),
+        (TimeUnit::Minute, divided(seconds, 60)),
+        (TimeUnit::Second, seconds),
+        (TimeUnit::Millisecond, multiplied(seconds, 1_000)),
+        (TimeUnit::Microsecond, multiplied(seconds, 1_000_000)),
+    ] {
+        let counts: Vec<u8> = (0..200_000)
+            .flat_map(|_| (first + random.below((last - first) as u64 + 1) as i64).to_le_bytes())
+            .collect();
+        check_installed(Dtype::Datetime64(unit), &counts);
+    }
+}
+
+fn divided((first, last): (i64, i64), by: i64) -> (i64, i64) {
+    (first / by, last / by)
+}
+
+fn multiplied((first, last): (i64, i64), by: i64) -> (i64, i64) {
+    (first * by, last * by)
+}
+
+/// Checks all encoders on one row of these elements against the installed orjson.
+fn check_installed(dtype: Dtype, bytes: &[u8]) {
+    let python = env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let length = bytes.len() / dtype.itemsize();
+    let stem = env::temp_dir().join(format!("serbench-orjson-{}", std::process::id()));
+    let (input, output) = (stem.with_extension("bin"), stem.with_extension("json"));
+    fs::write(&input, bytes).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/orjson/generate.py");
+    let status = Command::new(&python)
+        .args([script, "--dump"])
+        .arg(&input)
+        .args([dtype.to_string(), length.to_string()])
+        .arg(&output)
+        .status();
+    let expected = match status {
+        Ok(status) if status.success() => fs::read_to_string(&output).unwrap(),
+        Ok(status) => panic!("{python} failed ({status}): is there numpy and orjson 3.13.0?"),
+        Err(error) => panic!("can't run {python}: {error}; set PYTHON"),
+    };
+    fs::remove_file(input).unwrap();
+    fs::remove_file(output).unwrap();
+    with_type!(dtype, check_array(bytes, &[length], Some(&expected)));
+}
