@@ -4,7 +4,7 @@
 use std::{cell::RefCell, hint::black_box, sync::LazyLock};
 
 use divan::Bencher;
-use ndarray::{Array1, ArrayView1, ArrayView2, s};
+use ndarray::{Array1, ArrayD, ArrayView1, ArrayView2, s};
 use serbench::{
     Check, Description, Element,
     array::SEED,
@@ -14,6 +14,7 @@ use serbench::{
         ipc::{Peer, Transfer, serve_if_child},
         pairs, same_numbers,
     },
+    pickle::from_pickle_p5,
     random::Random,
 };
 use serde_json::Value;
@@ -68,6 +69,8 @@ taken! {
     ArrayView2<'_, f64>, |_| 0;
     Array1<f64>, |array| 8 * array.len();
     (Array1<f64>, usize), |(array, _)| 8 * array.len();
+    ArrayD<f64>, |array| 8 * array.len();
+    Vec<u8>, Vec::len;
     Vec<f64>, |list| 8 * list.len();
     Vec<Box<f64>>, |list| (size_of::<Box<f64>>() + 8) * list.len();
     Value, |tree| tree.as_array().map_or(0, |list| size_of::<Value>() * list.len());
@@ -387,10 +390,36 @@ fn numbers(text: &str) -> Result<Vec<f64>, String> {
         .collect()
 }
 
+/// Python's pickle of the array, protocol 5.
+#[divan::bench(types = [f64], args = ["100", "100k"])]
+fn pickle_dumps<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
+    step::<T, _>(bencher, case, boundary::pickle_dumps, |values, pickle| {
+        let loaded = from_pickle_p5::<f64>(pickle).map_err(|error| error.to_string())?;
+        equal(&loaded, values.to_vec())
+    });
+}
+
+/// The same, and the array from it.
+#[divan::bench(types = [f64], args = ["100", "100k"])]
+fn pickle_roundtrip<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
+    step::<T, _>(
+        bencher,
+        case,
+        boundary::pickle_roundtrip,
+        |values, array| equal(array, values.to_vec()),
+    );
+}
+
 /// To another process and back as bare bytes.
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn ipc_raw<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     ipc::<T>(bencher, case, Transfer::Raw);
+}
+
+/// To another process and back as an NPY file.
+#[divan::bench(types = [f64], args = ["1k", "100k"])]
+fn ipc_npy<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
+    ipc::<T>(bencher, case, Transfer::Npy);
 }
 
 /// To another process and back as JSON text.

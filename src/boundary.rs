@@ -13,6 +13,7 @@
 //! | [`copy`], [`arithmetic`], [`exp_log_where`], [`bool_mask`], [`gather_select`], [`sort`] | nothing: another array is made |
 //! | [`list_vec`], [`list_boxed`], `list_value_tree` | every element, as objects of a general kind |
 //! | [`string_elided`], [`string_full`] | text |
+//! | [`pickle_dumps`], [`pickle_roundtrip`] | bytes that Python loads |
 //! | [`ipc`] | bytes in some format, to another process and back |
 //!
 //! [`pairs`] holds two ways each to the same result; a pair whose results differ is an error,
@@ -20,7 +21,9 @@
 
 pub mod ipc;
 
-use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
+use ndarray::{Array1, ArrayD, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
+
+use crate::pickle::{from_pickle_p5, to_pickle_p5};
 
 /// The middle half of the array, `a[n/4 : 3n/4]`.
 #[must_use]
@@ -237,6 +240,21 @@ pub fn string_elided(array: ArrayView1<'_, f64>) -> String {
 #[must_use]
 pub fn string_full(array: ArrayView1<'_, f64>) -> String {
     format!("{array:#}")
+}
+
+/// The array as Python pickles it with protocol 5.
+#[must_use]
+pub fn pickle_dumps(array: ArrayView1<'_, f64>) -> Vec<u8> {
+    to_pickle_p5(&array)
+}
+
+/// The array pickled, and loaded again.
+///
+/// # Panics
+/// When the pickle can't be loaded, which would be an error of this crate.
+#[must_use]
+pub fn pickle_roundtrip(array: ArrayView1<'_, f64>) -> ArrayD<f64> {
+    from_pickle_p5(&to_pickle_p5(&array)).expect("a pickle made here can be loaded")
 }
 
 /// Values that are scaled and exceed a threshold, counted and summed as whole arrays.

@@ -4,13 +4,16 @@
 //! [`serve_if_child`].
 
 use std::{
+    borrow::Cow,
     env,
     io::{self, Read, Write},
     process::{ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use ndarray::{Array1, ArrayView1};
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::IntoBytes;
+
+use crate::npy::{load_npy, save_npy};
 
 /// Says in the environment that a process is the child, and of which format.
 const CHILD: &str = "SERBENCH_BOUNDARY_CHILD";
@@ -20,6 +23,8 @@ const CHILD: &str = "SERBENCH_BOUNDARY_CHILD";
 pub enum Transfer {
     /// The elements' bytes alone.
     Raw,
+    /// An NPY file.
+    Npy,
     /// JSON text by `serde_json`. NaN and infinities are refused on arrival.
     #[cfg(feature = "encoders")]
     Json,
@@ -29,6 +34,7 @@ impl Transfer {
     /// Every way that this build has.
     pub const ALL: &[Self] = &[
         Self::Raw,
+        Self::Npy,
         #[cfg(feature = "encoders")]
         Self::Json,
     ];
@@ -38,34 +44,50 @@ impl Transfer {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
+            Self::Npy => "npy",
             #[cfg(feature = "encoders")]
             Self::Json => "json",
         }
     }
 
     fn encode(self, array: ArrayView1<'_, f64>, out: &mut Vec<u8>) -> io::Result<()> {
-        let contiguous = array.as_standard_layout();
-        let elements = contiguous
-            .as_slice()
-            .expect("an array in standard layout is a slice");
         match self {
-            Self::Raw => out.extend_from_slice(elements.as_bytes()),
+            Self::Raw => out.extend_from_slice(elements(&array).as_bytes()),
+            Self::Npy => save_npy(out, &array)?,
             #[cfg(feature = "encoders")]
-            Self::Json => serde_json::to_writer(out, elements)?,
+            Self::Json => serde_json::to_writer(out, &*elements(&array))?,
         }
         Ok(())
     }
 
     fn decode(self, bytes: &[u8]) -> io::Result<Array1<f64>> {
         Ok(match self {
-            Self::Raw => bytes
-                .chunks_exact(8)
-                .map(|bytes| f64::read_from_bytes(bytes).map_err(|_| invalid("short element")))
-                .collect::<io::Result<Vec<f64>>>()?
-                .into(),
+            Self::Raw => {
+                let (chunks, rest) = bytes.as_chunks::<8>();
+                if !rest.is_empty() {
+                    return Err(invalid("the last element is cut off"));
+                }
+                chunks
+                    .iter()
+                    .map(|chunk| f64::from_ne_bytes(*chunk))
+                    .collect()
+            }
+            Self::Npy => load_npy(bytes)
+                .and_then(|npy| npy.to_owned())
+                .map_err(io::Error::other)?
+                .into_dimensionality()
+                .map_err(io::Error::other)?,
             #[cfg(feature = "encoders")]
             Self::Json => serde_json::from_slice::<Vec<f64>>(bytes)?.into(),
         })
+    }
+}
+
+/// The elements in one piece of memory, copied if they aren't so already.
+fn elements<'a>(array: &'a ArrayView1<'_, f64>) -> Cow<'a, [f64]> {
+    match array.as_slice() {
+        Some(elements) => Cow::Borrowed(elements),
+        None => Cow::Owned(array.to_vec()),
     }
 }
 
@@ -178,4 +200,35 @@ fn receive(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
 
 fn invalid(message: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{array, s};
+
+    use super::{Transfer, receive, send};
+
+    #[test]
+    fn transfers_round_trip() {
+        for transfer in Transfer::ALL {
+            for array in [array![], array![0.1, -0.0, 1e300, 5e-324]] {
+                for view in [array.view(), array.slice(s![..;-1])] {
+                    let mut bytes = Vec::new();
+                    transfer.encode(view, &mut bytes).unwrap();
+                    assert_eq!(transfer.decode(&bytes).unwrap(), view, "{transfer:?}");
+                }
+            }
+            assert!(transfer.decode(b"[1").is_err(), "{transfer:?}");
+        }
+    }
+
+    #[test]
+    fn cut_off_messages_are_errors() {
+        let (mut sent, mut received) = (Vec::new(), Vec::new());
+        send(&mut sent, b"abc").unwrap();
+        assert!(receive(&mut sent.as_slice(), &mut received).unwrap());
+        assert_eq!(received, b"abc");
+        assert!(!receive(&mut [].as_slice(), &mut received).unwrap());
+        assert!(receive(&mut &sent[..9], &mut received).is_err());
+    }
 }
