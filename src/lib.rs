@@ -11,6 +11,8 @@ mod element;
 mod encoder;
 #[cfg(feature = "encoders")]
 pub mod encoders;
+#[cfg(feature = "formats")]
+pub mod formats;
 pub mod npy;
 #[cfg(feature = "npz")]
 pub mod npz;
