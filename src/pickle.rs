@@ -140,8 +140,7 @@ pub fn from_pickle_p5<T: NpyElement>(pickle: &[u8]) -> Result<ArrayD<T>, PickleE
     };
     reader.expect(END)?;
     let (dtype, swapped) = header::dtype(descr, payload)?;
-    let shape = IxDyn(&axes);
-    let need = header::byte_len(&shape, dtype.itemsize())?;
+    let need = header::byte_len(&axes, dtype.itemsize())?;
     if need != len || reader.at != pickle.len() {
         return Err(reader.unexpected());
     }
@@ -149,7 +148,7 @@ pub fn from_pickle_p5<T: NpyElement>(pickle: &[u8]) -> Result<ArrayD<T>, PickleE
         dtype,
         swapped,
         fortran_order,
-        shape,
+        shape: IxDyn(&axes),
         payload,
         len,
     };

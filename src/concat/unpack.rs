@@ -79,7 +79,7 @@ fn read_entry(
     for (bytes, axis) in dims.chunks_exact(8).zip(shape.as_array_view_mut()) {
         *axis = length(bytes, 0)?;
     }
-    let len = npy::header::byte_len(&shape, dtype.itemsize())?;
+    let len = npy::header::byte_len(shape.slice(), dtype.itemsize())?;
     if length(entry, 16)? != payload || length(entry, 24)? != len {
         return Err(malformed("a payload isn't where its array's shape puts it"));
     }

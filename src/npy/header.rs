@@ -59,21 +59,49 @@ pub(super) const MAX_AXES: usize = 64;
 #[inline]
 pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError> {
     let (text, start) = text(data, options.max_header_size)?;
-    let fields = match common(text) {
-        Some(fields) => fields,
-        None => Literal { text, at: 0 }
-            .fields()
-            .map_err(|problem| problem.into_error(start))?,
-    };
     let payload = start + text.len();
-    let (dtype, swapped) = match fields.descr {
-        Descr::Name(descr) => dtype(descr, payload)?,
-        Descr::Structured(descr) => return Err(unsupported(descr, payload)),
-    };
-    if fields.fortran_order && options.c_order_only {
+    if let Some(common) = common(text) {
+        let axes = &common.axes[..common.count];
+        return check(
+            data,
+            options,
+            payload,
+            common.descr,
+            common.fortran_order,
+            axes,
+        );
+    }
+    let fields = Literal { text, at: 0 }
+        .fields()
+        .map_err(|problem| problem.into_error(start))?;
+    match fields.descr {
+        Descr::Name(descr) => check(
+            data,
+            options,
+            payload,
+            descr,
+            fields.fortran_order,
+            &fields.axes,
+        ),
+        Descr::Structured(descr) => Err(unsupported(descr, payload)),
+    }
+}
+
+/// Puts the entries of a header against the length of the data and the options.
+#[inline]
+fn check(
+    data: &[u8],
+    options: &NpyOptions,
+    payload: usize,
+    descr: &[u8],
+    fortran_order: bool,
+    axes: &[usize],
+) -> Result<Header, NpyError> {
+    let (dtype, swapped) = dtype(descr, payload)?;
+    if fortran_order && options.c_order_only {
         return Err(NpyError::FortranOrder);
     }
-    let len = byte_len(&fields.shape, dtype.itemsize())?;
+    let len = byte_len(axes, dtype.itemsize())?;
     let have = data.len() - payload;
     if len > have {
         return Err(NpyError::Truncated { need: len, have });
@@ -84,8 +112,8 @@ pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError
     Ok(Header {
         dtype,
         swapped,
-        fortran_order: fields.fortran_order,
-        shape: fields.shape,
+        fortran_order,
+        shape: IxDyn(axes),
         payload,
         len,
     })
@@ -121,8 +149,8 @@ fn text(data: &[u8], max_header_size: usize) -> Result<(&[u8], usize), NpyError>
 
 /// The bytes of all elements. Axes of length zero are left out of the product, so that a shape is
 /// refused for its other axes whether or not it is empty, as ndarray does.
-pub(crate) fn byte_len(shape: &IxDyn, itemsize: usize) -> Result<usize, NpyError> {
-    let axes = shape.as_array_view();
+#[inline]
+pub(crate) fn byte_len(axes: &[usize], itemsize: usize) -> Result<usize, NpyError> {
     let mut len = itemsize;
     let mut empty = false;
     for &axis in axes {
@@ -142,7 +170,7 @@ pub(crate) fn byte_len(shape: &IxDyn, itemsize: usize) -> Result<usize, NpyError
 struct Fields<'a> {
     descr: Descr<'a>,
     fortran_order: bool,
-    shape: IxDyn,
+    axes: Vec<usize>,
 }
 
 enum Descr<'a> {
@@ -152,12 +180,23 @@ enum Descr<'a> {
     Structured(&'a [u8]),
 }
 
+/// The entries of a dictionary in numpy's own words, with up to four axes.
+struct Common<'a> {
+    descr: &'a [u8],
+    fortran_order: bool,
+    axes: [usize; 4],
+    count: usize,
+}
+
 /// The entries of a header in the very words that numpy writes, with up to four axes; `None` for
 /// any other, right or wrong.
 #[inline]
-fn common(text: &[u8]) -> Option<Fields<'_>> {
+fn common(text: &[u8]) -> Option<Common<'_>> {
     let rest = text.strip_prefix(b"{'descr': '")?;
-    let quote = rest.iter().take(16).position(|&byte| byte == b'\'')?;
+    let quote = rest
+        .iter()
+        .take(16)
+        .position(|&byte| byte == b'\'' || byte == b'\\')?;
     let (descr, rest) = rest.split_at(quote);
     let rest = rest.strip_prefix(b"', 'fortran_order': ")?;
     let (fortran_order, rest) = match rest.strip_prefix(b"False, 'shape': (") {
@@ -167,10 +206,11 @@ fn common(text: &[u8]) -> Option<Fields<'_>> {
     let (axes, count, rest) = common_axes(rest)?;
     let padding = rest.strip_prefix(b"), }")?;
     let (&newline, padding) = padding.split_last()?;
-    (newline == b'\n' && blank(padding) && !descr.contains(&b'\\')).then(|| Fields {
-        descr: Descr::Name(descr),
+    (newline == b'\n' && blank(padding)).then_some(Common {
+        descr,
         fortran_order,
-        shape: IxDyn(&axes[..count]),
+        axes,
+        count,
     })
 }
 
@@ -342,7 +382,7 @@ impl<'a> Literal<'a> {
             descr: descr.ok_or_else(|| missing("key 'descr' is missing"))?,
             fortran_order: fortran_order
                 .ok_or_else(|| missing("key 'fortran_order' is missing"))?,
-            shape: shape.ok_or_else(|| missing("key 'shape' is missing"))?,
+            axes: shape.ok_or_else(|| missing("key 'shape' is missing"))?,
         })
     }
 
@@ -383,7 +423,7 @@ impl<'a> Literal<'a> {
         Ok(value)
     }
 
-    fn shape(&mut self) -> Result<IxDyn, Problem> {
+    fn shape(&mut self) -> Result<Vec<usize>, Problem> {
         let mut axes = Vec::new();
         let mut comma = true;
         self.expect(b'(', "expected a tuple")?;
@@ -409,7 +449,7 @@ impl<'a> Literal<'a> {
         if axes.len() == 1 && !comma {
             return self.invalid("a number in parentheses is not a tuple");
         }
-        Ok(IxDyn(&axes))
+        Ok(axes)
     }
 
     /// The text of a list or tuple, whatever is in it.

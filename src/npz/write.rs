@@ -335,3 +335,50 @@ fn end_records(count: u64, start: u64, end: u64) -> Vec<u8> {
     out.extend_from_slice(&[0, 0]);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Member, directory_record, end_records, local_header};
+
+    fn member(size: u64, header: u64) -> Member {
+        Member {
+            name: "x.npy".to_owned(),
+            compress: false,
+            crc: 0,
+            compressed: size,
+            size,
+            header,
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_32_bits_use_zip64() {
+        let wide: u64 = 5 << 30;
+        let local = local_header(&member(wide, 0));
+        assert_eq!(local[4], 45);
+        assert_eq!(local[18..26], [0xff; 8]);
+        assert_eq!(local[35..39], [1, 0, 16, 0]);
+        assert_eq!(
+            local[39..55],
+            [wide.to_le_bytes(), wide.to_le_bytes()].concat()
+        );
+        assert_eq!(local.len() % 64, 0);
+        let record = directory_record(&member(wide, wide + 1));
+        assert_eq!(record[20..28], [0xff; 8]);
+        assert_eq!(record[42..46], [0xff; 4]);
+        assert_eq!(record[51..55], [1, 0, 24, 0]);
+        assert_eq!(record[71..79], (wide + 1).to_le_bytes());
+        let end = end_records(1, wide, wide + 79);
+        assert_eq!(end.len(), 56 + 20 + 22);
+        assert_eq!(end[48..56], wide.to_le_bytes());
+        assert_eq!(end[64..72], (wide + 79).to_le_bytes());
+        assert_eq!(end[92..96], [0xff; 4]);
+    }
+
+    #[test]
+    fn sizes_of_32_bits_need_no_zip64() {
+        assert_eq!(local_header(&member(5, 0)).len(), 64);
+        assert_eq!(directory_record(&member(5, 64)).len(), 46 + 5);
+        assert_eq!(end_records(1, 192, 243).len(), 22);
+    }
+}

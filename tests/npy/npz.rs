@@ -1,0 +1,344 @@
+//! NPZ in memory: what is refused and how, and that what is accepted has the right arrays.
+
+use ndarray::{Array1, ArrayD, array};
+use num_complex::Complex;
+use serbench::{
+    DatetimeUs, Element, NpzFile, NpzOptions, NpzWriter, SaveNpy, load_npz, load_npz_with, savez,
+    savez_compressed,
+};
+
+use crate::{
+    corpus::variant,
+    zip::{End, Entry, npz_cases, plain, zip},
+};
+
+fn outcome(bytes: &[u8], options: &NpzOptions) -> String {
+    let member = load_npz_with(bytes, options).and_then(|npz| npz.get("x"));
+    match member.map(|member| member.to_cow::<f64>().map(ndarray::CowArray::into_owned)) {
+        Ok(Ok(array)) => {
+            assert_eq!(array, Array1::range(0.0, 6.0, 1.0).into_dyn());
+            "ok".to_owned()
+        }
+        Ok(Err(error)) => variant(&error),
+        Err(error) => variant(&error),
+    }
+}
+
+#[test]
+fn every_case_gives_its_error() {
+    let cases = npz_cases();
+    assert!(cases.len() > 70, "{} cases", cases.len());
+    for case in cases {
+        let found = outcome(&case.bytes, &NpzOptions::default());
+        assert_eq!(found, case.expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn every_prefix_and_changed_byte_is_survived() {
+    let entries = [
+        Entry::stored("x.npy", plain()),
+        Entry::deflated("y.npy", &plain()),
+    ];
+    let file = zip(&entries, &End::default());
+    for len in 0..file.len() {
+        assert!(load_npz(&file[..len]).is_err(), "{len} bytes");
+    }
+    for at in 0..file.len() {
+        for byte in [0, 1, 8, 0x7f, 0x80, 0xfe, 0xff] {
+            let mut changed = file.clone();
+            changed[at] = byte;
+            if let Ok(npz) = load_npz(&changed) {
+                for (_, member) in &npz {
+                    let _ = member.map(|member| member.to_owned::<f64>());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn crc_is_verified_unless_told_otherwise() {
+    let entry = Entry {
+        crc: 1,
+        ..Entry::deflated("x.npy", &plain())
+    };
+    let bytes = zip(&[entry], &End::default());
+    let unverified = NpzOptions {
+        verify_crc: false,
+        ..NpzOptions::default()
+    };
+    assert_eq!(outcome(&bytes, &NpzOptions::default()), "WrongCrc");
+    assert_eq!(outcome(&bytes, &unverified), "ok");
+}
+
+#[test]
+fn the_limit_is_on_compressed_members_together() {
+    let len = plain().len() as u64;
+    let entries = [
+        Entry::stored("s.npy", plain()),
+        Entry::deflated("x.npy", &plain()),
+        Entry::deflated("y.npy", &plain()),
+    ];
+    let bytes = zip(&entries, &End::default());
+    let limit = |bytes| NpzOptions {
+        max_uncompressed_bytes: bytes,
+        ..NpzOptions::default()
+    };
+    assert_eq!(outcome(&bytes, &limit(2 * len)), "ok");
+    assert_eq!(outcome(&bytes, &limit(2 * len - 1)), "TooLarge");
+}
+
+#[test]
+fn a_file_is_a_mapping() {
+    let mut bytes = Vec::new();
+    savez(
+        &mut bytes,
+        &[&array![1_u8], &array![2_u8]],
+        &[("x", &array![3_u8]), ("a.npy", &array![4_u8])],
+    )
+    .unwrap();
+    let npz = load_npz(&bytes).unwrap();
+    assert_eq!(format!("{npz:?}"), "NpzFile object with 4 entries");
+    assert_eq!(
+        npz.files().collect::<Vec<_>>(),
+        ["arr_0", "arr_1", "x", "a.npy"]
+    );
+    assert!(npz.keys().eq(npz.files()));
+    assert_eq!((npz.len(), npz.is_empty()), (4, false));
+    for (key, there) in [
+        ("x", true),
+        ("x.npy", true),
+        ("arr_1.npy", true),
+        ("a.npy", true),
+        ("a.npy.npy", true),
+        ("a", false),
+        ("y", false),
+        ("", false),
+        (".npy", false),
+        ("x.npy.npy", false),
+    ] {
+        assert_eq!(npz.contains_key(key), there, "{key}");
+        assert_eq!(npz.get(key).is_ok(), there, "{key}");
+        assert_eq!(npz.raw(key).is_ok(), there, "{key}");
+    }
+    assert_eq!(
+        npz.get("y").unwrap_err().to_string(),
+        "y is not a file in the archive"
+    );
+    let first =
+        |member: Result<serbench::NpzMember, _>| member.unwrap().to_owned::<u8>().unwrap()[0];
+    assert_eq!(npz.values().map(first).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(
+        npz.iter()
+            .map(|(_, member)| first(member))
+            .collect::<Vec<_>>(),
+        [1, 2, 3, 4]
+    );
+    let mut keys = Vec::new();
+    for (key, _) in &npz {
+        keys.push(key);
+    }
+    assert!(npz.files().eq(keys));
+    let empty = zip(&[], &End::default());
+    assert!(load_npz(&empty).unwrap().is_empty());
+}
+
+#[test]
+fn members_that_are_no_arrays_are_bytes() {
+    let entries = [
+        Entry::stored("meta.txt", b"seed 7".to_vec()),
+        Entry::deflated("x.npy", &plain()),
+    ];
+    let bytes = zip(&entries, &End::default());
+    let npz = load_npz(&bytes).unwrap();
+    assert_eq!(npz.files().collect::<Vec<_>>(), ["meta.txt", "x"]);
+    assert_eq!(*npz.raw("meta.txt").unwrap(), *b"seed 7");
+    assert_eq!(*npz.raw("x").unwrap(), plain());
+    assert_eq!(
+        npz.get("meta.txt").unwrap_err().to_string(),
+        "meta.txt is not an NPY file; `raw` gives its bytes"
+    );
+}
+
+#[test]
+fn many_members_are_found() {
+    let names: Vec<String> = (0..500).map(|i| format!("a{}", i * 7919 % 500)).collect();
+    let mut entries: Vec<Entry> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| Entry::stored(&format!("{name}.npy"), vec![i as u8]))
+        .collect();
+    entries.push(Entry::stored("a3.npy", b"last".to_vec()));
+    entries.push(Entry::stored("a4", b"exact".to_vec()));
+    let bytes = zip(&entries, &End::default());
+    let npz = load_npz(&bytes).unwrap();
+    for (i, name) in names.iter().enumerate() {
+        match name.as_str() {
+            "a3" => assert_eq!(*npz.raw(name).unwrap(), *b"last"),
+            "a4" => assert_eq!(*npz.raw(name).unwrap(), *b"exact"),
+            _ => assert_eq!(*npz.raw(name).unwrap(), [i as u8]),
+        }
+        assert!(npz.contains_key(&format!("{name}.npy")));
+    }
+    for key in ["", "a", "a.npy", "a500", "b", "a3.npy.npy"] {
+        assert!(!npz.contains_key(key), "{key}");
+    }
+}
+
+/// Writes one array of each kind and loads it again.
+fn round_trip(compress: bool) {
+    let float = array![[1.5, -0.0], [f64::NAN, f64::INFINITY]];
+    let scalar = ndarray::arr0(7_i16);
+    let empty = ArrayD::<u32>::zeros(vec![3, 0]);
+    let complex = array![Complex::new(1.0_f32, -1.0)];
+    let moments = array![DatetimeUs(5), DatetimeUs(i64::MIN)];
+    let strided = Array1::from_iter(0..1000_u16);
+    let strided = strided.slice(ndarray::s![..;-3]);
+    let unicode = array![true, false];
+    let named: [(&str, &dyn SaveNpy); 6] = [
+        ("scalar", &scalar),
+        ("empty", &empty),
+        ("complex", &complex),
+        ("moments", &moments),
+        ("strided", &strided),
+        ("größe/数", &unicode),
+    ];
+    let mut bytes = Vec::new();
+    let save = if compress { savez_compressed } else { savez };
+    save(&mut bytes, &[&float.t()], &named).unwrap();
+    let npz = load_npz(&bytes).unwrap();
+    let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+    assert_eq!(npz.files().skip(1).collect::<Vec<_>>(), names);
+    let found = npz.get("arr_0").unwrap();
+    assert!(found.fortran_order());
+    assert_eq!(found.stored().is_some(), !compress);
+    let found = found.to_cow::<f64>().unwrap();
+    assert_eq!(
+        found.mapv(f64::to_bits),
+        float.t().mapv(f64::to_bits).into_dyn()
+    );
+    assert_eq!(get::<i16>(&npz, "scalar"), scalar.into_dyn());
+    assert_eq!(get::<u32>(&npz, "empty"), empty);
+    let found = npz
+        .get("complex")
+        .unwrap()
+        .to_owned::<Complex<f32>>()
+        .unwrap();
+    assert_eq!(found, complex.into_dyn());
+    assert_eq!(get::<DatetimeUs>(&npz, "moments"), moments.into_dyn());
+    assert_eq!(get::<u16>(&npz, "strided"), strided.into_dyn());
+    assert_eq!(get::<bool>(&npz, "größe/数"), unicode.into_dyn());
+}
+
+fn get<T: Element + serbench::NpyElement>(npz: &NpzFile, key: &str) -> ArrayD<T> {
+    npz.get(key).unwrap().to_owned().unwrap()
+}
+
+#[test]
+fn what_is_saved_is_loaded() {
+    round_trip(false);
+    round_trip(true);
+}
+
+#[test]
+fn saved_members_are_aligned() {
+    let mut npz = NpzWriter::new(Vec::new());
+    let lengths = 1..140;
+    for len in lengths.clone() {
+        npz.add(&"n".repeat(len), &array![len as f64]).unwrap();
+    }
+    let bytes = npz.finish().unwrap();
+    let mut aligned = vec![0; bytes.len() + 64];
+    let start = aligned.as_ptr().align_offset(64);
+    aligned[start..start + bytes.len()].copy_from_slice(&bytes);
+    let npz = load_npz(&aligned[start..start + bytes.len()]).unwrap();
+    for len in lengths {
+        let member = npz.get(&"n".repeat(len)).unwrap();
+        assert_eq!(member.bytes().as_ptr().align_offset(64), 0);
+        let view = member.stored().unwrap().view::<f64>().unwrap();
+        assert_eq!(view, array![len as f64].into_dyn());
+    }
+}
+
+#[test]
+fn compressed_members_can_always_be_viewed() {
+    for len in [0, 1, 3, 1000] {
+        let array = Array1::from_iter((0..len).map(|i| Complex::new(f64::from(i), 0.5)));
+        let mut bytes = Vec::new();
+        savez_compressed(&mut bytes, &[&array], &[]).unwrap();
+        let member = load_npz(&bytes).unwrap().get("arr_0").unwrap();
+        assert_eq!(member.view::<Complex<f64>>().unwrap(), array.into_dyn());
+    }
+}
+
+#[test]
+fn runs_of_a_byte_and_of_a_pattern_are_inflated() {
+    // Ratios on both sides of the one from which the content decides who inflates.
+    for (index, array) in [
+        Array1::from_elem(100_000, 0.0),
+        Array1::from_elem(100_000, 1.0),
+        Array1::from_shape_fn(100_000, |i| (i / 5000) as f64),
+        Array1::from_shape_fn(100_000, |i| if i < 50_000 { 0.0 } else { (i % 7) as f64 }),
+        Array1::from_elem(100, 0.0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut bytes = Vec::new();
+        savez_compressed(&mut bytes, &[&array], &[]).unwrap();
+        let member = load_npz(&bytes).unwrap().get("arr_0").unwrap();
+        assert!(member.view::<f64>().unwrap() == array.into_dyn(), "{index}");
+    }
+}
+
+#[test]
+fn names_are_checked() {
+    let x = array![1.0];
+    let error = savez(Vec::new(), &[&x], &[("arr_0", &x)]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Cannot use un-named variables and keyword arr_0"
+    );
+    let error = savez(Vec::new(), &[], &[("x", &x), ("x", &x)]).unwrap_err();
+    assert_eq!(error.to_string(), "the archive already has a x.npy");
+    let mut npz = NpzWriter::compressed(Vec::new());
+    assert!(npz.add(&"n".repeat(65_532), &x).is_err());
+    npz.add(&"n".repeat(65_531), &x).unwrap();
+    let bytes = npz.finish().unwrap();
+    assert_eq!(
+        load_npz(&bytes).unwrap().files().next().unwrap().len(),
+        65_531
+    );
+}
+
+#[test]
+fn equal_arrays_give_equal_archives() {
+    let save = || {
+        let mut bytes = Vec::new();
+        savez_compressed(&mut bytes, &[&array![1, 2, 3]], &[]).unwrap();
+        bytes
+    };
+    assert_eq!(save(), save());
+}
+
+#[test]
+fn more_members_than_16_bits_count_use_zip64() {
+    for count in [65_534, 65_535] {
+        let mut npz = NpzWriter::new(Vec::new());
+        let empty = Array1::<u8>::zeros(0);
+        for i in 0..count {
+            npz.add(&i.to_string(), &empty).unwrap();
+        }
+        let bytes = npz.finish().unwrap();
+        let zip64 = bytes
+            .windows(4)
+            .rev()
+            .take(200)
+            .any(|bytes| bytes == b"PK\x06\x06");
+        assert_eq!(zip64, count >= 65_535);
+        let npz = load_npz(&bytes).unwrap();
+        assert_eq!(npz.len(), count);
+        assert_eq!(npz.get("65533").unwrap().shape(), [0]);
+    }
+}

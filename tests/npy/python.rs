@@ -1,0 +1,173 @@
+//! Files that numpy itself reads and writes. Ignored by default, because they need Python:
+//! `PYTHON=… cargo test --test npy -- --ignored` runs them, and fails where numpy is missing.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serbench::{Dtype, NpyView, NpzError, NpzWriter, load_npy, load_npz, to_npy, to_pickle_p5};
+
+use crate::{
+    corpus::variant,
+    elements::{LAYOUTS, Nth, Visit, check, dispatch, every_dtype, expected},
+};
+
+/// Runs a script of this folder and returns what it prints.
+fn python(script: &str, argument: &Path) -> String {
+    let python = env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/npy");
+    let numpy = Command::new(&python).args(["-c", "import numpy"]).output();
+    assert!(
+        numpy.is_ok_and(|output| output.status.success()),
+        "needs python3 with numpy, which `{python}` is not; PYTHON names another"
+    );
+    let output = Command::new(&python)
+        .args(["-B", "-W", "ignore"])
+        .arg(folder.join(script))
+        .arg(argument)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Saves an array of every layout in every form.
+struct Save<'a> {
+    folder: &'a Path,
+    stored: &'a mut NpzWriter<Vec<u8>>,
+    compressed: &'a mut NpzWriter<Vec<u8>>,
+    saved: usize,
+}
+
+impl Visit for Save<'_> {
+    fn visit<T: Nth>(&mut self) {
+        for (layout, _) in LAYOUTS {
+            let array = expected::<T>(layout);
+            let name = format!("le.{}.{layout}", T::CODE);
+            fs::write(self.folder.join(format!("{name}.npy")), to_npy(&array)).unwrap();
+            fs::write(
+                self.folder.join(format!("{name}.pickle")),
+                to_pickle_p5(&array),
+            )
+            .unwrap();
+            self.stored.add(&name, &array).unwrap();
+            self.compressed.add(&name, &array).unwrap();
+            self.saved += 4;
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs python3 with numpy"]
+fn numpy_loads_what_we_save() {
+    let folder = folder("saved");
+    let mut stored = NpzWriter::new(Vec::new());
+    let mut compressed = NpzWriter::compressed(Vec::new());
+    let mut save = Save {
+        folder: &folder,
+        stored: &mut stored,
+        compressed: &mut compressed,
+        saved: 0,
+    };
+    every_dtype().for_each(|dtype| dispatch(dtype, &mut save));
+    let saved = save.saved;
+    assert_eq!(saved, 34 * 6 * 4);
+    fs::write(folder.join("stored.npz"), stored.finish().unwrap()).unwrap();
+    fs::write(folder.join("compressed.npz"), compressed.finish().unwrap()).unwrap();
+    let output = python("check_saved.py", &folder);
+    assert!(
+        output.contains(&format!("loaded {saved} arrays")),
+        "{output}"
+    );
+}
+
+#[test]
+#[ignore = "needs python3 with numpy"]
+fn we_load_what_numpy_saves() {
+    let folder = folder("fixtures");
+    python("generate_fixtures.py", &folder);
+    let count = |name| check(&fs::read(folder.join(name)).unwrap());
+    assert_eq!(count("numpy.npz"), 176);
+    assert_eq!(count("numpy_compressed.npz"), 50);
+    assert_eq!(count("numpy_versions.npz"), 3);
+}
+
+/// The elements of an array as native bytes in C order.
+struct Bytes<'a> {
+    npy: NpyView<'a>,
+    bytes: Result<Vec<u8>, String>,
+}
+
+impl Visit for Bytes<'_> {
+    fn visit<T: Nth>(&mut self) {
+        self.bytes = match self.npy.to_owned::<T>() {
+            Ok(array) => {
+                let file = to_npy(&array.as_standard_layout());
+                Ok(load_npy(&file).unwrap().bytes().to_vec())
+            }
+            Err(error) => Err(variant(&error)),
+        }
+    }
+}
+
+fn bytes(npy: NpyView) -> Result<Vec<u8>, String> {
+    let dtype: Dtype = npy.dtype();
+    let mut visit = Bytes {
+        npy,
+        bytes: Ok(Vec::new()),
+    };
+    dispatch(dtype, &mut visit);
+    visit.bytes
+}
+
+fn load(name: &str, data: &[u8]) -> Result<Vec<u8>, String> {
+    if name.ends_with(".npy") {
+        return load_npy(data)
+            .map_err(|error| variant(&error))
+            .and_then(bytes);
+    }
+    load_npz(data)
+        .and_then(|npz| npz.get("x"))
+        .map_err(|error: NpzError| variant(&error))
+        .and_then(|member| bytes(member.npy()))
+}
+
+#[test]
+#[ignore = "needs python3 with numpy"]
+fn malformed_files_give_their_error() {
+    let folder = folder("malformed");
+    python("generate_malformed.py", &folder);
+    let (mut files, mut compared) = (0, 0);
+    for line in fs::read_to_string(folder.join("expected.tsv"))
+        .unwrap()
+        .lines()
+    {
+        let (name, expected) = line.split_once('\t').unwrap();
+        let loaded = load(name, &fs::read(folder.join(name)).unwrap());
+        let found = loaded.as_ref().err().map_or("ok", String::as_str);
+        assert_eq!(found, expected, "{name}");
+        if let Ok(elements) = fs::read(folder.join(format!("{name}.elements"))) {
+            assert!(
+                loaded.unwrap() == elements,
+                "{name}: other elements than numpy"
+            );
+            compared += 1;
+        }
+        files += 1;
+    }
+    assert!(
+        files >= 140 && compared >= 40,
+        "{files} files, {compared} compared"
+    );
+}
