@@ -13,31 +13,35 @@ pub trait JsonElement: Element {
     /// The size that orjson counts for an element when it reserves room for a row, in bytes.
     const RESERVED: usize = size_of::<Self>();
 
-    /// Appends the element's text as orjson writes it, and a comma.
+    /// Appends the text of each element of `row` as orjson writes it, and a comma after each.
     ///
     /// # Errors
-    /// When the element has no text: moments outside the years 0000 to 9999.
-    fn write(self, out: &mut Vec<u8>) -> Result<(), BoxError>;
+    /// When an element has no text: moments outside the years 0000 to 9999.
+    fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError>;
 
     /// Gives the element to a serializer of serde; moments are strings, `f16` is an `f32`.
     ///
     /// # Errors
-    /// The serializer's, and as [`write`](Self::write).
+    /// The serializer's, and as [`write_each`](Self::write_each).
     fn serialize<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 impl JsonElement for bool {
-    #[inline]
-    fn write(self, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        // Eight bytes of constant length are one store; what is too much is cut off again.
-        let (text, length) = if self {
-            (b"true,   ", 5)
-        } else {
-            (b"false,  ", 6)
-        };
-        let end = out.len() + length;
-        out.extend_from_slice(text);
-        out.truncate(end);
+    #[expect(unsafe_code, reason = "see `append_each`")]
+    fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
+        // SAFETY: eight bytes are written for each element, of which five or six are its text.
+        unsafe {
+            append_each(row, 8, out, |element, end| {
+                // One store of constant length, like orjson's.
+                let (text, length) = if element {
+                    (*b"true,   ", 5)
+                } else {
+                    (*b"false,  ", 6)
+                };
+                end.cast::<[u8; 8]>().write(text);
+                length
+            });
+        }
         Ok(())
     }
 
@@ -50,9 +54,18 @@ impl JsonElement for bool {
 macro_rules! integer {
     ($($type:ty as $wide:ty => $serialize:ident),* $(,)?) => { $(
         impl JsonElement for $type {
-            #[inline]
-            fn write(self, out: &mut Vec<u8>) -> Result<(), BoxError> {
-                append_integer(out, <$wide>::from(self));
+            #[expect(unsafe_code, reason = "see `append_each`")]
+            fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
+                let longest = <$wide as itoap::Integer>::MAX_LEN + 1;
+                // SAFETY: itoap writes at most its `MAX_LEN` bytes and returns their number; the
+                // comma is one more.
+                unsafe {
+                    append_each(row, longest, out, |element, end| {
+                        let digits = itoap::write_to_ptr(end, <$wide>::from(element));
+                        end.add(digits).write(b',');
+                        digits + 1
+                    });
+                }
                 Ok(())
             }
 
@@ -70,48 +83,42 @@ integer! {
     u32 as u32 => serialize_u32, u64 as u64 => serialize_u64,
 }
 
+// orjson widens float16 before it formats it.
 macro_rules! float {
-    ($($type:ty => $serialize:ident),* $(,)?) => { $(
+    ($($type:ty as $wide:ty => $serialize:ident),* $(,)?) => { $(
         impl JsonElement for $type {
-            #[inline]
-            fn write(self, out: &mut Vec<u8>) -> Result<(), BoxError> {
-                if self.is_finite() {
-                    out.extend_from_slice(zmij::Buffer::new().format_finite(self).as_bytes());
-                } else {
-                    out.extend_from_slice(b"null");
+            fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
+                for &element in row {
+                    let wide = <$wide>::from(element);
+                    if wide.is_finite() {
+                        out.extend_from_slice(zmij::Buffer::new().format_finite(wide).as_bytes());
+                    } else {
+                        out.extend_from_slice(b"null");
+                    }
+                    out.push(b',');
                 }
-                out.push(b',');
                 Ok(())
             }
 
             fn serialize<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.$serialize(self)
+                serializer.$serialize(self.into())
             }
         }
     )* };
 }
 
-float! { f32 => serialize_f32, f64 => serialize_f64 }
-
-impl JsonElement for f16 {
-    #[inline]
-    fn write(self, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        JsonElement::write(self.to_f32(), out)
-    }
-
-    fn serialize<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f32(self.to_f32())
-    }
-}
+float! { f16 as f32 => serialize_f32, f32 as f32 => serialize_f32, f64 as f64 => serialize_f64 }
 
 macro_rules! moment {
     ($($type:ty),* $(,)?) => { $(
         impl JsonElement for $type {
             const RESERVED: usize = 40;
 
-            #[inline]
-            fn write(self, out: &mut Vec<u8>) -> Result<(), BoxError> {
-                write_moment(self, out)
+            fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
+                for &element in row {
+                    write_moment(element, out)?;
+                }
+                Ok(())
             }
 
             fn serialize<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -127,24 +134,34 @@ moment! {
     DatetimeUs, DatetimeNs,
 }
 
-/// `number` and a comma, with one check of the capacity for both.
+/// Appends a text of at most `longest` bytes for each element of `row`, with one check of the
+/// capacity for all of them.
+///
+/// # Safety
+/// `write(element, end)` must write to no other bytes than the `longest` from `end` on, and return
+/// how many of these, all written, are the text.
 #[expect(
     unsafe_code,
-    reason = "two checks an element cost up to 15 % on 8- and 16-bit integers"
+    reason = "a check for each element makes 8-bit integers take 1.1 times as long as in orjson"
 )]
 #[inline]
-fn append_integer<I: itoap::Integer>(out: &mut Vec<u8>, number: I) {
-    let most = I::MAX_LEN + 1;
-    if out.capacity() - out.len() < most {
-        out.reserve(most);
-    }
-    // SAFETY: there is room for the longest integer and a comma beyond the length, and that many
-    // of these bytes as the new length takes in have been written.
+unsafe fn append_each<T: Copy>(
+    row: &[T],
+    longest: usize,
+    out: &mut Vec<u8>,
+    write: impl Fn(T, *mut u8) -> usize,
+) {
+    out.reserve(row.len().saturating_mul(longest));
+    let length = out.len();
+    // SAFETY: each text takes at most `longest` bytes, for all of which there is room, and the new
+    // length ends at the last of them.
     unsafe {
-        let end = out.as_mut_ptr().add(out.len());
-        let digits = itoap::write_to_ptr(end, number);
-        end.add(digits).write(b',');
-        out.set_len(out.len() + digits + 1);
+        let start = out.as_mut_ptr().add(length);
+        let mut end = start;
+        for &element in row {
+            end = end.add(write(element, end));
+        }
+        out.set_len(length + end.offset_from_unsigned(start));
     }
 }
 

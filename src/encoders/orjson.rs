@@ -131,9 +131,7 @@ fn write_row<T: JsonElement>(row: &[T], out: &mut Vec<u8>) -> Result<(), BoxErro
         RESERVED_PER_ROW + row.len() * (T::RESERVED + RESERVED_PER_ELEMENT),
     );
     out.push(b'[');
-    for &element in row {
-        element.write(out)?;
-    }
+    T::write_each(row, out)?;
     out.pop();
     out.push(b']');
     Ok(())
