@@ -422,6 +422,13 @@ fn ipc_npy<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     ipc::<T>(bencher, case, Transfer::Npy);
 }
 
+/// To another process and back as an Arrow stream.
+#[cfg(feature = "arrow")]
+#[divan::bench(types = [f64], args = ["1k", "100k"])]
+fn ipc_arrow<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
+    ipc::<T>(bencher, case, Transfer::Arrow);
+}
+
 /// To another process and back as JSON text.
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn ipc_json<T: Element>(bencher: Bencher<'_, '_>, case: &str) {

@@ -13,6 +13,8 @@ use std::{
 use ndarray::{Array1, ArrayView1};
 use zerocopy::IntoBytes;
 
+#[cfg(feature = "arrow")]
+use crate::Encoder;
 use crate::npy::{load_npy, save_npy};
 
 /// Says in the environment that a process is the child, and of which format.
@@ -25,6 +27,9 @@ pub enum Transfer {
     Raw,
     /// An NPY file.
     Npy,
+    /// An Arrow stream of one column.
+    #[cfg(feature = "arrow")]
+    Arrow,
     /// JSON text by `serde_json`. NaN and infinities are refused on arrival.
     #[cfg(feature = "encoders")]
     Json,
@@ -35,6 +40,8 @@ impl Transfer {
     pub const ALL: &[Self] = &[
         Self::Raw,
         Self::Npy,
+        #[cfg(feature = "arrow")]
+        Self::Arrow,
         #[cfg(feature = "encoders")]
         Self::Json,
     ];
@@ -45,6 +52,8 @@ impl Transfer {
         match self {
             Self::Raw => "raw",
             Self::Npy => "npy",
+            #[cfg(feature = "arrow")]
+            Self::Arrow => "arrow",
             #[cfg(feature = "encoders")]
             Self::Json => "json",
         }
@@ -54,6 +63,10 @@ impl Transfer {
         match self {
             Self::Raw => out.extend_from_slice(elements(&array).as_bytes()),
             Self::Npy => save_npy(out, &array)?,
+            #[cfg(feature = "arrow")]
+            Self::Arrow => crate::formats::Arrow
+                .encode(array.into_dyn(), out)
+                .map_err(io::Error::other)?,
             #[cfg(feature = "encoders")]
             Self::Json => serde_json::to_writer(out, &*elements(&array))?,
         }
@@ -74,6 +87,12 @@ impl Transfer {
             }
             Self::Npy => load_npy(bytes)
                 .and_then(|npy| npy.to_owned())
+                .map_err(io::Error::other)?
+                .into_dimensionality()
+                .map_err(io::Error::other)?,
+            #[cfg(feature = "arrow")]
+            Self::Arrow => crate::formats::Arrow
+                .decode(bytes, &[])
                 .map_err(io::Error::other)?
                 .into_dimensionality()
                 .map_err(io::Error::other)?,
