@@ -24,6 +24,7 @@
 mod element;
 mod error;
 pub(crate) mod header;
+mod literal;
 pub(crate) mod save;
 mod view;
 

@@ -67,17 +67,29 @@ macro_rules! timedelta {
 
 /// Elements of `N` bytes each from anywhere in memory.
 ///
-/// In pieces of 2 KiB, because the compiler makes the loop a `memcpy`, and glibc's takes 1.1 to 15
-/// times as long for larger blocks at some misaligned addresses.
+/// The compiler makes the loop a `memcpy`; see [`piece_len`].
 #[inline]
 fn convert<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {
     let (chunks, rest) = bytes.as_chunks::<N>();
     debug_assert!(rest.is_empty());
     let mut elements = Vec::with_capacity(chunks.len());
-    for piece in chunks.chunks(2048 / N) {
+    for piece in chunks.chunks(piece_len(bytes) / N) {
         elements.extend(piece.iter().map(|chunk| element(*chunk)));
     }
     elements
+}
+
+/// How many of `bytes` are best copied at once; a multiple of every element's size.
+///
+/// glibc copies blocks of more than 2 KiB with `rep movsb`, which takes up to 15 times as long at
+/// some misaligned addresses, and those that the cache can't hold without it.
+const fn piece_len(bytes: &[u8]) -> usize {
+    const LARGE: usize = 2 << 20;
+    if bytes.len() < LARGE {
+        2048
+    } else {
+        bytes.len()
+    }
 }
 
 // Types whose every bit pattern is a value: zerocopy casts them.
@@ -218,7 +230,16 @@ impl Cast for bool {
     }
 
     fn decode(bytes: &[u8], _swapped: bool) -> Result<Vec<Self>, NpyError> {
-        Self::cast(bytes).map(<[Self]>::to_vec)
+        // Piece by piece, so that the copy finds in the cache what the check has read.
+        let mut elements = Vec::with_capacity(bytes.len());
+        for piece in bytes.chunks(piece_len(bytes)) {
+            if are_bools(piece) {
+                elements.extend_from_slice(as_bools(piece));
+            } else {
+                check_bools(bytes)?;
+            }
+        }
+        Ok(elements)
     }
 
     fn bytes(elements: &[Self]) -> &[u8] {
@@ -226,9 +247,13 @@ impl Cast for bool {
     }
 }
 
-/// Every byte is 0 or 1. The reduction has no early exit, so that it runs at memory speed.
+/// Whether every byte is 0 or 1. The reduction has no early exit, so that it runs at memory speed.
+fn are_bools(bytes: &[u8]) -> bool {
+    bytes.iter().fold(0, |all, byte| all | byte) <= 1
+}
+
 fn check_bools(bytes: &[u8]) -> Result<(), NpyError> {
-    if bytes.iter().fold(0, |all, byte| all | byte) <= 1 {
+    if are_bools(bytes) {
         return Ok(());
     }
     let index = bytes.iter().position(|&byte| byte > 1).unwrap_or_default();
@@ -239,7 +264,7 @@ fn check_bools(bytes: &[u8]) -> Result<(), NpyError> {
 // some 15 times as long as the reduction above.
 #[expect(unsafe_code, reason = "zerocopy's checked cast is slower")]
 fn as_bools(bytes: &[u8]) -> &[bool] {
-    debug_assert!(check_bools(bytes).is_ok());
+    debug_assert!(are_bools(bytes));
     // SAFETY: every byte is 0 or 1, the two values of `bool`, which has the size and alignment of
     // a byte; lifetime and length stay.
     unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
@@ -247,7 +272,7 @@ fn as_bools(bytes: &[u8]) -> &[bool] {
 
 #[expect(unsafe_code, reason = "zerocopy's checked cast is slower")]
 fn as_bools_mut(bytes: &mut [u8]) -> &mut [bool] {
-    debug_assert!(check_bools(bytes).is_ok());
+    debug_assert!(are_bools(bytes));
     // SAFETY: as for `as_bools`; and every `bool` that is written is a valid byte.
     unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
 }

@@ -2,7 +2,10 @@
 
 use ndarray::{Dimension, IxDyn};
 
-use super::NpyError;
+use super::{
+    NpyError,
+    literal::{Descr, Literal, number},
+};
 use crate::{Dtype, TimeUnit};
 
 /// What [`load_npy_with`](super::load_npy_with) accepts.
@@ -71,7 +74,7 @@ pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError
             axes,
         );
     }
-    let fields = Literal { text, at: 0 }
+    let fields = Literal::new(text)
         .fields()
         .map_err(|problem| problem.into_error(start))?;
     match fields.descr {
@@ -166,20 +169,6 @@ pub(crate) fn byte_len(axes: &[usize], itemsize: usize) -> Result<usize, NpyErro
     Ok(if empty { 0 } else { len })
 }
 
-/// The entries of the dictionary.
-struct Fields<'a> {
-    descr: Descr<'a>,
-    fortran_order: bool,
-    axes: Vec<usize>,
-}
-
-enum Descr<'a> {
-    /// The text between the quotes.
-    Name(&'a [u8]),
-    /// The text of a list or tuple.
-    Structured(&'a [u8]),
-}
-
 /// The entries of a dictionary in numpy's own words, with up to four axes.
 struct Common<'a> {
     descr: &'a [u8],
@@ -249,26 +238,6 @@ fn common_axes(mut rest: &[u8]) -> Option<([usize; 4], usize, &[u8])> {
     (count != 1).then_some((axes, count, rest))
 }
 
-/// The decimal number that `text` starts with, and how many digits it has; the number is absent
-/// if it is too large. Leading zeros are no number, as in Python.
-#[inline]
-fn number(text: &[u8]) -> Option<(Option<usize>, usize)> {
-    // Nineteen digits always fit 64 bits; a number of more is beyond any shape.
-    let mut value = 0_u64;
-    let mut digits = 0;
-    for &byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        digits += 1;
-    }
-    let fits = (digits <= 19).then_some(value);
-    let value = fits.and_then(|value| usize::try_from(value).ok());
-    (digits == 1 || (digits > 1 && text[0] != b'0')).then_some((value, digits))
-}
-
 /// The data type that `descr` names, and whether it has the other byte order.
 #[inline]
 pub(crate) fn dtype(descr: &[u8], payload: usize) -> Result<(Dtype, bool), NpyError> {
@@ -309,7 +278,8 @@ pub(crate) fn dtype(descr: &[u8], payload: usize) -> Result<(Dtype, bool), NpyEr
 }
 
 fn time_unit(symbol: &[u8]) -> Option<TimeUnit> {
-    TimeUnit::from_symbol(std::str::from_utf8(symbol).ok()?)
+    let mut units = TimeUnit::ALL.into_iter();
+    units.find(|unit| unit.symbol().as_bytes() == symbol)
 }
 
 #[cold]
@@ -317,185 +287,5 @@ fn unsupported(descr: &[u8], payload: usize) -> NpyError {
     NpyError::UnsupportedDtype {
         descr: String::from_utf8_lossy(descr).into_owned(),
         payload,
-    }
-}
-
-/// What is wrong with a literal, and where in the text.
-enum Problem {
-    Invalid(&'static str, usize),
-    TooManyAxes,
-    ShapeOverflow,
-}
-
-impl Problem {
-    fn into_error(self, start: usize) -> NpyError {
-        match self {
-            Self::Invalid(reason, at) => NpyError::InvalidHeader {
-                reason,
-                offset: start + at,
-            },
-            Self::TooManyAxes => NpyError::TooManyAxes,
-            Self::ShapeOverflow => NpyError::ShapeOverflow,
-        }
-    }
-}
-
-/// A strict reader of the one Python dictionary literal that a header can be. Brackets are
-/// counted, not descended into, so that no nesting can exhaust the stack.
-struct Literal<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Literal<'a> {
-    fn fields(mut self) -> Result<Fields<'a>, Problem> {
-        let mut descr = None;
-        let mut fortran_order = None;
-        let mut shape = None;
-        self.expect(b'{', "expected `{`")?;
-        while !self.skip(b'}') {
-            self.space();
-            let at = self.at;
-            let key = self.string()?;
-            self.expect(b':', "expected `:`")?;
-            self.space();
-            let duplicate = match key {
-                b"descr" => descr.replace(self.descr()?).is_some(),
-                b"fortran_order" => fortran_order.replace(self.boolean()?).is_some(),
-                b"shape" => shape.replace(self.shape()?).is_some(),
-                _ => return Err(Problem::Invalid("unknown key", at)),
-            };
-            if duplicate {
-                return Err(Problem::Invalid("duplicate key", at));
-            }
-            if !self.skip(b',') {
-                self.expect(b'}', "expected `,` or `}`")?;
-                break;
-            }
-        }
-        self.space();
-        if self.at < self.text.len() {
-            return self.invalid("unexpected text after the dictionary");
-        }
-        let missing = |key| Problem::Invalid(key, self.text.len());
-        Ok(Fields {
-            descr: descr.ok_or_else(|| missing("key 'descr' is missing"))?,
-            fortran_order: fortran_order
-                .ok_or_else(|| missing("key 'fortran_order' is missing"))?,
-            axes: shape.ok_or_else(|| missing("key 'shape' is missing"))?,
-        })
-    }
-
-    fn descr(&mut self) -> Result<Descr<'a>, Problem> {
-        match self.text.get(self.at) {
-            Some(b'[' | b'(') => self.nested().map(Descr::Structured),
-            _ => self.string().map(Descr::Name),
-        }
-    }
-
-    fn string(&mut self) -> Result<&'a [u8], Problem> {
-        let rest = &self.text[self.at..];
-        let (quote, rest) = match rest {
-            [quote @ (b'\'' | b'"'), rest @ ..] => (*quote, rest),
-            _ => return self.invalid("expected a string"),
-        };
-        match rest
-            .iter()
-            .position(|&byte| byte == quote || byte == b'\\' || byte == b'\n')
-        {
-            Some(len) if rest[len] == quote => {
-                self.at += len + 2;
-                Ok(&rest[..len])
-            }
-            Some(_) => self.invalid("unexpected escape or end of line in a string"),
-            None => self.invalid("unclosed string"),
-        }
-    }
-
-    fn boolean(&mut self) -> Result<bool, Problem> {
-        let rest = &self.text[self.at..];
-        let (value, word) = match rest {
-            [b'T', b'r', b'u', b'e', ..] => (true, 4),
-            [b'F', b'a', b'l', b's', b'e', ..] => (false, 5),
-            _ => return self.invalid("expected `True` or `False`"),
-        };
-        self.at += word;
-        Ok(value)
-    }
-
-    fn shape(&mut self) -> Result<Vec<usize>, Problem> {
-        let mut axes = Vec::new();
-        let mut comma = true;
-        self.expect(b'(', "expected a tuple")?;
-        while !self.skip(b')') {
-            if !comma {
-                return self.invalid("expected `,` or `)`");
-            }
-            if axes.len() == MAX_AXES {
-                return Err(Problem::TooManyAxes);
-            }
-            self.space();
-            let Some((axis, digits)) = number(&self.text[self.at..]) else {
-                return self.invalid("expected an axis length in decimal digits");
-            };
-            axes.push(axis.ok_or(Problem::ShapeOverflow)?);
-            self.at += digits;
-            // Python 2 wrote long integers so, and numpy still reads them.
-            if self.text.get(self.at) == Some(&b'L') {
-                self.at += 1;
-            }
-            comma = self.skip(b',');
-        }
-        if axes.len() == 1 && !comma {
-            return self.invalid("a number in parentheses is not a tuple");
-        }
-        Ok(axes)
-    }
-
-    /// The text of a list or tuple, whatever is in it.
-    fn nested(&mut self) -> Result<&'a [u8], Problem> {
-        let start = self.at;
-        let mut depth = 0_usize;
-        while let Some(&byte) = self.text.get(self.at) {
-            match byte {
-                b'\'' | b'"' => {
-                    self.string()?;
-                    continue;
-                }
-                b'[' | b'(' => depth += 1,
-                b']' | b')' => depth -= 1,
-                _ => {}
-            }
-            self.at += 1;
-            if depth == 0 {
-                return Ok(&self.text[start..self.at]);
-            }
-        }
-        self.at = start;
-        self.invalid("unclosed bracket")
-    }
-
-    fn space(&mut self) {
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c);
-        self.at += self.text[self.at..].iter().take_while(|b| blank(b)).count();
-    }
-
-    /// Steps over `byte` and space before it, if it is next.
-    fn skip(&mut self, byte: u8) -> bool {
-        self.space();
-        let found = self.text.get(self.at) == Some(&byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, byte: u8, reason: &'static str) -> Result<(), Problem> {
-        if self.skip(byte) {
-            return Ok(());
-        }
-        self.invalid(reason)
-    }
-
-    fn invalid<T>(&self, reason: &'static str) -> Result<T, Problem> {
-        Err(Problem::Invalid(reason, self.at))
     }
 }

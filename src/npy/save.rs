@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use ndarray::{ArrayBase, Data, Dimension};
+use ndarray::{ArrayBase, ArrayView, Axis, Data, Dimension};
 
 use super::{
     NpyElement,
@@ -55,33 +55,38 @@ where
     }
 
     fn payload(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        const PIECE: usize = 64 * 1024;
         if let Some(elements) = self.as_slice() {
             return sink(T::bytes(elements));
         }
         if let Some(elements) = self.view().reversed_axes().to_slice() {
             return sink(T::bytes(elements));
         }
-        let Some(&first) = self.first() else {
-            return Ok(());
-        };
-        let mut piece = vec![first; (PIECE / size_of::<T>()).min(self.len())];
-        let mut filled = 0;
-        let mut result = Ok(());
-        // ndarray's `fold` runs along the last axis; its `next` decides anew at each element.
-        self.iter().fold((), |(), element| {
-            piece[filled] = *element;
-            filled += 1;
-            if filled == piece.len() {
-                filled = 0;
-                if result.is_ok() {
-                    result = sink(T::bytes(&piece));
-                }
-            }
-        });
-        result?;
-        sink(T::bytes(&piece[..filled]))
+        pieces(&self.view(), sink)
     }
+}
+
+/// Gives `sink` the elements in C order in pieces of at most 16 KiB.
+fn pieces<T: NpyElement, D: Dimension>(
+    array: &ArrayView<T, D>,
+    sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    const PIECE: usize = 16 * 1024;
+    let first = Axis(0);
+    let row = array.len() / array.len_of(first) * size_of::<T>();
+    if row > PIECE {
+        let array = array.view().into_dyn();
+        return array.outer_iter().try_for_each(|row| match row.as_slice() {
+            Some(elements) => sink(T::bytes(elements)),
+            None => pieces(&row, sink),
+        });
+    }
+    array
+        .axis_chunks_iter(first, PIECE / row)
+        .try_for_each(|piece| {
+            let piece = piece.as_standard_layout();
+            let elements = piece.as_slice().expect("the standard layout is one slice");
+            sink(T::bytes(elements))
+        })
 }
 
 /// Writes `array` as `numpy.save` would, byte for byte: in Fortran order if it is so in memory and

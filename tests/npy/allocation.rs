@@ -100,7 +100,7 @@ fn plain_files_are_viewed_without_any_allocation() {
 fn loading_npz_allocates_in_proportion_to_the_archive() {
     use serbench::load_npz;
 
-    for case in crate::zip::npz_cases() {
+    for case in crate::archives::npz_cases() {
         // DEFLATE members may grow to 1032 times their size; the decompressor has its own state.
         let limit = 2 * case.bytes.len() + case.inflated + 80 * 1024;
         let peak = peak(|| {

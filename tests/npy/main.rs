@@ -1,6 +1,8 @@
 //! NPY, NPZ and pickles in memory, put to hostile, odd and plain files.
 
 mod allocation;
+#[cfg(feature = "npz")]
+mod archives;
 mod corpus;
 #[cfg(feature = "npz")]
 mod elements;

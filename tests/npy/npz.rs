@@ -8,8 +8,9 @@ use serbench::{
 };
 
 use crate::{
+    archives::{npz_cases, plain},
     corpus::variant,
-    zip::{End, Entry, npz_cases, plain, zip},
+    zip::{End, Entry, zip},
 };
 
 fn outcome(bytes: &[u8], options: &NpzOptions) -> String {

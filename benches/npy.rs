@@ -1,0 +1,145 @@
+//! NPY from memory and to it. `owned` is the reference: the copying reader that `numpy.load` is.
+
+use divan::{Bencher, black_box};
+use ndarray::ArrayD;
+use serbench::{
+    BoxError, DatetimeNs, Element, NpyElement,
+    array::{SEED, Shape, seeded},
+    bench_checked, f16, load_npy, to_npy,
+};
+use zerocopy::IntoBytes;
+
+/// One axis of 1 KiB and 100 KiB of `float64`, and of 10 MiB with `SERBENCH_FULL` in the
+/// environment.
+fn lengths() -> Vec<Shape> {
+    let mut lengths = vec![128, 12_800];
+    if std::env::var_os("SERBENCH_FULL").is_some() {
+        lengths.push(1_310_720);
+    }
+    lengths
+        .into_iter()
+        .map(|len| Shape::Axes(vec![len]))
+        .collect()
+}
+
+fn main() {
+    divan::main();
+}
+
+/// A file of a seeded array, at an address that is a multiple of 16.
+struct File<T> {
+    array: ArrayD<T>,
+    blocks: Vec<u128>,
+    len: usize,
+}
+
+impl<T: Element + NpyElement> File<T> {
+    fn new(shape: &Shape) -> Self {
+        let array = seeded(shape, SEED);
+        let bytes = to_npy(&array);
+        let mut blocks = vec![0_u128; bytes.len().div_ceil(size_of::<u128>())];
+        blocks.as_mut_bytes()[..bytes.len()].copy_from_slice(&bytes);
+        let len = bytes.len();
+        Self { array, blocks, len }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.blocks.as_bytes()[..self.len]
+    }
+
+    /// Benchmarks `operation` on the file; `equals` compares what it gives with the array.
+    fn bench<'f, O>(
+        &'f self,
+        bencher: Bencher,
+        operation: impl Fn(&'f [u8]) -> O,
+        equals: impl FnOnce(O, &ArrayD<T>) -> bool,
+    ) {
+        bench_checked(
+            bencher,
+            self.array.view(),
+            || operation(black_box(self.bytes())),
+            |output| same(equals(output, &self.array)),
+        );
+    }
+}
+
+fn same(equal: bool) -> Result<(), BoxError> {
+    if equal {
+        return Ok(());
+    }
+    Err("other elements than were saved".into())
+}
+
+const LOADS: &str = "the file was just saved";
+
+#[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
+fn owned<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    File::<T>::new(shape).bench(
+        bencher,
+        |bytes| {
+            load_npy(bytes)
+                .and_then(|npy| npy.to_owned::<T>())
+                .expect(LOADS)
+        },
+        |output, array| output == array,
+    );
+}
+
+#[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
+fn view<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    File::<T>::new(shape).bench(
+        bencher,
+        |bytes| {
+            load_npy(bytes)
+                .and_then(|npy| npy.view::<T>())
+                .expect(LOADS)
+        },
+        |output, array| output == array,
+    );
+}
+
+#[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
+fn cow<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    File::<T>::new(shape).bench(
+        bencher,
+        |bytes| {
+            load_npy(bytes)
+                .and_then(|npy| npy.to_cow::<T>())
+                .expect(LOADS)
+        },
+        |output, array| output.is_view() && output == array,
+    );
+}
+
+/// The header alone.
+#[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
+fn header<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    File::<T>::new(shape).bench(
+        bencher,
+        |bytes| load_npy(bytes).expect(LOADS),
+        |output, array| (output.dtype(), output.shape()) == (<T as Element>::DTYPE, array.shape()),
+    );
+}
+
+/// The floor of `owned`: the elements' bytes in a new vector.
+#[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
+fn memcpy<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    let file = File::<T>::new(shape);
+    let start = file.len - file.array.len() * size_of::<T>();
+    file.bench(
+        bencher,
+        |bytes| bytes[start..].to_vec(),
+        |output, array| array.as_slice().map(IntoBytes::as_bytes) == Some(&output),
+    );
+}
+
+#[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
+fn save<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    let file = File::<T>::new(shape);
+    bench_checked(
+        bencher,
+        file.array.view(),
+        || to_npy(black_box(&file.array)),
+        |output| same(output == file.bytes()),
+    );
+}

@@ -1,0 +1,206 @@
+//! NPZ archives from memory and to it. `stored_owned` is the reference: the copying reader that
+//! `numpy.load` is, on members that are not compressed.
+//!
+//! `128` is one member of that many elements, `16x128` are sixteen. The `sample` benches load the
+//! two members of SPDL's case study of data formats: an image and its mask, 4x640x480 in all.
+
+use divan::{Bencher, black_box};
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
+use serbench::{
+    BoxError, Element, NpyElement, NpzMember, NpzOptions, NpzWriter,
+    array::{SEED, Shape, seeded},
+    bench_checked, load_npz_with,
+};
+use zerocopy::IntoBytes;
+
+/// Members of 1 KiB and 100 KiB of `float64`, and of 10 MiB with `SERBENCH_FULL` in the
+/// environment.
+fn shapes() -> Vec<Shape> {
+    let mut shapes = vec![vec![128], vec![12_800], vec![16, 128]];
+    if std::env::var_os("SERBENCH_FULL").is_some() {
+        shapes.push(vec![1_310_720]);
+    }
+    shapes.into_iter().map(Shape::Axes).collect()
+}
+
+fn sample_shapes() -> Vec<Shape> {
+    vec![Shape::Axes(vec![4, 640, 480])]
+}
+
+fn main() {
+    divan::main();
+}
+
+/// The members of an archive by name, parts of one array.
+type Members<'a, T> = Vec<(String, ArrayViewD<'a, T>)>;
+
+/// One member for an array of one axis, else one for each row.
+fn rows<T: Element>(array: &ArrayD<T>) -> Members<'_, T> {
+    if array.ndim() == 1 {
+        return vec![("x".to_owned(), array.view())];
+    }
+    let rows = array.outer_iter().enumerate();
+    rows.map(|(index, row)| (format!("a{index:02}"), row))
+        .collect()
+}
+
+/// Three planes of noise in five bits and one plane of a few areas.
+fn sample_array(shape: &Shape) -> ArrayD<u8> {
+    let mut array = seeded::<u8>(shape, SEED);
+    for (index, element) in array.indexed_iter_mut() {
+        *element = match index[0] {
+            3 => ((index[1] / 80 + index[2] / 60) % 21) as u8,
+            _ => *element & 0x1f,
+        };
+    }
+    array
+}
+
+fn image_and_mask(array: &ArrayD<u8>) -> Members<'_, u8> {
+    let image = array.slice_axis(Axis(0), Slice::from(..3));
+    vec![
+        ("img".to_owned(), image),
+        ("lbl".to_owned(), array.index_axis(Axis(0), 3)),
+    ]
+}
+
+fn archive<T: NpyElement>(members: &Members<T>, compress: bool) -> std::io::Result<Vec<u8>> {
+    let mut npz = if compress {
+        NpzWriter::compressed(Vec::new())
+    } else {
+        NpzWriter::new(Vec::new())
+    };
+    for (name, array) in members {
+        npz.add(name, array)?;
+    }
+    npz.finish()
+}
+
+const SAVES: &str = "a vector takes everything and the names differ";
+
+const LOADS: &str = "the archive was just saved";
+
+/// A seeded archive in memory, at an address that is a multiple of 16.
+struct Archive<'a, T> {
+    array: &'a ArrayD<T>,
+    members: Members<'a, T>,
+    blocks: Vec<u128>,
+    len: usize,
+    options: NpzOptions,
+}
+
+impl<'a, T: Element + NpyElement> Archive<'a, T> {
+    fn new(array: &'a ArrayD<T>, members: Members<'a, T>, compress: bool, crc: bool) -> Self {
+        let bytes = archive(&members, compress).expect(SAVES);
+        let mut blocks = vec![0_u128; bytes.len().div_ceil(size_of::<u128>())];
+        blocks.as_mut_bytes()[..bytes.len()].copy_from_slice(&bytes);
+        let options = NpzOptions {
+            verify_crc: crc,
+            ..NpzOptions::default()
+        };
+        Self {
+            array,
+            members,
+            blocks,
+            len: bytes.len(),
+            options,
+        }
+    }
+
+    /// What `get` makes of each member.
+    fn load<O>(&self, get: impl Fn(NpzMember<'_>) -> O) -> Vec<O> {
+        let bytes = black_box(&self.blocks.as_bytes()[..self.len]);
+        let npz = load_npz_with(bytes, &self.options).expect(LOADS);
+        let members = self.members.iter();
+        members
+            .map(|(name, _)| get(npz.get(name).expect(LOADS)))
+            .collect()
+    }
+
+    fn owned(&self, bencher: Bencher) {
+        let owned = |member: NpzMember| member.to_owned::<T>().expect(LOADS);
+        bench_checked(
+            bencher,
+            self.array.view(),
+            || self.load(owned),
+            |arrays| self.same(arrays.iter().map(|array| array.view())),
+        );
+    }
+
+    fn view(&self, bencher: Bencher) {
+        // A compressed member owns what is viewed, so that the member is kept, and not the view.
+        let bytes = &self.blocks.as_bytes()[..self.len];
+        bench_checked(
+            bencher,
+            self.array.view(),
+            || {
+                let npz = load_npz_with(black_box(bytes), &self.options).expect(LOADS);
+                let viewed = |(name, _): &(String, _)| {
+                    let member = npz.get(name).expect(LOADS);
+                    black_box(member.view::<T>().expect(LOADS));
+                    member
+                };
+                self.members.iter().map(viewed).collect::<Vec<_>>()
+            },
+            |members| self.same(members.iter().map(|member| member.view().expect(LOADS))),
+        );
+    }
+
+    fn same<'o>(&self, found: impl Iterator<Item = ArrayViewD<'o, T>>) -> Result<(), BoxError> {
+        if found.eq(self.members.iter().map(|(_, member)| member.view())) {
+            return Ok(());
+        }
+        Err("other elements than were saved".into())
+    }
+}
+
+macro_rules! load {
+    ($($name:ident, $sample:ident: $access:ident, $compress:literal, $crc:literal;)*) => { $(
+        #[divan::bench(types = [f64], args = shapes())]
+        fn $name<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+            let array = seeded::<T>(shape, SEED);
+            Archive::new(&array, rows(&array), $compress, $crc).$access(bencher);
+        }
+
+        #[divan::bench(args = sample_shapes())]
+        fn $sample(bencher: Bencher, shape: &Shape) {
+            let array = sample_array(shape);
+            Archive::new(&array, image_and_mask(&array), $compress, $crc).$access(bencher);
+        }
+    )* };
+}
+
+load! {
+    stored_owned, sample_stored_owned: owned, false, true;
+    stored_view, sample_stored_view: view, false, true;
+    stored_view_no_crc, sample_stored_view_no_crc: view, false, false;
+    deflate_owned, sample_deflate_owned: owned, true, true;
+    deflate_view, sample_deflate_view: view, true, true;
+    deflate_view_no_crc, sample_deflate_view_no_crc: view, true, false;
+}
+
+fn save<T: Element + NpyElement>(bencher: Bencher, shape: &Shape, compress: bool) {
+    let array = seeded::<T>(shape, SEED);
+    let expected = Archive::new(&array, rows(&array), false, true);
+    bench_checked(
+        bencher,
+        array.view(),
+        || archive(black_box(&expected.members), compress).expect(SAVES),
+        |bytes| {
+            let npz = load_npz_with(&bytes, &expected.options)?;
+            let load = |member: Result<NpzMember, _>| member.expect(LOADS).to_owned().expect(LOADS);
+            let arrays: Vec<ArrayD<T>> = npz.values().map(load).collect();
+            expected.same(arrays.iter().map(|array| array.view()))
+        },
+    );
+}
+
+#[divan::bench(types = [f64], args = shapes())]
+fn save_stored<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    save::<T>(bencher, shape, false);
+}
+
+#[divan::bench(types = [f64], args = shapes())]
+fn save_deflate<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    save::<T>(bencher, shape, true);
+}

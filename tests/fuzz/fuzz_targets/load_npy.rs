@@ -1,0 +1,46 @@
+//! Any bytes in; they load with elements that are all there, or give an error. Never a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serbench::{from_pickle_p5, load_npy, load_npy_mut, to_npy};
+
+fuzz_target!(|data: &[u8]| {
+    let _ = from_pickle_p5::<f64>(data);
+    let mut changed = data.to_vec();
+    if let Ok(mut npy) = load_npy_mut(&mut changed)
+        && let Ok(mut view) = npy.view_mut::<bool>()
+    {
+        view.map_inplace(|element| *element = !*element);
+    }
+    let Ok(npy) = load_npy(data) else { return };
+    let elements: usize = npy.shape().iter().product();
+    assert_eq!(npy.bytes().len(), elements * npy.dtype().itemsize());
+    macro_rules! touch {
+        ($($type:ty),*) => { $(
+            if let Ok(owned) = npy.to_owned::<$type>() {
+                let bytes = |array: &ndarray::ArrayD<$type>| to_npy(array);
+                assert_eq!(bytes(&npy.to_cow::<$type>().unwrap().into_owned()), bytes(&owned));
+                let saved = bytes(&owned);
+                let again = load_npy(&saved).unwrap();
+                assert_eq!((again.shape(), again.fortran_order()), (owned.shape(), {
+                    !owned.is_standard_layout()
+                }));
+                assert_eq!(bytes(&again.to_owned().unwrap()), saved);
+            }
+        )* };
+    }
+    touch!(
+        bool,
+        i8,
+        i16,
+        i32,
+        i64,
+        u8,
+        u16,
+        u32,
+        u64,
+        f32,
+        f64,
+        serbench::f16
+    );
+});

@@ -1,0 +1,26 @@
+//! Any bytes in; every member loads or gives an error. Never a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serbench::{NpzOptions, load_npy, load_npz_with};
+
+fuzz_target!(|data: &[u8]| {
+    for verify_crc in [true, false] {
+        let options = NpzOptions {
+            max_uncompressed_bytes: 1 << 24,
+            verify_crc,
+        };
+        let Ok(npz) = load_npz_with(data, &options) else {
+            return;
+        };
+        for (key, member) in &npz {
+            assert!(npz.contains_key(key));
+            if let Ok(member) = member {
+                let _ = member.to_owned::<f64>();
+                let _ = member.view::<bool>();
+                let raw = npz.raw(key).unwrap();
+                assert_eq!(load_npy(&raw).unwrap().bytes(), member.bytes());
+            }
+        }
+    }
+});

@@ -1,0 +1,507 @@
+//! Hostile, odd and plain NPZ archives, each with the name of the error that loading it must give.
+
+use crate::{
+    corpus::{npy, text},
+    zip::{End, Entry, zip},
+};
+
+/// A plain member: six float64, 0 to 5, as `x`.
+pub(crate) fn plain() -> Vec<u8> {
+    npy(&text("<f8", "(6,)"))
+}
+
+/// An archive, and what loading it, or else getting `x` from it, gives: `"ok"` or the name of an
+/// error variant.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) expected: &'static str,
+    /// How many bytes the compressed members may take.
+    pub(crate) inflated: usize,
+}
+
+pub(crate) fn npz_cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |name: &str, bytes: Vec<u8>, inflated, expected| {
+        cases.push(Case {
+            name: name.to_owned(),
+            bytes,
+            expected,
+            inflated,
+        });
+    };
+    archives(&mut |name, bytes, expected| add(name, bytes, 0, expected));
+    members(&mut |name, bytes, expected| add(name, bytes, plain().len(), expected));
+    bombs(&mut add);
+    cases
+}
+
+/// The end record and the directory.
+fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
+    let x = Entry::stored("x.npy", plain());
+    let good = zip(std::slice::from_ref(&x), &End::default());
+    let mut end =
+        |name: &str, end: End, expected| add(name, zip(std::slice::from_ref(&x), &end), expected);
+    end("plain", End::default(), "ok");
+    end(
+        "comment",
+        End {
+            comment: b"PK\x05\x06".repeat(9),
+            ..End::default()
+        },
+        "ok",
+    );
+    end(
+        "longest comment",
+        End {
+            comment: vec![b'c'; 65_535],
+            ..End::default()
+        },
+        "ok",
+    );
+    end(
+        "zip64, not needed",
+        End {
+            zip64: true,
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    let saturated = End {
+        zip64: true,
+        count: Some(u16::MAX),
+        len: Some(u32::MAX),
+        start: Some(u32::MAX),
+        ..End::default()
+    };
+    end("zip64", saturated.clone(), "ok");
+    end(
+        "zip64, count alone",
+        End {
+            len: None,
+            start: None,
+            ..saturated.clone()
+        },
+        "ok",
+    );
+    let lost = |at| End {
+        zip64_at: Some(at),
+        ..saturated.clone()
+    };
+    end("zip64 elsewhere", lost(3), "InvalidArchive");
+    end("zip64 outside", lost(1 << 40), "InvalidArchive");
+    end("zip64 far outside", lost(u64::MAX), "InvalidArchive");
+    end(
+        "saturated without zip64",
+        End {
+            zip64: false,
+            ..saturated
+        },
+        "InvalidArchive",
+    );
+    end(
+        "comment too long",
+        End {
+            comment_excess: 1,
+            ..End::default()
+        },
+        "NotAnArchive",
+    );
+    let short = End {
+        comment: vec![0; 9],
+        comment_excess: -1,
+        ..End::default()
+    };
+    end("comment too short", short, "NotAnArchive");
+    end(
+        "second disk",
+        End {
+            disk: 1,
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    end(
+        "fewer members",
+        End {
+            count: Some(0),
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    end(
+        "more members",
+        End {
+            count: Some(2),
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    end(
+        "65 534 members",
+        End {
+            count: Some(65_534),
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    end(
+        "directory at 0",
+        End {
+            start: Some(0),
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    end(
+        "directory outside",
+        End {
+            start: Some(1 << 30),
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    end(
+        "directory too long",
+        End {
+            len: Some(1 << 30),
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    end(
+        "directory too short",
+        End {
+            len: Some(40),
+            ..End::default()
+        },
+        "InvalidArchive",
+    );
+    add(
+        "prefix",
+        [b"junk".to_vec(), good.clone()].concat(),
+        "InvalidArchive",
+    );
+    add(
+        "suffix",
+        [good.clone(), b"junk".to_vec()].concat(),
+        "NotAnArchive",
+    );
+    add("no bytes", Vec::new(), "NotAnArchive");
+    add("an NPY file", plain(), "NotAnArchive");
+    add("empty archive", zip(&[], &End::default()), "Missing");
+    add(
+        "end record alone, cut",
+        zip(&[], &End::default())[..21].to_vec(),
+        "NotAnArchive",
+    );
+    add(
+        "first half",
+        good[..good.len() / 2].to_vec(),
+        "NotAnArchive",
+    );
+    add(
+        "second half",
+        good[good.len() / 2..].to_vec(),
+        "InvalidArchive",
+    );
+    let mut damaged = good.clone();
+    let directory = good.len() - 22 - 46 - 5;
+    damaged[directory] = b'X';
+    add("no record signature", damaged, "InvalidArchive");
+    let mut damaged = good;
+    damaged[0] = b'X';
+    add("no local signature", damaged, "InvalidMember");
+}
+
+/// Names, sizes, methods, contents.
+fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
+    let x = || Entry::stored("x.npy", plain());
+    let y = || Entry::stored("y.npy", npy(&text("<i8", "(6,)")));
+    let deflated = || Entry::deflated("x.npy", &plain());
+    let len = plain().len() as u32;
+    let mut one =
+        |name: &str, entry: Entry, expected| add(name, zip(&[entry], &End::default()), expected);
+    let zip64 = |values: &[u64]| {
+        let mut extra = vec![1, 0, 8 * values.len() as u8, 0];
+        values
+            .iter()
+            .for_each(|value| extra.extend(value.to_le_bytes()));
+        extra
+    };
+    one("deflated", deflated(), "ok");
+    one(
+        "sizes missing in the local header",
+        Entry {
+            local_sizes: [0; 2],
+            flags: 8,
+            ..x()
+        },
+        "ok",
+    );
+    one(
+        "sizes saturated in the local header",
+        Entry {
+            local_sizes: [u32::MAX; 2],
+            ..deflated()
+        },
+        "ok",
+    );
+    let both = zip64(&[len.into(), len.into()]);
+    let extras = [Vec::new(), both];
+    one(
+        "zip64 sizes",
+        Entry {
+            sizes: [u32::MAX; 2],
+            extras: extras.clone(),
+            ..x()
+        },
+        "ok",
+    );
+    let extras = [
+        Vec::new(),
+        [b"\x0a\0\x02\0ab".to_vec(), extras[1].clone()].concat(),
+    ];
+    one(
+        "zip64 after another extra field",
+        Entry {
+            sizes: [u32::MAX; 2],
+            extras,
+            ..x()
+        },
+        "ok",
+    );
+    let extras = [Vec::new(), zip64(&[len.into()])];
+    one(
+        "half of the zip64 sizes",
+        Entry {
+            sizes: [u32::MAX; 2],
+            extras,
+            ..x()
+        },
+        "InvalidArchive",
+    );
+    let extras = [Vec::new(), zip64(&[u64::MAX; 2])];
+    one(
+        "zip64 sizes beyond all",
+        Entry {
+            sizes: [u32::MAX; 2],
+            extras,
+            ..x()
+        },
+        "InvalidArchive",
+    );
+    let extras = [Vec::new(), b"\x01\0\xff\xff".to_vec()];
+    one(
+        "extra field longer than itself",
+        Entry { extras, ..x() },
+        "ok",
+    );
+    one("encrypted", Entry { flags: 1, ..x() }, "Encrypted");
+    one(
+        "method 12",
+        Entry { method: 12, ..x() },
+        "UnsupportedMethod",
+    );
+    one(
+        "method 65535",
+        Entry {
+            method: u16::MAX,
+            ..x()
+        },
+        "UnsupportedMethod",
+    );
+    one(
+        "stored smaller",
+        Entry {
+            sizes: [len, len - 1],
+            ..x()
+        },
+        "InvalidMember",
+    );
+    one(
+        "stored larger",
+        Entry {
+            sizes: [len, len + 1],
+            ..x()
+        },
+        "InvalidMember",
+    );
+    one(
+        "stored far beyond the directory",
+        Entry {
+            sizes: [len + 99; 2],
+            ..x()
+        },
+        "InvalidArchive",
+    );
+    one(
+        "stored beyond the directory",
+        Entry {
+            sizes: [len + 1; 2],
+            ..x()
+        },
+        "InvalidMember",
+    );
+    one(
+        "header outside",
+        Entry {
+            header: Some(1 << 30),
+            ..x()
+        },
+        "InvalidArchive",
+    );
+    one(
+        "header in the content",
+        Entry {
+            header: Some(1),
+            sizes: [9; 2],
+            ..x()
+        },
+        "InvalidMember",
+    );
+    one("wrong CRC", Entry { crc: 1, ..x() }, "WrongCrc");
+    one(
+        "wrong CRC, deflated",
+        Entry {
+            crc: 1,
+            ..deflated()
+        },
+        "WrongCrc",
+    );
+    let [compressed, _] = deflated().sizes;
+    one(
+        "deflates to less",
+        Entry {
+            sizes: [compressed, len + 1],
+            ..deflated()
+        },
+        "InvalidMember",
+    );
+    one(
+        "deflates to more",
+        Entry {
+            sizes: [compressed, len - 1],
+            ..deflated()
+        },
+        "InvalidMember",
+    );
+    one(
+        "cut DEFLATE",
+        Entry {
+            sizes: [compressed - 3, len],
+            ..deflated()
+        },
+        "InvalidMember",
+    );
+    one("no DEFLATE", Entry { method: 8, ..x() }, "InvalidMember");
+    one(
+        "no DEFLATE at all",
+        Entry {
+            sizes: [0, len],
+            ..deflated()
+        },
+        "InvalidMember",
+    );
+    one(
+        "text",
+        Entry::stored("x", b"not an array".to_vec()),
+        "NotNpy",
+    );
+    one("empty member", Entry::stored("x", Vec::new()), "NotNpy");
+    one(
+        "object array",
+        Entry::stored("x.npy", npy(&text("|O", "(6,)"))),
+        "Npy",
+    );
+    one(
+        "truncated array",
+        Entry::deflated("x.npy", &npy(&text("<f8", "(7,)"))),
+        "Npy",
+    );
+    one("other name", Entry::stored("X.npy", plain()), "Missing");
+    one(
+        "no UTF-8 in the name",
+        Entry {
+            name: b"\xff.npy".to_vec(),
+            ..x()
+        },
+        "Missing",
+    );
+    let mut two = |name: &str, entries: &[Entry], expected| {
+        add(name, zip(entries, &End::default()), expected)
+    };
+    two("two members", &[y(), x()], "ok");
+    two(
+        "last of the same name",
+        &[Entry { crc: 1, ..x() }, x()],
+        "ok",
+    );
+    two(
+        "first of the same name",
+        &[x(), Entry { crc: 1, ..x() }],
+        "WrongCrc",
+    );
+    let exact = Entry::stored("x", plain());
+    two(
+        "exact name first",
+        &[exact.clone(), Entry { crc: 1, ..x() }],
+        "ok",
+    );
+    two("exact name last", &[Entry { crc: 1, ..x() }, exact], "ok");
+    two(
+        "content overlaps the next member",
+        &[
+            Entry {
+                sizes: [len + 9; 2],
+                ..x()
+            },
+            y(),
+        ],
+        "WrongCrc",
+    );
+    two(
+        "same content twice",
+        &[
+            x(),
+            Entry {
+                header: Some(0),
+                ..x()
+            },
+        ],
+        "ok",
+    );
+}
+
+/// Members that claim, or do inflate to, far more than the archive holds.
+fn bombs(add: &mut impl FnMut(&str, Vec<u8>, usize, &'static str)) {
+    let deflated = |claim: u32| {
+        let mut entry = Entry::deflated("x.npy", &plain());
+        entry.sizes[1] = claim;
+        entry
+    };
+    let one = |entry| zip(&[entry], &End::default());
+    add("claims 4 GiB", one(deflated(u32::MAX - 1)), 0, "TooLarge");
+    add("claims 1 GiB", one(deflated(1 << 30)), 0, "InvalidMember");
+    let few = vec![deflated(1 << 29); 2];
+    add(
+        "claim 1 GiB together",
+        zip(&few, &End::default()),
+        0,
+        "InvalidMember",
+    );
+    let many = vec![deflated(1 << 29); 3];
+    add(
+        "claim 1.5 GiB together",
+        zip(&many, &End::default()),
+        0,
+        "TooLarge",
+    );
+    let size = 1 << 20;
+    let zeros = [plain(), vec![0; size]].concat();
+    let bomb = Entry::deflated("x.npy", &zeros);
+    add("1 MiB of zeros", one(bomb.clone()), zeros.len(), "ok");
+    let mut less = bomb;
+    less.sizes[1] = 4096;
+    add("1 MiB of zeros as 4 KiB", one(less), 4096, "InvalidMember");
+}
