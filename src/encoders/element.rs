@@ -27,20 +27,17 @@ pub trait JsonElement: Element {
 }
 
 impl JsonElement for bool {
-    #[expect(unsafe_code, reason = "see `append_each`")]
     fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
-        // SAFETY: eight bytes are written for each element, of which five or six are its text.
-        unsafe {
-            append_each(row, 8, out, |element, end| {
-                // One store of constant length, like orjson's.
-                let (text, length) = if element {
-                    (*b"true,   ", 5)
-                } else {
-                    (*b"false,  ", 6)
-                };
-                end.cast::<[u8; 8]>().write(text);
-                length
-            });
+        for &element in row {
+            // Eight bytes of constant length are one store; what is too much is cut off again.
+            let (text, length) = if element {
+                (b"true,   ", 5)
+            } else {
+                (b"false,  ", 6)
+            };
+            let end = out.len() + length;
+            out.extend_from_slice(text);
+            out.truncate(end);
         }
         Ok(())
     }

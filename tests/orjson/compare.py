@@ -2,7 +2,7 @@
 """Measures the real orjson beside the reference encoder and prints their ratio per data type.
 
     pip install orjson==3.13.0 numpy
-    python3 tests/orjson/compare.py [--shape 100x100] [--processes 3] [DTYPE ...]
+    python3 tests/orjson/compare.py [--shape 100x50] [--processes 3] [DTYPE ...]
 
 Builds the `json` bench and talks to it as `cargo serbench` does. For each data type the array of
 the benchmark is fetched from the bench, and the text of both must be equal. Then, in fresh pairs
@@ -151,7 +151,7 @@ def main():
     if sys.argv[1:2] == ["--serve"]:
         return serve(*sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", default="pynumpy", help="pynumpy or 100x100")
+    parser.add_argument("--shape", default="pynumpy", help="pynumpy or 100x50")
     parser.add_argument("--encoder", default="orjson", help="the bench function to put beside the real orjson")
     parser.add_argument("--processes", type=int, default=3, help="fresh pairs of processes per data type")
     parser.add_argument("--alternations", type=int, default=10, help="measurements per process")
