@@ -49,7 +49,7 @@ pub enum Check {
 /// The output is dropped inside the timed part, as a caller would. Nothing is checked but that the
 /// operation returns; see [`bench_checked`] and [`bench_encoder`].
 pub fn bench<O>(bencher: Bencher<'_, '_>, operation: impl FnMut() -> O) {
-    run(bencher, operation, |_| Description {
+    bench_described(bencher, operation, |_| Description {
         dtype: None,
         shape: None,
         bytes_in: None,
@@ -66,7 +66,7 @@ pub fn bench_checked<T: Element, O>(
     operation: impl FnMut() -> O,
     check: impl FnOnce(O) -> Result<(), BoxError>,
 ) {
-    run(bencher, operation, |operation| Description {
+    bench_described(bencher, operation, |operation| Description {
         dtype: Some(T::DTYPE),
         shape: Some(array.shape().to_vec()),
         bytes_in: Some(size_of_val_of(&array)),
@@ -76,6 +76,32 @@ pub fn bench_checked<T: Element, O>(
             Err(error) => Check::Failed(error.to_string()),
         },
     });
+}
+
+/// Like [`bench()`], and `describe` runs the operation before anything is timed, checks its output
+/// and says what the tables show: for inputs that aren't one array, outputs whose size counts, and
+/// operations that must run more than once to be checked.
+///
+/// # Panics
+/// In `cargo test --benches`, when the check failed.
+pub fn bench_described<O, F: FnMut() -> O>(
+    bencher: Bencher<'_, '_>,
+    mut operation: F,
+    describe: impl FnOnce(&mut F) -> Description,
+) {
+    match Worker::from_env() {
+        // The bencher is left unused: calling it costs divan 8 ms of calibration a process.
+        Some(worker) => worker::serve(worker, &mut operation, describe),
+        None => {
+            // Without `--bench` divan only tries the operation, as for `cargo test --benches`.
+            if !std::env::args().any(|argument| argument == "--bench")
+                && let Check::Failed(difference) = describe(&mut operation).check
+            {
+                panic!("wrong output: {difference}");
+            }
+            bencher.bench_local(|| drop(black_box(operation())));
+        }
+    }
 }
 
 /// Benchmarks `encoder` on `array`, into a new vector each time, and has its output checked.
@@ -94,7 +120,7 @@ pub fn bench_encoder<T: Element, E: Encoder<T>>(
         }
         out
     };
-    run(bencher, encode, |encode| {
+    bench_described(bencher, encode, |encode| {
         describe(encoder, &array, encode())
     });
 }
@@ -117,24 +143,12 @@ pub fn bench_encoder_reused<T: Element, E: Encoder<T>>(
         }
         black_box(out.as_slice());
     };
-    run(bencher, encode, |encode| {
+    bench_described(bencher, encode, |encode| {
         // Twice, so that a buffer that is not cleared shows.
         encode();
         encode();
         describe(encoder, &array, out.borrow().clone())
     });
-}
-
-fn run<O, F: FnMut() -> O>(
-    bencher: Bencher<'_, '_>,
-    mut operation: F,
-    describe: impl FnOnce(&mut F) -> Description,
-) {
-    match Worker::from_env() {
-        // The bencher is left unused: calling it costs divan 8 ms of calibration a process.
-        Some(worker) => worker::serve(worker, &mut operation, describe),
-        None => bencher.bench_local(|| drop(black_box(operation()))),
-    }
 }
 
 fn describe<T: Element, E: Encoder<T>>(

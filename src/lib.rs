@@ -88,11 +88,15 @@
 mod allocator;
 pub mod array;
 mod bench;
+pub mod boundary;
+pub mod concat;
 mod dtype;
 mod element;
 mod encoder;
 #[cfg(feature = "encoders")]
 pub mod encoders;
+#[cfg(feature = "formats")]
+pub mod formats;
 pub mod npy;
 #[cfg(feature = "npz")]
 pub mod npz;
@@ -103,7 +107,9 @@ pub mod random;
 mod worker;
 
 pub use allocator::{CountingAllocator, Memory};
-pub use bench::{Check, Description, bench, bench_checked, bench_encoder, bench_encoder_reused};
+pub use bench::{
+    Check, Description, bench, bench_checked, bench_described, bench_encoder, bench_encoder_reused,
+};
 pub use dtype::{Dtype, TimeUnit};
 pub use element::{
     DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,

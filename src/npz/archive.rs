@@ -198,7 +198,10 @@ fn widen(mut extra: &[u8], sizes: &mut [u64; 3]) {
         let (mut values, rest) = rest.split_at(len);
         extra = rest;
         if u16_of(head, 0) == ZIP64_EXTRA {
-            for size in sizes.iter_mut().filter(|size| **size == u32::MAX.into()) {
+            for size in sizes
+                .iter_mut()
+                .filter(|size| **size == u64::from(u32::MAX))
+            {
                 let Some((value, rest)) = values.split_first_chunk::<8>() else {
                     return;
                 };

@@ -83,8 +83,10 @@ pub(crate) fn build(
     let mut built = Vec::new();
     for (package, name, path) in found {
         let package = workspace.metadata[&package].name.to_string();
-        let target = BenchTarget { package, name };
-        if targets.contains(&target) {
+        let wanted = targets
+            .iter()
+            .find(|target| target.package == package && target.name == name);
+        if let Some(target) = wanted.cloned() {
             let folder = workspace
                 .root
                 .join(discover::package_folder(workspace, &target.package));
@@ -125,6 +127,10 @@ fn cargo(
         .args(&options.network);
     for target in targets {
         command.args(["--package", &target.package, "--bench", &target.name]);
+        // What was asked for by name should not have to be asked for twice.
+        for feature in &target.required_features {
+            command.arg(format!("--features={}/{feature}", target.package));
+        }
     }
     let name = options.profile.to_uppercase().replace('-', "_");
     command.env(format!("CARGO_PROFILE_{name}_CODEGEN_UNITS"), "1");

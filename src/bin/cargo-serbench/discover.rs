@@ -22,6 +22,8 @@ pub(crate) struct Workspace {
 pub(crate) struct BenchTarget {
     pub(crate) package: String,
     pub(crate) name: String,
+    /// Features without which cargo does not build it.
+    pub(crate) required_features: Vec<String>,
 }
 
 impl BenchTarget {
@@ -60,6 +62,7 @@ pub(crate) fn workspace(
                 .map(|target| BenchTarget {
                     package: package.name.to_string(),
                     name: target.name.clone(),
+                    required_features: target.required_features.clone(),
                 })
                 .collect::<Vec<_>>()
         })

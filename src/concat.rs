@@ -1,0 +1,273 @@
+//! Arrays of any data types and shapes go in, one message that describes itself comes out, for a
+//! request body or a socket; and back, without a copy.
+//!
+//! ```
+//! use ndarray::{arr0, array};
+//! use serbench::concat;
+//!
+//! let (image, label) = (array![[1.0, 2.0], [3.0, 4.0]], arr0(7_u8));
+//! let mut body = Vec::new();
+//! concat::pack(&[(&image).into(), (&label).into()], &mut body);
+//!
+//! let arrays = concat::unpack(&body)?;
+//! assert_eq!(arrays[1].dtype(), serbench::Dtype::Uint8);
+//! assert_eq!(arrays[0].to_owned::<f64>()?, image.into_dyn());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The message
+//!
+//! All integers are little-endian; a payload starts at the next multiple of 64 bytes after what is
+//! before it, counted from the start of the message, and the gap is zeros.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0..8 | `\x93CONCAT\n` |
+//! | 8..10, 10..12 | version 1, flags 0 (`u16`) |
+//! | 12..16 | zeros |
+//! | 16..24 | number of arrays (`u64`) |
+//! | 24..32 | bytes of the header with its gap, which is where the first payload starts (`u64`) |
+//! | 32..40 | bytes of the whole message (`u64`) |
+//! | then for each array | |
+//! | +0..8 | numpy's type string, such as `<f8` or `<M8[ns]`, filled up with zeros |
+//! | +8..12, +12..16 | 1 for Fortran order, else 0; number of dimensions (`u32`) |
+//! | +16..24, +24..32 | offset and bytes of the payload (`u64`) |
+//! | +32.. | length of each dimension (`u64`) |
+
+mod header;
+mod unpack;
+
+use std::{
+    fmt,
+    io::{self, IoSlice, Write},
+    slice,
+};
+
+use ndarray::{ArrayBase, Data, Dimension};
+
+use crate::{Dtype, npy::NpyElement};
+use header::{ALIGN, align};
+pub use unpack::{ConcatError, unpack};
+
+/// The most parts that Linux, macOS and the BSDs take in one `writev`.
+const IOV_MAX: usize = 1024;
+static ZEROS: [u8; ALIGN] = [0; ALIGN];
+
+/// A view of an array whose data type and rank are known only at run time.
+///
+/// All of ndarray's arrays and views of [`NpyElement`]s convert into it, of any strides.
+#[derive(Clone, Copy)]
+pub struct AnyArray<'a> {
+    dtype: Dtype,
+    shape: &'a [usize],
+    nbytes: usize,
+    elements: Elements<'a>,
+}
+
+/// An array's elements where they lie.
+#[derive(Clone, Copy)]
+enum Elements<'a> {
+    /// Without gaps, the last index fastest.
+    C(&'a [u8]),
+    /// Without gaps, the first index fastest.
+    Fortran(&'a [u8]),
+    /// Anything else.
+    Strided(&'a dyn CopyTo),
+}
+
+impl<'a> AnyArray<'a> {
+    /// The data type.
+    #[must_use]
+    pub const fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The length of each dimension.
+    #[must_use]
+    pub const fn shape(&self) -> &'a [usize] {
+        self.shape
+    }
+
+    /// The bytes of all elements; at most `usize::MAX`, for a view that repeats its elements.
+    #[must_use]
+    pub const fn nbytes(&self) -> usize {
+        self.nbytes
+    }
+
+    /// The elements' bytes if they lie in C or in Fortran order without gaps.
+    #[must_use]
+    pub const fn bytes(&self) -> Option<&'a [u8]> {
+        match self.elements {
+            Elements::C(bytes) | Elements::Fortran(bytes) => Some(bytes),
+            Elements::Strided(_) => None,
+        }
+    }
+
+    /// Copies the payload into `out`, which has exactly its length.
+    fn copy_to(&self, out: &mut [u8]) {
+        match self.elements {
+            Elements::C(bytes) | Elements::Fortran(bytes) => out.copy_from_slice(bytes),
+            Elements::Strided(array) => array.copy_to(out),
+        }
+    }
+
+    fn append_to(&self, out: &mut Vec<u8>) {
+        match self.elements {
+            Elements::C(bytes) | Elements::Fortran(bytes) => out.extend_from_slice(bytes),
+            Elements::Strided(array) => {
+                let start = out.len();
+                out.resize(start + self.nbytes, 0);
+                array.copy_to(&mut out[start..]);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for AnyArray<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyArray")
+            .field("dtype", &self.dtype)
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: NpyElement, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>>
+    for AnyArray<'a>
+{
+    fn from(array: &'a ArrayBase<S, D>) -> Self {
+        let elements = match array.as_slice() {
+            Some(elements) => Elements::C(T::bytes(elements)),
+            None => match array.view().reversed_axes().to_slice() {
+                Some(elements) => Elements::Fortran(T::bytes(elements)),
+                None => Elements::Strided(array),
+            },
+        };
+        Self {
+            dtype: T::npy_dtype(),
+            shape: array.shape(),
+            nbytes: array.len().saturating_mul(size_of::<T>()),
+            elements,
+        }
+    }
+}
+
+trait CopyTo {
+    /// Copies the elements in C order into `out`, which has exactly their length.
+    fn copy_to(&self, out: &mut [u8]);
+}
+
+impl<T: NpyElement, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
+    fn copy_to(&self, mut out: &mut [u8]) {
+        for row in self.rows() {
+            let (here, rest) = out.split_at_mut(row.len() * size_of::<T>());
+            match row.to_slice() {
+                Some(elements) => here.copy_from_slice(T::bytes(elements)),
+                None => {
+                    for (bytes, element) in here.chunks_exact_mut(size_of::<T>()).zip(row) {
+                        bytes.copy_from_slice(T::bytes(slice::from_ref(element)));
+                    }
+                }
+            }
+            out = rest;
+        }
+    }
+}
+
+/// The bytes that [`pack`] appends for `arrays`.
+#[must_use]
+pub fn packed_len(arrays: &[AnyArray<'_>]) -> usize {
+    header::lengths(arrays).1
+}
+
+/// Appends `arrays` as one message to `out`.
+///
+/// Clear `out` and keep it from one message to the next: for large messages most of the time of a
+/// new vector is the operating system's, which hands out zeroed pages.
+pub fn pack(arrays: &[AnyArray<'_>], out: &mut Vec<u8>) {
+    let start = out.len();
+    let (header, total) = header::lengths(arrays);
+    out.reserve(total);
+    out.resize(start + header, 0);
+    header::write(arrays, total, &mut out[start..]);
+    for array in arrays {
+        out.resize(start + align(out.len() - start), 0);
+        array.append_to(out);
+    }
+}
+
+/// Writes `arrays` as one message to the start of `out` and returns its length.
+///
+/// # Errors
+/// [`ConcatError::BufferTooSmall`] when `out` is shorter than [`packed_len`].
+pub fn pack_into(arrays: &[AnyArray<'_>], out: &mut [u8]) -> Result<usize, ConcatError> {
+    let (header, total) = header::lengths(arrays);
+    let have = out.len();
+    let too_small = ConcatError::BufferTooSmall { need: total, have };
+    let out = out.get_mut(..total).ok_or(too_small)?;
+    out[..header].fill(0);
+    header::write(arrays, total, &mut out[..header]);
+    let mut end = header;
+    for array in arrays {
+        let offset = align(end);
+        out[end..offset].fill(0);
+        end = offset + array.nbytes;
+        array.copy_to(&mut out[offset..end]);
+    }
+    Ok(total)
+}
+
+/// The message of `arrays` as parts for [`Write::write_vectored`], without copying payloads.
+///
+/// What has to be made, the header and C-ordered copies of strided arrays, replaces the content of
+/// `scratch`. Send the parts with [`write_all_vectored`].
+pub fn pack_io_slices<'a>(arrays: &[AnyArray<'a>], scratch: &'a mut Vec<u8>) -> Vec<IoSlice<'a>> {
+    let (header, total) = header::lengths(arrays);
+    scratch.clear();
+    scratch.resize(header, 0);
+    header::write(arrays, total, scratch);
+    for array in arrays {
+        if let Elements::Strided(_) = array.elements {
+            array.append_to(scratch);
+        }
+    }
+    let (start, mut copies) = scratch.split_at(header);
+    let mut parts = Vec::with_capacity(1 + 2 * arrays.len());
+    parts.push(IoSlice::new(start));
+    let mut end = header;
+    for array in arrays {
+        let gap = align(end) - end;
+        if gap > 0 {
+            parts.push(IoSlice::new(&ZEROS[..gap]));
+        }
+        end += gap + array.nbytes;
+        parts.push(IoSlice::new(array.bytes().unwrap_or_else(|| {
+            let (copy, rest) = copies.split_at(array.nbytes);
+            copies = rest;
+            copy
+        })));
+    }
+    parts
+}
+
+/// Writes all of `parts`, at most 1024 in one call as operating systems demand, and goes on after
+/// short writes. `parts` is used up.
+///
+/// # Errors
+/// Those of `writer`; [`io::ErrorKind::WriteZero`] when it takes no more.
+pub fn write_all_vectored(
+    writer: &mut (impl Write + ?Sized),
+    mut parts: &mut [IoSlice<'_>],
+) -> io::Result<()> {
+    // Empty parts in front would make a write of nothing look like the end.
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match writer.write_vectored(&parts[..parts.len().min(IOV_MAX)]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut parts, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

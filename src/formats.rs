@@ -1,0 +1,310 @@
+//! One array in, the bytes of many formats out, and the array back from them: what the `formats`
+//! suite compares.
+//!
+//! Each format is an [`Encoder`] that reads its own bytes back, so that every output is verified.
+//! All but [`Raw`] and `Bitcode` hold the shape besides the elements.
+//!
+//! | encoder | what the bytes are | [`Access`] |
+//! |---|---|---|
+//! | [`Raw`] | the elements, nothing else | yes |
+//! | [`Npy`] | an NPY file | yes |
+//! | [`Npz`], [`NpzDeflate`] | an archive of one NPY file, stored or compressed | stored |
+//! | [`PickleP5`] | Python's pickle, protocol 5, of a numpy array | |
+//! | [`Safetensors`] | a file of one tensor | yes |
+//! | [`MessagePack`] | MessagePack with a sequence of numbers | |
+//! | [`MessagePackBin`] | MessagePack with one binary value | |
+//! | [`Postcard`] | postcard with a sequence of numbers | |
+//! | `Arrow` (feature `arrow`) | a stream of one batch of one column | `access_arrow` |
+//! | `Rkyv` (feature `rkyv`) | an archive of `rkyv` | `access_rkyv` |
+//! | `Bitcode` (feature `bitcode`) | bitcode of a sequence of numbers | |
+//! | `Cbor`, `CborBytes` (feature `ciborium`) | CBOR with a sequence of numbers, or with one byte string | |
+//!
+//! JSON is written by [`encoders`](crate::encoders) and read by [`json`].
+
+#[cfg(feature = "arrow")]
+mod arrow;
+#[cfg(feature = "bitcode")]
+mod bitcode;
+#[cfg(feature = "ciborium")]
+mod cbor;
+pub mod json;
+#[cfg(feature = "rkyv")]
+mod rkyv;
+
+use std::borrow::Cow;
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use safetensors::{SafeTensors, tensor::TensorView};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_bytes::Bytes;
+
+#[cfg(feature = "arrow")]
+pub use self::arrow::{Arrow, access_arrow};
+#[cfg(feature = "bitcode")]
+pub use self::bitcode::Bitcode;
+#[cfg(feature = "ciborium")]
+pub use self::cbor::{Cbor, CborBytes};
+#[cfg(feature = "rkyv")]
+pub use self::rkyv::{ArchivedTensor, Rkyv, Tensor, access_rkyv};
+use crate::{
+    BoxError, Element, Encoder, Format, from_pickle_p5, load_npy, load_npz, npy::NpyElement,
+    save_npy, savez, savez_compressed, to_pickle_p5,
+};
+
+/// An element that every format here can hold: booleans, integers and floats of 32 and 64 bits.
+pub trait FormatElement: Element + NpyElement + Serialize + DeserializeOwned {
+    /// The data type by safetensors' name.
+    const SAFETENSORS: safetensors::Dtype;
+}
+
+macro_rules! element {
+    ($($type:ty => $dtype:ident),* $(,)?) => { $(
+        impl FormatElement for $type {
+            const SAFETENSORS: safetensors::Dtype = safetensors::Dtype::$dtype;
+        }
+    )* };
+}
+
+element! {
+    bool => BOOL, i8 => I8, i16 => I16, i32 => I32, i64 => I64,
+    u8 => U8, u16 => U16, u32 => U32, u64 => U64, f32 => F32, f64 => F64,
+}
+
+/// A format whose arrays can be used where they lie.
+pub trait Access<T: Element>: Encoder<T> {
+    /// The array in `bytes`, which `encode` wrote, without a copy.
+    ///
+    /// # Errors
+    /// When `bytes` don't hold an array of `T`, or don't start at a multiple of its alignment.
+    fn access<'a>(&self, bytes: &'a [u8], shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError>;
+}
+
+/// The elements in C order in this machine's byte order, nothing else. Reading them takes knowing
+/// data type and shape.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Raw;
+
+impl<T: FormatElement> Encoder<T> for Raw {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        out.extend_from_slice(T::bytes(&elements(&array)));
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8], shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        check_length::<T>(bytes)?;
+        shaped(T::decode(bytes, false)?, shape)
+    }
+}
+
+impl<T: FormatElement> Access<T> for Raw {
+    fn access<'a>(&self, bytes: &'a [u8], shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError> {
+        view(bytes, shape)
+    }
+}
+
+/// An NPY file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Npy;
+
+impl<T: FormatElement> Encoder<T> for Npy {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        Ok(save_npy(out, &array.as_standard_layout())?)
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        Ok(load_npy(bytes)?.to_owned()?)
+    }
+}
+
+impl<T: FormatElement> Access<T> for Npy {
+    fn access<'a>(&self, bytes: &'a [u8], _shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError> {
+        Ok(load_npy(bytes)?.view()?)
+    }
+}
+
+/// An NPZ archive whose one member is stored as it is. Reading it checks its CRC-32.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Npz;
+
+impl<T: FormatElement> Encoder<T> for Npz {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        Ok(savez(out, &[&array.as_standard_layout()], &[])?)
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        Ok(load_npz(bytes)?.get("arr_0")?.to_owned()?)
+    }
+}
+
+impl<T: FormatElement> Access<T> for Npz {
+    fn access<'a>(&self, bytes: &'a [u8], _shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError> {
+        let member = load_npz(bytes)?.get("arr_0")?;
+        let stored = member.stored().ok_or("the member is compressed")?;
+        Ok(stored.view()?)
+    }
+}
+
+/// An NPZ archive whose one member is compressed by DEFLATE.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NpzDeflate;
+
+impl<T: FormatElement> Encoder<T> for NpzDeflate {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        Ok(savez_compressed(out, &[&array.as_standard_layout()], &[])?)
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        Ok(load_npz(bytes)?.get("arr_0")?.to_owned()?)
+    }
+}
+
+/// A pickle of protocol 5 that Python loads as a numpy array. Only [`to_pickle_p5`]'s own form is
+/// read back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PickleP5;
+
+impl<T: FormatElement> Encoder<T> for PickleP5 {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        *out = to_pickle_p5(&array.as_standard_layout());
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        Ok(from_pickle_p5(bytes)?)
+    }
+}
+
+/// A safetensors file of one tensor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Safetensors;
+
+impl<T: FormatElement> Encoder<T> for Safetensors {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        let elements = elements(&array);
+        let tensor = TensorView::new(T::SAFETENSORS, array.shape().to_vec(), T::bytes(&elements))?;
+        *out = safetensors::serialize([("array", tensor)], None)?;
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        let tensor = tensor::<T>(bytes)?;
+        shaped(T::decode(tensor.data(), false)?, tensor.shape())
+    }
+}
+
+impl<T: FormatElement> Access<T> for Safetensors {
+    fn access<'a>(&self, bytes: &'a [u8], _shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError> {
+        let tensor = tensor::<T>(bytes)?;
+        view(tensor.data(), tensor.shape())
+    }
+}
+
+fn tensor<T: FormatElement>(bytes: &[u8]) -> Result<TensorView<'_>, BoxError> {
+    let tensor = SafeTensors::deserialize(bytes)?.tensor("array")?;
+    if tensor.dtype() != T::SAFETENSORS {
+        return Err(format!(
+            "the tensor is of {}, not {}",
+            tensor.dtype(),
+            T::SAFETENSORS
+        )
+        .into());
+    }
+    Ok(tensor)
+}
+
+/// MessagePack of the shape and of the elements as a sequence of numbers, each with a byte that
+/// tells its type: what serde makes of a vector.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MessagePack;
+
+impl<T: FormatElement> Encoder<T> for MessagePack {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        let elements = elements(&array);
+        Ok(rmp_serde::encode::write(out, &(array.shape(), &*elements))?)
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        let (shape, elements): (Vec<usize>, Vec<T>) = rmp_serde::from_slice(bytes)?;
+        shaped(elements, &shape)
+    }
+}
+
+/// MessagePack of the shape and of the elements' bytes as one binary value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MessagePackBin;
+
+impl<T: FormatElement> Encoder<T> for MessagePackBin {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        let elements = elements(&array);
+        let bytes = Bytes::new(T::bytes(&elements));
+        Ok(rmp_serde::encode::write(out, &(array.shape(), bytes))?)
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        let (shape, bytes): (Vec<usize>, &Bytes) = rmp_serde::from_slice(bytes)?;
+        check_length::<T>(bytes)?;
+        shaped(T::decode(bytes, false)?, &shape)
+    }
+}
+
+/// postcard of the shape and of the elements as a sequence of numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Postcard;
+
+impl<T: FormatElement> Encoder<T> for Postcard {
+    const FORMAT: Format = Format::Other;
+
+    fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        let elements = elements(&array);
+        *out = postcard::to_extend(&(array.shape(), &*elements), std::mem::take(out))?;
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+        let (shape, elements): (Vec<usize>, Vec<T>) = postcard::from_bytes(bytes)?;
+        shaped(elements, &shape)
+    }
+}
+
+/// The elements in C order, copied if they aren't so in memory.
+fn elements<'a, T: Element>(array: &'a ArrayViewD<'_, T>) -> Cow<'a, [T]> {
+    match array.to_slice() {
+        Some(elements) => Cow::Borrowed(elements),
+        None => Cow::Owned(array.iter().copied().collect()),
+    }
+}
+
+fn shaped<T>(elements: Vec<T>, shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
+    Ok(ArrayD::from_shape_vec(IxDyn(shape), elements)?)
+}
+
+fn view<'a, T: FormatElement>(
+    bytes: &'a [u8],
+    shape: &[usize],
+) -> Result<ArrayViewD<'a, T>, BoxError> {
+    check_length::<T>(bytes)?;
+    Ok(ArrayViewD::from_shape(IxDyn(shape), T::cast(bytes)?)?)
+}
+
+fn check_length<T>(bytes: &[u8]) -> Result<(), BoxError> {
+    if bytes.len().is_multiple_of(size_of::<T>()) {
+        return Ok(());
+    }
+    Err(format!("{} bytes are no whole number of elements", bytes.len()).into())
+}

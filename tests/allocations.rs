@@ -1,0 +1,109 @@
+//! What is asked of the allocator: nothing out of proportion for a hostile message, and for each
+//! form of an array the bytes that the ladder tells.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use ndarray::{Array, Array1, IxDyn, array};
+use serbench::{
+    boundary::{self, footprints},
+    concat::{pack, unpack},
+};
+
+thread_local! {
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
+    static TOTAL: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(size: usize, before: usize) {
+    LARGEST.set(LARGEST.get().max(size));
+    TOTAL.set(TOTAL.get() + size.saturating_sub(before));
+}
+
+/// Counts each thread's requests, so that tests beside each other don't mix.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[expect(unsafe_code, reason = "the trait is unsafe; every call is passed on")]
+// SAFETY: each method hands its arguments unchanged to `System` and returns what it returned. The
+// counters are plain cells without destructors, which never allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: the caller's contract.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+/// The largest block that unpacking and copying asks for.
+fn largest_block(message: &[u8]) -> usize {
+    LARGEST.set(0);
+    for array in unpack(message).unwrap_or_default() {
+        let _ = (array.to_owned::<f64>(), array.to_owned::<u8>());
+    }
+    LARGEST.get()
+}
+
+#[test]
+fn allocations_stay_in_proportion_to_the_message() {
+    let mut message = Vec::new();
+    let (floats, bytes) = (array![1.0, 2.0, 3.0], Array::<u8, _>::zeros(IxDyn(&[1; 9])));
+    pack(&[(&floats).into(), (&bytes).into()], &mut message);
+    // One entry in memory may be a few times as large as its 32 bytes in the header.
+    let bound = 4 * message.len();
+    let honest = largest_block(&message);
+    assert!(honest > 0 && honest <= bound, "{honest}");
+
+    let large = [1, 7, 1 << 16, 1 << 31, 1 << 40, 1 << 59, 1 << 62, u64::MAX];
+    for at in (0..message.len() - 8).step_by(4) {
+        for value in large {
+            let mut hostile = message.clone();
+            hostile[at..at + 4].copy_from_slice(&value.to_le_bytes()[..4]);
+            let small = largest_block(&hostile);
+            hostile[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            let block = small.max(largest_block(&hostile));
+            assert!(block <= bound, "{block} bytes for {value} at {at}");
+        }
+    }
+}
+
+/// The bytes that `make` asks for.
+fn requested<R>(make: impl FnOnce() -> R) -> usize {
+    TOTAL.set(0);
+    let made = make();
+    let total = TOTAL.get();
+    drop(made);
+    total
+}
+
+#[test]
+fn footprints_are_what_the_allocator_sees() {
+    let len = 10_000;
+    let array = Array1::from_shape_fn(len, |index| index as f64);
+    for footprint in footprints() {
+        let bytes = match footprint.form {
+            "view_slice" => requested(|| boundary::view_slice(array.view())),
+            "copy" => requested(|| boundary::copy(array.view())),
+            "list_boxed" => requested(|| boundary::list_boxed(array.view())),
+            #[cfg(feature = "encoders")]
+            "list_value_tree" => requested(|| boundary::list_value_tree(array.view())),
+            other => panic!("{other} is not measured"),
+        };
+        assert_eq!(bytes, footprint.per_element * len, "{}", footprint.form);
+    }
+}
