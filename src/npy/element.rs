@@ -247,9 +247,17 @@ impl Cast for bool {
     }
 }
 
-/// Whether every byte is 0 or 1. The reduction has no early exit, so that it runs at memory speed.
+/// Whether every byte is 0 or 1. The reduction has no early exit and sixty-four independent parts,
+/// so that it runs at memory speed.
 fn are_bools(bytes: &[u8]) -> bool {
-    bytes.iter().fold(0, |all, byte| all | byte) <= 1
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    let mut parts = [0; 64];
+    for chunk in chunks {
+        for (part, byte) in parts.iter_mut().zip(chunk) {
+            *part |= byte;
+        }
+    }
+    parts.iter().chain(rest).fold(0, |all, byte| all | byte) <= 1
 }
 
 fn check_bools(bytes: &[u8]) -> Result<(), NpyError> {
@@ -261,7 +269,7 @@ fn check_bools(bytes: &[u8]) -> Result<(), NpyError> {
 }
 
 // Only after `check_bools`. zerocopy's own cast looks at each byte again and alone, which takes
-// some 15 times as long as the reduction above.
+// some 25 times as long as the reduction above.
 #[expect(unsafe_code, reason = "zerocopy's checked cast is slower")]
 fn as_bools(bytes: &[u8]) -> &[bool] {
     debug_assert!(are_bools(bytes));
