@@ -153,8 +153,8 @@ fn serbench(measure: &Measure, baseline: Option<&str>) -> Result<ExitCode> {
     let mut run = new_run(&session, measure, None, &tree)?;
     let started = Instant::now();
     verify_side(&session, &tree, &chosen, Side::Candidate, &mut run)?;
-    let mut engine = engine(&session, &[(Side::Candidate, &tree)], &run);
-    let blocks = if measure.effort.quick { 6 } else { 12 };
+    let mut engine = engine(&session, &[(Side::Candidate, &tree)], &run, Pace::BRIEF);
+    let blocks = if measure.effort.quick { 10 } else { 48 };
     let work = plan::beside_references(&run, blocks);
     let budget = Duration::from_secs_f64(session.config.budget.unwrap_or(75.0));
     measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
@@ -328,11 +328,8 @@ fn between(
     skip_identical(&baseline, candidate, &chosen, &mut run);
     verify_side(session, &baseline, &chosen, Side::Baseline, &mut run)?;
     verify_side(session, candidate, &chosen, Side::Candidate, &mut run)?;
-    let mut engine = engine(
-        session,
-        &[(Side::Baseline, &baseline), (Side::Candidate, candidate)],
-        &run,
-    );
+    let sides = [(Side::Baseline, &baseline), (Side::Candidate, candidate)];
+    let mut engine = engine(session, &sides, &run, Pace::LONG);
     measure_until_decided(session, trial, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
     store(session, &run)?;
@@ -569,7 +566,7 @@ fn verify_side(
     Ok(())
 }
 
-fn engine<'a>(session: &'a Session, trees: &[(Side, &Tree)], run: &Run) -> Engine<'a> {
+fn engine<'a>(session: &'a Session, trees: &[(Side, &Tree)], run: &Run, pace: Pace) -> Engine<'a> {
     let mut runnables = BTreeMap::new();
     for (side, tree) in trees {
         for (id, benchmark) in &run.benchmarks {
@@ -593,7 +590,7 @@ fn engine<'a>(session: &'a Session, trees: &[(Side, &Tree)], run: &Run) -> Engin
             }
         }
     }
-    Engine::new(&session.launcher, runnables, Pace::default(), run.seed)
+    Engine::new(&session.launcher, runnables, pace, run.seed)
 }
 
 /// Measures what the decision asks for until it asks for nothing more.

@@ -33,14 +33,22 @@ pub(crate) struct Pace {
     pub(crate) block: Duration,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            slice: Duration::from_micros(1500),
-            alternations: 8,
-            block: Duration::from_millis(60),
-        }
-    }
+impl Pace {
+    /// For the same code at two commits, which whatever happens to the machine slows down alike:
+    /// what scatters is the slice.
+    pub(crate) const LONG: Self = Self {
+        slice: Duration::from_micros(1500),
+        alternations: 8,
+        block: Duration::from_millis(60),
+    };
+
+    /// For different code, which a busy neighbour slows down by different amounts for as long as
+    /// it is busy: what scatters is the block, so there had better be many.
+    pub(crate) const BRIEF: Self = Self {
+        slice: Duration::from_micros(1000),
+        alternations: 4,
+        block: Duration::from_millis(60),
+    };
 }
 
 /// Everything a block needs besides its arms.
@@ -414,7 +422,7 @@ mod tests {
 
     #[test]
     fn long_operations_alternate_less() {
-        let pace = Pace::default();
+        let pace = Pace::LONG;
         assert_eq!(pace.alternations(Duration::from_millis(3)), 8);
         assert_eq!(pace.alternations(Duration::from_millis(12)), 4);
         assert_eq!(pace.alternations(Duration::from_secs(1)), 2);

@@ -107,7 +107,8 @@ pub(crate) struct Blocks {
     /// CPU time of the thread; absent where divan measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cpu: Option<Vec<f64>>,
-    /// As many.
+    /// As many; left out where CPU time decides, for half of the size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) wall: Vec<f64>,
 }
 
@@ -142,7 +143,7 @@ impl Record {
             let reference = benchmark.reference.as_deref();
             let mut measured = measured(run, id, subject, reference);
             if reference.is_none() && !references.contains(id.as_str()) {
-                measured.times_ns = blocks(run, |block| times(block, id));
+                measured.times_ns = blocks(run, subject.multithreaded, |block| times(block, id));
             }
             Some((id.clone(), measured))
         };
@@ -257,6 +258,7 @@ impl Blocks {
     pub(crate) fn by(&self, clock: Clock) -> &[f64] {
         match (clock, &self.cpu) {
             (Clock::Cpu, Some(cpu)) => cpu,
+            (Clock::Wall, Some(cpu)) if self.wall.is_empty() => cpu,
             (Clock::Cpu, None) | (Clock::Wall, _) => &self.wall,
         }
     }
@@ -296,18 +298,30 @@ fn measured(run: &Run, id: &str, subject: &Subject, reference: Option<&str>) -> 
         latency_ns: compare::latency(run, id, subject)
             .map(figures)
             .filter(|time| time.is_finite()),
-        log_ratios: reference
-            .and_then(|reference| blocks(run, |block| log_ratios(block, reference, id))),
+        log_ratios: reference.and_then(|reference| {
+            let wall = compare::clock(run, &[reference, id], Side::Candidate) == Clock::Wall;
+            blocks(run, wall, |block| log_ratios(block, reference, id))
+        }),
         times_ns: None,
     }
 }
 
 /// Collects `of` from all blocks but those that checked the measurement itself. CPU times are
 /// kept only if each block has one.
-fn blocks(run: &Run, of: impl Fn(&Block) -> Option<(Option<f64>, f64)>) -> Option<Blocks> {
+fn blocks(
+    run: &Run,
+    multithreaded: bool,
+    of: impl Fn(&Block) -> Option<(Option<f64>, f64)>,
+) -> Option<Blocks> {
     let (cpu, wall): (Vec<Option<f64>>, Vec<f64>) = run.blocks.iter().filter_map(of).unzip();
-    let cpu = cpu.into_iter().collect();
-    (!wall.is_empty()).then_some(Blocks { cpu, wall })
+    let cpu: Option<Vec<f64>> = cpu.into_iter().collect();
+    let any = !wall.is_empty();
+    let wall = if cpu.is_some() && !multithreaded {
+        Vec::new()
+    } else {
+        wall
+    };
+    any.then_some(Blocks { cpu, wall })
 }
 
 fn log_ratios(block: &Block, reference: &str, id: &str) -> Option<(Option<f64>, f64)> {
@@ -349,10 +363,10 @@ fn has_cpu(slices: &[run::Times]) -> bool {
     slices.iter().all(|times| times.cpu.is_some())
 }
 
-/// To a hundred-thousandth: a hundredth of what one block scatters by on the quietest machine.
+/// To a ten-thousandth: a tenth of what one block scatters by on the quietest machine.
 fn decimals(value: f64) -> f64 {
     // Adding zero makes -0.0 a plain one.
-    (value * 1e5).round() / 1e5 + 0.0
+    (value * 1e4).round() / 1e4 + 0.0
 }
 
 /// To five figures.

@@ -134,7 +134,10 @@ fn check(record: &Record) -> Result<(), String> {
         }
         for (name, blocks) in [("log_ratios", log_ratios), ("times_ns", times_ns)] {
             if let Some(Blocks { cpu, wall }) = blocks
-                && (wall.is_empty() || cpu.as_ref().is_some_and(|cpu| cpu.len() != wall.len()))
+                && match cpu {
+                    None => wall.is_empty(),
+                    Some(cpu) => cpu.is_empty() || !(wall.is_empty() || wall.len() == cpu.len()),
+                }
             {
                 return field(name, "has no blocks, or not as many by either clock");
             }
