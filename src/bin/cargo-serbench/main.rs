@@ -130,6 +130,8 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
+            // What an interrupt broke is not what went wrong.
+            let error = launch::check_interrupt().err().unwrap_or(error);
             shell::error(format_args!("{error:#}"));
             ExitCode::from(101)
         }
