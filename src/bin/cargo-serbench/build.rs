@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     fs,
-    io::BufReader,
+    io::{self, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -165,6 +165,11 @@ fn cargo(
 pub(crate) fn put_aside(built: &mut [Built], folder: &Path) -> Result<()> {
     let copy = |from: &Path, to: &Path| -> Result<()> {
         fs::create_dir_all(folder)?;
+        // A process of a killed run may still be running the old file, which can't be written then.
+        match fs::remove_file(to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
         fs::copy(from, to)?;
         Ok(())
     };

@@ -44,6 +44,7 @@ pub(crate) fn open(measure: &Measure) -> Result<Session> {
     launch::catch_interrupts()?;
     let launcher = Launcher::new(Duration::from_secs(measure.effort.timeout.unwrap_or(300)))?;
     let lock = lock(&workspace.scratch())?;
+    sweep(&workspace.scratch());
     Ok(Session {
         workspace,
         config,
@@ -123,6 +124,20 @@ fn lock(scratch: &Path) -> Result<File> {
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(file)
+}
+
+/// Removes what killed runs left half done; nobody else is at work while we hold the lock.
+fn sweep(scratch: &Path) {
+    for folder in ["source", "build", "runs"] {
+        let entries = std::fs::read_dir(scratch.join(folder));
+        for entry in entries.into_iter().flatten().flatten() {
+            // The names that `tempfile` gives.
+            if entry.file_name().to_string_lossy().starts_with(".tmp") {
+                let path = entry.path();
+                let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+            }
+        }
+    }
 }
 
 fn options(config: &Config, measure: &Measure) -> Options {
