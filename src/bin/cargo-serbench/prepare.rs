@@ -244,7 +244,11 @@ pub(crate) fn commit(
         &directory,
         &members,
     )?;
-    let what = format!("{} ({})", commit.short(), commit.subject);
+    let name = match side {
+        Side::Baseline => "the baseline",
+        Side::Candidate => "the candidate",
+    };
+    let what = format!("{name} {} ({})", commit.short(), commit.subject);
     let catalog = build_catalog(session, &workspace, measure, &directory, side, &what)?;
     let source = Source {
         commit: Some(commit.sha.clone()),
@@ -265,7 +269,15 @@ fn build_catalog(
 ) -> Result<Catalog> {
     let targets = targets(workspace, &session.config, measure);
     if targets.is_empty() {
-        bail!(no_target(workspace, &session.config, measure));
+        let reason = no_target(workspace, &session.config, measure);
+        match side {
+            Side::Candidate => bail!(reason),
+            Side::Baseline => {
+                // A bench that came after the baseline is added, which is no error.
+                shell::warning(format_args!("nothing to compare with in {what}: {reason}"));
+                return Ok(Catalog::default());
+            }
+        }
     }
     let missing = measure.keys.suite.iter().filter(|name| {
         let suite = name.replace('-', "_");
