@@ -415,11 +415,18 @@ pub(crate) fn baseline(
         .head()?
         .context("the repository has no commit yet to compare with")?;
     let branch = repo.default_branch(config.default_branch.as_deref());
-    if let Some(branch) = &branch
-        && let Some(base) = repo.merge_base(&repo.resolve(branch)?, &head)?
-        && base != head
-    {
-        return Ok((base, format!("the merge base with {branch}")));
+    if let Some(branch) = &branch {
+        match repo.merge_base(&repo.resolve(branch)?, &head)? {
+            Some(base) if base != head => {
+                return Ok((base, format!("the merge base with {branch}")));
+            }
+            // Of a branch of several commits, the one before HEAD would judge the last alone.
+            None if repo.is_shallow() => bail!(
+                "no --baseline given, and the merge base with {branch} is not here\n\
+                 this clone is shallow: `git fetch --unshallow` brings the whole history"
+            ),
+            Some(_) | None => {}
+        }
     }
     if repo.is_dirty(Path::new("baselines"))? {
         return Ok((
