@@ -542,11 +542,7 @@ fn verify_side(
     if listed.is_empty() {
         return Ok(());
     }
-    let name = match (&run.baseline, side) {
-        (None, _) => "",
-        (Some(_), Side::Baseline) => " of the baseline",
-        (Some(_), Side::Candidate) => " of the candidate",
-    };
+    let name = of_side(run, side);
     shell::status(
         "Verifying",
         format_args!("{} benchmarks{name}", listed.len()),
@@ -653,17 +649,27 @@ fn measure_work(
         },
     )?;
     drop(progress);
-    for (id, reason) in failures {
-        shell::warning(format_args!("`{id}`: {reason}"));
-        if let Some(subject) = run
-            .benchmarks
-            .get_mut(&id)
-            .and_then(|it| it.candidate.as_mut())
-        {
+    for (id, (side, reason)) in failures {
+        shell::warning(format_args!("`{id}`{}: {reason}", of_side(run, side)));
+        let benchmark = run.benchmarks.entry(id).or_default();
+        let subject = match side {
+            Side::Baseline => &mut benchmark.baseline,
+            Side::Candidate => &mut benchmark.candidate,
+        };
+        if let Some(subject) = subject {
             subject.state = run::State::Failed(reason);
         }
     }
     Ok(())
+}
+
+/// Which of two commits something is of, in words; nothing where there is one.
+fn of_side(run: &Run, side: Side) -> &'static str {
+    match (&run.baseline, side) {
+        (None, _) => "",
+        (Some(_), Side::Baseline) => " of the baseline",
+        (Some(_), Side::Candidate) => " of the candidate",
+    }
 }
 
 fn store(session: &Session, run: &Run) -> Result<()> {
