@@ -557,6 +557,11 @@ fn verify_side(
         if let Some(reason) = subject.as_ref().and_then(Subject::failure) {
             shell::warning(format_args!("`{id}`{name}: {reason}"));
         }
+        if subject.as_ref().is_some_and(|subject| subject.prints) {
+            shell::warning(format_args!(
+                "`{id}`{name} prints to stdout, which costs it time"
+            ));
+        }
         let benchmark = run.benchmarks.entry(id).or_default();
         match side {
             Side::Baseline => benchmark.baseline = subject,
