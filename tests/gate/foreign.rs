@@ -1,0 +1,1 @@
+//! Crates with divan benches that know nothing of this tool.
