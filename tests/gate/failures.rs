@@ -118,13 +118,19 @@ fn benches_that_come_and_go() {
         .serbench(&["gate"])
         .exits(101)
         .says_no_more()
+        .warns(&["error: ", "this workspace has no [[bench]]"]);
+    let unconfigured = without.split("[package.metadata").next().unwrap();
+    repository.write("Cargo.toml", unconfigured);
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .says_no_more()
         .warns(&["error: no [[bench]] in", "harness = false"]);
 }
 
 #[test]
 fn benches_that_are_none() {
     let repository = Repository::new(ONE);
-    let fake = repository.read("benches/fake.rs");
     repository.behave("");
     repository
         .serbench(&["gate"])
@@ -135,13 +141,12 @@ fn benches_that_are_none() {
         .exits(101)
         .says_no_more()
         .warns(&["error: nothing to measure"]);
-    let listless = fake.replace("fn main() {", "fn main() { panic!(\"no list today\");");
-    repository.write("benches/fake.rs", &listless);
+    repository.behave("fake::without_a_kind");
     repository
         .serbench(&["list"])
         .exits(101)
         .says_no_more()
-        .warns(&["error: bench `fake` could not list", "no list today"]);
+        .warns(&["error: bench `fake` could not list", "a kind"]);
     repository.write(
         "benches/fake.rs",
         "fn main() { println!(\"x::y: benchmark\") }\n",

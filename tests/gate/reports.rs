@@ -132,7 +132,7 @@ fn one_commit_by_itself() {
     let tables = repository.serbench(&arguments);
     tables
         .exits(0)
-        .says(&["| Library", "| vs. reference"])
+        .says(&["| Library", " vs. reference |"])
         .says(&["| reference ", " 100.0 µs ", " 2.0 KiB ", " 3 ", " 1.0 "])
         .says(&["| twice ", " 200.0 µs ", " 2.000 [2.000, 2.000] "])
         .says(&["| foreign ", " 50.00 µs ", " 0.500 [0.500, 0.500] "])

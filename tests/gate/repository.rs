@@ -64,8 +64,9 @@ impl Repository {
     /// Gives the bench other benchmarks, one a line; blanks before them don't count.
     pub(crate) fn behave(&self, behaviour: &str) {
         let lines = behaviour.lines().map(str::trim);
-        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-        self.write("benches/behaviour.txt", &(lines.join("\n") + "\n"));
+        let lines = lines.filter(|line| !line.is_empty());
+        let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+        self.write("benches/behaviour.txt", &text);
     }
 
     /// Commits everything there is and returns the commit's hash.

@@ -191,19 +191,13 @@ fn undecided_benchmarks() {
         .answers(answer)
         .says(&["no benchmark could be decided"])
         .says(&["fake::noisy: CPU time", "undecided at +3.0 %"]);
-    let manifest = repository.read("Cargo.toml");
-    let strict =
-        "[package.metadata.serbench]\nstrict = true\n\n[package.metadata.serbench.reference]";
-    repository.write(
-        "Cargo.toml",
-        &manifest.replace("[package.metadata.serbench.reference]", strict),
-    );
     let run = repository.runs().pop().unwrap();
-    let run = run.to_str().unwrap();
-    repository
-        .serbench(&["report", run])
-        .exits(102)
-        .answers(answer);
+    let replay = ["gate", "--strict", "--replay", run.to_str().unwrap()];
+    repository.serbench(&replay).exits(102).answers(answer);
+    // What is tolerated can be decided again, too.
+    let answer = "gate: regressed (1 benchmarks, 1 regressed, ";
+    let replay = [&replay[..], &["--threshold=1%"]].concat();
+    repository.serbench(&replay).exits(100).answers(answer);
 }
 
 #[test]
@@ -233,4 +227,34 @@ fn nothing_changed() {
     crate::repository::Outcome::of(shared.output().unwrap())
         .exits(100)
         .answers("gate: regressed (2 benchmarks, 1 regressed, 1 removed, ");
+}
+
+/// Encoders have a limit on their ratio to the reference, changed or not.
+#[test]
+fn limits() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000 peak=1000
+         fake::lean::u8::4      worker cpu=120000 peak=1200
+         fake::large::u8::4     worker cpu=120000 peak=2100
+         fake::slow::u8::4      worker cpu=210000 peak=1200",
+    );
+    repository.behave(
+        "fake::reference::u8::4 worker cpu=100001 peak=1000
+         fake::lean::u8::4      worker cpu=120000 peak=1200
+         fake::large::u8::4     worker cpu=120000 peak=2100
+         fake::slow::u8::4      worker cpu=210000 peak=1200",
+    );
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(0)
+        .answers("gate: passed (4 benchmarks, 0 regressed, sees ");
+    repository
+        .serbench(&[
+            "gate",
+            "--seed=1",
+            "--max-latency-ratio=2",
+            "--max-memory-ratio=2",
+        ])
+        .exits(100)
+        .answers("gate: regressed (4 benchmarks, 0 regressed, 2 over a limit, ");
 }
