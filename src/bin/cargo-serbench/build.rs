@@ -3,9 +3,9 @@
 use std::{
     fmt::Write,
     fs,
-    io::BufReader,
+    io::{self, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     discover::{self, BenchTarget, Workspace},
-    launch::Executable,
+    launch::{Executable, Interrupted},
 };
 
 /// Flags for every build, so that code that did not change keeps its place relative to cache lines:
@@ -75,6 +75,9 @@ pub(crate) fn build(
     }
     let status = child.wait().context("wait for cargo")?;
     if !status.success() {
+        if is_interrupt(status) {
+            return Err(Interrupted.into());
+        }
         bail!(
             "cargo could not build the benches of {} ({status})",
             workspace.root.display()
@@ -102,6 +105,21 @@ pub(crate) fn build(
     }
     built.sort_by(|a, b| a.target.cmp(&b.target));
     Ok(built)
+}
+
+/// Whether a signal of the user's ended the process; our own notice of it may come a moment later.
+#[cfg(unix)]
+fn is_interrupt(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+
+    const SIGINT: i32 = 2;
+    const SIGTERM: i32 = 15;
+    matches!(status.signal(), Some(SIGINT | SIGTERM))
+}
+
+#[cfg(not(unix))]
+fn is_interrupt(_status: ExitStatus) -> bool {
+    false
 }
 
 fn cargo(
@@ -165,6 +183,11 @@ fn cargo(
 pub(crate) fn put_aside(built: &mut [Built], folder: &Path) -> Result<()> {
     let copy = |from: &Path, to: &Path| -> Result<()> {
         fs::create_dir_all(folder)?;
+        // A process of a killed run may still be running the old file, which can't be written then.
+        match fs::remove_file(to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
         fs::copy(from, to)?;
         Ok(())
     };

@@ -148,7 +148,10 @@ fn of_canary(
     Evidence {
         id: canary_id(id, role),
         role,
-        presence: Presence::Both,
+        presence: match subject.and_then(Subject::failure) {
+            Some(reason) => Presence::Failed(reason.to_owned()),
+            None => Presence::Both,
+        },
         reference: None,
         multithreaded: subject.is_some_and(|it| it.multithreaded || !it.native),
         tolerance: Tolerance {

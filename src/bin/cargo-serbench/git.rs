@@ -83,16 +83,29 @@ impl Repo {
             .revparse_single(revision)
             .and_then(|it| it.peel_to_commit());
         found.map(|commit| describe(&commit)).map_err(|error| {
-            let shallow = if self.repository.is_shallow() {
-                format!(
-                    "\nthis clone is shallow: `git fetch --depth=1 origin {revision}` brings the \
-                     commit, `git fetch --unshallow` all of them"
-                )
-            } else {
-                format!("\n`git fetch origin {revision}` brings it if the remote has it")
-            };
-            anyhow!("no commit `{revision}` here ({}){shallow}", error.message())
+            let way_out = self.way_to(revision);
+            anyhow!("no commit `{revision}` here ({}){way_out}", error.message())
         })
+    }
+
+    /// How to get a commit that is not here; nothing where there is no way.
+    fn way_to(&self, revision: &str) -> String {
+        let named = revision.strip_prefix("origin/").unwrap_or(revision);
+        // `HEAD~1` and the like are nothing that a remote could be asked for.
+        let relative = revision.contains(['~', '^', '@', ':']) || revision == "HEAD";
+        match (self.repository.is_shallow(), relative) {
+            (true, true) => "\nthis clone is shallow: `git fetch --deepen=1` brings one commit \
+                             more of its history, `git fetch --unshallow` all of it"
+                .to_owned(),
+            (true, false) => format!(
+                "\nthis clone is shallow: `git fetch --depth=1 origin {named}` brings the commit, \
+                 `git fetch --unshallow` all of them"
+            ),
+            (false, true) => String::new(),
+            (false, false) => {
+                format!("\n`git fetch origin {named}` brings it if the remote has it")
+            }
+        }
     }
 
     /// Whether the work tree differs from the commit checked out in anything that git would

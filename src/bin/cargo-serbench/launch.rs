@@ -75,10 +75,20 @@ pub(crate) struct Launch<'a> {
 pub(crate) struct Worker {
     child: Child,
     commands: TcpStream,
-    answers: BufReader<TcpStream>,
+    answers: BufReader<Answers>,
     output: Output,
     timeout: Duration,
 }
+
+/// What a worker sends. Waiting for it ends when the user interrupts.
+#[derive(Debug)]
+struct Answers {
+    stream: TcpStream,
+    timeout: Duration,
+}
+
+/// How long waiting for an answer goes on before looking whether the user has interrupted.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What a launch led to.
 #[derive(Debug)]
@@ -300,13 +310,43 @@ fn text(mut file: File) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+impl Read for Answers {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if is_timeout(&error) => {
+                    if check_interrupt().is_err() {
+                        return Err(io::ErrorKind::ConnectionAborted.into());
+                    }
+                    if Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                }
+                read => return read,
+            }
+        }
+    }
+}
+
+/// Whether a read ended for want of data; systems call it either way.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
 impl Worker {
     fn new(child: Child, stream: TcpStream, output: Output, timeout: Duration) -> Result<Self> {
-        let setup = || -> io::Result<(TcpStream, BufReader<TcpStream>)> {
+        let setup = || -> io::Result<(TcpStream, BufReader<Answers>)> {
             stream.set_nonblocking(false)?;
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(timeout))?;
-            Ok((stream.try_clone()?, BufReader::new(stream)))
+            stream.set_read_timeout(Some(PATIENCE))?;
+            Ok((
+                stream.try_clone()?,
+                BufReader::new(Answers { stream, timeout }),
+            ))
         };
         let (commands, answers) = setup().context("accept a worker's call")?;
         Ok(Self {
@@ -346,10 +386,7 @@ impl Worker {
         if let Err(interrupted) = check_interrupt() {
             return interrupted;
         }
-        if matches!(
-            error.kind(),
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-        ) {
+        if is_timeout(error) {
             let seconds = self.timeout.as_secs();
             return anyhow!("no answer in {seconds} s; give it longer with --timeout SECONDS");
         }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the executables of one commit hold.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Catalog {
     /// By id.
     pub(crate) benchmarks: BTreeMap<String, Listed>,
@@ -24,10 +24,7 @@ pub(crate) struct Catalog {
 
 /// Asks each executable for its benchmarks.
 pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<Catalog> {
-    let mut catalog = Catalog {
-        benchmarks: BTreeMap::new(),
-        problems: Vec::new(),
-    };
+    let mut catalog = Catalog::default();
     let mut counting = BTreeMap::new();
     for bench in built {
         if !bench.divan {

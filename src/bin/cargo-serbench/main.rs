@@ -130,6 +130,8 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
+            // What an interrupt broke is not what went wrong.
+            let error = launch::check_interrupt().err().unwrap_or(error);
             shell::error(format_args!("{error:#}"));
             ExitCode::from(101)
         }
@@ -537,11 +539,7 @@ fn verify_side(
     if listed.is_empty() {
         return Ok(());
     }
-    let name = match (&run.baseline, side) {
-        (None, _) => "",
-        (Some(_), Side::Baseline) => " of the baseline",
-        (Some(_), Side::Candidate) => " of the candidate",
-    };
+    let name = of_side(run, side);
     shell::status(
         "Verifying",
         format_args!("{} benchmarks{name}", listed.len()),
@@ -555,6 +553,11 @@ fn verify_side(
         let subject = subjects.get(&id).cloned();
         if let Some(reason) = subject.as_ref().and_then(Subject::failure) {
             shell::warning(format_args!("`{id}`{name}: {reason}"));
+        }
+        if subject.as_ref().is_some_and(|subject| subject.prints) {
+            shell::warning(format_args!(
+                "`{id}`{name} prints to stdout, which costs it time"
+            ));
         }
         let benchmark = run.benchmarks.entry(id).or_default();
         match side {
@@ -648,17 +651,27 @@ fn measure_work(
         },
     )?;
     drop(progress);
-    for (id, reason) in failures {
-        shell::warning(format_args!("`{id}`: {reason}"));
-        if let Some(subject) = run
-            .benchmarks
-            .get_mut(&id)
-            .and_then(|it| it.candidate.as_mut())
-        {
+    for (id, (side, reason)) in failures {
+        shell::warning(format_args!("`{id}`{}: {reason}", of_side(run, side)));
+        let benchmark = run.benchmarks.entry(id).or_default();
+        let subject = match side {
+            Side::Baseline => &mut benchmark.baseline,
+            Side::Candidate => &mut benchmark.candidate,
+        };
+        if let Some(subject) = subject {
             subject.state = run::State::Failed(reason);
         }
     }
     Ok(())
+}
+
+/// Which of two commits something is of, in words; nothing where there is one.
+fn of_side(run: &Run, side: Side) -> &'static str {
+    match (&run.baseline, side) {
+        (None, _) => "",
+        (Some(_), Side::Baseline) => " of the baseline",
+        (Some(_), Side::Candidate) => " of the candidate",
+    }
 }
 
 fn store(session: &Session, run: &Run) -> Result<()> {

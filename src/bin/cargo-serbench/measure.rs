@@ -67,6 +67,7 @@ pub(crate) struct Engine<'a> {
 /// The arm that failed, with the reason.
 #[derive(Debug)]
 struct ArmFailed {
+    side: Side,
     id: String,
     reason: String,
 }
@@ -80,10 +81,11 @@ impl std::fmt::Display for ArmFailed {
 impl std::error::Error for ArmFailed {}
 
 /// Names the arm whose process an error came from.
-fn blame<T>(id: &str, result: Result<T>) -> Result<T> {
+fn blame<T>(arm: &Arm, result: Result<T>) -> Result<T> {
     result.map_err(|error| {
         ArmFailed {
-            id: id.to_owned(),
+            side: arm.side,
+            id: arm.id.clone(),
             reason: format!("{error:#}"),
         }
         .into()
@@ -183,12 +185,12 @@ impl<'a> Engine<'a> {
                 slowdown,
                 padding,
             };
-            workers.push(blame(&arm.id, connect(self.launcher, launch))?);
+            workers.push(blame(arm, connect(self.launcher, launch))?);
         }
         let mut longest = Duration::ZERO;
         for (arm, worker) in arms.iter().zip(&mut workers) {
             let nanos = self.pace.slice.as_nanos() as u64 / 2;
-            let warm = blame(&arm.id, ask(worker, Command::Warm { nanos }))?;
+            let warm = blame(arm, ask(worker, Command::Warm { nanos }))?;
             let work = self
                 .work
                 .entry(arm.id.clone())
@@ -203,7 +205,7 @@ impl<'a> Engine<'a> {
             for arm in order(arms.len(), alternation, backwards) {
                 let Work { batches, size } = self.work[&arms[arm].id];
                 let command = Command::Run { batches, size };
-                let slice = blame(&arms[arm].id, ask(&mut workers[arm], command))?;
+                let slice = blame(&arms[arm], ask(&mut workers[arm], command))?;
                 slices[arm].push(times(&slice));
             }
         }
@@ -229,7 +231,10 @@ impl<'a> Engine<'a> {
             for arm in order(arms.len(), alternation, backwards) {
                 let (id, runnable) = (&arms[arm].id, &runnables[arm]);
                 let Work { batches, size } = self.work[id];
-                let row = blame(id, self.visit(id, runnable, cpu, Some((batches, size))))?;
+                let row = blame(
+                    &arms[arm],
+                    self.visit(id, runnable, cpu, Some((batches, size))),
+                )?;
                 let nanoseconds = |picos: parse::Picos| picos.0 as f64 / 1e3;
                 let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
                 slices[arm].push(Times {
@@ -245,7 +250,7 @@ impl<'a> Engine<'a> {
     /// Lets divan tune itself once, and keeps its sample size for all later visits: unpinned, it
     /// would differ from process to process and with it the result.
     fn foreign_work(&mut self, arm: &Arm, runnable: &Runnable, cpu: Option<usize>) -> Result<Work> {
-        let row = blame(&arm.id, self.visit(&arm.id, runnable, cpu, None))?;
+        let row = blame(arm, self.visit(&arm.id, runnable, cpu, None))?;
         let size = (row.iterations / row.samples.max(1)).max(1);
         let sample = size as f64 * row.median.0 as f64 / 1e3;
         let batches = (FOREIGN_VISIT.as_nanos() as f64 / sample.max(1.0)).clamp(5.0, 100.0);
@@ -302,14 +307,15 @@ impl<'a> Engine<'a> {
 }
 
 /// Measures all of `work` in rounds of one block each, in random order, and appends to `blocks`.
-/// After `deadline` it stops. What fails is not tried again and comes back with the reason.
+/// After `deadline` it stops. A benchmark that fails is not tried again and comes back with the side
+/// it failed on and the reason.
 pub(crate) fn rounds(
     engine: &mut Engine<'_>,
     work: &[Planned],
     deadline: Option<Instant>,
     blocks: &mut Vec<Block>,
     mut progress: impl FnMut(usize, usize, &Arm),
-) -> Result<BTreeMap<String, String>> {
+) -> Result<BTreeMap<String, (Side, String)>> {
     let total: usize = work.iter().map(|work| work.blocks).sum();
     let most = work.iter().map(|work| work.blocks).max().unwrap_or(0);
     let (mut done, mut failures) = (0, BTreeMap::new());
@@ -330,8 +336,8 @@ pub(crate) fn rounds(
                 Ok(block) => blocks.push(block),
                 Err(error) => {
                     launch::check_interrupt()?;
-                    let ArmFailed { id, reason } = error.downcast()?;
-                    failures.insert(id, reason);
+                    let ArmFailed { side, id, reason } = error.downcast()?;
+                    failures.insert(id, (side, reason));
                 }
             }
         }

@@ -44,6 +44,7 @@ pub(crate) fn open(measure: &Measure) -> Result<Session> {
     launch::catch_interrupts()?;
     let launcher = Launcher::new(Duration::from_secs(measure.effort.timeout.unwrap_or(300)))?;
     let lock = lock(&workspace.scratch())?;
+    sweep(&workspace.scratch());
     Ok(Session {
         workspace,
         config,
@@ -123,6 +124,20 @@ fn lock(scratch: &Path) -> Result<File> {
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(file)
+}
+
+/// Removes what killed runs left half done; nobody else is at work while we hold the lock.
+fn sweep(scratch: &Path) {
+    for folder in ["source", "build", "runs"] {
+        let entries = std::fs::read_dir(scratch.join(folder));
+        for entry in entries.into_iter().flatten().flatten() {
+            // The names that `tempfile` gives.
+            if entry.file_name().to_string_lossy().starts_with(".tmp") {
+                let path = entry.path();
+                let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+            }
+        }
+    }
 }
 
 fn options(config: &Config, measure: &Measure) -> Options {
@@ -229,7 +244,11 @@ pub(crate) fn commit(
         &directory,
         &members,
     )?;
-    let what = format!("{} ({})", commit.short(), commit.subject);
+    let name = match side {
+        Side::Baseline => "the baseline",
+        Side::Candidate => "the candidate",
+    };
+    let what = format!("{name} {} ({})", commit.short(), commit.subject);
     let catalog = build_catalog(session, &workspace, measure, &directory, side, &what)?;
     let source = Source {
         commit: Some(commit.sha.clone()),
@@ -250,7 +269,15 @@ fn build_catalog(
 ) -> Result<Catalog> {
     let targets = targets(workspace, &session.config, measure);
     if targets.is_empty() {
-        bail!(no_target(workspace, &session.config, measure));
+        let reason = no_target(workspace, &session.config, measure);
+        match side {
+            Side::Candidate => bail!(reason),
+            Side::Baseline => {
+                // A bench that came after the baseline is added, which is no error.
+                shell::warning(format_args!("nothing to compare with in {what}: {reason}"));
+                return Ok(Catalog::default());
+            }
+        }
     }
     let missing = measure.keys.suite.iter().filter(|name| {
         let suite = name.replace('-', "_");
@@ -388,11 +415,18 @@ pub(crate) fn baseline(
         .head()?
         .context("the repository has no commit yet to compare with")?;
     let branch = repo.default_branch(config.default_branch.as_deref());
-    if let Some(branch) = &branch
-        && let Some(base) = repo.merge_base(&repo.resolve(branch)?, &head)?
-        && base != head
-    {
-        return Ok((base, format!("the merge base with {branch}")));
+    if let Some(branch) = &branch {
+        match repo.merge_base(&repo.resolve(branch)?, &head)? {
+            Some(base) if base != head => {
+                return Ok((base, format!("the merge base with {branch}")));
+            }
+            // Of a branch of several commits, the one before HEAD would judge the last alone.
+            None if repo.is_shallow() => bail!(
+                "no --baseline given, and the merge base with {branch} is not here\n\
+                 this clone is shallow: `git fetch --unshallow` brings the whole history"
+            ),
+            Some(_) | None => {}
+        }
     }
     if repo.is_dirty(Path::new("baselines"))? {
         return Ok((

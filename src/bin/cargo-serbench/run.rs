@@ -230,17 +230,34 @@ impl Subject {
 /// there afterwards or nothing.
 pub(crate) fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
     let name = run.started_at.replace([':', '-'], "");
-    let path = folder.join(format!("{name}.json"));
-    let write = || -> Result<()> {
+    let write = || -> Result<PathBuf> {
         std::fs::create_dir_all(folder)?;
         let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
         serde_json::to_writer(&mut file, run)?;
         file.write_all(b"\n")?;
-        file.into_inner()?.persist(&path)?;
-        Ok(())
+        keep(file.into_inner()?, folder, &name)
     };
-    write().with_context(|| format!("store the run in {}", path.display()))?;
-    Ok(path)
+    write().with_context(|| format!("store the run in {}", folder.display()))
+}
+
+/// Names a finished file `name.json`, or, where another run began in the same second, `name_2.json`
+/// and so on, which sorts behind.
+fn keep(mut file: tempfile::NamedTempFile, folder: &Path, name: &str) -> Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let path = match number {
+            1 => folder.join(format!("{name}.json")),
+            _ => folder.join(format!("{name}_{number}.json")),
+        };
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => {
+                file = taken.file;
+                number += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Reads a stored run.

@@ -42,6 +42,8 @@ pub(crate) fn case(case: &Case) -> Vec<Column<Row>> {
 /// pynumpy's line above its table, and the case: `53.2MiB float32 output (orjson), json f32::100x100`.
 pub(crate) fn case_title(case: &Case) -> String {
     let name = format!("{} {}", case.suite, case.case);
+    // An id may end with its encoder.
+    let name = name.trim_end().to_owned();
     let Some(row) = case.rows.first() else {
         return name;
     };

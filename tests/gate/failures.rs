@@ -1,0 +1,186 @@
+//! What can't be measured, each with its own message and never exit code 0.
+
+use crate::repository::Repository;
+
+const ONE: &str = "fake::reference::u8::4 worker cpu=100000";
+
+#[test]
+fn a_candidate_that_does_not_build() {
+    let repository = Repository::new(ONE);
+    let bench = repository.read("benches/fake.rs");
+    repository.write("benches/fake.rs", &(bench.clone() + "fn broken( {}\n"));
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .says_no_more()
+        .warns(&[
+            "error: build the work tree",
+            "with changes",
+            "cargo could not build",
+        ])
+        .warns_nothing_of(&["the baseline"]);
+
+    // The same at the baseline only.
+    repository.commit("Break");
+    repository.write("benches/fake.rs", &bench);
+    let fixed = repository.commit("Mend");
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .says_no_more()
+        .warns(&[
+            "error: build the baseline",
+            "(Break)",
+            "cargo could not build",
+        ]);
+    repository
+        .serbench(&["compare", &fixed, "HEAD~1"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: build the candidate", "(Break)"]);
+}
+
+#[test]
+fn nothing_to_measure() {
+    let repository = Repository::new(ONE);
+    repository.write("README.md", "Words.\n");
+    repository.commit("Document");
+    let check = |arguments: &[&str], words: &[&str]| {
+        let outcome = repository.serbench(arguments);
+        outcome.exits(101).says_no_more().warns(words);
+    };
+    let no_match = &[
+        "error: none of 1 benchmarks matches nope",
+        "`cargo serbench list`",
+    ];
+    check(&["gate", "nope"], no_match);
+    check(&["nope"], no_match);
+    check(&["list", "nope"], no_match);
+    check(
+        &["gate", "--bench=nope"],
+        &["error: no bench named nope; there are fake"],
+    );
+    check(&["gate", "("], &["error: FILTER is a regular expression"]);
+}
+
+#[test]
+fn benches_that_come_and_go() {
+    let repository = Repository::new(ONE);
+    let manifest = repository.read("Cargo.toml");
+    let with = |name: &str| {
+        let bench = format!("[[bench]]\nname = \"{name}\"\nharness = false\n\n[profile.bench]");
+        repository.write(
+            "Cargo.toml",
+            &manifest.replacen("[profile.bench]", &bench, 1),
+        );
+    };
+    // A bench target that is new has nothing to be compared with.
+    with("second");
+    let second = repository
+        .read("benches/fake.rs")
+        .replace("behaviour.txt", "second.txt");
+    repository.write("benches/second.rs", &second);
+    repository.write("benches/second.txt", "second::only worker cpu=50000");
+    let added = repository.commit("A second bench");
+    repository
+        .serbench(&["gate", "--bench=second"])
+        .exits(0)
+        .answers("gate: passed (1 benchmarks, 0 regressed, 1 added, ")
+        .warns(&[
+            "warning: nothing to compare with in the baseline",
+            "no bench named second",
+        ]);
+    repository
+        .serbench(&["gate"])
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 added, ");
+
+    // Gone again: asked for by name it can't be measured, else it is said to be removed.
+    repository.write("Cargo.toml", &manifest);
+    std::fs::remove_file(repository.path().join("benches/second.rs")).unwrap();
+    repository.commit("Without it");
+    repository
+        .serbench(&["gate", "--bench=second"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: no bench named second; there are fake"]);
+    let baseline = format!("--baseline={added}");
+    repository
+        .serbench(&["gate", &baseline])
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 removed, ");
+
+    // No bench target at all.
+    let without = manifest.replace("[[bench]]\nname = \"fake\"\nharness = false\n", "");
+    repository.write("Cargo.toml", &without);
+    std::fs::remove_dir_all(repository.path().join("benches")).unwrap();
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: ", "this workspace has no [[bench]]"]);
+    let unconfigured = without.split("[package.metadata").next().unwrap();
+    repository.write("Cargo.toml", unconfigured);
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: no [[bench]] in", "harness = false"]);
+}
+
+#[test]
+fn benches_that_are_none() {
+    let repository = Repository::new(ONE);
+    repository.behave("");
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .answers("gate: could not measure (1 benchmarks, 0 regressed, 1 removed, ");
+    repository
+        .serbench(&["list"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: nothing to measure"]);
+    repository.behave("fake::without_a_kind");
+    repository
+        .serbench(&["list"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: bench `fake` could not list", "a kind"]);
+    repository.write(
+        "benches/fake.rs",
+        "fn main() { println!(\"x::y: benchmark\") }\n",
+    );
+    repository
+        .serbench(&["list"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["warning: bench `fake` of fake-bench is no divan bench"])
+        .warns(&["error: nothing to measure"]);
+}
+
+/// Its canary would be measured on a benchmark that can't be.
+#[test]
+fn the_only_benchmark_dies() {
+    let repository = Repository::new("fake::only worker cpu=50000");
+    repository.behave("fake::only worker cpu=50000 dies=run");
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .answers("gate: could not measure (1 benchmarks, 0 regressed, 1 failed, ")
+        .warns(&["`fake::only` of the candidate", "this bench dies on `run`"]);
+    // At the baseline it is as good as not there.
+    repository.commit("Dies");
+    repository.behave("fake::only worker cpu=51000");
+    repository
+        .serbench(&["gate"])
+        .exits(0)
+        .answers("gate: passed (1 benchmarks, 0 regressed, 1 added, ")
+        .warns(&["`fake::only` of the baseline", "this bench dies on `run`"]);
+    // One commit by itself.
+    repository.behave("fake::only worker cpu=50000 dies=warm");
+    repository
+        .serbench(&["--quick"])
+        .exits(101)
+        .answers("serbench: could not measure (1 of 1 benchmarks failed)");
+}

@@ -1,0 +1,160 @@
+//! Ends at any moment: Ctrl-C, kill -9, and two runs at once.
+//!
+//! The fixture calls the test at a moment that the test has chosen and holds the connection while
+//! it lives. So the test waits for nothing but connections to open and to close.
+
+use std::{
+    fs,
+    io::Read,
+    net::{TcpListener, TcpStream},
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::repository::{Outcome, Repository};
+
+const BEFORE: &str = "fake::only worker cpu=50000";
+const AFTER: &str = "fake::only worker cpu=60000";
+
+/// A gate that stands still at some moment.
+struct Held {
+    gate: Child,
+    /// Closes when the process that stands still has ended.
+    process: TcpStream,
+}
+
+/// Starts a gate, in a process group of its own as a shell does, and waits until it is at `moment`:
+/// `build`, or a command of the protocol.
+fn held(repository: &Repository, moment: &str) -> Held {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let gate = repository
+        .command(&["gate"])
+        .env("FAKE_BARRIER", format!("{moment} {address}"))
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (process, _) = listener.accept().unwrap();
+    process
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    Held { gate, process }
+}
+
+/// Sends a signal with kill(1): to a process, or to its whole group.
+fn signal(name: &str, child: &Child, group: bool) {
+    let sign = if group { "-" } else { "" };
+    let target = format!("{sign}{}", child.id());
+    let status = Command::new("kill")
+        .args(["-s", name, "--", &target])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+fn changed() -> Repository {
+    let repository = Repository::new(BEFORE);
+    repository.behave(AFTER);
+    repository
+}
+
+/// That a killed or interrupted run is nothing to the next.
+#[track_caller]
+fn next_run_works(repository: &Repository) {
+    repository
+        .serbench(&["gate"])
+        .exits(100)
+        .answers("gate: regressed (1 benchmarks, 1 regressed, ");
+    assert_eq!(
+        repository.runs().len(),
+        1,
+        "of the broken run nothing is recorded"
+    );
+    let scratch = repository.path().join("target/serbench");
+    for folder in ["source", "build", "runs"] {
+        for entry in fs::read_dir(scratch.join(folder)).unwrap() {
+            let name = entry.unwrap().file_name();
+            assert!(
+                !name.to_string_lossy().starts_with(".tmp"),
+                "{folder}/{name:?} is left"
+            );
+        }
+    }
+}
+
+#[test]
+fn ctrl_c() {
+    let repository = changed();
+    for (moment, name, group) in [
+        // A terminal signals the whole group; `kill` and CI systems only the process.
+        ("build", "INT", true),
+        ("verify", "INT", true),
+        ("run", "INT", false),
+        ("run", "TERM", false),
+    ] {
+        let Held { gate, mut process } = held(&repository, moment);
+        signal(name, &gate, group);
+        let outcome = Outcome::of(gate.wait_with_output().unwrap());
+        outcome
+            .exits(101)
+            .says_no_more()
+            .warns(&["error: interrupted; nothing was recorded"]);
+        let ended = process.read(&mut [0]);
+        assert!(matches!(ended, Ok(0) | Err(_)), "the bench has ended");
+    }
+    next_run_works(&repository);
+}
+
+#[test]
+fn kill_9() {
+    let repository = changed();
+    for moment in ["build", "verify", "run"] {
+        let Held {
+            mut gate,
+            mut process,
+        } = held(&repository, moment);
+        signal("KILL", &gate, false);
+        assert!(!gate.wait().unwrap().success());
+        if moment != "build" {
+            assert_eq!(
+                process.read(&mut [0]).unwrap(),
+                0,
+                "the bench ends with the tool"
+            );
+        }
+    }
+    // What a run leaves that is killed while it unpacks.
+    for left in [
+        "source/.tmpAbCdEf/Cargo.toml",
+        "build/.tmpAbCdEf/x",
+        "runs/.tmpAbCdEf",
+    ] {
+        repository.write(&format!("target/serbench/{left}"), "");
+    }
+    next_run_works(&repository);
+}
+
+#[test]
+fn two_at_once() {
+    let repository = changed();
+    let Held { gate, process } = held(&repository, "verify");
+    let mut second = repository.command(&["gate", "--quiet"]);
+    let mut second = second
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(second.try_wait().unwrap().is_none());
+    // The first stands still until it is told to end; the second can't be through before.
+    signal("INT", &gate, true);
+    Outcome::of(gate.wait_with_output().unwrap()).exits(101);
+    drop(process);
+    let second = Outcome::of(second.wait_with_output().unwrap());
+    second
+        .exits(100)
+        .answers("gate: regressed (1 benchmarks, 1 regressed, ");
+    assert_eq!(repository.runs().len(), 1);
+}

@@ -1,0 +1,156 @@
+//! Every form of a report says the same, and a stored run is decided again.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::repository::{Outcome, Repository};
+
+#[test]
+fn one_run_in_every_form() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000
+         fake::slower::u8::4 worker cpu=50000
+         fake::wrong::u8::4 worker cpu=50000 check=json",
+    );
+    repository.behave(
+        "fake::reference::u8::4 worker cpu=100000
+         fake::slower::u8::4 worker cpu=55000
+         fake::wrong::u8::4 worker cpu=50000 check=json text=[1,2,3,5]",
+    );
+    let headline = "gate: regressed (3 benchmarks, 1 regressed, 1 failed, ";
+    let gate = repository.serbench(&["gate", "--seed=1"]);
+    gate.exits(100).answers(headline);
+    let run = repository.runs().pop().unwrap();
+    let report = |format: &str| {
+        let outcome = repository.serbench(&["report", run.to_str().unwrap(), "--format", format]);
+        outcome.exits(100);
+        outcome
+    };
+    assert_eq!(
+        report("terminal").stdout(),
+        gate.stdout(),
+        "decided again from the same facts"
+    );
+
+    let regressed = "CPU time +10.0 % [+10.0 %, +10.0 %], all above +3.0 %";
+    report("markdown")
+        .says(&[headline])
+        .says(&["| fake::slower::u8::4 ", "| regressed"])
+        .says(&["fake::slower::u8::4", regressed]);
+    report("html")
+        .says(&["gate: regressed"])
+        .says(&["fake::slower::u8::4", "regressed"]);
+    report("github")
+        .says(&["::error title=fake%3A%3Aslower%3A%3Au8%3A%3A4 regressed::"])
+        .says(&["::error title=serbench::gate: regressed"]);
+    report("junit")
+        .answers("<?xml")
+        .says(&["<testcase name=\"fake::slower::u8::4\""])
+        .says(&["<failure ", "regressed: CPU time +10.0 %"])
+        .says(&["<error ", "wrong output"])
+        .says_nothing_of(&["<testsuite ", "failures=\"0\""]);
+    json(&report("json"), headline);
+
+    let forms = [
+        "report",
+        run.to_str().unwrap(),
+        "--output=reports",
+        "--format=json,junit",
+    ];
+    repository.serbench(&forms).exits(100).says_no_more();
+    for file in ["reports/serbench.json", "reports/serbench.xml"] {
+        assert!(
+            repository.read(file).contains("fake::slower::u8::4"),
+            "{file}"
+        );
+    }
+    broken_runs(&repository, &run);
+}
+
+fn json(outcome: &Outcome, headline: &str) {
+    let report: Value = serde_json::from_str(outcome.stdout()).unwrap();
+    assert_eq!(report["outcome"], "regressed");
+    assert!(report["headline"].as_str().unwrap().starts_with(headline));
+    let decisions = report["decisions"].as_array().unwrap();
+    let verdict = |id: &str| {
+        let mut all = decisions.iter();
+        all.find(|decision| decision["id"] == id).unwrap()["verdict"].clone()
+    };
+    assert_eq!(verdict("fake::reference::u8::4"), "unchanged");
+    assert_eq!(verdict("fake::slower::u8::4"), "regressed");
+    assert_eq!(verdict("fake::wrong::u8::4"), "failed");
+    let canaries = decisions
+        .iter()
+        .filter(|decision| decision["canary"] == true);
+    assert_eq!(canaries.count(), 2);
+    let blocks = report["run"]["blocks"].as_array().unwrap();
+    assert!(
+        blocks
+            .iter()
+            .all(|block| block["slices"][0][0][0].is_number())
+    );
+    assert_eq!(report["run"]["seed"], 1);
+}
+
+fn broken_runs(repository: &Repository, run: &Path) {
+    let check = |name: &str, text: &str, words: &[&str]| {
+        repository.write(name, text);
+        let outcome = repository.serbench(&["report", name]);
+        outcome
+            .exits(101)
+            .says_no_more()
+            .warns(&["error: ", name])
+            .warns(words);
+    };
+    let whole = fs::read_to_string(run).unwrap();
+    let newer = whole.replacen("\"schema\":1", "\"schema\":999", 1);
+    check(
+        "newer.json",
+        &newer,
+        &["has schema 999", "a newer `cargo serbench` reads it"],
+    );
+    check("cut.json", &whole[..whole.len() / 2], &["is no stored run"]);
+    check("empty.json", "", &["is no stored run"]);
+    check("other.json", "{\"schema\":1}", &["is no stored run"]);
+    repository
+        .serbench(&["report", "nowhere.json"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: read the run nowhere.json"]);
+}
+
+#[test]
+fn one_commit_by_itself() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000 check=json peak=2048 bytes=4096 allocations=3
+         fake::twice::u8::4 worker cpu=200000 check=json
+         fake::foreign::u8::4 table wall=50000
+         fake::prints::u8::4 worker cpu=100000 prints",
+    );
+    let arguments = ["--quick", "--seed=1", "--format=markdown"];
+    let tables = repository.serbench(&arguments);
+    tables
+        .exits(0)
+        .says(&["| Library", " vs. reference |"])
+        .says(&["| reference ", " 100.0 µs ", " 2.0 KiB ", " 3 ", " 1.0 "])
+        .says(&["| twice ", " 200.0 µs ", " 2.000 [2.000, 2.000] "])
+        .says(&["| foreign ", " 50.00 µs ", " 0.500 [0.500, 0.500] "])
+        .says(&["- prints: prints to stdout, which costs it time"]);
+    let run = repository.runs().pop().unwrap();
+    let again = repository.serbench(&["report", run.to_str().unwrap(), "--format=markdown"]);
+    assert_eq!(again.exits(0).stdout(), tables.stdout());
+
+    repository.behave(
+        "fake::reference::u8::4 worker cpu=100000 check=json
+         fake::wrong::u8::4 worker cpu=100000 check=json text=[1,2,3]
+         fake::bytes::u8::4 worker cpu=100000 check=json text=[1,2,3,04]",
+    );
+    repository
+        .serbench(&arguments)
+        .exits(101)
+        .says(&["could not measure (2 of 3 benchmarks failed)"])
+        .says(&["- wrong: wrong output"])
+        .says(&["| wrong ", " failed "]);
+    assert_eq!(repository.runs().len(), 2, "each run is kept");
+}

@@ -1,0 +1,260 @@
+//! What the gate answers to benchmarks that got slower, faster, hungrier or wrong.
+
+use crate::repository::Repository;
+
+/// One benchmark for each verdict, at the baseline.
+const BEFORE: &str = "
+    fake::reference::u8::4 worker cpu=100000 check=json peak=1000 bytes=2000 allocations=2
+    fake::same::u8::4      worker cpu=50000 check=json peak=1000 bytes=2000 allocations=2
+    fake::slower::u8::4    worker cpu=200000 check=passed
+    fake::faster::u8::4    worker cpu=200000 check=unchecked
+    fake::stalls::u8::4    worker cpu=100000
+    fake::threads::u8::4   worker cpu=50000 other=200000 wall=60000
+    fake::hungry::u8::4    worker cpu=50000 peak=1000 bytes=2000 allocations=10
+    fake::frugal::u8::4    worker cpu=50000 peak=1000 bytes=2000 allocations=10
+    fake::wrong::u8::4     worker cpu=50000 check=json
+    fake::differs::u8::4   worker cpu=50000
+    fake::panics::u8::4    worker cpu=50000
+    fake::dies::u8::4      worker cpu=50000
+    fake::healed::u8::4    panic
+    fake::prints::u8::4    worker cpu=50000
+    fake::gone::u8::4      worker cpu=50000
+    fake::foreign::u8::4   table wall=20000
+    fake::late::u8::4      table wall=20000
+";
+
+/// The same at the candidate.
+const AFTER: &str = "
+    fake::reference::u8::4 worker cpu=100000 check=json peak=1000 bytes=2000 allocations=2
+    fake::same::u8::4      worker cpu=50000 check=json peak=1000 bytes=2000 allocations=2
+    fake::slower::u8::4    worker cpu=220000 check=passed
+    fake::faster::u8::4    worker cpu=180000 check=unchecked
+    fake::stalls::u8::4    worker cpu=100000 wall=126000
+    fake::threads::u8::4   worker cpu=50000 other=200000 wall=66000
+    fake::hungry::u8::4    worker cpu=50000 peak=1000 bytes=2000 allocations=11
+    fake::frugal::u8::4    worker cpu=50000 peak=900 bytes=2000 allocations=10
+    fake::wrong::u8::4     worker cpu=5000 check=json text=[1,2,3]
+    fake::differs::u8::4   worker cpu=50000 check=failed
+    fake::panics::u8::4    panic
+    fake::dies::u8::4      worker cpu=50000 dies=run
+    fake::healed::u8::4    worker cpu=50000
+    fake::prints::u8::4    worker cpu=50000 prints
+    fake::new::u8::4       worker cpu=50000
+    fake::foreign::u8::4   table wall=20000
+    fake::late::u8::4      table wall=22000
+";
+
+#[test]
+fn every_verdict_at_once() {
+    let repository = Repository::new(BEFORE);
+    repository.behave(AFTER);
+    repository.commit("After");
+    let gate = |filter: &str| repository.serbench(&["gate", "--seed=1", filter]);
+
+    let all = gate("::");
+    all.exits(100).answers(
+        "gate: regressed (18 benchmarks, 5 regressed, 4 failed, 2 improved, 2 added, 1 removed, ",
+    );
+    for (encoder, verdict) in [
+        ("reference", "unchanged"),
+        ("same", "unchanged"),
+        ("slower", "regressed"),
+        ("faster", "improved"),
+        ("stalls", "regressed"),
+        ("threads", "regressed"),
+        ("hungry", "regressed"),
+        ("frugal", "improved"),
+        ("wrong", "failed"),
+        ("differs", "failed"),
+        ("panics", "failed"),
+        ("dies", "failed"),
+        ("healed", "added"),
+        ("prints", "unchanged"),
+        ("gone", "removed"),
+        ("new", "added"),
+        ("foreign", "unchanged"),
+        ("late", "regressed"),
+    ] {
+        all.says(&[&format!("fake::{encoder}::u8::4 "), verdict]);
+    }
+    // Why, in one line each.
+    all.says(&[
+        "slower",
+        "CPU time +10.0 % [+10.0 %, +10.0 %], all above +3.0 %",
+    ]);
+    all.says(&[
+        "stalls",
+        "wall time +26.0 %",
+        "the clocks disagree: CPU time +0.0 %",
+    ]);
+    all.says(&["threads", "wall time +10.0 %"]);
+    all.says(&["late", "wall time +10.0 %"]);
+    all.says(&["hungry", "allocations +10.0 % (10 -> 11)"]);
+    all.says(&["frugal", "peak heap -10.0 % (1000 -> 900)"]);
+    all.says(&["wrong::u8::4: wrong output: ", "expected 4 items"]);
+    all.says(&["differs::u8::4: wrong output: element 3 is 5 instead of 4"]);
+    all.says(&[
+        "panics",
+        "panicked at benches/fake.rs",
+        "this bench has a bug",
+    ]);
+    all.says(&["dies", "this bench dies on `run`"]);
+    all.warns(&[
+        "fake::healed::u8::4",
+        "of the baseline",
+        "this bench has a bug",
+    ]);
+    all.warns(&["fake::prints::u8::4", "of the candidate prints to stdout"]);
+    all.warns_nothing_of(&["fake::same", "warning"]);
+
+    // Each for itself decides the exit code; the reference comes along.
+    gate("::same::")
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, sees ");
+    gate("::slower::")
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
+    gate("::stalls::")
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
+    gate("::hungry::")
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
+    gate("::faster::")
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 improved, ");
+    gate("::wrong::")
+        .exits(101)
+        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 failed, ");
+    gate("::panics::")
+        .exits(101)
+        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 failed, ");
+    gate("::new::")
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 added, ");
+    gate("::gone::")
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 removed, ");
+
+    // The same through `compare`, the other way round: what was faster is slower.
+    repository
+        .serbench(&[
+            "compare",
+            "HEAD",
+            "HEAD~1",
+            "--seed=1",
+            "::(slower|faster)::",
+        ])
+        .exits(100)
+        .answers("gate: regressed (3 benchmarks, 1 regressed, 1 improved, ")
+        .says(&["fake::faster::u8::4: CPU time +11.1 %"]);
+}
+
+/// Nothing hides behind the ratio: the reference is judged by itself.
+#[test]
+fn a_slower_reference() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000
+         fake::along::u8::4     worker cpu=50000
+         fake::stays::u8::4     worker cpu=50000",
+    );
+    repository.behave(
+        "fake::reference::u8::4 worker cpu=110000
+         fake::along::u8::4     worker cpu=55000
+         fake::stays::u8::4     worker cpu=50000",
+    );
+    let outcome = repository.serbench(&["gate", "--seed=1"]);
+    outcome
+        .exits(100)
+        .answers("gate: regressed (3 benchmarks, 1 regressed, 1 improved, ")
+        .says(&["fake::reference::u8::4: CPU time +10.0 %"])
+        .says(&["fake::along::u8::4", "unchanged"])
+        .says(&[
+            "fake::stays::u8::4",
+            "only the ratio moved",
+            "the reference changed by +10.0 %",
+        ])
+        .warns(&["the commit that the work tree was changed from"])
+        .warns(&["the work tree", "with changes"]);
+}
+
+#[test]
+fn undecided_benchmarks() {
+    // As much slower as is tolerated, give or take a little from process to process.
+    let repository = Repository::new("fake::noisy worker cpu=50000 spread=0.04");
+    repository.behave("fake::noisy worker cpu=51500 spread=0.04");
+    repository.commit("Three percent slower");
+    let answer = "gate: inconclusive (1 benchmarks, 0 regressed, 1 inconclusive, ";
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(0)
+        .answers(answer)
+        .says(&["no benchmark could be decided"])
+        .says(&["fake::noisy: CPU time", "undecided at +3.0 %"]);
+    let run = repository.runs().pop().unwrap();
+    let replay = ["gate", "--strict", "--replay", run.to_str().unwrap()];
+    repository.serbench(&replay).exits(102).answers(answer);
+    // What is tolerated can be decided again, too.
+    let answer = "gate: regressed (1 benchmarks, 1 regressed, ";
+    let replay = [&replay[..], &["--threshold=1%"]].concat();
+    repository.serbench(&replay).exits(100).answers(answer);
+}
+
+#[test]
+fn nothing_changed() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000
+         fake::other::u8::4 worker cpu=50000 dies=verify",
+    );
+    repository.write("README.md", "Words.\n");
+    repository.commit("Document");
+    // Not even started: the benchmark that dies has died at the baseline, too.
+    repository
+        .serbench(&["gate"])
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 2 identical, ")
+        .warns_nothing_of(&["Verifying"])
+        .warns_nothing_of(&["Measuring"]);
+    let trial = ["gate", "--measure-identical", "--seed=1", "::reference::"];
+    repository
+        .serbench(&trial)
+        .exits(0)
+        .answers("gate: passed (1 benchmarks, 0 regressed, sees");
+    // A folder shared by all builds would compare a commit with itself.
+    repository.behave("fake::reference::u8::4 worker cpu=120000");
+    let mut shared = repository.command(&["gate", "--seed=1"]);
+    shared.env("CARGO_TARGET_DIR", repository.path().join("target/shared"));
+    crate::repository::Outcome::of(shared.output().unwrap())
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, 1 removed, ");
+}
+
+/// Encoders have a limit on their ratio to the reference, changed or not.
+#[test]
+fn limits() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000 peak=1000
+         fake::lean::u8::4      worker cpu=120000 peak=1200
+         fake::large::u8::4     worker cpu=120000 peak=2100
+         fake::slow::u8::4      worker cpu=210000 peak=1200",
+    );
+    repository.behave(
+        "fake::reference::u8::4 worker cpu=100001 peak=1000
+         fake::lean::u8::4      worker cpu=120000 peak=1200
+         fake::large::u8::4     worker cpu=120000 peak=2100
+         fake::slow::u8::4      worker cpu=210000 peak=1200",
+    );
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(0)
+        .answers("gate: passed (4 benchmarks, 0 regressed, sees ");
+    repository
+        .serbench(&[
+            "gate",
+            "--seed=1",
+            "--max-latency-ratio=2",
+            "--max-memory-ratio=2",
+        ])
+        .exits(100)
+        .answers("gate: regressed (4 benchmarks, 0 regressed, 2 over a limit, ");
+}
