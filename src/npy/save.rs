@@ -11,7 +11,7 @@ use super::{
 use crate::Dtype;
 
 /// An array that can be saved, whatever its element type and number of axes: what
-/// [`savez`](crate::npz::savez) takes a list of. Every `ndarray` of [`NpyElement`]s is one.
+/// `npz::savez` takes a list of. Every `ndarray` of [`NpyElement`]s is one.
 pub trait SaveNpy {
     /// What comes before the elements: a multiple of 64 bytes.
     ///
