@@ -549,6 +549,9 @@ fn verify_side(
         progress.update(number as f64, listed.len() as f64, id);
     })?;
     drop(progress);
+    if side == Side::Candidate {
+        hint_at_foreign(&subjects);
+    }
     for Listed { id, reference, .. } in listed {
         let subject = subjects.get(&id).cloned();
         if let Some(reason) = subject.as_ref().and_then(Subject::failure) {
@@ -663,6 +666,20 @@ fn measure_work(
         }
     }
     Ok(())
+}
+
+/// Says what it would take for benchmarks that divan times to be timed as well as others.
+fn hint_at_foreign(subjects: &BTreeMap<String, Subject>) {
+    let foreign = |subject: &&Subject| !subject.native && subject.failure().is_none();
+    let count = subjects.values().filter(foreign).count();
+    if count > 0 {
+        shell::hint(format_args!(
+            "{count} of {} benchmarks are timed by divan itself, which takes about five times as long \
+             and leaves output and memory unchecked; `serbench::bench` in place of \
+             `bencher.bench_local` changes that",
+            subjects.len()
+        ));
+    }
 }
 
 /// Which of two commits something is of, in words; nothing where there is one.
