@@ -97,7 +97,7 @@ use args::{Cargo, Command, Measure, Serbench};
 use baseline::Lookup;
 use config::Config;
 use config::Mode;
-use decide::Decision;
+use decide::{Decision, LimitCheck, Standing};
 use discover::Workspace;
 use evidence::Role;
 use git::{Commit, Repo};
@@ -106,7 +106,7 @@ use plan::Work;
 use prepare::{Session, Tree};
 use record::Record;
 use run::{Benchmark, Phase, Run, Side, Subject};
-use store::Store;
+use store::{Store, Stored};
 use verify::Listed;
 
 fn main() -> ExitCode {
@@ -163,12 +163,9 @@ fn serbench(measure: &Measure, baseline: Option<&str>) -> Result<ExitCode> {
     run.seconds = started.elapsed().as_secs_f64();
     store(&session, &run)?;
     let shown = show_tables(&run, &measure.output)?;
+    let shown = worse(shown, over_limits(&run, &session.config));
     let gated = against_record(&session, measure, baseline, &tree, &run)?;
-    Ok(if shown == ExitCode::SUCCESS {
-        gated
-    } else {
-        shown
-    })
+    Ok(worse(shown, gated))
 }
 
 /// Records what was measured of a clean commit, and compares it with an earlier record. What looks
@@ -207,13 +204,7 @@ fn against_record(
         asked.as_ref(),
         branch,
     )?;
-    match Record::from_run(run) {
-        Some(record) => shell::status("Recorded", shown(&store.save(record)?)?.display()),
-        None => shell::status(
-            "Recorded",
-            "nothing: the work tree has changes, so it is no commit",
-        ),
-    }
+    keep_record(&store, run)?;
     let (stored, why) = match found {
         Lookup::Found { stored, why } => (stored, why),
         Lookup::Missing { why, .. } => return without_baseline(session, &why),
@@ -222,7 +213,29 @@ fn against_record(
         "Baseline",
         format_args!("record of {} ({why})", git::short(&stored.commit)),
     );
-    let suspects = suspect::suspects(&store::load(&stored)?, run, &session.config);
+    screen(session, measure, &stored, tree, run)
+}
+
+fn keep_record(store: &Store, run: &Run) -> Result<()> {
+    match Record::from_run(run) {
+        Some(record) => shell::status("Recorded", shown(&store.save(record)?)?.display()),
+        None => shell::status(
+            "Recorded",
+            "nothing: the work tree has changes, so it is no commit",
+        ),
+    }
+    Ok(())
+}
+
+/// Measures what looks slower than in a stored record beside that commit.
+fn screen(
+    session: &Session,
+    measure: &Measure,
+    stored: &Stored,
+    tree: &Tree,
+    run: &Run,
+) -> Result<ExitCode> {
+    let suspects = suspect::suspects(&store::load(stored)?, run, &session.config);
     if suspects.is_empty() {
         shell::status("Passed", "nothing looks slower than in that record");
         return Ok(ExitCode::SUCCESS);
@@ -231,6 +244,10 @@ fn against_record(
         "Suspecting",
         format_args!("{} benchmarks; measuring both commits now", suspects.len()),
     );
+    let repo = session
+        .repo
+        .as_ref()
+        .context("records need a git repository")?;
     let baseline = repo.resolve(&stored.commit)?;
     between(
         session,
@@ -240,6 +257,33 @@ fn against_record(
         tree,
         Some(&suspects),
     )
+}
+
+/// The first that is not success.
+fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
+    if one == ExitCode::SUCCESS { other } else { one }
+}
+
+/// Whether an encoder is surely over a limit on its ratio to the reference.
+fn over_limits(run: &Run, config: &Config) -> ExitCode {
+    let decisions = decide::decide(&evidence::evidence(run, config), &decide::policy(None));
+    let mut code = ExitCode::SUCCESS;
+    for decision in &decisions {
+        let over = |check: &&LimitCheck| check.standing == Standing::Over;
+        for check in decision.limits.iter().filter(over) {
+            if config.mode(&decision.id) == Mode::Gate {
+                code = ExitCode::from(100);
+            }
+            shell::error(format_args!(
+                "`{}` is over a limit: its {} is {:.2} times the reference's, {} is allowed",
+                decision.id,
+                check.metric.word(),
+                check.ratio.point.exp(),
+                check.limit
+            ));
+        }
+    }
+    code
 }
 
 fn without_baseline(session: &Session, why: &str) -> Result<ExitCode> {
