@@ -314,6 +314,22 @@ fn a_corrupt_record_is_told_and_the_others_are_shown() {
 }
 
 #[test]
+fn a_record_that_changed_is_read_again() {
+    let (place, commits) = three_commits();
+    let last = |place: &Place| {
+        let text = place.run(&["history", "slow", "--format", "csv"]).stdout;
+        text.lines().last().unwrap().to_owned()
+    };
+    assert!(last(&place).ends_with(",1.1,ratio"));
+    // Measured again, and a commit measured for the first time.
+    place.put(&record(&commits[2], "Third", "R3000", 1.25));
+    assert!(last(&place).ends_with(",1.25,ratio"));
+    let fourth = place.commit("Fourth");
+    place.put(&record(&fourth, "Fourth", "R3000", 1.2));
+    assert!(last(&place).ends_with(&format!(",{fourth},1.2,ratio")));
+}
+
+#[test]
 fn the_index_can_be_lost_or_broken() {
     let (place, _) = three_commits();
     let expected = place.good(&["history"]);

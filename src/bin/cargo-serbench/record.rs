@@ -19,7 +19,7 @@ use crate::{
 /// The version of the stored form. Readers refuse a newer one by name.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// The longest reason of a failure that is kept, in bytes: some print all of an output.
+/// The longest reason of a failure that is kept, in characters: some print all of an output.
 const LONGEST_REASON: usize = 300;
 
 /// What one commit's benchmarks measured on one machine.
@@ -306,8 +306,8 @@ fn measured(run: &Run, id: &str, subject: &Subject, reference: Option<&str>) -> 
     }
 }
 
-/// Collects `of` from all blocks but those that checked the measurement itself. CPU times are
-/// kept only if each block has one.
+/// Collects `of` from all blocks that have it. CPU times are kept only if each block has one, and
+/// wall times only where they decide.
 fn blocks(
     run: &Run,
     multithreaded: bool,

@@ -331,9 +331,13 @@ fn number() -> impl Strategy<Value = f64> {
 
 fn numbers() -> impl Strategy<Value = Blocks> {
     let pairs = vec((number(), number()), 1..14);
-    (pairs, any::<bool>()).prop_map(|(pairs, has_cpu)| {
+    (pairs, 0..3).prop_map(|(pairs, clocks)| {
         let (cpu, wall) = pairs.into_iter().unzip();
-        let cpu = Some(cpu).filter(|_| has_cpu);
+        let (cpu, wall) = match clocks {
+            0 => (None, wall),
+            1 => (Some(cpu), Vec::new()),
+            _ => (Some(cpu), wall),
+        };
         Blocks { cpu, wall }
     })
 }
