@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     discover::{self, BenchTarget, Workspace},
     launch::{Executable, Interrupted},
+    shell,
 };
 
 /// Flags for every build, so that code that did not change keeps its place relative to cache lines:
@@ -143,6 +144,9 @@ fn cargo(
         .args(["--profile", &options.profile])
         .args(&options.features)
         .args(&options.network);
+    if shell::is_quiet() {
+        command.arg("--quiet");
+    }
     for target in targets {
         command.args(["--package", &target.package, "--bench", &target.name]);
         // What was asked for by name should not have to be asked for twice.

@@ -31,6 +31,11 @@ pub(crate) fn set_color(choice: clap::ColorChoice) {
     .write_global();
 }
 
+/// Whether status and progress are silenced.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Relaxed)
+}
+
 /// A line of what is being done: `   Measuring 104 pairs`.
 pub(crate) fn status(verb: &str, message: impl Display) {
     if !QUIET.load(Relaxed) {
