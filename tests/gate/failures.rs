@@ -20,6 +20,14 @@ fn a_candidate_that_does_not_build() {
         ])
         .warns_nothing_of(&["the baseline"]);
 
+    // Quiet is quiet but for the reason.
+    repository
+        .serbench(&["gate", "--quiet"])
+        .exits(101)
+        .warns(&["error: build the work tree"])
+        .warns(&["error: this file contains an unclosed delimiter"])
+        .warns_nothing_of(&["Compiling"]);
+
     // The same at the baseline only.
     repository.commit("Break");
     repository.write("benches/fake.rs", &bench);

@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{BufRead, BufReader, Read},
     net::{TcpListener, TcpStream},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
@@ -141,19 +141,21 @@ fn kill_9() {
 fn two_at_once() {
     let repository = changed();
     let Held { gate, process } = held(&repository, "verify");
-    let mut second = repository.command(&["gate", "--quiet"]);
-    let mut second = second
-        .stderr(Stdio::piped())
+    let mut second = repository
+        .command(&["gate"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut said = BufReader::new(second.stderr.take().unwrap()).lines();
+    let waits = said.any(|line| line.unwrap().contains("Waiting for another run here"));
+    assert!(waits, "the second says what it waits for");
     assert!(second.try_wait().unwrap().is_none());
-    // The first stands still until it is told to end; the second can't be through before.
     signal("INT", &gate, true);
     Outcome::of(gate.wait_with_output().unwrap()).exits(101);
     drop(process);
-    let second = Outcome::of(second.wait_with_output().unwrap());
-    second
+    said.for_each(|line| drop(line.unwrap()));
+    Outcome::of(second.wait_with_output().unwrap())
         .exits(100)
         .answers("gate: regressed (1 benchmarks, 1 regressed, ");
     assert_eq!(repository.runs().len(), 1);
