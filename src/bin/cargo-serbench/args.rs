@@ -314,7 +314,7 @@ pub(crate) struct Select {
     #[arg(long, value_name = "K/N")]
     pub(crate) shard: Option<crate::shard::Shard>,
 
-    /// Measure the large shapes of orjson's pynumpy benchmark instead of the small ones
+    /// Measure the large cases instead of the small ones, such as the shapes of orjson's pynumpy
     #[arg(long)]
     pub(crate) full: bool,
 }

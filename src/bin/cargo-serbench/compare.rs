@@ -47,7 +47,7 @@ pub(crate) struct Case {
     pub(crate) case: String,
     /// The name of the reference encoder, if the suite has one.
     pub(crate) reference: Option<String>,
-    /// The reference first, then as they are called.
+    /// The reference first, then from the lightest to the heaviest.
     pub(crate) rows: Vec<Row>,
 }
 

@@ -184,7 +184,8 @@ impl Launcher {
     }
 
     /// The output of `executable --list --format terse`, which divan obeys under nextest only.
-    pub(crate) fn list(&self, executable: &Executable) -> Result<Ended> {
+    /// With `full` the large cases are among them.
+    pub(crate) fn list(&self, executable: &Executable, full: bool) -> Result<Ended> {
         let launch = Launch {
             executable,
             id: "--list",
@@ -196,6 +197,9 @@ impl Launcher {
         command
             .env("NEXTEST", "1")
             .args(["--list", "--format", "terse"]);
+        if !full {
+            command.env_remove("SERBENCH_FULL");
+        }
         let (child, output) = spawn(command, launch)?;
         finish(child, output, self.timeout, launch.id)
     }

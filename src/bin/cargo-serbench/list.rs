@@ -34,7 +34,7 @@ pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> 
             ));
             continue;
         }
-        let ended = launcher.list(&bench.executable)?;
+        let ended = launcher.list(&bench.executable, true)?;
         if !ended.status.success() {
             bail!(
                 "bench `{}` could not list its benchmarks: {}",
@@ -46,6 +46,8 @@ pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> 
         catalog
             .problems
             .extend(listing.problems.iter().map(ToString::to_string));
+        let small = launcher.list(&bench.executable, false)?.stdout;
+        let small: BTreeSet<String> = parse::listing(&small).ids.into_iter().collect();
         let is_memory = bench.target.suite() == config.memory_suite;
         for id in listing.ids {
             match id.strip_prefix(&format!("{}::", config.memory_suite)) {
@@ -53,7 +55,7 @@ pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> 
                     counting.insert(timed.to_owned(), (bench.executable.clone(), id));
                 }
                 Some(_) | None => {
-                    let listed = listed(&id, bench);
+                    let listed = listed(&id, bench, !small.contains(&id));
                     if catalog.benchmarks.insert(id.clone(), listed).is_some() {
                         catalog.problems.push(format!(
                             "two packages have a benchmark `{id}`; choose one with --package"
@@ -70,11 +72,12 @@ pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> 
     Ok(catalog)
 }
 
-fn listed(id: &str, bench: &Built) -> Listed {
+fn listed(id: &str, bench: &Built, large: bool) -> Listed {
     Listed {
         id: id.to_owned(),
         executable: bench.executable.clone(),
         hash: bench.hash.clone(),
+        large,
         memory: None,
         reference: None,
     }

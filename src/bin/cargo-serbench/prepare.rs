@@ -368,7 +368,14 @@ pub(crate) fn choose(
     if ids.is_empty() {
         bail!("nothing to measure: the benches hold no benchmark");
     }
-    let mut chosen = select::choose(&ids, &measure.select, |suite| config.reference(suite))?;
+    let large = catalogs
+        .iter()
+        .flat_map(|catalog| catalog.benchmarks.values())
+        .filter(|listed| listed.large)
+        .map(|listed| listed.id.clone())
+        .collect();
+    let reference = |suite: &str| config.reference(suite);
+    let mut chosen = select::choose(&ids, &large, &measure.select, reference)?;
     let on: BTreeSet<String> = chosen
         .iter()
         .filter(|id| config.mode(id) != Mode::Off)

@@ -22,6 +22,8 @@ pub(crate) struct Listed {
     pub(crate) executable: Executable,
     /// Hash of the executable's code and data.
     pub(crate) hash: String,
+    /// Whether it is only measured with `--full`.
+    pub(crate) large: bool,
     /// The executable and id whose allocator counts, when it is another one.
     pub(crate) memory: Option<(Executable, String)>,
     pub(crate) reference: Option<String>,

@@ -99,6 +99,7 @@ fn overview(suite: &str, cases: &[&Case]) -> Section {
             encoders.push(&row.encoder);
         }
     }
+    encoders.sort_unstable();
     let mut header = vec![Header {
         title: format!("vs. {reference}"),
         align: Align::Left,
