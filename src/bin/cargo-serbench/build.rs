@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{self, BufReader},
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     discover::{self, BenchTarget, Workspace},
-    launch::{Executable, Interrupted},
+    launch::{self, Executable},
     shell,
 };
 
@@ -76,9 +76,7 @@ pub(crate) fn build(
     }
     let status = child.wait().context("wait for cargo")?;
     if !status.success() {
-        if is_interrupt(status) {
-            return Err(Interrupted.into());
-        }
+        launch::check_ended(status)?;
         bail!(
             "cargo could not build the benches of {} ({status})",
             workspace.root.display()
@@ -106,21 +104,6 @@ pub(crate) fn build(
     }
     built.sort_by(|a, b| a.target.cmp(&b.target));
     Ok(built)
-}
-
-/// Whether a signal of the user's ended the process; our own notice of it may come a moment later.
-#[cfg(unix)]
-fn is_interrupt(status: ExitStatus) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-
-    const SIGINT: i32 = 2;
-    const SIGTERM: i32 = 15;
-    matches!(status.signal(), Some(SIGINT | SIGTERM))
-}
-
-#[cfg(not(unix))]
-fn is_interrupt(_status: ExitStatus) -> bool {
-    false
 }
 
 fn cargo(

@@ -48,6 +48,30 @@ pub(crate) fn check_interrupt() -> Result<()> {
     }
 }
 
+/// Fails when the user's interrupt ended a process of ours. A terminal sends it to all at once, so
+/// our own notice may come a moment later.
+pub(crate) fn check_ended(status: ExitStatus) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while was_interrupted(status) && check_interrupt().is_ok() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    check_interrupt()
+}
+
+#[cfg(unix)]
+fn was_interrupted(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+
+    const SIGINT: i32 = 2;
+    const SIGTERM: i32 = 15;
+    matches!(status.signal(), Some(SIGINT | SIGTERM))
+}
+
+#[cfg(not(unix))]
+fn was_interrupted(_status: ExitStatus) -> bool {
+    false
+}
+
 /// A built bench executable that can be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Executable {
@@ -403,6 +427,9 @@ impl Worker {
         while status.is_none() && Instant::now() < ended {
             status = self.child.try_wait().ok().flatten();
             std::thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(Err(interrupted)) = status.map(check_ended) {
+            return interrupted;
         }
         let stderr = self
             .output
