@@ -62,8 +62,9 @@ impl Worker {
 /// then it keeps them (mallopt(3), "dynamic mmap threshold"). Whether an encoder happens to free
 /// such a block first would otherwise decide whether each of its results is paged in anew.
 fn settle_allocator() {
-    /// Just below the largest block that moves the threshold, 32 MiB.
-    const LARGE: usize = (32 << 20) - (64 << 10);
+    /// Above what small arrays become. Blocks beyond it are still mapped and grow without a copy,
+    /// on which the reference depends as orjson does.
+    const LARGE: usize = 1 << 20;
     drop(black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
