@@ -186,7 +186,7 @@ fn undecided_benchmarks() {
     repository.commit("Three percent slower");
     let answer = "gate: inconclusive (1 benchmarks, 0 regressed, 1 inconclusive, ";
     repository
-        .serbench(&["gate", "--seed=1"])
+        .serbench(&["gate", "--seed=2"])
         .exits(0)
         .answers(answer)
         .says(&["no benchmark could be decided"])

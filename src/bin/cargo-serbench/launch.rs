@@ -76,6 +76,8 @@ fn was_interrupted(_status: ExitStatus) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Executable {
     pub(crate) path: PathBuf,
+    /// Equal files, of which measuring starts one or the other.
+    pub(crate) copies: Vec<PathBuf>,
     /// The package's folder: where cargo would run it.
     pub(crate) folder: PathBuf,
 }

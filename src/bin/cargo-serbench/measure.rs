@@ -109,6 +109,19 @@ struct Work {
     size: u64,
 }
 
+impl Runnable {
+    /// The same with one of the executable's copies to start.
+    fn drawn(&self, random: &mut Random) -> Self {
+        let mut drawn = self.clone();
+        let copies = &self.executable.copies;
+        drawn
+            .executable
+            .path
+            .clone_from(&copies[random.below(copies.len() as u64) as usize]);
+        drawn
+    }
+}
+
 impl<'a> Engine<'a> {
     pub(crate) fn new(
         launcher: &'a Launcher,
@@ -139,12 +152,11 @@ impl<'a> Engine<'a> {
         let started = Instant::now();
         let mut runnables = Vec::new();
         for arm in arms {
-            let runnable = self.subjects.get(&(arm.side, arm.id.clone()));
-            runnables.push(
-                runnable
-                    .cloned()
-                    .with_context(|| format!("no executable for `{}`", arm.id))?,
-            );
+            let runnable = self
+                .subjects
+                .get(&(arm.side, arm.id.clone()))
+                .with_context(|| format!("no executable for `{}`", arm.id))?;
+            runnables.push(runnable.drawn(&mut self.random));
         }
         // Threads of one arm would have to share a single CPU.
         let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
@@ -410,8 +422,27 @@ fn times(slice: &Slice) -> Times {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pace, order, work};
-    use std::time::Duration;
+    use super::{Executable, Pace, Random, Runnable, order, work};
+    use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+    #[test]
+    fn blocks_start_all_copies() {
+        let copies: Vec<PathBuf> = (0..8).map(|copy| format!("b.{copy}").into()).collect();
+        let runnable = Runnable {
+            executable: Executable {
+                path: copies[0].clone(),
+                copies: copies.clone(),
+                folder: PathBuf::new(),
+            },
+            native: true,
+            multithreaded: false,
+        };
+        let mut random = Random::seeded(1);
+        let drawn: BTreeSet<PathBuf> = (0..100)
+            .map(|_| runnable.drawn(&mut random).executable.path)
+            .collect();
+        assert_eq!(drawn, copies.into_iter().collect());
+    }
 
     #[test]
     fn slices_are_filled() {
