@@ -93,7 +93,7 @@ fn benches_that_come_and_go() {
     repository
         .serbench(&["gate", "--bench=second"])
         .exits(0)
-        .answers("gate: passed (1 benchmarks, 0 regressed, 1 added, ")
+        .answers("gate: passed (1 benchmark, 0 regressed, 1 added, ")
         .warns(&[
             "warning: nothing to compare with in the baseline",
             "no bench named second",
@@ -143,7 +143,7 @@ fn benches_that_are_none() {
     repository
         .serbench(&["gate"])
         .exits(101)
-        .answers("gate: could not measure (1 benchmarks, 0 regressed, 1 removed, ");
+        .answers("gate: could not measure (1 benchmark, 0 regressed, 1 removed, ");
     repository
         .serbench(&["list"])
         .exits(101)
@@ -175,7 +175,7 @@ fn the_only_benchmark_dies() {
     repository
         .serbench(&["gate"])
         .exits(101)
-        .answers("gate: could not measure (1 benchmarks, 0 regressed, 1 failed, ")
+        .answers("gate: could not measure (1 benchmark, 0 regressed, 1 failed, ")
         .warns(&["`fake::only` of the candidate", "this bench dies on `run`"]);
     // At the baseline it is as good as not there.
     repository.commit("Dies");
@@ -183,7 +183,7 @@ fn the_only_benchmark_dies() {
     repository
         .serbench(&["gate"])
         .exits(0)
-        .answers("gate: passed (1 benchmarks, 0 regressed, 1 added, ")
+        .answers("gate: passed (1 benchmark, 0 regressed, 1 added, ")
         .warns(&["`fake::only` of the baseline", "this bench dies on `run`"]);
     // One commit by itself.
     repository.behave("fake::only worker cpu=50000 dies=warm");

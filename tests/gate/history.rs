@@ -4,7 +4,7 @@ use crate::repository::Repository;
 
 const BEFORE: &str = "fake::only worker cpu=50000";
 const AFTER: &str = "fake::only worker cpu=60000";
-const REGRESSED: &str = "gate: regressed (1 benchmarks, 1 regressed, ";
+const REGRESSED: &str = "gate: regressed (1 benchmark, 1 regressed, ";
 
 #[test]
 fn no_repository() {
@@ -71,7 +71,7 @@ fn the_baseline() {
     for name in ["HEAD~1", "feature"] {
         gate(&["--baseline", name])
             .exits(0)
-            .answers("gate: passed (1 benchmarks, 0 regressed, 1 identical, ");
+            .answers("gate: passed (1 benchmark, 0 regressed, 1 identical, ");
     }
     gate(&["--baseline", &first[..8]])
         .exits(100)

@@ -67,7 +67,7 @@ fn next_run_works(repository: &Repository) {
     repository
         .serbench(&["gate"])
         .exits(100)
-        .answers("gate: regressed (1 benchmarks, 1 regressed, ");
+        .answers("gate: regressed (1 benchmark, 1 regressed, ");
     assert_eq!(
         repository.runs().len(),
         1,
@@ -157,6 +157,6 @@ fn two_at_once() {
     said.for_each(|line| drop(line.unwrap()));
     Outcome::of(second.wait_with_output().unwrap())
         .exits(100)
-        .answers("gate: regressed (1 benchmarks, 1 regressed, ");
+        .answers("gate: regressed (1 benchmark, 1 regressed, ");
     assert_eq!(repository.runs().len(), 1);
 }

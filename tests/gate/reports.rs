@@ -136,7 +136,7 @@ fn one_commit_by_itself() {
         .says(&["| reference ", " 100.0 µs ", " 2.0 KiB ", " 3 ", " 1.0 "])
         .says(&["| twice ", " 200.0 µs ", " 2.000 [2.000, 2.000] "])
         .says(&["| foreign ", " 50.00 µs ", " 0.500 [0.500, 0.500] "])
-        .says(&["- prints: prints to stdout, which costs it time"]);
+        .says(&["- fake::prints::u8::4: prints to stdout, which costs it time"]);
     let run = repository.runs().pop().unwrap();
     let again = repository.serbench(&["report", run.to_str().unwrap(), "--format=markdown"]);
     assert_eq!(again.exits(0).stdout(), tables.stdout());
@@ -150,7 +150,7 @@ fn one_commit_by_itself() {
         .serbench(&arguments)
         .exits(101)
         .says(&["could not measure (2 of 3 benchmarks failed)"])
-        .says(&["- wrong: wrong output"])
+        .says(&["- fake::wrong::u8::4: wrong output"])
         .says(&["| wrong ", " failed "]);
     assert_eq!(repository.runs().len(), 2, "each run is kept");
 }

@@ -184,7 +184,7 @@ fn undecided_benchmarks() {
     let repository = Repository::new("fake::noisy worker cpu=50000 spread=0.04");
     repository.behave("fake::noisy worker cpu=51500 spread=0.04");
     repository.commit("Three percent slower");
-    let answer = "gate: inconclusive (1 benchmarks, 0 regressed, 1 inconclusive, ";
+    let answer = "gate: inconclusive (1 benchmark, 0 regressed, 1 inconclusive, ";
     repository
         .serbench(&["gate", "--seed=2"])
         .exits(0)
@@ -195,7 +195,7 @@ fn undecided_benchmarks() {
     let replay = ["gate", "--strict", "--replay", run.to_str().unwrap()];
     repository.serbench(&replay).exits(102).answers(answer);
     // What is tolerated can be decided again, too.
-    let answer = "gate: regressed (1 benchmarks, 1 regressed, ";
+    let answer = "gate: regressed (1 benchmark, 1 regressed, ";
     let replay = [&replay[..], &["--threshold=1%"]].concat();
     repository.serbench(&replay).exits(100).answers(answer);
 }
@@ -219,7 +219,7 @@ fn nothing_changed() {
     repository
         .serbench(&trial)
         .exits(0)
-        .answers("gate: passed (1 benchmarks, 0 regressed, sees");
+        .answers("gate: passed (1 benchmark, 0 regressed, sees");
     // A folder shared by all builds would compare a commit with itself.
     repository.behave("fake::reference::u8::4 worker cpu=120000");
     let mut shared = repository.command(&["gate", "--seed=1"]);

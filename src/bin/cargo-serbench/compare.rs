@@ -1,7 +1,7 @@
 //! A run in, one estimate for each benchmark out: how long, how much memory, how many times the
 //! reference.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use crate::{
     run::{Block, Run, Side, Subject, Times},
@@ -109,11 +109,18 @@ pub(crate) fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> V
         for row in &mut case.rows {
             row.is_reference = Some(&row.encoder) == case.reference.as_ref();
         }
-        case.rows
-            .sort_by_key(|row| (!row.is_reference, row.encoder.clone()));
+        case.rows.sort_by(by_weight);
     }
     cases.sort_by_key(|case| (case.suite.clone(), dtype_order(case), case.case.clone()));
     cases
+}
+
+/// The reference first, then by latency; what was not timed comes last, by name.
+fn by_weight(one: &Row, other: &Row) -> Ordering {
+    let latency = |row: &Row| row.latency_ns.unwrap_or(f64::INFINITY);
+    (other.is_reference.cmp(&one.is_reference))
+        .then(latency(one).total_cmp(&latency(other)))
+        .then_with(|| one.encoder.cmp(&other.encoder))
 }
 
 /// pynumpy's order of data types; unknown ones last.

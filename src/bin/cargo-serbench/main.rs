@@ -95,8 +95,7 @@ use clap::Parser;
 
 use args::{Cargo, Command, Measure, Serbench};
 use baseline::Lookup;
-use config::Config;
-use config::Mode;
+use config::{Config, Mode};
 use decide::{Decision, LimitCheck, Standing};
 use discover::Workspace;
 use evidence::Role;
@@ -242,7 +241,10 @@ fn screen(
     }
     shell::status(
         "Suspecting",
-        format_args!("{} benchmarks; measuring both commits now", suspects.len()),
+        format_args!(
+            "{}; measuring both commits now",
+            shell::count(suspects.len(), "benchmark")
+        ),
     );
     let repo = session
         .repo
@@ -496,12 +498,7 @@ fn open(measure: &Measure) -> Result<Session> {
 
 fn set_output(output: &args::Output) {
     shell::set_quiet(output.quiet);
-    match output.color {
-        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
-        clap::ColorChoice::Always => anstream::ColorChoice::Always,
-        clap::ColorChoice::Never => anstream::ColorChoice::Never,
-    }
-    .write_global();
+    shell::set_color(output.color);
 }
 
 /// A run in which nothing has been measured yet.
@@ -586,7 +583,7 @@ fn verify_side(
     let name = of_side(run, side);
     shell::status(
         "Verifying",
-        format_args!("{} benchmarks{name}", listed.len()),
+        format_args!("{}{name}", shell::count(listed.len(), "benchmark")),
     );
     let mut progress = shell::Progress::start("Verifying");
     let subjects = verify::verify(&session.launcher, &listed, |number, id| {
@@ -686,7 +683,9 @@ fn measure_work(
         Phase::Confirm => "Confirming",
     };
     let blocks: usize = work.iter().map(|work| work.blocks).sum();
-    shell::status(verb, format_args!("{} pairs, {blocks} blocks", work.len()));
+    let [pairs, blocks] = [(work.len(), "pair"), (blocks, "block")]
+        .map(|(number, thing)| shell::count(number, thing));
+    shell::status(verb, format_args!("{pairs}, {blocks}"));
     let mut progress = shell::Progress::start(verb);
     let failures = measure::rounds(
         engine,

@@ -43,6 +43,14 @@ pub(crate) fn status(verb: &str, message: impl Display) {
     }
 }
 
+/// A number of things in words: `1 block`, `2 blocks`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
 /// A line of something that is not as it should be, but can be gone on from.
 pub(crate) fn warning(message: impl Display) {
     line(format_args!("{WARN}warning{WARN:#}: {message}"));

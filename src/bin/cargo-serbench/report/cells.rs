@@ -4,6 +4,7 @@ use super::{Cell, Tone};
 use crate::{
     decide::{Gate, Outcome, Verdict},
     run::Run,
+    shell,
     stats::Estimate,
 };
 
@@ -27,6 +28,12 @@ pub(crate) fn figures(number: f64) -> String {
         _ => 0,
     };
     format!("{number:.decimals$}")
+}
+
+/// At most two decimals, and none that are zero: `18.27`, `8`.
+pub(crate) fn brief(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Bytes in binary units with one decimal: `53.2 MiB`; below 1 KiB exact.
@@ -83,7 +90,7 @@ pub(crate) fn change(estimate: &Estimate) -> Cell {
 pub(crate) fn headline(gate: &Gate, run: &Run) -> Cell {
     let count = |verdict| gate.verdicts.get(&verdict).copied().unwrap_or(0);
     let mut parts = vec![
-        format!("{} benchmarks", gate.verdicts.values().sum::<usize>()),
+        shell::count(gate.verdicts.values().sum(), "benchmark"),
         format!("{} regressed", count(Verdict::Regressed)),
     ];
     for verdict in [

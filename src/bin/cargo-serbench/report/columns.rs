@@ -4,7 +4,7 @@ use super::{Align, Cell, Column, Tone, cells};
 use crate::{
     compare::{Case, Row},
     decide::{Decision, Metric, Verdict},
-    run::State,
+    run::{State, Subject},
 };
 
 fn left<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
@@ -23,20 +23,32 @@ fn right<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
     }
 }
 
-/// The columns of one case: pynumpy's, and throughput and exact memory.
+/// The columns of one case: pynumpy's, and throughput, size and exact memory.
 pub(crate) fn case(case: &Case) -> Vec<Column<Row>> {
-    let mut columns = vec![
-        left("Library", library),
-        right("Latency", latency),
-        right("GB/s", throughput),
-        right("Peak heap", peak),
-        right("Allocations", allocations),
-        right("RSS diff (MiB)", rss),
-    ];
+    let mut columns = vec![left("Library", library)];
+    columns.extend(figures());
     if let Some(reference) = &case.reference {
         columns.push(right(&format!("vs. {reference}"), versus));
     }
     columns
+}
+
+/// The columns of benchmarks that have nothing beside them.
+pub(crate) fn alone() -> Vec<Column<Row>> {
+    let mut columns = vec![left("Benchmark", id)];
+    columns.extend(figures());
+    columns
+}
+
+fn figures() -> [Column<Row>; 6] {
+    [
+        right("Latency", latency),
+        right("GB/s", throughput),
+        right("B/element", bytes_per_element),
+        right("Peak heap", peak),
+        right("Allocations", allocations),
+        right("RSS diff (MiB)", rss),
+    ]
 }
 
 /// pynumpy's line above its table, and the case: `53.2MiB float32 output (orjson), json f32::100x100`.
@@ -63,6 +75,10 @@ fn library(row: &Row) -> Cell {
     Cell::plain(&row.encoder)
 }
 
+fn id(row: &Row) -> Cell {
+    Cell::plain(&row.id)
+}
+
 fn latency(row: &Row) -> Cell {
     match (&row.subject.state, row.latency_ns) {
         (State::Failed(_), _) => Cell {
@@ -78,6 +94,20 @@ fn latency(row: &Row) -> Cell {
 fn throughput(row: &Row) -> Cell {
     row.gigabytes_per_second
         .map_or_else(Cell::absent, |rate| Cell::plain(cells::figures(rate)))
+}
+
+/// Output bytes for each element that went in: the size of a format.
+fn bytes_per_element(row: &Row) -> Cell {
+    let Subject {
+        bytes_out, shape, ..
+    } = &row.subject;
+    let elements = shape.as_ref().map(|shape| shape.iter().product::<usize>());
+    match (bytes_out, elements) {
+        (Some(bytes), Some(elements)) if elements > 0 => {
+            Cell::plain(cells::brief(*bytes as f64 / elements as f64))
+        }
+        (_, _) => Cell::absent(),
+    }
 }
 
 fn peak(row: &Row) -> Cell {

@@ -3,7 +3,7 @@
 
 use super::{Align, Cell, Column, Header, Results, Table, Tone, cells, columns, table};
 use crate::{
-    compare::Case,
+    compare::{Case, Row},
     decide::{Decision, Gate, Verdict},
     evidence::Role,
     run::Run,
@@ -39,11 +39,15 @@ pub(crate) fn document(results: Results<'_>) -> Document {
 }
 
 fn tables(run: &Run, cases: &[Case]) -> Document {
-    let mut sections: Vec<Section> = cases.iter().map(case_section).collect();
+    let mut sections = Vec::new();
     for suite in suites(cases) {
-        let of_suite: Vec<&Case> = cases.iter().filter(|case| case.suite == suite).collect();
-        if of_suite.len() > 1 && of_suite[0].reference.is_some() {
-            sections.push(overview(&suite, &of_suite));
+        let of_suite = cases.iter().filter(|case| case.suite == suite);
+        let (alone, compared): (Vec<&Case>, Vec<&Case>) =
+            of_suite.partition(|case| case.reference.is_none() && case.rows.len() == 1);
+        sections.extend(compared.iter().copied().map(case_section));
+        sections.extend(alone_section(&suite, &alone));
+        if compared.len() > 1 && compared[0].reference.is_some() {
+            sections.push(overview(&suite, &compared));
         }
     }
     let failed = cases
@@ -70,24 +74,36 @@ fn suites(cases: &[Case]) -> Vec<String> {
 }
 
 fn case_section(case: &Case) -> Section {
-    let notes = case
-        .rows
-        .iter()
+    Section {
+        title: columns::case_title(case),
+        table: table(&columns::case(case), &case.rows),
+        notes: troubles(&case.rows),
+        detail: false,
+    }
+}
+
+/// One table of all that has neither a reference nor another encoder on the same array.
+fn alone_section(suite: &str, cases: &[&Case]) -> Option<Section> {
+    let rows: Vec<Row> = cases.iter().flat_map(|case| case.rows.clone()).collect();
+    (!rows.is_empty()).then(|| Section {
+        title: suite.to_owned(),
+        table: table(&columns::alone(), &rows),
+        notes: troubles(&rows),
+        detail: false,
+    })
+}
+
+fn troubles(rows: &[Row]) -> Vec<String> {
+    rows.iter()
         .filter_map(|row| {
             let prints = row
                 .subject
                 .prints
                 .then(|| "prints to stdout, which costs it time".to_owned());
             let trouble = row.subject.failure().map(str::to_owned).or(prints)?;
-            Some(format!("{}: {trouble}", row.encoder))
+            Some(format!("{}: {trouble}", row.id))
         })
-        .collect();
-    Section {
-        title: columns::case_title(case),
-        table: table(&columns::case(case), &case.rows),
-        notes,
-        detail: false,
-    }
+        .collect()
 }
 
 /// Ratio to the reference of every encoder on every array, encoders across.
