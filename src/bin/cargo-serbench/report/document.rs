@@ -145,9 +145,10 @@ fn overview(suite: &str, cases: &[&Case]) -> Section {
 }
 
 fn verdicts(run: &Run, decisions: &[Decision], gate: &Gate) -> Document {
-    let benchmarks = decisions
-        .iter()
-        .filter(|decision| decision.role == Role::Benchmark);
+    // The headline counts the identical ones, of which there is nothing else to say.
+    let benchmarks = decisions.iter().filter(|decision| {
+        decision.role == Role::Benchmark && decision.verdict != Verdict::Identical
+    });
     let (mut worth, mut rest): (Vec<Decision>, Vec<Decision>) =
         benchmarks.cloned().partition(is_worth_a_look);
     worth.sort_by_key(|decision| decision.verdict);
