@@ -58,7 +58,11 @@ fn one_run_in_every_form() {
         "--output=reports",
         "--format=json,junit",
     ];
-    repository.serbench(&forms).exits(100).says_no_more();
+    let answer = repository.serbench(&forms);
+    answer
+        .exits(100)
+        .answers(headline)
+        .says_nothing_of(&["fake::slower"]);
     for file in ["reports/serbench.json", "reports/serbench.xml"] {
         assert!(
             repository.read(file).contains("fake::slower::u8::4"),

@@ -441,7 +441,7 @@ pub(crate) struct Output {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "terminal")]
     pub(crate) format: Vec<Format>,
 
-    /// Write reports into this folder instead of stdout, one file a format
+    /// Write reports into this folder, one file a format; stdout gets the answer only
     #[arg(long, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
 

@@ -34,18 +34,20 @@ pub(crate) enum Results<'a> {
     },
 }
 
-/// Writes `results` in every form that the user asked for: to stdout, or to one file a form.
+/// Writes `results` in every form that the user asked for: to stdout, or to one file a form and the
+/// answer to stdout.
 pub(crate) fn write(results: Results<'_>, output: &Output) -> Result<()> {
+    if output.output.is_some() {
+        let answer = document::Document {
+            sections: Vec::new(),
+            ..document::document(results)
+        };
+        print(&terminal::render(&answer))?;
+    }
     for format in &output.format {
         let text = render(results, *format)?;
         match &output.output {
-            None => {
-                let mut stdout = anstream::stdout().lock();
-                stdout
-                    .write_all(text.as_bytes())
-                    .and_then(|()| stdout.flush())
-                    .context("write the report")?;
-            }
+            None => print(&text)?,
             Some(folder) => {
                 let path = folder.join(file_name(*format));
                 let text = anstream::adapter::strip_str(&text).to_string();
@@ -56,6 +58,14 @@ pub(crate) fn write(results: Results<'_>, output: &Output) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("write the report")
 }
 
 fn render(results: Results<'_>, format: Format) -> Result<String> {
