@@ -60,7 +60,11 @@ pub(crate) fn size(count: u64) -> String {
 /// A ratio with its interval: `1.213 [1.190, 1.241]`.
 pub(crate) fn ratio(estimate: &Estimate) -> Cell {
     let [point, lower, upper] = ratios(estimate);
-    let decimals = if point < 10.0 { 3 } else { 1 };
+    let decimals = match point {
+        p if p < 10.0 => 3,
+        p if p < 100.0 => 1,
+        _ => 0,
+    };
     Cell {
         text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"),
         tone: tone(lower, upper),
@@ -179,6 +183,10 @@ mod tests {
         assert_eq!(
             ratio(&estimate(14.04, 13.9, 14.1)).text,
             "14.0 [13.9, 14.1]"
+        );
+        assert_eq!(
+            ratio(&estimate(2345.6, 2300.0, 2400.4)).text,
+            "2346 [2300, 2400]"
         );
         assert_eq!(
             change(&estimate(1.051, 1.042, 1.06)).text,
