@@ -314,6 +314,29 @@ fn a_corrupt_record_is_told_and_the_others_are_shown() {
 }
 
 #[test]
+fn of_two_machines_the_good_record_is_shown() {
+    let (place, commits) = three_commits();
+    let good = place.good(&["show", "HEAD", "--machine", "plan9", "--format", "json"]);
+    let path = place.put(&record(&commits[2], "Third", "R4000", 1.5));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let done = place.run(&["show", "HEAD", "--format", "json"]);
+    assert_eq!(done.code, Some(0));
+    assert!(good.contains(&done.stdout) && done.stdout.contains("R3000"));
+    let file = path.strip_prefix(place.folder.path()).unwrap().display();
+    let told = format!(
+        "{file} can't be read: it is no file; if it is in git, `git checkout -- {file}` brings it back"
+    );
+    assert!(done.stderr.contains(&told), "{}", done.stderr);
+    assert!(place.run(&["history"]).stderr.contains(&told));
+    // Both.
+    let other = place.put(&record(&commits[2], "Third", "R3000", 1.1));
+    fs::write(&other, "").unwrap();
+    let error = place.bad(&["show", "HEAD"]);
+    assert!(error.contains("no record of") && error.contains("(Third) can be read"));
+}
+
+#[test]
 fn a_record_that_changed_is_read_again() {
     let (place, commits) = three_commits();
     let last = |place: &Place| {
@@ -340,6 +363,13 @@ fn the_index_can_be_lost_or_broken() {
     }
     fs::remove_dir_all(place.path("target")).unwrap();
     assert_eq!(place.good(&["history"]), expected);
+    // Where it can't be written, everything is read each time.
+    fs::remove_file(&index).unwrap();
+    fs::create_dir(&index).unwrap();
+    let done = place.run(&["history"]);
+    assert_eq!((done.code, done.stdout), (Some(0), expected));
+    let told = "warning: target/serbench/records.index can't be written";
+    assert!(done.stderr.contains(told), "{}", done.stderr);
 }
 
 #[test]

@@ -16,6 +16,10 @@ fn no_repository() {
             .says_no_more()
             .warns(&["error: ", "git repository"]);
     }
+    plain
+        .serbench(&["--quick", "--baseline=main"])
+        .exits(101)
+        .warns(&["error: no baseline to compare with: no git repository"]);
     // One commit by itself needs none.
     plain
         .serbench(&["--quick"])
@@ -173,40 +177,4 @@ fn a_workspace_below_the_top() {
         .exits(101)
         .says_no_more()
         .warns(&["error: ", "has no Cargo.toml here"]);
-}
-
-/// Without `gate`, a commit is compared with what was recorded of an earlier one.
-#[test]
-fn recorded_baselines() {
-    let repository = Repository::new(
-        "fake::reference worker cpu=50000
-         fake::same      worker cpu=50000
-         fake::slower    worker cpu=50000",
-    );
-    let measure = || repository.serbench(&["--quick", "--seed=1"]);
-    measure()
-        .exits(0)
-        .warns(&["Recorded", "baselines/"])
-        .warns(&["Baseline", "none"]);
-    repository
-        .serbench(&["--quick", "--require-baseline"])
-        .exits(101)
-        .warns(&["error: no baseline to compare with"]);
-    repository.write("README.md", "Words.\n");
-    repository.commit("Document");
-    measure()
-        .exits(0)
-        .warns(&["Baseline", "record of"])
-        .warns(&["nothing looks slower"]);
-    // The record only raises a suspicion; both commits measured side by side decide.
-    repository.behave(
-        "fake::reference worker cpu=50000
-         fake::same      worker cpu=50000
-         fake::slower    worker cpu=55000",
-    );
-    measure()
-        .exits(100)
-        .warns(&["Recorded nothing: the work tree has changes"])
-        .warns(&["Suspecting", "2 benchmarks; measuring both commits now"])
-        .says(&["gate: regressed (2 benchmarks, 1 regressed, "]);
 }

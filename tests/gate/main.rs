@@ -6,6 +6,7 @@ mod foreign;
 mod history;
 #[cfg(unix)]
 mod interrupts;
+mod recorded;
 mod reports;
 mod repository;
 mod verdicts;

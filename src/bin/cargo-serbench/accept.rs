@@ -12,12 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     args,
+    prepare::ACCEPTED,
     records::{self, Place},
     shell,
 };
-
-/// The file's name in the folder of records.
-pub(crate) const FILE: &str = "accepted.toml";
 
 const HEAD: &str = "\
 # Changes that were intended. `cargo serbench accept` writes entries, review keeps them.
@@ -80,7 +78,7 @@ pub(crate) fn accept(args: &args::Accept) -> Result<ExitCode> {
             ));
         }
     }
-    let path = store.baselines.join(FILE);
+    let path = store.baselines.join(ACCEPTED);
     let what = entry.benchmarks.join(", ");
     store.edit(&path, |text| add(text, &path, entry))?;
     shell::status(
@@ -89,7 +87,7 @@ pub(crate) fn accept(args: &args::Accept) -> Result<ExitCode> {
     );
     shell::hint(format_args!(
         "commit {} together with the change",
-        path.display()
+        shell::shown(&path).display()
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -287,6 +287,23 @@ pub(crate) struct Measure {
     pub(crate) output: Output,
 }
 
+impl Measure {
+    /// Whether nothing that was typed narrows down what is measured.
+    pub(crate) fn is_of_all(&self) -> bool {
+        let Select {
+            filters,
+            bench,
+            encoder,
+            dtype,
+            shape,
+            shard,
+            full,
+        } = &self.select;
+        let lists = [filters, bench, encoder, dtype, shape, &self.keys.suite];
+        lists.iter().all(|list| list.is_empty()) && shard.is_none() && !full
+    }
+}
+
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Benchmark selection")]
 pub(crate) struct Select {

@@ -1,7 +1,7 @@
 //! The commits behind the candidate and the records there are in, the record to compare with out,
 //! and in words why that one, or why none.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 
@@ -18,7 +18,8 @@ pub(crate) struct Question<'a> {
     pub(crate) key: &'a str,
     /// `--baseline REV`: this commit or none.
     pub(crate) asked: Option<&'a Commit>,
-    /// The default branch, and the hash of the best common ancestor with it; `None` without such a
+    /// The default branch, and the hash of the best common ancestor with it, which is the first of
+    /// the ancestors; `None` without such a
     /// branch or when the candidate is that ancestor itself.
     pub(crate) merge_base: Option<(&'a str, &'a str)>,
     /// Hashes of first-parent ancestors, nearest first: from the merge base if there is one, else
@@ -27,6 +28,13 @@ pub(crate) struct Question<'a> {
     pub(crate) ancestors: &'a [String],
     /// Whether the ancestors end early because the clone is shallow.
     pub(crate) shallow: bool,
+}
+
+/// The answer, and the records that would have been nearer and can't be used, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) lookup: Lookup,
+    pub(crate) passed_over: Vec<String>,
 }
 
 /// The record to compare with, or why there is none.
@@ -38,56 +46,61 @@ pub(crate) enum Lookup {
     Missing { why: String, first: bool },
 }
 
-/// Chooses among `stored`, which is in any order. `factors` reads those of a record and of this
-/// machine, to name what differs; it is asked for one record at most.
+/// Chooses among `stored`, which is in any order. `differing` reads the factors of a record in
+/// which it differs from this machine; it is asked for one record at most. `unfit` says why a
+/// record of this machine can't be used; it is asked in the order of preference until one can.
 pub(crate) fn lookup(
     question: &Question<'_>,
     stored: &[Stored],
     differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
-) -> Lookup {
-    let find = |commit: &str| {
-        stored
-            .iter()
-            .find(|stored| stored.commit == commit && stored.key == question.key)
-    };
-    let found = |stored: &Stored, why: String| Lookup::Found {
-        stored: stored.clone(),
-        why,
-    };
-    if let Some(asked) = question.asked {
-        return match find(&asked.sha) {
-            Some(stored) => found(stored, "asked for with --baseline".to_owned()),
-            None => missing_asked(asked, question.key, stored, differing),
-        };
-    }
-    if let Some((branch, commit)) = question.merge_base
-        && let Some(stored) = find(commit)
-    {
-        return found(stored, format!("merge base with {branch}"));
-    }
-    let here: BTreeSet<&str> = stored
+    unfit: impl Fn(&Stored) -> Option<String>,
+) -> Answer {
+    let here: BTreeMap<&str, &Stored> = stored
         .iter()
         .filter(|stored| stored.key == question.key)
-        .map(|stored| stored.commit.as_str())
+        .map(|stored| (stored.commit.as_str(), stored))
         .collect();
-    let nearest = question
-        .ancestors
-        .iter()
-        .position(|commit| here.contains(commit.as_str()));
-    if let Some(back) = nearest
-        && let Some(stored) = find(&question.ancestors[back])
-    {
-        return found(stored, nearest_words(question, back));
+    let mut passed_over = Vec::new();
+    let mut found = |commit: &str, why: String| {
+        let stored = *here.get(commit)?;
+        match unfit(stored) {
+            None => Some(Lookup::Found {
+                stored: stored.clone(),
+                why,
+            }),
+            Some(reason) => {
+                passed_over.push(reason);
+                None
+            }
+        }
+    };
+    let lookup = match question.asked {
+        Some(asked) => found(&asked.sha, "asked for with --baseline".to_owned()),
+        None => question
+            .ancestors
+            .iter()
+            .enumerate()
+            .find_map(|(back, commit)| found(commit, words_of_place(question, back))),
+    };
+    let any = !passed_over.is_empty();
+    let lookup = lookup.unwrap_or_else(|| match question.asked {
+        Some(asked) => missing_asked(asked, question.key, stored, any, differing),
+        None => missing(question, stored, any, differing),
+    });
+    Answer {
+        lookup,
+        passed_over,
     }
-    missing(question, stored, differing)
 }
 
-fn nearest_words(question: &Question<'_>, back: usize) -> String {
+/// Why the ancestor that is so many commits back.
+fn words_of_place(question: &Question<'_>, back: usize) -> String {
     let distance = match back {
         1 => "1 commit back".to_owned(),
         _ => format!("{back} commits back"),
     };
     match question.merge_base {
+        Some((branch, _)) if back == 0 => format!("merge base with {branch}"),
         Some((branch, _)) => format!(
             "nearest ancestor of the merge base with {branch} with a record of this machine, {distance} from it"
         ),
@@ -100,10 +113,12 @@ fn missing_asked(
     asked: &Commit,
     key: &str,
     stored: &[Stored],
+    unusable: bool,
     differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
 ) -> Lookup {
     let name = format!("{} ({})", asked.short(), asked.subject);
     let why = match stored.iter().find(|stored| stored.commit == asked.sha) {
+        Some(_) if unusable => format!("the record of {name} can't be used"),
         Some(other) => format!(
             "{name} has a record of another machine only: {}; this one is {key}",
             words(&differing(other))
@@ -119,10 +134,13 @@ fn missing_asked(
 fn missing(
     question: &Question<'_>,
     stored: &[Stored],
+    unusable: bool,
     differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
 ) -> Lookup {
     let mut why = if stored.is_empty() {
         "there is no record yet".to_owned()
+    } else if unusable {
+        "no ancestor has a record of this machine that can be used".to_owned()
     } else if let Some(other) = question
         .ancestors
         .iter()
@@ -174,7 +192,7 @@ pub(crate) fn find(
     (candidate, dirty): (&Commit, bool),
     asked: Option<&Commit>,
     default_branch: Option<&str>,
-) -> Result<Lookup> {
+) -> Result<Answer> {
     let branch = repo.default_branch(default_branch);
     let base = match branch.as_deref().map(|branch| repo.resolve(branch)) {
         Some(Ok(tip)) => repo.merge_base(candidate, &tip)?,
@@ -201,7 +219,29 @@ pub(crate) fn find(
         Ok(record) => difference(&Record::factors(&record), factors),
         Err(_) => Vec::new(),
     };
-    Ok(lookup(&question, &store.list()?, differing))
+    let unfit = |stored: &Stored| unfit(stored, asked.is_some());
+    Ok(lookup(&question, &store.list()?, differing, unfit))
+}
+
+/// Why a record can't be compared with, in words. One that is asked for may be slow.
+fn unfit(stored: &Stored, asked: bool) -> Option<String> {
+    let record = match store::load(stored) {
+        Ok(record) => record,
+        Err(error) => return Some(format!("{error:#}")),
+    };
+    let slower: Vec<(&str, &str)> = record.slower().collect();
+    let (id, than) = *slower.first().filter(|_| !asked)?;
+    let others = match slower.len() {
+        1 => String::new(),
+        many => format!(" and {} more", many - 1),
+    };
+    Some(format!(
+        "the record of {} ({}) is no baseline: `{id}`{others} looked slower there than at {}, and \
+         no measurement of both has cleared that",
+        git::short(&record.commit),
+        record.subject,
+        git::short(than)
+    ))
 }
 
 #[cfg(test)]

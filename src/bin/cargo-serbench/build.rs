@@ -6,6 +6,7 @@ use std::{
     io::{self, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result, bail};
@@ -210,7 +211,8 @@ pub(crate) fn seed(from: &Path, to: &Path, members: &[String]) -> Result<()> {
     }
     let parent = to.parent().context("a target folder has a parent")?;
     fs::create_dir_all(parent)?;
-    let staging = tempfile::tempdir_in(parent)?;
+    let prepare = || format!("prepare {} for a build", to.display());
+    let staging = tempfile::tempdir_in(parent).with_context(prepare)?;
     copy_tree(from, staging.path(), &|name| {
         let own = |member: &String| {
             let member = [member.clone(), member.replace('-', "_")];
@@ -221,8 +223,37 @@ pub(crate) fn seed(from: &Path, to: &Path, members: &[String]) -> Result<()> {
             })
         };
         name != "incremental" && !members.iter().any(own)
-    })?;
-    fs::rename(staging.keep(), to).with_context(|| format!("prepare {}", to.display()))
+    })
+    .with_context(prepare)?;
+    fs::rename(staging.keep(), to).with_context(prepare)
+}
+
+/// Commits whose sources and builds are kept for the next time.
+const KEPT: usize = 4;
+
+/// Removes the sources and builds below `scratch` that were used longest ago, but for a few: each
+/// is as large as a target folder.
+pub(crate) fn prune(scratch: &Path) {
+    for folder in ["build", "source"] {
+        let mut used: Vec<_> = fs::read_dir(scratch.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.file_name() != WORKTREE)
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        used.sort_unstable();
+        for (_, path) in used.iter().rev().skip(KEPT) {
+            // What can't be removed only takes space.
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+}
+
+/// Notes that a source or build is used now.
+pub(crate) fn touch(folder: &Path) {
+    // At worst it is removed too early and made again.
+    let _ = fs::File::open(folder).and_then(|it| it.set_modified(SystemTime::now()));
 }
 
 fn copy_tree(from: &Path, to: &Path, wanted: &impl Fn(&str) -> bool) -> Result<()> {
@@ -291,9 +322,11 @@ pub(crate) fn file_hash(path: &Path) -> Option<String> {
     Some(hex(&Sha256::digest(bytes))[..16].to_owned())
 }
 
+const WORKTREE: &str = "worktree";
+
 /// The folder for builds of one commit, or of the working tree.
 pub(crate) fn target_directory(scratch: &Path, commit: Option<&str>) -> PathBuf {
-    let name = commit.map_or("worktree", |commit| &commit[..commit.len().min(12)]);
+    let name = commit.map_or(WORKTREE, |commit| &commit[..commit.len().min(12)]);
     scratch.join("build").join(name)
 }
 

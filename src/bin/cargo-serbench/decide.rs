@@ -232,6 +232,20 @@ pub(crate) struct Decision {
     pub(crate) excused: Option<String>,
 }
 
+impl Decision {
+    /// Whether it is settled that nothing got worse, or somebody has settled that it may.
+    pub(crate) fn is_cleared(&self) -> bool {
+        match self.verdict {
+            Verdict::Improved
+            | Verdict::Unchanged
+            | Verdict::Identical
+            | Verdict::Added
+            | Verdict::Removed => true,
+            Verdict::Regressed | Verdict::Inconclusive | Verdict::Failed => self.excused.is_some(),
+        }
+    }
+}
+
 /// What must be measured next, one request at most for a benchmark and phase; nothing when all is
 /// decided or the budget is spent. A benchmark that can't be measured any more must become
 /// [`Presence::Failed`], or it is asked for again.

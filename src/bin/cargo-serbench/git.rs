@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -108,23 +109,27 @@ impl Repo {
         }
     }
 
-    /// Whether the work tree differs from the commit checked out in anything that git would
-    /// track, but for records below `except`: writing a record must not make the tree dirty.
-    pub(crate) fn is_dirty(&self, except: &Path) -> Result<bool> {
+    /// The files in which the work tree differs from the commit checked out, of all that git would
+    /// track, relative to the workspace. Those for which `ours` is true are left out: writing a
+    /// record must not be a change.
+    pub(crate) fn changes(&self, ours: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
         let mut options = StatusOptions::new();
         options
             .include_untracked(true)
             .recurse_untracked_dirs(true)
             .include_ignored(false);
-        let except = self.prefix.join(except);
         let statuses = self
             .repository
             .statuses(Some(&mut options))
             .context("compare the work tree with git")?;
-        Ok(statuses.iter().any(|entry| {
-            let path = entry.path_bytes();
-            !Path::new(&*String::from_utf8_lossy(path)).starts_with(&except)
-        }))
+        let changed = statuses.iter().map(|entry| {
+            let path = PathBuf::from(&*String::from_utf8_lossy(entry.path_bytes()));
+            match path.strip_prefix(&self.prefix) {
+                Ok(inner) => inner.to_path_buf(),
+                Err(_) => path,
+            }
+        });
+        Ok(changed.filter(|path| !ours(path)).collect())
     }
 
     /// Writes the commit's files to a folder below `sources`, named after its tree, and returns
@@ -140,6 +145,8 @@ impl Repo {
             fs::rename(staging.keep(), &folder)
                 .with_context(|| format!("move the source to {}", folder.display()))?;
         }
+        // For who removes what was not used for long.
+        let _ = fs::File::open(&folder).and_then(|it| it.set_modified(SystemTime::now()));
         Ok(folder.join(&self.prefix))
     }
 

@@ -72,7 +72,11 @@ fn tell_elsewhere(
             "`cargo serbench show` lists them"
         };
         shell::hint(format_args!(
-            "{elsewhere} records are of commits that are not in the first-parent history of {}; {way_out}",
+            "{} of commits that are not in the first-parent history of {}; {way_out}",
+            match elsewhere {
+                1 => "1 record is".to_owned(),
+                _ => format!("{elsewhere} records are"),
+            },
             args.from
         ));
     }

@@ -90,7 +90,8 @@ enum Line {
 /// The file and what is in it.
 #[derive(Debug)]
 pub(crate) struct Index {
-    file: File,
+    /// None where none can be written: then all is known until the program ends.
+    file: Option<File>,
     names: Vec<Vec<Name>>,
     /// By commit and key, the last of each.
     entries: BTreeMap<(String, String), Entry>,
@@ -117,18 +118,24 @@ impl Index {
         file.lock()?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let mut index = Self {
-            file,
-            names: Vec::new(),
-            entries: BTreeMap::new(),
-            lines: 0,
-            length: 0,
-        };
+        let mut index = Self::without_file();
+        index.file = Some(file);
         index.take_in(&bytes);
         if index.lines > 2 * index.entries.len() + 100 {
             index.rewrite()?;
         }
         Ok(index)
+    }
+
+    /// One that nothing is known of, and that writes nothing.
+    pub(crate) fn without_file() -> Self {
+        Self {
+            file: None,
+            names: Vec::new(),
+            entries: BTreeMap::new(),
+            lines: 0,
+            length: 0,
+        }
     }
 
     /// The entry of a commit on a machine.
@@ -151,7 +158,8 @@ impl Index {
         &self.names[entry.names]
     }
 
-    /// Adds an entry, or replaces that of the same commit and key. `names` are of its points.
+    /// Adds an entry, or replaces that of the same commit and key. `names` are of its points. It is
+    /// there even if the file could not be written, which is tried no more then.
     pub(crate) fn append(&mut self, mut entry: Entry, names: Vec<Name>) -> io::Result<()> {
         assert_eq!(entry.points.len(), names.len(), "a point has a name");
         let mut text = String::new();
@@ -181,10 +189,15 @@ impl Index {
 
     /// Appends `text` to what is believed, and removes what is not.
     fn write(&mut self, text: &str) -> io::Result<()> {
-        self.file.set_len(self.length)?;
-        self.file.seek(SeekFrom::Start(self.length))?;
-        self.file.write_all(text.as_bytes())?;
+        let Some(mut file) = self.file.take() else {
+            return Ok(());
+        };
+        file.set_len(self.length)?;
+        file.seek(SeekFrom::Start(self.length))?;
+        file.write_all(text.as_bytes())?;
         self.length += text.len() as u64;
+        // What failed once is not tried again.
+        self.file = Some(file);
         Ok(())
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct Interrupted;
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted; nothing was recorded")
+        f.write_str("interrupted; there is no verdict")
     }
 }
 

@@ -96,7 +96,7 @@ use clap::Parser;
 use args::{Cargo, Command, Measure, Serbench};
 use baseline::Lookup;
 use config::{Config, Mode};
-use decide::{Decision, LimitCheck, Standing};
+use decide::{Decision, LimitCheck, Standing, Verdict};
 use discover::Workspace;
 use evidence::Role;
 use git::{Commit, Repo};
@@ -182,11 +182,12 @@ fn against_record(
             "Recorded",
             "nothing: records are kept by commit, and this is no git repository",
         );
-        return without_baseline(session, "no git repository");
+        return without_baseline(session, baseline.is_some(), "no git repository");
     };
     // The baseline is looked for before the new record is there to be found.
     let Some(head) = repo.head()? else {
-        return without_baseline(session, "the repository has no commit yet");
+        let why = "the repository has no commit yet";
+        return without_baseline(session, baseline.is_some(), why);
     };
     let factors = machine::factors(&run.machine, &run.toolchain);
     let key = machine::key(&run.machine, &run.toolchain);
@@ -195,7 +196,7 @@ fn against_record(
         .transpose()?;
     let branch = session.config.default_branch.as_deref();
     let candidate = (&head, run.candidate.dirty);
-    let found = baseline::find(
+    let answer = baseline::find(
         repo,
         &store,
         (&key, &factors),
@@ -203,27 +204,87 @@ fn against_record(
         asked.as_ref(),
         branch,
     )?;
-    keep_record(&store, run)?;
-    let (stored, why) = match found {
+    tell_passed_over(&answer.passed_over);
+    let (stored, why) = match answer.lookup {
         Lookup::Found { stored, why } => (stored, why),
-        Lookup::Missing { why, .. } => return without_baseline(session, &why),
+        Lookup::Missing { why, .. } => {
+            keep_record(repo, &store, run, None)?;
+            return without_baseline(session, asked.is_some(), &why);
+        }
     };
+    let record = store::load(&stored)?;
+    let suspects = suspect::suspects(&record, run, &session.config);
+    // Until pairs have cleared them: a run that is killed now must not hide them from the next.
+    keep_record(repo, &store, run, Some((&suspects, &stored.commit)))?;
     shell::status(
         "Baseline",
         format_args!("record of {} ({why})", git::short(&stored.commit)),
     );
-    screen(session, measure, &stored, tree, run)
+    for line in suspect::unlike(&record, run, measure.is_of_all()) {
+        shell::hint(line);
+    }
+    if suspects.is_empty() {
+        shell::status("Passed", "nothing looks slower than in that record");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let judged = screen(session, measure, &stored, tree, &suspects)?;
+    let slower = suspects.intersection(&judged.slower).cloned().collect();
+    if slower != suspects {
+        save_record(&store, run, Some((&slower, &stored.commit)))?;
+    }
+    Ok(judged.code)
 }
 
-fn keep_record(store: &Store, run: &Run) -> Result<()> {
-    match Record::from_run(run) {
-        Some(record) => shell::status("Recorded", shown(&store.save(record)?)?.display()),
+/// Says why the nearest records are no baseline; after the first few it is always the same.
+fn tell_passed_over(reasons: &[String]) {
+    const TOLD: usize = 3;
+    for reason in reasons.iter().take(TOLD) {
+        shell::warning(reason);
+    }
+    if reasons.len() > TOLD {
+        shell::warning(format_args!(
+            "{} more records before these can't be used either",
+            reasons.len() - TOLD
+        ));
+    }
+}
+
+/// Benchmarks that look slower than in the record of a commit, and that commit.
+type Suspicion<'a> = Option<(&'a BTreeSet<String>, &'a str)>;
+
+fn keep_record(repo: &Repo, store: &Store, run: &Run, suspicion: Suspicion<'_>) -> Result<()> {
+    match save_record(store, run, suspicion)? {
+        Some(path) => shell::status("Recorded", shell::shown(&path).display()),
         None => shell::status(
             "Recorded",
-            "nothing: the work tree has changes, so it is no commit",
+            format_args!(
+                "nothing: {}, so it is no commit; commit and run again for a record",
+                changes(&repo.changes(prepare::is_record)?)
+            ),
         ),
     }
     Ok(())
+}
+
+/// The file, if the run is of a commit.
+fn save_record(store: &Store, run: &Run, suspicion: Suspicion<'_>) -> Result<Option<PathBuf>> {
+    let Some(mut record) = Record::from_run(run) else {
+        return Ok(None);
+    };
+    if let Some((ids, commit)) = suspicion {
+        record.suspect(ids, commit);
+    }
+    Ok(Some(store.save(record)?))
+}
+
+/// `the work tree has changes (src/lib.rs and 2 more)`.
+fn changes(paths: &[PathBuf]) -> String {
+    let what = match paths {
+        [] => return "the work tree had changes".to_owned(),
+        [one] => one.display().to_string(),
+        [one, rest @ ..] => format!("{} and {} more", one.display(), rest.len()),
+    };
+    format!("the work tree has changes ({what})")
 }
 
 /// Measures what looks slower than in a stored record beside that commit.
@@ -232,13 +293,8 @@ fn screen(
     measure: &Measure,
     stored: &Stored,
     tree: &Tree,
-    run: &Run,
-) -> Result<ExitCode> {
-    let suspects = suspect::suspects(&store::load(stored)?, run, &session.config);
-    if suspects.is_empty() {
-        shell::status("Passed", "nothing looks slower than in that record");
-        return Ok(ExitCode::SUCCESS);
-    }
+    suspects: &BTreeSet<String>,
+) -> Result<Judged> {
     shell::status(
         "Suspecting",
         format_args!(
@@ -257,7 +313,7 @@ fn screen(
         &args::Trial::default(),
         &baseline,
         tree,
-        Some(&suspects),
+        Some(suspects),
     )
 }
 
@@ -288,8 +344,9 @@ fn over_limits(run: &Run, config: &Config) -> ExitCode {
     code
 }
 
-fn without_baseline(session: &Session, why: &str) -> Result<ExitCode> {
-    if session.config.require_baseline {
+/// Fails where a baseline was `asked` for, or is required.
+fn without_baseline(session: &Session, asked: bool, why: &str) -> Result<ExitCode> {
+    if asked || session.config.require_baseline {
         bail!("no baseline to compare with: {why}");
     }
     shell::status("Baseline", format_args!("none: {why}"));
@@ -325,14 +382,15 @@ fn gate(args: &args::Gate) -> Result<ExitCode> {
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
     );
     let candidate = prepare::worktree(&session, &args.measure)?;
-    between(
+    let judged = between(
         &session,
         &args.measure,
         &args.trial,
         &baseline,
         &candidate,
         None,
-    )
+    )?;
+    Ok(judged.code)
 }
 
 /// Any commit against any other.
@@ -347,14 +405,15 @@ fn compare_commits(args: &args::Compare) -> Result<ExitCode> {
         repo.resolve(&args.candidate)?,
     ];
     let candidate = prepare::commit(&session, &args.measure, &candidate, Side::Candidate)?;
-    between(
+    let judged = between(
         &session,
         &args.measure,
         &args.trial,
         &baseline,
         &candidate,
         None,
-    )
+    )?;
+    Ok(judged.code)
 }
 
 /// Measures two commits in pairs until every benchmark is decided.
@@ -365,7 +424,7 @@ fn between(
     baseline: &Commit,
     candidate: &Tree,
     only: Option<&BTreeSet<String>>,
-) -> Result<ExitCode> {
+) -> Result<Judged> {
     let baseline = prepare::commit(session, measure, baseline, Side::Baseline)?;
     let catalogs = [&baseline.catalog, &candidate.catalog];
     let mut chosen = prepare::choose(&catalogs, measure, &session.config)?;
@@ -387,10 +446,15 @@ fn between(
 
 /// The accepted changes that the baseline does not have yet.
 fn excuses(workspace: &Workspace, repo: Option<&Repo>, run: &Run) -> Result<Excuses> {
-    let file = Path::new("baselines").join(accept::FILE);
+    let file = Path::new(prepare::FOLDER).join(prepare::ACCEPTED);
     let read =
         |text: Option<String>| text.map_or(Ok(Vec::new()), |text| accept::read(&text, &file));
-    let now = read(std::fs::read_to_string(workspace.root.join(&file)).ok())?;
+    let now = match std::fs::read_to_string(workspace.root.join(&file)) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
+    };
+    let now = read(now)?;
     let commit = run
         .baseline
         .as_ref()
@@ -400,6 +464,14 @@ fn excuses(workspace: &Workspace, repo: Option<&Repo>, run: &Run) -> Result<Excu
         (_, _) => Vec::new(),
     };
     Ok(Excuses { now, at_baseline })
+}
+
+/// What became of a comparison of two commits.
+struct Judged {
+    code: ExitCode,
+    /// The ids of which it is not settled that they are as fast as at the baseline, or may be
+    /// slower.
+    slower: BTreeSet<String>,
 }
 
 /// Entries of accepted.toml, in the work tree and at the baseline.
@@ -419,7 +491,7 @@ fn report_again(args: &args::Report) -> Result<ExitCode> {
     let workspace = prepare::selected(&mut args.manifest.metadata(), &args.workspace)?;
     let repo = git::open(&workspace.root)?;
     let excuses = excuses(&workspace, repo.as_ref(), &run)?;
-    show_verdicts(&run, &config, &excuses, &args.output)
+    Ok(show_verdicts(&run, &config, &excuses, &args.output)?.code)
 }
 
 fn show_config(args: &args::Config) -> Result<ExitCode> {
@@ -448,7 +520,7 @@ fn show_verdicts(
     config: &Config,
     excuses: &Excuses,
     output: &args::Output,
-) -> Result<ExitCode> {
+) -> Result<Judged> {
     let policy = decide::policy(None);
     let mut decisions = decide::decide(&evidence::evidence(run, config), &policy);
     for decision in decisions
@@ -466,7 +538,37 @@ fn show_verdicts(
         },
         output,
     )?;
-    Ok(ExitCode::from(gate.outcome.exit_code(config.strict)))
+    hint_at_accepting(&decisions);
+    Ok(Judged {
+        code: ExitCode::from(gate.outcome.exit_code(config.strict)),
+        slower: decisions
+            .into_iter()
+            .filter(|decision| !decision.is_cleared())
+            .map(|decision| decision.id)
+            .collect(),
+    })
+}
+
+/// Says what can be done about regressions besides mending them.
+fn hint_at_accepting(decisions: &[Decision]) {
+    let regressed = |decision: &&Decision| {
+        decision.role == Role::Benchmark
+            && decision.verdict == Verdict::Regressed
+            && decision.excused.is_none()
+    };
+    let ids: Vec<String> = decisions
+        .iter()
+        .filter(regressed)
+        .map(|decision| format!("'{}'", decision.id))
+        .collect();
+    let what = match ids.as_slice() {
+        [] => return,
+        [one] => one.as_str(),
+        [_, ..] => "ID...",
+    };
+    shell::hint(format_args!(
+        "if it is intended, `cargo serbench accept {what} --reason TEXT` says so in a file to commit with the change"
+    ));
 }
 
 /// Why a benchmark's regression does not fail the gate: it is only tracked, or was accepted.
@@ -736,14 +838,6 @@ fn of_side(run: &Run, side: Side) -> &'static str {
 
 fn store(session: &Session, run: &Run) -> Result<()> {
     let path = run::store(run, &session.workspace.scratch().join("runs"))?;
-    shell::status("Stored", shown(&path)?.display());
+    shell::status("Stored", shell::shown(&path).display());
     Ok(())
-}
-
-/// A path as the user would type it from where they stand.
-fn shown(path: &Path) -> Result<PathBuf> {
-    Ok(path
-        .strip_prefix(std::env::current_dir()?)
-        .unwrap_or(path)
-        .to_path_buf())
 }

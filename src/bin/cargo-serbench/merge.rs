@@ -57,7 +57,7 @@ pub(crate) fn merge(args: &args::Merge) -> Result<ExitCode> {
             "{count} records of {}, {} benchmarks: {}",
             git::short(&record.commit),
             record.benchmarks.len(),
-            path.display()
+            shell::shown(&path).display()
         ),
     );
     Ok(ExitCode::SUCCESS)
@@ -129,8 +129,14 @@ pub(crate) fn join(parts: Vec<(PathBuf, Record)>) -> Result<Record> {
     for (id, part) in kept {
         let run = joined.runs.len();
         joined.runs.push(part.origin.clone());
+        // Each shard has compared the reference that it measured; all else is of one shard.
+        let slower_than = parts
+            .iter()
+            .filter_map(|(_, record)| record.benchmarks.get(id)?.slower_than.clone())
+            .min();
         let measured = Measured {
             run,
+            slower_than,
             ..part.measured.clone()
         };
         joined.benchmarks.insert(id.to_owned(), measured);
@@ -174,6 +180,7 @@ fn replaces(id: &str, old: &Part<'_>, new: &Part<'_>, is_reference: bool) -> Res
     };
     let at_first = |measured: &Measured| Measured {
         run: 0,
+        slower_than: None,
         ..measured.clone()
     };
     if old.origin == new.origin {
@@ -262,6 +269,13 @@ mod tests {
         assert_eq!(joined(&[&some, &two]).unwrap(), all);
         assert_eq!(joined(&[&all, &one, &all, &three, &some]).unwrap(), all);
         assert_eq!(joined(&[&one]).unwrap(), one);
+        // A reference that one shard suspects stays suspected.
+        let mut suspicious = one.clone();
+        suspicious.suspect(&[REFERENCE.to_owned()].into(), &"a".repeat(40));
+        let all = joined(&[&two, &suspicious, &three]).unwrap();
+        let slower: Vec<&str> = all.slower().map(|(id, _)| id).collect();
+        assert_eq!(slower, [REFERENCE]);
+        assert_eq!(joined(&[&all, &two]).unwrap(), all);
     }
 
     #[test]

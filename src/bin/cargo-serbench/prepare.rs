@@ -17,6 +17,13 @@ use crate::{
     select, shard, shell,
 };
 
+/// The folder of records in a workspace.
+pub(crate) const FOLDER: &str = "baselines";
+
+/// The file of accepted changes in that folder, which people write too: changing it changes what
+/// the next commit may do.
+pub(crate) const ACCEPTED: &str = "accepted.toml";
+
 /// What every command that measures begins with.
 pub(crate) struct Session {
     pub(crate) workspace: Workspace,
@@ -45,6 +52,7 @@ pub(crate) fn open(measure: &Measure) -> Result<Session> {
     let launcher = Launcher::new(Duration::from_secs(measure.effort.timeout.unwrap_or(300)))?;
     let lock = lock(&workspace.scratch())?;
     sweep(&workspace.scratch());
+    build::prune(&workspace.scratch());
     Ok(Session {
         workspace,
         config,
@@ -167,6 +175,12 @@ fn options(config: &Config, measure: &Measure) -> Options {
     }
 }
 
+/// Whether a file of the workspace is a record, or what is left of writing one.
+pub(crate) fn is_record(path: &Path) -> bool {
+    path.strip_prefix(FOLDER)
+        .is_ok_and(|inner| inner != Path::new(ACCEPTED))
+}
+
 /// Builds the work tree as it is.
 pub(crate) fn worktree(session: &Session, measure: &Measure) -> Result<Tree> {
     let Session {
@@ -183,7 +197,7 @@ pub(crate) fn worktree(session: &Session, measure: &Measure) -> Result<Tree> {
         let head = repo.head()?;
         source.commit = head.as_ref().map(|commit| commit.sha.clone());
         source.subject = head.map(|commit| commit.subject);
-        source.dirty = repo.is_dirty(Path::new("baselines"))?;
+        source.dirty = !repo.changes(is_record)?.is_empty();
     }
     let what = match (&source.commit, source.dirty) {
         (Some(commit), true) => format!("the work tree ({} with changes)", git::short(commit)),
@@ -244,6 +258,7 @@ pub(crate) fn commit(
         &directory,
         &members,
     )?;
+    build::touch(&directory);
     let name = match side {
         Side::Baseline => "the baseline",
         Side::Candidate => "the candidate",
@@ -435,7 +450,8 @@ pub(crate) fn baseline(
             Some(_) | None => {}
         }
     }
-    if repo.is_dirty(Path::new("baselines"))? {
+    let ours = |path: &Path| path.starts_with(FOLDER);
+    if !repo.changes(ours)?.is_empty() {
         return Ok((
             head,
             "the commit that the work tree was changed from".to_owned(),

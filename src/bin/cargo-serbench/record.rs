@@ -65,6 +65,11 @@ pub(crate) struct Measured {
     /// where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reference: Option<String>,
+    /// Full hash of the commit in whose record it looked faster, as long as no pair of both has
+    /// shown otherwise and nobody has accepted it. A record with such a benchmark is no baseline:
+    /// the next commit would take what got slower for granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) slower_than: Option<String>,
     /// Hash of the executable's code and data.
     pub(crate) executable: String,
     /// Whether the bench speaks the protocol, or divan's table was read.
@@ -216,6 +221,21 @@ impl Record {
         self.tidy();
     }
 
+    /// Notes that the benchmarks `ids` look slower than in the record of `commit`.
+    pub(crate) fn suspect(&mut self, ids: &BTreeSet<String>, commit: &str) {
+        for (id, measured) in &mut self.benchmarks {
+            measured.slower_than = ids.contains(id).then(|| commit.to_owned());
+        }
+    }
+
+    /// The benchmarks that keep it from being a baseline, each with the commit that it looked
+    /// slower than.
+    pub(crate) fn slower(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.benchmarks
+            .iter()
+            .filter_map(|(id, measured)| Some((id.as_str(), measured.slower_than.as_deref()?)))
+    }
+
     /// Puts the runs in order and drops those that nothing is of.
     pub(crate) fn tidy(&mut self) {
         let used: BTreeSet<Origin> = self
@@ -285,6 +305,7 @@ fn measured(run: &Run, id: &str, subject: &Subject, reference: Option<&str>) -> 
         run: 0,
         state,
         reference: reference.map(str::to_owned),
+        slower_than: None,
         executable: subject.executable.clone(),
         native: subject.native,
         multithreaded: subject.multithreaded,

@@ -54,16 +54,25 @@ pub(crate) fn in_git(repo: Option<&Repo>) -> Result<&Repo> {
 /// left out.
 pub(crate) fn index(store: &Store) -> Result<Index> {
     let path = store.scratch.join("records.index");
-    let mut index =
-        Index::open(&path).with_context(|| format!("open the index {}", path.display()))?;
+    let not_kept = |error: std::io::Error| {
+        shell::warning(format_args!(
+            "{} can't be written ({error}), so every record is read again each time",
+            shell::shown(&path).display()
+        ));
+    };
+    let mut index = Index::open(&path).unwrap_or_else(|error| {
+        not_kept(error);
+        Index::without_file()
+    });
     let mut progress = shell::Progress::start("Indexing");
     let all = store.list()?;
     let mut present = BTreeSet::new();
     for (number, stored) in all.iter().enumerate() {
         let Some(stamp) = store::stamp(&stored.path) else {
+            let file = shell::shown(&stored.path).display();
             shell::warning(format_args!(
-                "{} can't be read; is it a broken link?",
-                stored.path.display()
+                "{file} can't be read; is it a broken link? `git checkout -- {file}` brings back \
+                 the one in git"
             ));
             continue;
         };
@@ -81,9 +90,7 @@ pub(crate) fn index(store: &Store) -> Result<Index> {
             };
             let (mut entry, names) = entry(&record);
             entry.stamp = stamp;
-            index
-                .append(entry, names)
-                .with_context(|| format!("write the index {}", path.display()))?;
+            index.append(entry, names).unwrap_or_else(not_kept);
         }
         present.insert((stored.commit.as_str(), stored.key.as_str()));
     }
@@ -124,8 +131,8 @@ pub(crate) fn keys(index: &Index, machines: &args::Machines) -> Result<BTreeSet<
     if !asked.is_empty() {
         if machines.machine.is_none() && asked.len() < all.len() {
             shell::hint(format_args!(
-                "records of {} other machine keys are left out; `--machine all` shows them",
-                all.len() - asked.len()
+                "records of {} are left out; `--machine all` shows them",
+                shell::count(all.len() - asked.len(), "other machine key")
             ));
         }
         return Ok(asked);

@@ -3,6 +3,7 @@
 use std::{
     fmt::Display,
     io::{IsTerminal, Write},
+    path::Path,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -49,6 +50,14 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
         1 => format!("1 {thing}"),
         _ => format!("{number} {thing}s"),
     }
+}
+
+/// A path as the user would type it from where they stand.
+pub(crate) fn shown(path: &Path) -> &Path {
+    std::env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
 }
 
 /// A line of something that is not as it should be, but can be gone on from.

@@ -38,17 +38,33 @@ fn commit(args: &args::Show, store: &Store, commit: &Commit) -> Result<String> {
     let wanted = args.machines.machine.as_deref().filter(|it| *it != "all");
     let mut out = String::new();
     let mut shown = false;
+    let mut broken = Vec::new();
     for stored in &all {
         if wanted.is_some_and(|wanted| !stored.key.starts_with(wanted)) {
             continue;
         }
+        let record = match store::load(stored) {
+            Ok(record) => record,
+            Err(error) => {
+                broken.push(error);
+                continue;
+            }
+        };
         shown = true;
-        let record = store::load(stored)?;
         match args.format {
             RecordFormat::Json => out += &text::write(&record),
             RecordFormat::Terminal => out += &tables(&record, terminal::render_table),
             RecordFormat::Markdown => out += &tables(&record, markdown::render_table),
         }
+    }
+    if !shown && broken.len() == 1 {
+        return Err(broken.remove(0));
+    }
+    for error in &broken {
+        shell::warning(format_args!("{error:#}"));
+    }
+    if !shown && !broken.is_empty() {
+        bail!("no record of {name} can be read");
     }
     if !shown {
         let keys: Vec<&str> = all.iter().map(|stored| stored.key.as_str()).collect();

@@ -11,12 +11,14 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{
     discover::Workspace,
     index::Stamp,
+    prepare::FOLDER,
     record::{Record, text, text::is_hash},
+    shell,
 };
 
 /// How the names of half-written files begin. They lie at the top of the folder, where the next
@@ -49,7 +51,7 @@ impl Store {
     /// That of a workspace.
     pub(crate) fn of(workspace: &Workspace) -> Self {
         Self {
-            baselines: workspace.root.join("baselines"),
+            baselines: workspace.root.join(FOLDER),
             scratch: workspace.scratch(),
         }
     }
@@ -120,7 +122,10 @@ impl Store {
         let old = match fs::read_to_string(path) {
             Ok(old) => old,
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("read {}", shell::shown(path).display()));
+            }
         };
         self.put(path, &edit(&old)?)
     }
@@ -140,17 +145,23 @@ impl Store {
     fn put(&self, path: &Path, text: &str) -> Result<()> {
         let write = || -> Result<()> {
             let folder = path.parent().context("a file is in a folder")?;
-            fs::create_dir_all(folder)?;
+            fs::create_dir_all(&self.baselines)?;
             self.sweep()?;
             let mut file = staging(&self.baselines)?;
             file.write_all(text.as_bytes())?;
             file.as_file().sync_all()?;
+            fs::create_dir_all(folder)?;
             file.persist(path)?;
             // The name is in the folder, and a new folder in the one above.
             sync(folder)?;
             sync(&self.baselines)
         };
-        write().with_context(|| format!("write {}; what was there before still is", path.display()))
+        write().with_context(|| {
+            format!(
+                "write {}; what was there before still is",
+                shell::shown(path).display()
+            )
+        })
     }
 
     /// Removes what killed writers left. Whoever writes now holds the lock, so nobody else does.
@@ -167,7 +178,7 @@ impl Store {
 /// Reads a listed record, which must be what its name says.
 pub(crate) fn load(stored: &Stored) -> Result<Record> {
     let record = load_file(&stored.path)?;
-    let file = stored.path.display();
+    let file = shell::shown(&stored.path).display();
     if record.commit != stored.commit {
         bail!(
             "{file} is of another commit: `commit` is {}; `git checkout -- {file}` brings back the \
@@ -188,22 +199,36 @@ pub(crate) fn load(stored: &Stored) -> Result<Record> {
 
 /// Reads the record in a file of any name.
 pub(crate) fn load_file(path: &Path) -> Result<Record> {
+    let file = shell::shown(path);
     let read = || -> std::io::Result<Vec<u8>> {
+        // Opening a pipe would wait for somebody to write into it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(std::io::Error::other("it is no file"));
+        }
         let mut bytes = Vec::new();
         File::open(path)?
             .take(LARGEST + 1)
             .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().with_context(|| format!("read {}", path.display()))?;
+    let bytes = read().map_err(|error| {
+        let file = file.display();
+        if error.kind() == ErrorKind::NotFound {
+            return anyhow!("there is no file {file}");
+        }
+        anyhow!(
+            "{file} can't be read: {error}; if it is in git, `git checkout -- {file}` brings it \
+             back, else remove it and measure the commit again"
+        )
+    })?;
     if bytes.len() as u64 > LARGEST {
         bail!(
             "{} is no record: it is larger than {} MiB; delete it and measure the commit again",
-            path.display(),
+            file.display(),
             LARGEST >> 20
         );
     }
-    text::read(&bytes, path)
+    text::read(&bytes, file)
 }
 
 /// The stamp of a file; `None` when it can't be asked.

@@ -10,25 +10,30 @@ use crate::{
     compare,
     config::{Config, Mode},
     record::{Measured, Record},
-    run::{Benchmark, Run, Side},
+    run::{Run, Side},
+    shell,
     stats::median,
 };
 
-/// How much slower a reference's own time must look than on the other occasion, as a ratio, when
-/// its executable has changed. Absolute times of two occasions differ by this much easily.
-const OWN_RATIO: f64 = 1.25;
+/// How much slower all times of an occasion may be, as a ratio, before that is suspicious by itself.
+/// Absolute times of two occasions differ by this much easily.
+const OCCASION: f64 = 1.25;
+
+/// How many times show what all of an occasion have in common. Fewer are measured again at once.
+const MANY: usize = 5;
 
 /// The ids of `run` that `record` gives a reason to suspect.
 pub(crate) fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<String> {
+    let occasion = occasion(record, run);
     let mut suspects: BTreeSet<String> = run
         .benchmarks
         .iter()
         .filter(|(id, _)| config.mode(id) != Mode::Off)
-        .filter(|(id, benchmark)| {
+        .filter(|(id, _)| {
             record
                 .benchmarks
                 .get(*id)
-                .is_some_and(|stored| is_suspect(record, stored, run, id, benchmark, config))
+                .is_some_and(|stored| is_suspect(record, stored, run, id, config, occasion))
         })
         .map(|(id, _)| id.clone())
         .collect();
@@ -46,9 +51,10 @@ fn is_suspect(
     stored: &Measured,
     run: &Run,
     id: &str,
-    benchmark: &Benchmark,
     config: &Config,
+    occasion: f64,
 ) -> bool {
+    let benchmark = &run.benchmarks[id];
     let Some(now) = &benchmark.candidate else {
         return false;
     };
@@ -63,22 +69,70 @@ fn is_suspect(
             || grown(then.bytes, now.bytes)
             || grown(then.allocations, now.allocations)
     });
+    let tolerated = (1.0 + tolerance.threshold / 2.0).ln();
     let slower = match &benchmark.reference {
+        // Ratios to another reference, or none, are of something else.
+        reference if *reference != stored.reference => true,
         Some(reference) => {
             let clock = compare::clock(run, &[reference, id], Side::Candidate);
             let sides = ((Side::Candidate, reference.as_str()), (Side::Candidate, id));
             let logs = compare::log_ratios(&run.blocks, sides.0, sides.1, clock);
             match (record.log_ratios(id), logs.is_empty()) {
-                (Some(then), false) if !then.is_empty() => {
-                    median(&logs) - median(then) > (1.0 + tolerance.threshold / 2.0).ln()
-                }
+                (Some(then), false) if !then.is_empty() => median(&logs) - median(then) > tolerated,
                 (_, _) => true,
             }
         }
-        None => match (stored.latency_ns, compare::latency(run, id, now)) {
-            (Some(then), Some(now)) => now > then * OWN_RATIO,
-            (_, _) => true,
-        },
+        None => own_change(record, run, id).is_none_or(|change| change > occasion + tolerated),
     };
     memory || slower
+}
+
+/// The log-ratio now / then of the times of a benchmark that is divided by nothing.
+fn own_change(record: &Record, run: &Run, id: &str) -> Option<f64> {
+    let benchmark = run.benchmarks.get(id)?;
+    let now = compare::latency(run, id, benchmark.candidate.as_ref()?)?;
+    let then = record.benchmarks.get(id)?.latency_ns?;
+    (benchmark.reference.is_none()).then(|| (now / then).ln())
+}
+
+/// What all times of this occasion have in common when divided by those of the other: the median
+/// log-ratio of benchmarks that are divided by nothing. It is not believed when they are few, and
+/// not beyond [`OCCASION`], for all of them may have got slower indeed.
+fn occasion(record: &Record, run: &Run) -> f64 {
+    let changes: Vec<f64> = run
+        .benchmarks
+        .keys()
+        .filter_map(|id| own_change(record, run, id))
+        .filter(|change| change.is_finite())
+        .collect();
+    if changes.len() < MANY {
+        return 0.0;
+    }
+    median(&changes).clamp(-OCCASION.ln(), OCCASION.ln())
+}
+
+/// Which benchmarks only one of `record` and `run` has, in words, where `run` is of all.
+pub(crate) fn unlike(record: &Record, run: &Run, of_all: bool) -> Vec<String> {
+    let there: BTreeSet<&str> = record.benchmarks.keys().map(String::as_str).collect();
+    let here: BTreeSet<&str> = run.benchmarks.keys().map(String::as_str).collect();
+    let some = |ids: Vec<&str>, words: &str| {
+        let first = ids.first()?;
+        let number = shell::count(ids.len(), "benchmark");
+        Some(format!("{number} {words}, `{first}` for one"))
+    };
+    let gone = there.difference(&here).copied();
+    let new = here.difference(&there).copied();
+    [
+        some(
+            gone.filter(|_| of_all).collect(),
+            "of that record not measured now",
+        ),
+        some(
+            new.collect(),
+            "not in that record, so there is nothing to compare with",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

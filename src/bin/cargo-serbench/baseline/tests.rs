@@ -1,4 +1,4 @@
-use super::{Lookup, Question, find, lookup};
+use super::{Answer, Lookup, Question, find, lookup};
 use std::{collections::BTreeMap, path::Path};
 
 use crate::{
@@ -32,11 +32,22 @@ fn asking(ancestors: &[String]) -> Question<'_> {
 
 fn answer(question: &Question<'_>, records: &str) -> String {
     let differing = |_: &Stored| vec![("cpus", "8".to_owned(), "4".to_owned())];
-    match lookup(question, &stored(records), differing) {
-        Lookup::Found { stored, why } => format!("{}: {why}", stored.path.display()),
-        Lookup::Missing { why, first: false } => format!("none: {why}"),
-        Lookup::Missing { why, first: true } => format!("first: {why}"),
-    }
+    // Records of such commits are of no use.
+    let unfit = |stored: &Stored| {
+        let of = &stored.commit;
+        of.ends_with('!').then(|| format!("{of} is broken"))
+    };
+    let Answer {
+        lookup,
+        passed_over,
+    } = lookup(question, &stored(records), differing, unfit);
+    let passed_over: String = passed_over.iter().map(|it| format!("[{it}] ")).collect();
+    passed_over
+        + &match lookup {
+            Lookup::Found { stored, why } => format!("{}: {why}", stored.path.display()),
+            Lookup::Missing { why, first: false } => format!("none: {why}"),
+            Lookup::Missing { why, first: true } => format!("first: {why}"),
+        }
 }
 
 fn line(commits: &str) -> Vec<String> {
@@ -76,6 +87,39 @@ fn nearest_ancestor_of_this_machine() {
         answer(&shallow, "x m"),
         "none: there is 1 record of other commits, none of an ancestor; this clone is shallow, \
          `git fetch --unshallow` brings the other commits"
+    );
+}
+
+#[test]
+fn what_is_of_no_use_is_passed_over() {
+    let commits = line(" c2! c1! c0");
+    let check = |question: &Question<'_>, records, expected: &str| {
+        assert_eq!(answer(question, records), expected);
+    };
+    check(
+        &asking(&commits),
+        "c0 m, c1! m, c2! m",
+        "[c2! is broken] [c1! is broken] c0/m.json: nearest ancestor with a record of this \
+         machine, 3 commits back",
+    );
+    check(
+        &asking(&commits),
+        "c0 x, c1! m",
+        "[c1! is broken] none: no ancestor has a record of this machine that can be used",
+    );
+    let asked = Commit {
+        sha: "c1!".to_owned(),
+        tree: String::new(),
+        subject: "Start".to_owned(),
+    };
+    let question = Question {
+        asked: Some(&asked),
+        ..asking(&commits)
+    };
+    check(
+        &question,
+        "c0 m, c1! m",
+        "[c1! is broken] none: the record of c1! (Start) can't be used",
     );
 }
 
@@ -190,6 +234,7 @@ fn a_repository_answers() {
             None,
         )
         .unwrap()
+        .lookup
         {
             Lookup::Found { stored, why } => format!("{}: {why}", subject(&stored.commit)),
             Lookup::Missing { why, first } => format!("none, first {first}: {why}"),

@@ -313,6 +313,8 @@ fn what_is_wrong_is_told() {
         with("12346.0", "-12346.0"),
         with("[0.0488,", "[\"0.0488\","),
         with("[0.0488,0.0953]", "[0.0488,0.0953],\"wall\":[0.1]"),
+        with("[0.0488,", "[1e300,"),
+        with("\"executable\"", "\"slower_than\":\"HEAD\",\"executable\""),
         with("\"rss\":258048", "\"rss\":-258048"),
         with("\"executable\"", "\"run\":7,\"executable\""),
         with(COMMIT, "HEAD"),
@@ -340,6 +342,16 @@ fn numbers() -> impl Strategy<Value = Blocks> {
         };
         Blocks { cpu, wall }
     })
+}
+
+fn believable(Blocks { cpu, wall }: Blocks) -> Blocks {
+    let bound = |logs: Vec<f64>| -> Vec<f64> {
+        logs.into_iter().map(|log| log.clamp(-23.0, 23.0)).collect()
+    };
+    Blocks {
+        cpu: cpu.map(bound),
+        wall: bound(wall),
+    }
 }
 
 fn state() -> impl Strategy<Value = State> {
@@ -375,8 +387,9 @@ fn any_measured() -> impl Strategy<Value = Measured> {
         Measured {
             run: run.index(2),
             state,
-            log_ratios: blocks.0.filter(|_| reference.is_some()),
+            log_ratios: blocks.0.filter(|_| reference.is_some()).map(believable),
             reference,
+            slower_than: prints.then(|| "0a".repeat(20)),
             executable,
             native,
             multithreaded,

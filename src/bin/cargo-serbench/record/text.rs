@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blocks, Measured, Record, SCHEMA};
 
+/// The largest logarithm of a ratio that is believed: ln(10¹⁰), a nanosecond to ten seconds.
+const LARGEST_LOG: f64 = 23.1;
+
 /// The text of `record`, whose floats are finite.
 pub(crate) fn write(record: &Record) -> String {
     let Record {
@@ -117,6 +120,7 @@ fn check(record: &Record) -> Result<(), String> {
             log_ratios,
             times_ns,
             reference,
+            slower_than,
             ..
         } = measured;
         let field = |name: &str, problem: &str| Err(format!("`benchmarks.{id}.{name}` {problem}"));
@@ -126,11 +130,24 @@ fn check(record: &Record) -> Result<(), String> {
                 &format!("is {run} and `runs` has {}", record.runs.len()),
             );
         }
+        if slower_than.as_deref().is_some_and(|it| !is_hash(it)) {
+            return field("slower_than", "is not a full hash");
+        }
         if latency_ns.is_some_and(|time| time < 0.0) {
             return field("latency_ns", "is below zero");
         }
         if log_ratios.is_some() && reference.is_none() {
             return field("log_ratios", "is there and `reference` is not");
+        }
+        let ratios = log_ratios.iter().flat_map(|blocks| {
+            let cpu = blocks.cpu.iter().flatten();
+            cpu.chain(&blocks.wall)
+        });
+        if ratios.into_iter().any(|log| log.abs() > LARGEST_LOG) {
+            return field(
+                "log_ratios",
+                "is of times that can't be, ten thousand million apart",
+            );
         }
         for (name, blocks) in [("log_ratios", log_ratios), ("times_ns", times_ns)] {
             if let Some(Blocks { cpu, wall }) = blocks

@@ -1,0 +1,237 @@
+//! Plain `cargo serbench`: a commit is recorded and compared with what was recorded of an earlier one.
+
+use std::{fs, path::PathBuf};
+
+use crate::repository::{Outcome, Repository};
+
+const FAST: &str = "fake::reference worker cpu=50000
+                    fake::other     worker cpu=60000";
+const SLOW: &str = "fake::reference worker cpu=50000
+                    fake::other     worker cpu=66000";
+const SLOWER: &str = "fake::reference worker cpu=50000
+                      fake::other     worker cpu=72600";
+
+fn measure(repository: &Repository) -> Outcome {
+    repository.serbench(&["--quick", "--seed=1"])
+}
+
+/// The record of a commit, of the one machine that these tests run on.
+fn record(repository: &Repository, commit: &str) -> PathBuf {
+    let folder = repository.path().join("baselines").join(commit);
+    let files: Vec<_> = fs::read_dir(folder).unwrap().flatten().collect();
+    assert_eq!(files.len(), 1);
+    files[0].path()
+}
+
+/// Without `gate`, a commit is compared with what was recorded of an earlier one.
+#[test]
+fn recorded_baselines() {
+    let repository = Repository::new(
+        "fake::reference worker cpu=50000
+         fake::same      worker cpu=50000
+         fake::slower    worker cpu=50000",
+    );
+    let measure = || repository.serbench(&["--quick", "--seed=1"]);
+    measure()
+        .exits(0)
+        .warns(&["Recorded", "baselines/"])
+        .warns(&["Baseline", "none"]);
+    repository
+        .serbench(&["--quick", "--require-baseline"])
+        .exits(101)
+        .warns(&["error: no baseline to compare with"]);
+    repository.write("README.md", "Words.\n");
+    repository.commit("Document");
+    measure()
+        .exits(0)
+        .warns(&["Baseline", "record of"])
+        .warns(&["nothing looks slower"]);
+    // The record only raises a suspicion; both commits measured side by side decide.
+    repository.behave(
+        "fake::reference worker cpu=50000
+         fake::same      worker cpu=50000
+         fake::slower    worker cpu=55000",
+    );
+    measure()
+        .exits(100)
+        .warns(&["Recorded nothing: the work tree has changes (benches/behaviour.txt)"])
+        .warns(&["Suspecting", "2 benchmarks; measuring both commits now"])
+        .says(&["gate: regressed (2 benchmarks, 1 regressed, "]);
+}
+
+/// What failed once must not pass because something else was committed after it.
+#[test]
+fn a_regression_is_no_baseline() {
+    let repository = Repository::new(FAST);
+    measure(&repository).exits(0);
+    repository.behave(SLOW);
+    let slow = repository.commit("Slower");
+    measure(&repository).exits(100).warns(&[
+        "hint: ",
+        "`cargo serbench accept 'fake::other' --reason TEXT`",
+    ]);
+    assert!(
+        fs::read_to_string(record(&repository, &slow))
+            .unwrap()
+            .contains("slower_than")
+    );
+    repository.write("README.md", "Words.\n");
+    repository.commit("Document");
+    let passed_over = format!(
+        "the record of {} (Slower) is no baseline: `fake::other`",
+        &slow[..10]
+    );
+    measure(&repository)
+        .exits(100)
+        .warns(&[&passed_over])
+        .warns(&["Baseline", "2 commits back"]);
+    // Accepted, and the next one starts from there.
+    repository
+        .serbench(&["accept", "fake::other", "--reason", "Checks keys"])
+        .exits(0);
+    measure(&repository)
+        .exits(0)
+        .warns(&["Recorded nothing", "(baselines/accepted.toml)"])
+        .says(&["fake::other", "(accepted: Checks keys)"]);
+    repository.git(&["add", "baselines/accepted.toml"]);
+    repository.git(&["commit", "--quiet", "--message", "Accept"]);
+    measure(&repository)
+        .exits(0)
+        .warns(&["Recorded baselines/"])
+        .says(&["fake::other", "(accepted: Checks keys)"]);
+    repository.behave(SLOWER);
+    repository.git(&["commit", "--quiet", "--all", "--message", "Slower again"]);
+    measure(&repository)
+        .exits(100)
+        .warns(&["Baseline", "1 commit back"])
+        .says_nothing_of(&["accepted"]);
+    // Mended: compared with what was accepted.
+    repository.behave(SLOW);
+    repository.git(&["commit", "--quiet", "--all", "--message", "Mend"]);
+    measure(&repository)
+        .exits(0)
+        .warns(&["Baseline", "2 commits back"]);
+}
+
+/// Each build of an old commit takes as much space as a target folder.
+#[test]
+fn builds_of_few_commits_are_kept() {
+    let repository = Repository::new(FAST);
+    let commits: Vec<String> = (0..6)
+        .map(|number| {
+            repository.behave(&FAST.replace("60000", &format!("6000{number}")));
+            repository.commit("Change")
+        })
+        .collect();
+    for commit in &commits {
+        let baseline = format!("--baseline={commit}");
+        repository.serbench(&["gate", &baseline]).exits(0);
+    }
+    repository.serbench(&["list"]).exits(0);
+    for (folder, kept) in [("build", 5), ("source", 4)] {
+        let path = repository.path().join("target/serbench").join(folder);
+        assert_eq!(fs::read_dir(path).unwrap().count(), kept, "{folder}");
+    }
+}
+
+#[test]
+fn broken_records_are_passed_over() {
+    let repository = Repository::new(FAST);
+    measure(&repository).exits(0);
+    repository.write("README.md", "Words.\n");
+    let second = repository.commit("Document");
+    measure(&repository).exits(0);
+    repository.behave(SLOW);
+    repository.commit("Slower");
+    let path = record(&repository, &second);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() / 2]).unwrap();
+    measure(&repository)
+        .exits(100)
+        .warns(&["is no record", "`git checkout --"])
+        .warns(&["Baseline", "2 commits back"]);
+    // What is asked for and can't be read is an error.
+    let asked = format!("--baseline={second}");
+    repository
+        .serbench(&["--quick", &asked])
+        .exits(101)
+        .warns(&[
+            "error: no baseline to compare with: the record of",
+            "can't be used",
+        ]);
+    repository
+        .serbench(&["show"])
+        .exits(0)
+        .warns(&["is no record"]);
+}
+
+/// Ratios to different encoders say nothing of each other.
+#[test]
+fn another_reference_is_no_way_out() {
+    let repository = Repository::new(
+        "fake::reference worker cpu=50000
+         fake::third     worker cpu=55000
+         fake::other     worker cpu=60000",
+    );
+    measure(&repository).exits(0);
+    repository.behave(
+        "fake::reference worker cpu=50000
+         fake::third     worker cpu=55000
+         fake::other     worker cpu=66000",
+    );
+    let manifest = repository
+        .read("Cargo.toml")
+        .replace("\"reference\"", "\"third\"");
+    repository.write("Cargo.toml", &manifest);
+    repository.commit("Another reference");
+    measure(&repository)
+        .exits(100)
+        .warns(&["Suspecting 3 benchmarks"])
+        .says(&["fake::other", "regressed"]);
+}
+
+/// Times of another occasion differ, but not each by itself.
+#[test]
+fn without_a_reference_the_occasion_is_divided_out() {
+    let times = |times: [u32; 6]| -> String {
+        let line = |(number, time): (usize, &u32)| format!("fake::b{number} worker cpu={time}\n");
+        times.iter().enumerate().map(line).collect()
+    };
+    let repository = Repository::new(&times([50000; 6]));
+    measure(&repository).exits(0);
+    // A slower machine.
+    repository.behave(&times([53000; 6]));
+    repository.commit("Same code on a slower day");
+    measure(&repository)
+        .exits(0)
+        .warns(&["nothing looks slower"]);
+    repository.behave(&times([53000, 53000, 53000, 56000, 53000, 53000]));
+    repository.commit("Slower");
+    measure(&repository)
+        .exits(100)
+        .warns(&["Suspecting 1 benchmark;"])
+        .says(&["fake::b3", "regressed"]);
+}
+
+#[test]
+fn benchmarks_that_come_and_go_are_told() {
+    let repository = Repository::new(FAST);
+    measure(&repository).exits(0);
+    repository.behave(
+        "fake::reference worker cpu=50000
+         fake::renamed   worker cpu=66000",
+    );
+    repository.commit("Rename");
+    measure(&repository)
+        .exits(0)
+        .warns(&[
+            "hint: 1 benchmark of that record not measured now",
+            "fake::other",
+        ])
+        .warns(&["hint: 1 benchmark not in that record", "fake::renamed"]);
+    // Who asks for one of them knows.
+    repository
+        .serbench(&["--quick", "renamed"])
+        .exits(0)
+        .warns_nothing_of(&["of that record not measured"]);
+}
