@@ -167,6 +167,27 @@ fn benches_that_are_none() {
         .warns(&["error: nothing to measure"]);
 }
 
+/// A package that depends on an older version of itself, if only by a detour.
+#[test]
+fn two_versions_of_a_package() {
+    let repository = Repository::uncommitted(ONE);
+    let old = "[package]\nname = \"fake-bench\"\nversion = \"9.0.0\"\nedition = \"2024\"\n";
+    repository.write("old/Cargo.toml", old);
+    repository.write("old/src/lib.rs", "");
+    let dependency =
+        "[dependencies]\nold = { path = \"old\", package = \"fake-bench\" }\n\n[profile.bench]";
+    let manifest = repository.read("Cargo.toml");
+    let manifest = manifest.replacen("[workspace]", "[workspace]\nexclude = [\"old\"]", 1);
+    repository.write(
+        "Cargo.toml",
+        &manifest.replacen("[profile.bench]", dependency, 1),
+    );
+    repository
+        .serbench(&["list"])
+        .exits(0)
+        .answers("fake::reference::u8::4");
+}
+
 /// Its canary would be measured on a benchmark that can't be.
 #[test]
 fn the_only_benchmark_dies() {

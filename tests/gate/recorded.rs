@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::repository::{Outcome, Repository};
+use crate::repository::{Outcome, Repository, copy_tree, fixture};
 
 const FAST: &str = "fake::reference worker cpu=50000
                     fake::other     worker cpu=60000";
@@ -234,4 +234,46 @@ fn benchmarks_that_come_and_go_are_told() {
         .serbench(&["--quick", "renamed"])
         .exits(0)
         .warns_nothing_of(&["of that record not measured"]);
+}
+
+/// Packages with a bench of one name have benchmarks of one name.
+#[test]
+fn two_packages() {
+    let repository = Repository::empty();
+    repository.git(&["init", "--quiet", "--initial-branch=main"]);
+    repository.write(".gitignore", "target\n");
+    let manifest = "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n\n\
+                    [workspace.metadata.serbench.reference]\n\"*\" = \"reference\"\n\n\
+                    [profile.bench]\nopt-level = 0\n";
+    repository.write("Cargo.toml", manifest);
+    for package in ["a", "b"] {
+        let folder = repository.path().join(package);
+        fs::create_dir(&folder).unwrap();
+        copy_tree(&fixture("fake-bench"), &folder);
+        let manifest = repository.read(&format!("{package}/Cargo.toml"));
+        let manifest = manifest.split("[profile").next().unwrap();
+        let manifest = manifest.replace("\"fake-bench\"", &format!("\"{package}\""));
+        repository.write(
+            &format!("{package}/Cargo.toml"),
+            &manifest.replace("[workspace]\n", ""),
+        );
+        fs::remove_file(folder.join("Cargo.lock")).unwrap();
+        let text = FAST.replace("60000", if package == "a" { "60000" } else { "70000" });
+        let text: String = text
+            .lines()
+            .map(|line| format!("{}\n", line.trim()))
+            .collect();
+        repository.write(&format!("{package}/benches/behaviour.txt"), &text);
+    }
+    repository.serbench(&["list"]).exits(0);
+    repository.commit("Two of one name");
+    measure(&repository)
+        .exits(0)
+        .says(&["other", "70.00 µs"])
+        .warns(&["more than one package has a bench `fake`", "those of b"]);
+    repository
+        .serbench(&["--quick", "--package=a"])
+        .exits(0)
+        .says(&["other", "60.00 µs"])
+        .warns_nothing_of(&["more than one"]);
 }

@@ -154,7 +154,7 @@ fn missing(
         )
     } else {
         format!(
-            "{} of other commits, none of an ancestor",
+            "{}, none of an ancestor",
             match stored.len() {
                 1 => "there is 1 record".to_owned(),
                 count => format!("there are {count} records"),

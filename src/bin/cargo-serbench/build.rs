@@ -136,7 +136,8 @@ fn cargo(
         command.arg("--quiet");
     }
     for target in targets {
-        command.args(["--package", &target.package, "--bench", &target.name]);
+        let package = discover::package_id(workspace, &target.package);
+        command.args(["--package", package, "--bench", &target.name]);
         // What was asked for by name should not have to be asked for twice.
         for feature in &target.required_features {
             command.arg(format!("--features={}/{feature}", target.package));

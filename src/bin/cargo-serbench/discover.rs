@@ -77,6 +77,17 @@ pub(crate) fn workspace(
     })
 }
 
+/// What cargo knows the workspace's `package` by; the bare name may be another version's, too, that
+/// something depends on.
+pub(crate) fn package_id<'a>(workspace: &'a Workspace, package: &'a str) -> &'a str {
+    workspace
+        .metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|candidate| candidate.name.as_str() == package)
+        .map_or(package, |found| found.id.repr.as_str())
+}
+
 /// The folder of the manifest that `package` has in the workspace, relative to its root.
 pub(crate) fn package_folder(workspace: &Workspace, package: &str) -> PathBuf {
     workspace

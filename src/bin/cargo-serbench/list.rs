@@ -26,6 +26,7 @@ pub(crate) struct Catalog {
 pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<Catalog> {
     let mut catalog = Catalog::default();
     let mut counting = BTreeMap::new();
+    let mut doubled: BTreeMap<String, &Built> = BTreeMap::new();
     for bench in built {
         if !bench.divan {
             catalog.problems.push(format!(
@@ -56,15 +57,21 @@ pub(crate) fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> 
                 }
                 Some(_) | None => {
                     let listed = listed(&id, bench, !small.contains(&id));
-                    if catalog.benchmarks.insert(id.clone(), listed).is_some() {
-                        catalog.problems.push(format!(
-                            "two packages have a benchmark `{id}`; choose one with --package"
-                        ));
+                    if let Some(other) = catalog.benchmarks.insert(id, listed) {
+                        doubled.insert(other.hash, bench);
                     }
                 }
             }
         }
     }
+    let told = doubled.values().map(|bench| {
+        format!(
+            "more than one package has a bench `{}` with the same benchmarks, which can't be told \
+             apart; those of {} are measured. Rename a bench, or choose with --package",
+            bench.target.name, bench.target.package
+        )
+    });
+    catalog.problems.extend(told);
     add_references(&mut catalog, config);
     for (id, benchmark) in &mut catalog.benchmarks {
         benchmark.memory = counting.remove(id);

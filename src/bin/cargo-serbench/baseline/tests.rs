@@ -70,10 +70,7 @@ fn nearest_ancestor_of_this_machine() {
         "c2/m.json: nearest ancestor with a record of this machine, 1 commit back",
     );
     check("", "first: there is no record yet");
-    check(
-        "c3 m",
-        "none: there is 1 record of other commits, none of an ancestor",
-    );
+    check("c3 m", "none: there is 1 record, none of an ancestor");
     check(
         "c0 y, c1 x, c3 m",
         "none: no ancestor has a record of this machine (m); the nearest, of c1, differs in \
@@ -85,7 +82,7 @@ fn nearest_ancestor_of_this_machine() {
     };
     assert_eq!(
         answer(&shallow, "x m"),
-        "none: there is 1 record of other commits, none of an ancestor; this clone is shallow, \
+        "none: there is 1 record, none of an ancestor; this clone is shallow, \
          `git fetch --unshallow` brings the other commits"
     );
 }
