@@ -167,6 +167,24 @@ fn benches_that_are_none() {
         .warns(&["error: nothing to measure"]);
 }
 
+#[test]
+fn divan_is_too_old() {
+    let repository = Repository::uncommitted(ONE);
+    let old = "[package]\nname = \"divan\"\nversion = \"0.1.17\"\nedition = \"2024\"\n";
+    repository.write("divan/Cargo.toml", old);
+    repository.write("divan/src/lib.rs", "");
+    let dependency = "[dev-dependencies]\ndivan = { path = \"divan\" }\n\n[profile.bench]";
+    let manifest = repository.read("Cargo.toml");
+    repository.write(
+        "Cargo.toml",
+        &manifest.replacen("[profile.bench]", dependency, 1),
+    );
+    repository
+        .serbench(&["list"])
+        .exits(101)
+        .warns(&["divan 0.1.17", "`cargo update divan --precise 0.1.21`"]);
+}
+
 /// A package that depends on an older version of itself, if only by a detour.
 #[test]
 fn two_versions_of_a_package() {

@@ -77,6 +77,24 @@ pub(crate) fn workspace(
     })
 }
 
+/// The version of divan in the workspace, if it is older than 0.1.19: the first that lists all
+/// benchmarks in a form for programs (`--list --format terse`; see divan's changelog).
+pub(crate) fn old_divan(metadata: &Metadata) -> Option<String> {
+    let of = |package: &cargo_metadata::Package| {
+        let version = &package.version;
+        (
+            (version.major, version.minor, version.patch),
+            version.to_string(),
+        )
+    };
+    let divans = metadata
+        .packages
+        .iter()
+        .filter(|package| package.name.as_str() == "divan");
+    let (version, text) = divans.map(of).max()?;
+    (version < (0, 1, 19)).then_some(text)
+}
+
 /// What cargo knows the workspace's `package` by; the bare name may be another version's, too, that
 /// something depends on.
 pub(crate) fn package_id<'a>(workspace: &'a Workspace, package: &'a str) -> &'a str {

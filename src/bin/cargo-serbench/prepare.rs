@@ -301,6 +301,13 @@ fn build_catalog(
     for name in missing {
         shell::warning(format_args!("{what} has no suite `{name}`"));
     }
+    if let Some(version) = discover::old_divan(&workspace.metadata) {
+        bail!(
+            "the benches of {what} have divan {version}, which does not list benchmarks with \
+             arguments for other programs; 0.1.19 and later do: \
+             `cargo update divan --precise 0.1.21`"
+        );
+    }
     shell::status("Building", format_args!("{} of {what}", names(&targets)));
     let mut built = build::build(workspace, &targets, directory, &session.options)
         .with_context(|| format!("build {what}"))?;
