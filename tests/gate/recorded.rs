@@ -135,6 +135,25 @@ fn builds_of_few_commits_are_kept() {
 }
 
 #[test]
+fn reports_of_tables_and_pairs() {
+    let repository = Repository::new(FAST);
+    measure(&repository).exits(0);
+    repository.behave(SLOW);
+    repository.commit("Slower");
+    repository
+        .serbench(&["--quick", "--format=markdown", "--output=target/report"])
+        .exits(100)
+        .answers("gate: regressed (");
+    assert!(
+        repository
+            .read("target/report/serbench.md")
+            .contains("Latency")
+    );
+    let pairs = repository.read("target/report/pairs/serbench.md");
+    assert!(pairs.contains("gate: regressed"), "{pairs}");
+}
+
+#[test]
 fn broken_records_are_passed_over() {
     let repository = Repository::new(FAST);
     measure(&repository).exits(0);

@@ -458,7 +458,8 @@ pub(crate) struct Output {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "terminal")]
     pub(crate) format: Vec<Format>,
 
-    /// Write reports into this folder, one file a format; stdout gets the answer only
+    /// Write reports into this folder, one file a format; stdout gets the answer only. Those on what
+    /// looked slower than recorded and was measured again go to `pairs` in it
     #[arg(long, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
 

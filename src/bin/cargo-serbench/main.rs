@@ -307,9 +307,12 @@ fn screen(
         .as_ref()
         .context("records need a git repository")?;
     let baseline = repo.resolve(&stored.commit)?;
+    let mut measure = measure.clone();
+    // The tables are in the folder itself already, and in files of the same names.
+    measure.output.output = measure.output.output.map(|folder| folder.join("pairs"));
     between(
         session,
-        measure,
+        &measure,
         &args::Trial::default(),
         &baseline,
         tree,

@@ -57,7 +57,8 @@ impl fmt::Display for ParseError {
             ),
             Self::NoNumbers { id } => write!(
                 f,
-                "divan printed no numbers for {id:?}; call one of `Bencher`'s `bench` methods in it"
+                "divan printed no numbers for {id:?}; call one of `Bencher`'s `bench` methods in it, or set \
+                 its mode to \"off\""
             ),
             Self::Unfinished { id } => write!(
                 f,
