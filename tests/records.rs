@@ -438,6 +438,32 @@ fn accept_writes_a_reviewed_file() {
 }
 
 #[test]
+fn init_overwrites_nothing() {
+    let place = Place::new();
+    let bench = place.path("benches/arrays.rs");
+    fs::create_dir(place.path("benches")).unwrap();
+    fs::write(&bench, "mine").unwrap();
+    let done = place.run(&["init"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(done.stderr, @r"
+        Extended Cargo.toml
+            Kept benches/arrays.rs
+           Wrote .github/workflows/serbench.yml
+    hint: `cargo serbench` measures it; put your encoder in place of `Mine`
+    ");
+    assert_eq!(fs::read_to_string(&bench).unwrap(), "mine");
+    let manifest = fs::read_to_string(place.path("Cargo.toml")).unwrap();
+    assert!(manifest.starts_with(MANIFEST) && manifest.contains("[[bench]]\nname = \"arrays\""));
+    // Twice is once.
+    let done = place.run(&["init"]);
+    assert_eq!(done.stderr.matches(" Kept ").count(), 3, "{}", done.stderr);
+    assert_eq!(
+        fs::read_to_string(place.path("Cargo.toml")).unwrap(),
+        manifest
+    );
+}
+
+#[test]
 fn shards_are_merged() {
     let place = Place::new();
     let commit = place.commit("First");

@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Accept(Accept),
     /// Join the records of shards into one
     Merge(Merge),
+    /// Write a bench to begin with, its lines in Cargo.toml and a workflow; nothing is overwritten
+    Init(Init),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -258,6 +260,12 @@ pub(crate) struct Merge {
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Init {
     #[command(flatten)]
     pub(crate) place: Place,
 }

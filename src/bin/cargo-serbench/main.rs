@@ -82,6 +82,8 @@ mod accept;
 
 mod merge;
 
+mod init;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
@@ -125,6 +127,7 @@ fn main() -> ExitCode {
         Some(Command::History(args)) => history::history(&args),
         Some(Command::Accept(args)) => accept::accept(&args),
         Some(Command::Merge(args)) => merge::merge(&args),
+        Some(Command::Init(args)) => init::init(&args),
     };
     match done {
         Ok(code) => code,
