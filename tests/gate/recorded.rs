@@ -55,7 +55,7 @@ fn recorded_baselines() {
     measure()
         .exits(100)
         .warns(&["Recorded nothing: the work tree has changes (benches/behaviour.txt)"])
-        .warns(&["Suspecting", "2 benchmarks; measuring both commits now"])
+        .warns(&["Suspecting", "1 benchmark; measuring both commits now"])
         .says(&["gate: regressed (2 benchmarks, 1 regressed, "]);
 }
 

@@ -215,7 +215,20 @@ fn against_record(
             return without_baseline(session, asked.is_some(), &why);
         }
     };
-    let record = store::load(&stored)?;
+    keep_screened(session, measure, (&stored, &why), tree, run)
+}
+
+/// Records what was measured with what looks slower than in a stored record, and measures that.
+fn keep_screened(
+    session: &Session,
+    measure: &Measure,
+    (stored, why): (&Stored, &str),
+    tree: &Tree,
+    run: &Run,
+) -> Result<ExitCode> {
+    let store = Store::of(&session.workspace);
+    let repo = repository(session)?;
+    let record = store::load(stored)?;
     let suspects = suspect::suspects(&record, run, &session.config);
     // Until pairs have cleared them: a run that is killed now must not hide them from the next.
     keep_record(repo, &store, run, Some((&suspects, &stored.commit)))?;
@@ -230,8 +243,16 @@ fn against_record(
         shell::status("Passed", "nothing looks slower than in that record");
         return Ok(ExitCode::SUCCESS);
     }
-    let judged = screen(session, measure, &stored, tree, &suspects)?;
-    let slower = suspects.intersection(&judged.slower).cloned().collect();
+    shell::status(
+        "Suspecting",
+        format_args!(
+            "{}; measuring both commits now",
+            shell::count(suspects.len(), "benchmark")
+        ),
+    );
+    let again = suspect::with_references(&suspects, run);
+    let judged = screen(session, measure, stored, tree, &again)?;
+    let slower = again.intersection(&judged.slower).cloned().collect();
     if slower != suspects {
         save_record(&store, run, Some((&slower, &stored.commit)))?;
     }
@@ -290,26 +311,15 @@ fn changes(paths: &[PathBuf]) -> String {
     format!("the work tree has changes ({what})")
 }
 
-/// Measures what looks slower than in a stored record beside that commit.
+/// Measures what looks slower than in a stored record, and references, beside that commit.
 fn screen(
     session: &Session,
     measure: &Measure,
     stored: &Stored,
     tree: &Tree,
-    suspects: &BTreeSet<String>,
+    only: &BTreeSet<String>,
 ) -> Result<Judged> {
-    shell::status(
-        "Suspecting",
-        format_args!(
-            "{}; measuring both commits now",
-            shell::count(suspects.len(), "benchmark")
-        ),
-    );
-    let repo = session
-        .repo
-        .as_ref()
-        .context("records need a git repository")?;
-    let baseline = repo.resolve(&stored.commit)?;
+    let baseline = repository(session)?.resolve(&stored.commit)?;
     let mut measure = measure.clone();
     // The tables are in the folder itself already, and in files of the same names.
     measure.output.output = measure.output.output.map(|folder| folder.join("pairs"));
@@ -319,7 +329,7 @@ fn screen(
         &args::Trial::default(),
         &baseline,
         tree,
-        Some(suspects),
+        Some(only),
     )
 }
 
@@ -348,6 +358,11 @@ fn over_limits(run: &Run, config: &Config) -> ExitCode {
         }
     }
     code
+}
+
+fn repository(session: &Session) -> Result<&Repo> {
+    let repo = session.repo.as_ref();
+    repo.context("records need a git repository")
 }
 
 /// Fails where a baseline was `asked` for, or is required.

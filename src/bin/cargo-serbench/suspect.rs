@@ -25,8 +25,7 @@ const MANY: usize = 5;
 /// The ids of `run` that `record` gives a reason to suspect.
 pub(crate) fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<String> {
     let occasion = occasion(record, run);
-    let mut suspects: BTreeSet<String> = run
-        .benchmarks
+    run.benchmarks
         .iter()
         .filter(|(id, _)| config.mode(id) != Mode::Off)
         .filter(|(id, _)| {
@@ -36,14 +35,16 @@ pub(crate) fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<
                 .is_some_and(|stored| is_suspect(record, stored, run, id, config, occasion))
         })
         .map(|(id, _)| id.clone())
-        .collect();
-    // A change is a ratio of ratios, so the reference is measured again as well.
-    let references: Vec<String> = suspects
+        .collect()
+}
+
+/// The benchmarks `ids` of `run` and their references: a change is a ratio of ratios, so the
+/// reference is measured again as well.
+pub(crate) fn with_references(ids: &BTreeSet<String>, run: &Run) -> BTreeSet<String> {
+    let references = ids
         .iter()
-        .filter_map(|id| run.benchmarks[id].reference.clone())
-        .collect();
-    suspects.extend(references);
-    suspects
+        .filter_map(|id| run.benchmarks[id].reference.clone());
+    ids.iter().cloned().chain(references).collect()
 }
 
 fn is_suspect(
