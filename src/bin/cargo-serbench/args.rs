@@ -57,7 +57,7 @@ pub(crate) enum Command {
     /// Print a stored run again, or decide it again with other thresholds
     Report(Report),
     /// Print the configuration in force as TOML, and where each value of it comes from
-    Config(Config),
+    Config(Settings),
     /// Show what was recorded for a commit; without one, list all records
     Show(Show),
     /// Chart the recorded ratios to the reference over commits
@@ -121,20 +121,12 @@ pub(crate) struct Report {
     pub(crate) run: PathBuf,
 
     #[command(flatten)]
-    pub(crate) manifest: clap_cargo::Manifest,
-
-    #[command(flatten)]
-    pub(crate) workspace: clap_cargo::Workspace,
-
-    #[command(flatten)]
-    pub(crate) keys: Keys,
-
-    #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) settings: Settings,
 }
 
+/// What commands need that measure nothing: configuration and a form.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Config {
+pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) manifest: clap_cargo::Manifest,
 

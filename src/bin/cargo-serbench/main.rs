@@ -67,6 +67,8 @@ mod baseline;
 mod suspect;
 
 // The clock.
+mod engine;
+
 mod measure;
 
 mod report;
@@ -85,7 +87,7 @@ mod merge;
 mod init;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -95,20 +97,18 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use args::{Cargo, Command, Measure, Serbench};
+use args::{Cargo, Command, Measure, Serbench, Settings};
 use baseline::Lookup;
 use config::{Config, Mode};
 use decide::{Decision, LimitCheck, Standing, Verdict};
 use discover::Workspace;
+use engine::Pace;
 use evidence::Role;
 use git::{Commit, Repo};
-use measure::{Engine, Pace, Runnable};
-use plan::Work;
 use prepare::{Session, Tree};
 use record::Record;
-use run::{Benchmark, Phase, Run, Side, Subject};
+use run::{Run, Side};
 use store::{Store, Stored};
-use verify::Listed;
 
 fn main() -> ExitCode {
     let Cargo::Serbench(Serbench {
@@ -121,7 +121,7 @@ fn main() -> ExitCode {
         Some(Command::Gate(args)) => gate(&args),
         Some(Command::Compare(args)) => compare_commits(&args),
         Some(Command::List(measure)) => list_benchmarks(&measure),
-        Some(Command::Report(args)) => report_again(&args),
+        Some(Command::Report(args)) => report_again(&args.run, &args.settings),
         Some(Command::Config(args)) => show_config(&args),
         Some(Command::Show(args)) => show::show(&args),
         Some(Command::History(args)) => history::history(&args),
@@ -154,16 +154,16 @@ fn serbench(measure: &Measure, baseline: Option<&str>) -> Result<ExitCode> {
     let session = open(measure)?;
     let tree = prepare::worktree(&session, measure)?;
     let chosen = prepare::choose(&[&tree.catalog], measure, &session.config)?;
-    let mut run = new_run(&session, measure, None, &tree)?;
+    let mut run = measure::new_run(&session, measure, None, &tree)?;
     let started = Instant::now();
-    verify_side(&session, &tree, &chosen, Side::Candidate, &mut run)?;
-    let mut engine = engine(&session, &[(Side::Candidate, &tree)], &run, Pace::BRIEF);
+    measure::verify_side(&session, &tree, &chosen, Side::Candidate, &mut run)?;
+    let mut engine = measure::engine(&session, &[(Side::Candidate, &tree)], &run, Pace::BRIEF);
     let blocks = if measure.effort.quick { 10 } else { 48 };
     let work = plan::beside_references(&run, blocks);
     let budget = Duration::from_secs_f64(session.config.budget.unwrap_or(75.0));
-    measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
+    measure::measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
     run.seconds = started.elapsed().as_secs_f64();
-    store(&session, &run)?;
+    measure::store(&session, &run)?;
     let shown = show_tables(&run, &measure.output)?;
     let shown = worse(shown, over_limits(&run, &session.config));
     let gated = against_record(&session, measure, baseline, &tree, &run)?;
@@ -384,13 +384,13 @@ fn gate(args: &args::Gate) -> Result<ExitCode> {
             output,
             ..
         } = args.measure.clone();
-        return report_again(&args::Report {
-            run: file.clone(),
+        let settings = Settings {
             manifest,
             workspace,
             keys,
             output,
-        });
+        };
+        return report_again(file, &settings);
     }
     let session = open(&args.measure)?;
     let repo = session
@@ -450,17 +450,17 @@ fn between(
     let catalogs = [&baseline.catalog, &candidate.catalog];
     let mut chosen = prepare::choose(&catalogs, measure, &session.config)?;
     chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
-    let mut run = new_run(session, measure, Some(&baseline), candidate)?;
+    let mut run = measure::new_run(session, measure, Some(&baseline), candidate)?;
     run.identical_measured = trial.measure_identical;
     let started = Instant::now();
-    skip_identical(&baseline, candidate, &chosen, &mut run);
-    verify_side(session, &baseline, &chosen, Side::Baseline, &mut run)?;
-    verify_side(session, candidate, &chosen, Side::Candidate, &mut run)?;
+    measure::skip_identical(&baseline, candidate, &chosen, &mut run);
+    measure::verify_side(session, &baseline, &chosen, Side::Baseline, &mut run)?;
+    measure::verify_side(session, candidate, &chosen, Side::Candidate, &mut run)?;
     let sides = [(Side::Baseline, &baseline), (Side::Candidate, candidate)];
-    let mut engine = engine(session, &sides, &run, Pace::LONG);
-    measure_until_decided(session, trial, &mut engine, &mut run)?;
+    let mut engine = measure::engine(session, &sides, &run, Pace::LONG);
+    measure::measure_until_decided(session, trial, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
-    store(session, &run)?;
+    measure::store(session, &run)?;
     let excuses = excuses(&session.workspace, session.repo.as_ref(), &run)?;
     show_verdicts(&run, &session.config, &excuses, &measure.output)
 }
@@ -502,20 +502,26 @@ struct Excuses {
 }
 
 /// A stored run once more, without measuring.
-fn report_again(args: &args::Report) -> Result<ExitCode> {
-    set_output(&args.output);
-    let run = run::load(&args.run)?;
+fn report_again(file: &Path, settings: &Settings) -> Result<ExitCode> {
+    let Settings {
+        manifest,
+        workspace,
+        keys,
+        output,
+    } = settings;
+    set_output(output);
+    let run = run::load(file)?;
     if run.baseline.is_none() {
-        return show_tables(&run, &args.output);
+        return show_tables(&run, output);
     }
-    let config = prepare::configuration(&args.manifest, &args.workspace, &args.keys)?.config;
-    let workspace = prepare::selected(&mut args.manifest.metadata(), &args.workspace)?;
+    let config = prepare::configuration(manifest, workspace, keys)?.config;
+    let workspace = prepare::selected(&mut manifest.metadata(), workspace)?;
     let repo = git::open(&workspace.root)?;
     let excuses = excuses(&workspace, repo.as_ref(), &run)?;
-    Ok(show_verdicts(&run, &config, &excuses, &args.output)?.code)
+    Ok(show_verdicts(&run, &config, &excuses, output)?.code)
 }
 
-fn show_config(args: &args::Config) -> Result<ExitCode> {
+fn show_config(args: &Settings) -> Result<ExitCode> {
     set_output(&args.output);
     let in_force = prepare::configuration(&args.manifest, &args.workspace, &args.keys)?;
     anstream::stdout()
@@ -622,243 +628,4 @@ fn open(measure: &Measure) -> Result<Session> {
 fn set_output(output: &args::Output) {
     shell::set_quiet(output.quiet);
     shell::set_color(output.color);
-}
-
-/// A run in which nothing has been measured yet.
-fn new_run(
-    session: &Session,
-    measure: &Measure,
-    baseline: Option<&Tree>,
-    candidate: &Tree,
-) -> Result<Run> {
-    let clock_seed = || {
-        std::time::UNIX_EPOCH
-            .elapsed()
-            .map_or(1, |since| since.as_nanos() as u64)
-    };
-    Ok(Run {
-        schema: run::SCHEMA,
-        tool: concat!("serbench ", env!("CARGO_PKG_VERSION")).to_owned(),
-        started_at: jiff::Timestamp::now()
-            .strftime("%Y-%m-%dT%H:%M:%SZ")
-            .to_string(),
-        seconds: 0.0,
-        seed: measure
-            .effort
-            .seed
-            .unwrap_or_else(|| clock_seed() % 1_000_000),
-        machine: machine::machine(),
-        toolchain: machine::toolchain(&session.options)?,
-        baseline: baseline.map(|tree| tree.source.clone()),
-        candidate: candidate.source.clone(),
-        identical_measured: false,
-        canary: None,
-        benchmarks: BTreeMap::new(),
-        blocks: Vec::new(),
-    })
-}
-
-/// Enters benchmarks whose executables are equal at both commits without starting them.
-fn skip_identical(baseline: &Tree, candidate: &Tree, chosen: &BTreeSet<String>, run: &mut Run) {
-    if run.identical_measured {
-        return;
-    }
-    for id in chosen {
-        let [one, other] = [baseline, candidate].map(|tree| tree.catalog.benchmarks.get(id));
-        if let (Some(one), Some(other)) = (one, other)
-            && one.hash == other.hash
-        {
-            let subject = Subject::unseen(&other.hash);
-            let (baseline, candidate) = (Some(subject.clone()), Some(subject));
-            run.benchmarks.insert(
-                id.clone(),
-                Benchmark {
-                    reference: other.reference.clone(),
-                    baseline,
-                    candidate,
-                },
-            );
-        }
-    }
-}
-
-/// Verifies the benchmarks of one commit that are not known to be identical.
-fn verify_side(
-    session: &Session,
-    tree: &Tree,
-    chosen: &BTreeSet<String>,
-    side: Side,
-    run: &mut Run,
-) -> Result<()> {
-    let listed: Vec<Listed> = chosen
-        .iter()
-        .filter(|id| {
-            run.benchmarks
-                .get(*id)
-                .and_then(|known| known.subject(side))
-                .is_none()
-        })
-        .filter_map(|id| tree.catalog.benchmarks.get(id).cloned())
-        .collect();
-    if listed.is_empty() {
-        return Ok(());
-    }
-    let name = of_side(run, side);
-    shell::status(
-        "Verifying",
-        format_args!("{}{name}", shell::count(listed.len(), "benchmark")),
-    );
-    let mut progress = shell::Progress::start("Verifying");
-    let subjects = verify::verify(&session.launcher, &listed, |number, id| {
-        progress.update(number as f64, listed.len() as f64, id);
-    })?;
-    drop(progress);
-    if side == Side::Candidate {
-        hint_at_foreign(&subjects);
-    }
-    for Listed { id, reference, .. } in listed {
-        let subject = subjects.get(&id).cloned();
-        if let Some(reason) = subject.as_ref().and_then(Subject::failure) {
-            shell::warning(format_args!("`{id}`{name}: {reason}"));
-        }
-        if subject.as_ref().is_some_and(|subject| subject.prints) {
-            shell::warning(format_args!(
-                "`{id}`{name} prints to stdout, which costs it time"
-            ));
-        }
-        let benchmark = run.benchmarks.entry(id).or_default();
-        match side {
-            Side::Baseline => benchmark.baseline = subject,
-            Side::Candidate => benchmark.candidate = subject,
-        }
-        benchmark.reference = reference.or(benchmark.reference.take());
-    }
-    Ok(())
-}
-
-fn engine<'a>(session: &'a Session, trees: &[(Side, &Tree)], run: &Run, pace: Pace) -> Engine<'a> {
-    let mut runnables = BTreeMap::new();
-    for (side, tree) in trees {
-        for (id, benchmark) in &run.benchmarks {
-            if let (Some(subject), Some(listed)) =
-                (benchmark.subject(*side), tree.catalog.benchmarks.get(id))
-            {
-                let Subject {
-                    native,
-                    multithreaded,
-                    ..
-                } = *subject;
-                let executable = listed.executable.clone();
-                runnables.insert(
-                    (*side, id.clone()),
-                    Runnable {
-                        executable,
-                        native,
-                        multithreaded,
-                    },
-                );
-            }
-        }
-    }
-    Engine::new(&session.launcher, runnables, pace, run.seed)
-}
-
-/// Measures what the decision asks for until it asks for nothing more.
-fn measure_until_decided(
-    session: &Session,
-    trial: &args::Trial,
-    engine: &mut Engine<'_>,
-    run: &mut Run,
-) -> Result<()> {
-    let config = &session.config;
-    // Hopeless noise costs seconds a benchmark; without a limit it could go on for very long.
-    let budget = config
-        .budget
-        .unwrap_or(60.0 + 2.0 * run.benchmarks.len() as f64);
-    let policy = decide::policy(Some(budget));
-    let first = decide::next(&evidence::evidence(run, config), &policy);
-    let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
-    run.canary = plan::canary(run, &measured, run.seed);
-    let injected = trial.inject.unwrap_or(0.0) / 100.0;
-    let arms = plan::between_commits(run, |id| config.tolerance(id).threshold, injected);
-    let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
-    loop {
-        let requests = decide::next(&evidence::evidence(run, config), &policy);
-        if requests.is_empty() {
-            return Ok(());
-        }
-        let work = plan::requested(run, &requests, &arms, limited);
-        measure_work(engine, run, &work, None)?;
-    }
-}
-
-fn measure_work(
-    engine: &mut Engine<'_>,
-    run: &mut Run,
-    work: &[Work],
-    deadline: Option<Instant>,
-) -> Result<()> {
-    let Some(first) = work.first() else {
-        return Ok(());
-    };
-    let verb = match first.phase {
-        Phase::Screen => "Measuring",
-        Phase::Confirm => "Confirming",
-    };
-    let blocks: usize = work.iter().map(|work| work.blocks).sum();
-    let [pairs, blocks] = [(work.len(), "pair"), (blocks, "block")]
-        .map(|(number, thing)| shell::count(number, thing));
-    shell::status(verb, format_args!("{pairs}, {blocks}"));
-    let mut progress = shell::Progress::start(verb);
-    let failures = measure::rounds(
-        engine,
-        work,
-        deadline,
-        &mut run.blocks,
-        |done, total, arm| {
-            progress.update(done as f64, total as f64, &arm.id);
-        },
-    )?;
-    drop(progress);
-    for (id, (side, reason)) in failures {
-        shell::warning(format_args!("`{id}`{}: {reason}", of_side(run, side)));
-        let benchmark = run.benchmarks.entry(id).or_default();
-        let subject = match side {
-            Side::Baseline => &mut benchmark.baseline,
-            Side::Candidate => &mut benchmark.candidate,
-        };
-        if let Some(subject) = subject {
-            subject.state = run::State::Failed(reason);
-        }
-    }
-    Ok(())
-}
-
-/// Says what it would take for benchmarks that divan times to be timed as well as others.
-fn hint_at_foreign(subjects: &BTreeMap<String, Subject>) {
-    let foreign = |subject: &&Subject| !subject.native && subject.failure().is_none();
-    let count = subjects.values().filter(foreign).count();
-    if count > 0 {
-        shell::hint(format_args!(
-            "{count} of {} benchmarks are timed by divan itself, which takes about five times as long \
-             and leaves output and memory unchecked; `serbench::bench` in place of \
-             `bencher.bench_local` changes that",
-            subjects.len()
-        ));
-    }
-}
-
-/// Which of two commits something is of, in words; nothing where there is one.
-fn of_side(run: &Run, side: Side) -> &'static str {
-    match (&run.baseline, side) {
-        (None, _) => "",
-        (Some(_), Side::Baseline) => " of the baseline",
-        (Some(_), Side::Candidate) => " of the candidate",
-    }
-}
-
-fn store(session: &Session, run: &Run) -> Result<()> {
-    let path = run::store(run, &session.workspace.scratch().join("runs"))?;
-    shell::status("Stored", shell::shown(&path).display());
-    Ok(())
 }
