@@ -18,11 +18,14 @@
 //! and DEFLATE members, ZIP64, data descriptors. It believes the central directory alone.
 
 mod archive;
+mod crc;
 mod error;
 mod file;
 mod inflate;
+mod member;
 mod write;
 
 pub use error::NpzError;
-pub use file::{Iter, NpzFile, NpzMember, NpzOptions, load_npz, load_npz_with};
+pub use file::{Iter, NpzFile, NpzOptions, load_npz, load_npz_with};
+pub use member::NpzMember;
 pub use write::{NpzWriter, savez, savez_compressed};

@@ -2,20 +2,16 @@
 
 use std::{borrow::Cow, cmp::Ordering, fmt, sync::OnceLock};
 
-use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
+use ndarray::ArrayD;
 
 use super::{
-    NpzError,
+    NpzError, NpzMember,
     archive::{Directory, Record},
-    inflate::{AlignedBytes, inflate_aligned, inflate_vec},
+    crc::{Crc, crc32},
+    inflate::{inflate_aligned, inflate_vec},
+    member::Content,
 };
-use crate::{
-    Dtype,
-    npy::{
-        NpyElement, NpyError, NpyOptions, NpyView,
-        header::{self, Header},
-    },
-};
+use crate::npy::{NpyElement, NpyError, NpyOptions, NpyView, header};
 
 /// What [`load_npz_with`] accepts and checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,10 +132,12 @@ impl<'a> NpzFile<'a> {
     /// and when it is no NPY file that [`load_npy`](crate::npy::load_npy) can load.
     pub fn get(&self, key: &str) -> Result<NpzMember<'a>, NpzError> {
         let record = self.find(key).ok_or_else(|| missing(key))?;
-        let name = || record.name.clone().into_owned();
-        let content = match self.stored(record)? {
-            Ok(bytes) => Content::Stored(bytes),
-            Err(compressed) => {
+        let content = match self.located(record)? {
+            Located::Stored(bytes) => {
+                self.check_crc(record, bytes)?;
+                Content::Stored(bytes)
+            }
+            Located::Deflated(compressed) => {
                 let inflated = inflate_aligned(compressed, record.size)
                     .map_err(|reason| broken(record, reason))?;
                 self.check_crc(record, inflated.as_bytes())?;
@@ -148,15 +146,32 @@ impl<'a> NpzFile<'a> {
         };
         let bytes = content.as_bytes();
         if !bytes.starts_with(b"\x93NUMPY") {
-            return Err(NpzError::NotNpy { name: name() });
+            return Err(NpzError::NotNpy { name: name(record) });
         }
         match header::read(bytes, &NpyOptions::default()) {
-            Ok(header) => Ok(NpzMember { header, content }),
-            Err(error) => Err(NpzError::Npy {
-                name: name(),
-                error,
-            }),
+            Ok(header) => Ok(NpzMember::new(header, content)),
+            Err(error) => Err(in_member(record, error)),
         }
+    }
+
+    /// A copy of the elements of the array with the name `key`, or `key` and `.npy`, in this
+    /// order: what [`get`](Self::get) and [`NpzMember::to_owned`] give. The CRC-32 of a stored
+    /// member is computed while it is copied, which takes less time for members that are larger
+    /// than the processor's cache.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`NpzError::Npy`] for what [`NpzMember::to_owned`] refuses.
+    pub fn get_owned<T: NpyElement>(&self, key: &str) -> Result<ArrayD<T>, NpzError> {
+        let record = self.find(key).ok_or_else(|| missing(key))?;
+        if self.verify_crc
+            && let Located::Stored(bytes) = self.located(record)?
+            && let Some(array) = copy_checked(record, bytes)
+        {
+            return Ok(array);
+        }
+        // Compressed, or wrong in a way that is found again here.
+        let owned = self.get(key)?.to_owned();
+        owned.map_err(|error| in_member(record, error))
     }
 
     /// The content of the member with the name `key`, or `key` and `.npy`, in this order, NPY file
@@ -167,9 +182,12 @@ impl<'a> NpzFile<'a> {
     /// method than DEFLATE.
     pub fn raw(&self, key: &str) -> Result<Cow<'a, [u8]>, NpzError> {
         let record = self.find(key).ok_or_else(|| missing(key))?;
-        match self.stored(record)? {
-            Ok(bytes) => Ok(Cow::Borrowed(bytes)),
-            Err(compressed) => {
+        match self.located(record)? {
+            Located::Stored(bytes) => {
+                self.check_crc(record, bytes)?;
+                Ok(Cow::Borrowed(bytes))
+            }
+            Located::Deflated(compressed) => {
                 let inflated = inflate_vec(compressed, record.size)
                     .map_err(|reason| broken(record, reason))?;
                 self.check_crc(record, &inflated)?;
@@ -178,11 +196,10 @@ impl<'a> NpzFile<'a> {
         }
     }
 
-    /// The bytes of a member that is stored, checked, or else its compressed bytes as the error.
-    fn stored(&self, record: &Record) -> Result<Result<&'a [u8], &'a [u8]>, NpzError> {
-        let name = || record.name.clone().into_owned();
+    /// The bytes of a member in the archive, unchecked.
+    fn located(&self, record: &Record) -> Result<Located<'a>, NpzError> {
         if record.encrypted {
-            return Err(NpzError::Encrypted { name: name() });
+            return Err(NpzError::Encrypted { name: name(record) });
         }
         let bytes = self
             .directory
@@ -192,20 +209,18 @@ impl<'a> NpzFile<'a> {
             STORED if record.size != bytes.len() => {
                 Err(broken(record, "stored with two different sizes"))
             }
-            STORED => self.check_crc(record, bytes).map(|()| Ok(bytes)),
-            DEFLATE => Ok(Err(bytes)),
+            STORED => Ok(Located::Stored(bytes)),
+            DEFLATE => Ok(Located::Deflated(bytes)),
             method => Err(NpzError::UnsupportedMethod {
-                name: name(),
+                name: name(record),
                 method,
             }),
         }
     }
 
     fn check_crc(&self, record: &Record, content: &[u8]) -> Result<(), NpzError> {
-        if self.verify_crc && crc32fast::hash(content) != record.crc {
-            return Err(NpzError::WrongCrc {
-                name: record.name.clone().into_owned(),
-            });
+        if self.verify_crc && crc32(content) != record.crc {
+            return Err(NpzError::WrongCrc { name: name(record) });
         }
         Ok(())
     }
@@ -235,6 +250,25 @@ impl<'a> NpzFile<'a> {
     }
 }
 
+/// The bytes of a member as they are in the archive.
+enum Located<'a> {
+    Stored(&'a [u8]),
+    Deflated(&'a [u8]),
+}
+
+/// The elements of the NPY file `bytes` if nothing is wrong with it and its CRC-32 is right. Each
+/// piece is copied while the cache still holds it for the CRC.
+fn copy_checked<T: NpyElement>(record: &Record, bytes: &[u8]) -> Option<ArrayD<T>> {
+    let header = header::read(bytes, &NpyOptions::default()).ok()?;
+    let end = header.payload + header.len;
+    let mut crc = Crc::new();
+    crc.update(&bytes[..header.payload]);
+    let npy = NpyView::new(header, bytes);
+    let array = npy.to_owned_with(|piece| crc.update(piece)).ok()?;
+    crc.update(&bytes[end..]);
+    (crc.finish() == record.crc).then_some(array)
+}
+
 fn by_name(name: &str, key: &str) -> Ordering {
     name.cmp(key)
 }
@@ -253,6 +287,10 @@ fn key<'f>(record: &'f Record<'_>) -> &'f str {
     record.name.strip_suffix(SUFFIX).unwrap_or(&record.name)
 }
 
+fn name(record: &Record) -> String {
+    record.name.clone().into_owned()
+}
+
 #[cold]
 fn missing(key: &str) -> NpzError {
     NpzError::Missing {
@@ -263,8 +301,16 @@ fn missing(key: &str) -> NpzError {
 #[cold]
 fn broken(record: &Record, reason: &'static str) -> NpzError {
     NpzError::InvalidMember {
-        name: record.name.clone().into_owned(),
+        name: name(record),
         reason,
+    }
+}
+
+#[cold]
+fn in_member(record: &Record, error: NpyError) -> NpzError {
+    NpzError::Npy {
+        name: name(record),
+        error,
     }
 }
 
@@ -304,95 +350,5 @@ impl<'f, 'a> IntoIterator for &'f NpzFile<'a> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
-    }
-}
-
-/// An array of an archive whose header has been read: bytes of the archive if it is stored there,
-/// its own if it was compressed.
-#[derive(Debug)]
-pub struct NpzMember<'a> {
-    header: Header,
-    content: Content<'a>,
-}
-
-#[derive(Debug)]
-enum Content<'a> {
-    Stored(&'a [u8]),
-    Inflated(AlignedBytes),
-}
-
-impl Content<'_> {
-    fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Stored(bytes) => bytes,
-            Self::Inflated(bytes) => bytes.as_bytes(),
-        }
-    }
-}
-
-impl<'a> NpzMember<'a> {
-    /// The member as the NPY file that it is.
-    #[must_use]
-    pub fn npy(&self) -> NpyView<'_> {
-        NpyView::new(self.header.clone(), self.content.as_bytes())
-    }
-
-    /// The member as an NPY file in the bytes of the archive, unless it was compressed.
-    #[must_use]
-    pub fn stored(&self) -> Option<NpyView<'a>> {
-        match self.content {
-            Content::Stored(bytes) => Some(NpyView::new(self.header.clone(), bytes)),
-            Content::Inflated(_) => None,
-        }
-    }
-
-    /// The data type of the elements.
-    #[must_use]
-    pub const fn dtype(&self) -> Dtype {
-        self.header.dtype
-    }
-
-    /// The axis lengths.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
-        self.header.shape()
-    }
-
-    /// Whether the first index varies fastest.
-    #[must_use]
-    pub const fn fortran_order(&self) -> bool {
-        self.header.fortran_order
-    }
-
-    /// The bytes of the elements, in the order and byte order of the file.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        self.npy().bytes()
-    }
-
-    /// The elements where they are, as [`NpyView::view`]. Compressed members are always aligned;
-    /// stored ones are if [`NpzWriter`](super::NpzWriter) wrote them and the archive is at an
-    /// aligned address, but hardly ever if numpy did.
-    ///
-    /// # Errors
-    /// As [`NpyView::view`].
-    pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'_, T>, NpyError> {
-        self.npy().view()
-    }
-
-    /// A copy of the elements, as [`NpyView::to_owned`].
-    ///
-    /// # Errors
-    /// As [`NpyView::to_owned`].
-    pub fn to_owned<T: NpyElement>(&self) -> Result<ArrayD<T>, NpyError> {
-        self.npy().to_owned()
-    }
-
-    /// The elements where they are, or else a copy, as [`NpyView::to_cow`].
-    ///
-    /// # Errors
-    /// As [`NpyView::to_cow`].
-    pub fn to_cow<T: NpyElement>(&self) -> Result<CowArray<'_, T, IxDyn>, NpyError> {
-        self.npy().to_cow()
     }
 }

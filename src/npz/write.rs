@@ -5,9 +5,9 @@ use std::{
     io::{self, Write},
 };
 
-use crc32fast::Hasher;
 use flate2::{Compression, write::DeflateEncoder};
 
+use super::crc::Crc;
 use crate::npy::SaveNpy;
 
 /// Writes an archive of stored members as `numpy.savez` would: `positional` arrays get the names
@@ -149,13 +149,13 @@ impl<W: Write> NpzWriter<W> {
         array: &A,
         member: &mut Member,
     ) -> io::Result<()> {
-        let mut crc = Hasher::new();
+        let mut crc = Crc::new();
         crc.update(npy);
         array.payload(&mut |bytes| {
             crc.update(bytes);
             Ok(())
         })?;
-        member.crc = crc.finalize();
+        member.crc = crc.finish();
         member.compressed = member.size;
         self.write(&local_header(member))?;
         self.write(npy)?;
@@ -168,7 +168,7 @@ impl<W: Write> NpzWriter<W> {
         array: &A,
         member: &mut Member,
     ) -> io::Result<()> {
-        let mut crc = Hasher::new();
+        let mut crc = Crc::new();
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
         crc.update(npy);
         encoder.write_all(npy)?;
@@ -177,7 +177,7 @@ impl<W: Write> NpzWriter<W> {
             encoder.write_all(bytes)
         })?;
         let compressed = encoder.finish()?;
-        member.crc = crc.finalize();
+        member.crc = crc.finish();
         member.compressed = compressed.len() as u64;
         self.write(&local_header(member))?;
         self.write(&compressed)

@@ -3,18 +3,35 @@
 use ndarray::{Array1, ArrayD, array};
 use num_complex::Complex;
 use serbench::{
-    DatetimeUs, Element, NpzFile, NpzOptions, NpzWriter, SaveNpy, load_npz, load_npz_with, savez,
-    savez_compressed,
+    DatetimeUs, NpyElement, NpzError, NpzFile, NpzOptions, NpzWriter, SaveNpy, load_npz,
+    load_npz_with, savez, savez_compressed, to_npy,
 };
 
 use crate::{
     archives::{npz_cases, plain},
-    corpus::variant,
+    corpus::{npy_with, text, variant},
     zip::{End, Entry, zip},
 };
 
+/// What `get_owned` gives, which is what `get` and `to_owned` give.
+fn owned_both_ways<T: NpyElement>(npz: &NpzFile, key: &str) -> Result<ArrayD<T>, NpzError> {
+    let owned = npz.get_owned::<T>(key);
+    let in_steps = npz.get(key).map(|member| member.to_owned::<T>());
+    match (&owned, in_steps) {
+        (Ok(array), Ok(Ok(expected))) => assert_eq!(to_npy(array), to_npy(&expected), "{key}"),
+        (Err(NpzError::Npy { name: _, error }), Ok(Err(expected))) => assert_eq!(*error, expected),
+        (Err(error), Err(expected)) => assert_eq!(*error, expected),
+        (owned, in_steps) => panic!("{owned:?} at once, {in_steps:?} in steps"),
+    }
+    owned
+}
+
 fn outcome(bytes: &[u8], options: &NpzOptions) -> String {
-    let member = load_npz_with(bytes, options).and_then(|npz| npz.get("x"));
+    let npz = load_npz_with(bytes, options);
+    if let Ok(npz) = &npz {
+        let _ = owned_both_ways::<f64>(npz, "x");
+    }
+    let member = npz.and_then(|npz| npz.get("x"));
     match member.map(|member| member.to_cow::<f64>().map(ndarray::CowArray::into_owned)) {
         Ok(Ok(array)) => {
             assert_eq!(array, Array1::range(0.0, 6.0, 1.0).into_dyn());
@@ -50,8 +67,8 @@ fn every_prefix_and_changed_byte_is_survived() {
             let mut changed = file.clone();
             changed[at] = byte;
             if let Ok(npz) = load_npz(&changed) {
-                for (_, member) in &npz {
-                    let _ = member.map(|member| member.to_owned::<f64>());
+                for key in npz.keys() {
+                    let _ = owned_both_ways::<f64>(&npz, key);
                 }
             }
         }
@@ -232,8 +249,68 @@ fn round_trip(compress: bool) {
     assert_eq!(get::<bool>(&npz, "größe/数"), unicode.into_dyn());
 }
 
-fn get<T: Element + serbench::NpyElement>(npz: &NpzFile, key: &str) -> ArrayD<T> {
-    npz.get(key).unwrap().to_owned().unwrap()
+fn get<T: NpyElement>(npz: &NpzFile, key: &str) -> ArrayD<T> {
+    owned_both_ways(npz, key).unwrap()
+}
+
+#[test]
+fn large_members_are_checked_while_they_are_copied() {
+    // Longer than several of the pieces in which they are copied, and not a multiple of one.
+    let floats = Array1::from_iter((0..5001).map(f64::from));
+    let complex = floats.mapv(|re| Complex::new(re, -re));
+    let bools = Array1::from_shape_fn(20_001, |i| i % 3 == 0);
+    let named: [(&str, &dyn SaveNpy); 3] = [
+        ("floats", &floats),
+        ("complex", &complex),
+        ("bools", &bools),
+    ];
+    let mut bytes = Vec::new();
+    savez(&mut bytes, &[], &named).unwrap();
+    let npz = load_npz(&bytes).unwrap();
+    assert_eq!(get::<f64>(&npz, "floats"), floats.into_dyn());
+    assert_eq!(get::<Complex<f64>>(&npz, "complex"), complex.into_dyn());
+    assert_eq!(get::<bool>(&npz, "bools"), bools.into_dyn());
+
+    let at = |npz: &NpzFile, key: &str, index| {
+        let start = npz.get(key).unwrap().bytes().as_ptr().addr();
+        start - bytes.as_ptr().addr() + index
+    };
+    let (in_floats, in_bools) = (at(&npz, "floats", 39_999), at(&npz, "bools", 20_000));
+    let mut changed = bytes.clone();
+    changed[in_floats] ^= 1;
+    changed[in_bools] = 2;
+    let npz = load_npz(&changed).unwrap();
+    for error in [
+        owned_both_ways::<f64>(&npz, "floats").unwrap_err(),
+        owned_both_ways::<bool>(&npz, "bools").unwrap_err(),
+    ] {
+        assert!(matches!(error, NpzError::WrongCrc { .. }), "{error:?}");
+    }
+    let options = NpzOptions {
+        verify_crc: false,
+        ..NpzOptions::default()
+    };
+    let npz = load_npz_with(&changed, &options).unwrap();
+    let error = owned_both_ways::<bool>(&npz, "bools").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "bools.npy: boolean 20000 is neither 0 nor 1"
+    );
+    let error = owned_both_ways::<f32>(&npz, "floats").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "floats.npy: the array holds float64, not float32"
+    );
+}
+
+#[test]
+fn a_wrong_boolean_is_told_where_the_crc_is_right() {
+    let mut payload = vec![1; 20_000];
+    payload[17_000] = 2;
+    let npy = npy_with(1, 0, &text("|b1", "(20000,)"), &payload);
+    let bytes = zip(&[Entry::stored("x.npy", npy)], &End::default());
+    let error = owned_both_ways::<bool>(&load_npz(&bytes).unwrap(), "x").unwrap_err();
+    assert_eq!(error.to_string(), "x.npy: boolean 17000 is neither 0 nor 1");
 }
 
 #[test]

@@ -1,0 +1,51 @@
+//! Bytes in, their CRC-32 as ZIP has it out. libdeflate takes half the time of crc32fast for a
+//! kilobyte, and as long for a megabyte.
+
+#[cfg(not(feature = "libdeflate"))]
+use crc32fast::Hasher;
+#[cfg(feature = "libdeflate")]
+use libdeflater::Crc as Hasher;
+
+/// The CRC-32 of pieces that follow one another.
+pub(super) struct Crc(Hasher);
+
+impl Crc {
+    pub(super) fn new() -> Self {
+        Self(Hasher::new())
+    }
+
+    pub(super) fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    pub(super) fn finish(self) -> u32 {
+        #[cfg(feature = "libdeflate")]
+        return self.0.sum();
+        #[cfg(not(feature = "libdeflate"))]
+        self.0.finalize()
+    }
+}
+
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_give_the_crc_of_the_whole() {
+        // The check value of CRC-32/ISO-HDLC in the catalogue of CRC algorithms.
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        let bytes: Vec<u8> = (0..3000_u32).map(|at| ((at * at) >> 3) as u8).collect();
+        for cut in (0..bytes.len()).step_by(61) {
+            let mut crc = Crc::new();
+            crc.update(&bytes[..cut]);
+            crc.update(&bytes[cut..]);
+            assert_eq!(crc.finish(), crc32(&bytes), "cut at {cut}");
+        }
+    }
+}

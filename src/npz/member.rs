@@ -1,0 +1,104 @@
+//! The content of a member and its header in; views and copies of its elements out.
+
+use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
+
+use super::inflate::AlignedBytes;
+use crate::{
+    Dtype,
+    npy::{NpyElement, NpyError, NpyView, header::Header},
+};
+
+/// An array of an archive whose header has been read: bytes of the archive if it is stored there,
+/// its own if it was compressed.
+#[derive(Debug)]
+pub struct NpzMember<'a> {
+    header: Header,
+    content: Content<'a>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    Stored(&'a [u8]),
+    Inflated(AlignedBytes),
+}
+
+impl Content<'_> {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Stored(bytes) => bytes,
+            Self::Inflated(bytes) => bytes.as_bytes(),
+        }
+    }
+}
+
+impl<'a> NpzMember<'a> {
+    /// `header` was read from `content`.
+    pub(super) const fn new(header: Header, content: Content<'a>) -> Self {
+        Self { header, content }
+    }
+
+    /// The member as the NPY file that it is.
+    #[must_use]
+    pub fn npy(&self) -> NpyView<'_> {
+        NpyView::new(self.header.clone(), self.content.as_bytes())
+    }
+
+    /// The member as an NPY file in the bytes of the archive, unless it was compressed.
+    #[must_use]
+    pub fn stored(&self) -> Option<NpyView<'a>> {
+        match self.content {
+            Content::Stored(bytes) => Some(NpyView::new(self.header.clone(), bytes)),
+            Content::Inflated(_) => None,
+        }
+    }
+
+    /// The data type of the elements.
+    #[must_use]
+    pub const fn dtype(&self) -> Dtype {
+        self.header.dtype
+    }
+
+    /// The axis lengths.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.header.shape()
+    }
+
+    /// Whether the first index varies fastest.
+    #[must_use]
+    pub const fn fortran_order(&self) -> bool {
+        self.header.fortran_order
+    }
+
+    /// The bytes of the elements, in the order and byte order of the file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.npy().bytes()
+    }
+
+    /// The elements where they are, as [`NpyView::view`]. Compressed members are always aligned;
+    /// stored ones are if [`NpzWriter`](super::NpzWriter) wrote them and the archive is at an
+    /// aligned address, but hardly ever if numpy did.
+    ///
+    /// # Errors
+    /// As [`NpyView::view`].
+    pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'_, T>, NpyError> {
+        self.npy().view()
+    }
+
+    /// A copy of the elements, as [`NpyView::to_owned`].
+    ///
+    /// # Errors
+    /// As [`NpyView::to_owned`].
+    pub fn to_owned<T: NpyElement>(&self) -> Result<ArrayD<T>, NpyError> {
+        self.npy().to_owned()
+    }
+
+    /// The elements where they are, or else a copy, as [`NpyView::to_cow`].
+    ///
+    /// # Errors
+    /// As [`NpyView::to_cow`].
+    pub fn to_cow<T: NpyElement>(&self) -> Result<CowArray<'_, T, IxDyn>, NpyError> {
+        self.npy().to_cow()
+    }
+}
