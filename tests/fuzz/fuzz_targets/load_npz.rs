@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use serbench::{NpzOptions, load_npy, load_npz_with};
+use serbench::{NpzOptions, load_npy, load_npz_with, to_npy};
 
 fuzz_target!(|data: &[u8]| {
     for verify_crc in [true, false] {
@@ -16,7 +16,12 @@ fuzz_target!(|data: &[u8]| {
         for (key, member) in &npz {
             assert!(npz.contains_key(key));
             if let Ok(member) = member {
-                let _ = member.to_owned::<f64>();
+                let owned = member.to_owned::<f64>();
+                let at_once = npz.get_owned::<f64>(key);
+                match (owned, at_once) {
+                    (Ok(owned), Ok(at_once)) => assert_eq!(to_npy(&owned), to_npy(&at_once)),
+                    (owned, at_once) => assert!(owned.is_err() && at_once.is_err()),
+                }
                 let _ = member.view::<bool>();
                 let raw = npz.raw(key).unwrap();
                 assert_eq!(load_npy(&raw).unwrap().bytes(), member.bytes());
