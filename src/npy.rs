@@ -36,3 +36,4 @@ pub use error::NpyError;
 pub use header::NpyOptions;
 pub use save::{SaveNpy, npy_header, npy_len, save_npy, to_npy};
 pub use view::{NpyView, NpyViewMut, load_npy, load_npy_mut, load_npy_with};
+pub use zerocopy::Unalign;

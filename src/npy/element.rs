@@ -3,7 +3,7 @@
 use std::fmt;
 
 use num_complex::Complex;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unalign};
 
 use super::NpyError;
 use crate::{
@@ -31,6 +31,9 @@ pub trait Cast: Sized {
     /// The bytes as elements in native byte order.
     fn cast(bytes: &[u8]) -> Result<&[Self], NpyError>;
 
+    /// The bytes as elements in native byte order, at any address.
+    fn cast_unaligned(bytes: &[u8]) -> Result<&[Unalign<Self>], NpyError>;
+
     /// The bytes as elements in native byte order, to be changed.
     fn cast_mut(bytes: &mut [u8]) -> Result<&mut [Self], NpyError>;
 
@@ -47,6 +50,8 @@ pub trait Cast: Sized {
     /// The bytes of the elements in native byte order.
     fn bytes(elements: &[Self]) -> &[u8];
 }
+
+const WHOLE: &str = "the length is a multiple of the element's size";
 
 fn misaligned<T, E>(_: E) -> NpyError {
     NpyError::Misaligned {
@@ -105,6 +110,11 @@ macro_rules! cast {
             #[inline]
             fn cast(bytes: &[u8]) -> Result<&[Self], NpyError> {
                 <[Self]>::ref_from_bytes(bytes).map_err(misaligned::<Self, _>)
+            }
+
+            #[inline]
+            fn cast_unaligned(bytes: &[u8]) -> Result<&[Unalign<Self>], NpyError> {
+                Ok(<[Unalign<Self>]>::ref_from_bytes(bytes).expect(WHOLE))
             }
 
             #[inline]
@@ -229,6 +239,10 @@ impl Cast for bool {
         Ok(as_bools(bytes))
     }
 
+    fn cast_unaligned(bytes: &[u8]) -> Result<&[Unalign<Self>], NpyError> {
+        Self::cast(bytes).map(as_unaligned)
+    }
+
     fn cast_mut(bytes: &mut [u8]) -> Result<&mut [Self], NpyError> {
         check_bools(bytes)?;
         Ok(as_bools_mut(bytes))
@@ -300,6 +314,13 @@ fn as_bools_mut(bytes: &mut [u8]) -> &mut [bool] {
     unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
 }
 
+#[expect(unsafe_code, reason = "zerocopy's checked cast is slower")]
+fn as_unaligned(elements: &[bool]) -> &[Unalign<bool>] {
+    // SAFETY: `Unalign<bool>` is "guaranteed to have the same size and bit validity" as `bool`, and
+    // an alignment of 1; lifetime and length stay.
+    unsafe { std::slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) }
+}
+
 macro_rules! complex {
     ($($part:ty => $dtype:ident, $size:literal;)*) => { $(
         impl NpyElement for Complex<$part> {
@@ -314,6 +335,12 @@ macro_rules! complex {
                 <[[$part; 2]]>::ref_from_bytes(bytes)
                     .map(as_complex)
                     .map_err(misaligned::<Self, _>)
+            }
+
+            #[inline]
+            fn cast_unaligned(bytes: &[u8]) -> Result<&[Unalign<Self>], NpyError> {
+                let pairs = <[Unalign<[$part; 2]>]>::ref_from_bytes(bytes);
+                Ok(as_unaligned_complex(pairs.expect(WHOLE)))
             }
 
             #[inline]
@@ -358,6 +385,16 @@ fn as_complex<T>(parts: &[[T; 2]]) -> &[Complex<T>] {
     const { assert!(size_of::<Complex<T>>() == size_of::<[T; 2]>()) };
     // SAFETY: `Complex<T>` is `repr(C)` with two fields of `T`: layout and validity are those of
     // `[T; 2]`; lifetime and length stay.
+    unsafe { std::slice::from_raw_parts(parts.as_ptr().cast(), parts.len()) }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "no safe cast exists without one more dependency"
+)]
+fn as_unaligned_complex<T>(parts: &[Unalign<[T; 2]>]) -> &[Unalign<Complex<T>>] {
+    const { assert!(size_of::<Complex<T>>() == size_of::<[T; 2]>()) };
+    // SAFETY: as for `as_complex`; `Unalign` has the size and validity of what it wraps.
     unsafe { std::slice::from_raw_parts(parts.as_ptr().cast(), parts.len()) }
 }
 

@@ -75,7 +75,8 @@ pub enum NpyError {
     },
     /// The elements have the other byte order, so that only a copy can be had.
     NonNativeEndian,
-    /// The elements don't start at a multiple of their alignment, so that only a copy can be had.
+    /// The elements don't start at a multiple of their alignment, so that only a copy or
+    /// [`view_unaligned`](super::NpyView::view_unaligned) can be had.
     Misaligned {
         /// The alignment of the type in bytes.
         alignment: usize,
@@ -123,7 +124,7 @@ impl fmt::Display for NpyError {
             Self::Misaligned { alignment } => write!(
                 f,
                 "the array doesn't start at a multiple of {alignment} bytes in memory; \
-                 `to_cow` or `to_owned` copy it"
+                 `view_unaligned` reads it there, `to_cow` or `to_owned` copy it"
             ),
             Self::InvalidBool { index } => write!(f, "boolean {index} is neither 0 nor 1"),
         }

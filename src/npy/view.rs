@@ -4,6 +4,7 @@ use ndarray::{
     Array, ArrayBase, ArrayD, ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, CowArray, IxDyn,
     ShapeBuilder,
 };
+use zerocopy::Unalign;
 
 use super::{
     NpyElement, NpyError, NpyOptions,
@@ -136,16 +137,34 @@ impl<'a> NpyView<'a> {
     /// [`NonNativeEndian`](NpyError::NonNativeEndian), [`Misaligned`](NpyError::Misaligned),
     /// [`InvalidBool`](NpyError::InvalidBool).
     pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'a, T>, NpyError> {
-        check::<T>(&self.header)?;
-        if self.header.swapped {
-            return Err(NpyError::NonNativeEndian);
-        }
+        check_native::<T>(&self.header)?;
         // No element is misaligned when there is none.
         let elements = if self.bytes.is_empty() {
             &[]
         } else {
             T::cast(self.bytes)?
         };
+        Ok(shaped!(ArrayView::from_shape, &self.header, elements))
+    }
+
+    /// The elements where they are, at any address: what [`view`](Self::view) calls misaligned,
+    /// such as the members of an archive that numpy wrote, can be read without a copy. Each element
+    /// is in a wrapper of the same size, whose [`get`](Unalign::get) reads it.
+    ///
+    /// ```
+    /// let mut bytes = vec![0];
+    /// serbench::save_npy(&mut bytes, &ndarray::array![1.5, 2.5])?;
+    /// let array = serbench::load_npy(&bytes[1..])?.view_unaligned::<f64>()?;
+    /// assert_eq!(array.iter().map(|element| element.get()).sum::<f64>(), 4.0);
+    /// assert_eq!(array[1].get(), 2.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`view`](Self::view), but for [`Misaligned`](NpyError::Misaligned).
+    pub fn view_unaligned<T: NpyElement>(&self) -> Result<ArrayViewD<'a, Unalign<T>>, NpyError> {
+        check_native::<T>(&self.header)?;
+        let elements = T::cast_unaligned(self.bytes)?;
         Ok(shaped!(ArrayView::from_shape, &self.header, elements))
     }
 
@@ -252,16 +271,21 @@ fn view_mut<'a, T: NpyElement>(
     header: &Header,
     bytes: &'a mut [u8],
 ) -> Result<ArrayViewMutD<'a, T>, NpyError> {
-    check::<T>(header)?;
-    if header.swapped {
-        return Err(NpyError::NonNativeEndian);
-    }
+    check_native::<T>(header)?;
     let elements = if bytes.is_empty() {
         &mut []
     } else {
         T::cast_mut(bytes)?
     };
     Ok(shaped!(ArrayViewMut::from_shape, header, elements))
+}
+
+fn check_native<T: NpyElement>(header: &Header) -> Result<(), NpyError> {
+    check::<T>(header)?;
+    if header.swapped {
+        return Err(NpyError::NonNativeEndian);
+    }
+    Ok(())
 }
 
 fn check<T: NpyElement>(header: &Header) -> Result<(), NpyError> {

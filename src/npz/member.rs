@@ -1,6 +1,7 @@
 //! The content of a member and its header in; views and copies of its elements out.
 
 use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
+use zerocopy::Unalign;
 
 use super::inflate::AlignedBytes;
 use crate::{
@@ -78,12 +79,22 @@ impl<'a> NpzMember<'a> {
 
     /// The elements where they are, as [`NpyView::view`]. Compressed members are always aligned;
     /// stored ones are if [`NpzWriter`](super::NpzWriter) wrote them and the archive is at an
-    /// aligned address, but hardly ever if numpy did.
+    /// aligned address, but hardly ever if numpy did: then [`to_cow`](Self::to_cow) copies, and
+    /// [`view_unaligned`](Self::view_unaligned) doesn't.
     ///
     /// # Errors
     /// As [`NpyView::view`].
     pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'_, T>, NpyError> {
         self.npy().view()
+    }
+
+    /// The elements where they are, at any address, as [`NpyView::view_unaligned`]: without a copy
+    /// for stored members that numpy wrote, too.
+    ///
+    /// # Errors
+    /// As [`NpyView::view_unaligned`].
+    pub fn view_unaligned<T: NpyElement>(&self) -> Result<ArrayViewD<'_, Unalign<T>>, NpyError> {
+        self.npy().view_unaligned()
     }
 
     /// A copy of the elements, as [`NpyView::to_owned`].

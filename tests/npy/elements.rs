@@ -4,10 +4,11 @@ use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use num_complex::Complex;
 use serbench::{
     DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
-    DatetimeW, DatetimeY, Dtype, NpyElement, NpyView, NpzFile, TimeUnit, f16, load_npy, load_npz,
+    DatetimeW, DatetimeY, Dtype, NpyElement, NpyError, NpyView, NpzFile, TimeUnit, f16, load_npy,
+    load_npz,
     npy::{
         TimedeltaD, TimedeltaH, TimedeltaM, TimedeltaMin, TimedeltaMs, TimedeltaNs, TimedeltaS,
-        TimedeltaUs, TimedeltaW, TimedeltaY,
+        TimedeltaUs, TimedeltaW, TimedeltaY, Unalign,
     },
     to_npy,
 };
@@ -204,6 +205,13 @@ impl Visit for Check<'_> {
         } else {
             "be"
         });
+        match npy.view_unaligned::<T>() {
+            Ok(view) => assert_eq!(view.mapv(Unalign::into_inner), array, "{name}"),
+            Err(error) => {
+                assert_eq!(error, NpyError::NonNativeEndian, "{name}");
+                assert!(!native, "{name}");
+            }
+        }
         // Types without their own load as `i64`, and are saved as it.
         if native && npy.dtype() == T::npy_dtype() && bytes[6] == 1 {
             assert_eq!(to_npy(&array), *bytes, "{name}");

@@ -169,6 +169,8 @@ fn every_alignment_gives_the_elements() {
             assert_eq!(npy.to_owned::<T>().unwrap(), array);
             let cow = npy.to_cow::<T>().unwrap();
             assert_eq!(cow, array);
+            let anywhere = npy.view_unaligned::<T>().unwrap();
+            assert_eq!(anywhere.map(|element| element.get()), array);
             let fits = shift % align_of::<T>() == 0;
             assert_eq!(cow.is_view(), fits);
             assert_eq!(npy.view::<T>().is_ok(), fits, "{shift}");
@@ -273,6 +275,8 @@ fn booleans_are_checked() {
         let expected = NpyError::InvalidBool { index };
         let npy = load_npy(&file).unwrap();
         assert_eq!(npy.view::<bool>().unwrap_err(), expected);
+        let anywhere = npy.view_unaligned::<bool>().map(drop);
+        assert_eq!(anywhere.unwrap_err(), expected);
         assert_eq!(npy.to_owned::<bool>().unwrap_err(), expected);
         assert_eq!(npy.to_cow::<bool>().unwrap_err(), expected);
         let mut npy = load_npy_mut(&mut file).unwrap();
