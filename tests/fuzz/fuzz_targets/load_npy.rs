@@ -20,6 +20,9 @@ fuzz_target!(|data: &[u8]| {
             if let Ok(owned) = npy.to_owned::<$type>() {
                 let bytes = |array: &ndarray::ArrayD<$type>| to_npy(array);
                 assert_eq!(bytes(&npy.to_cow::<$type>().unwrap().into_owned()), bytes(&owned));
+                if let Ok(anywhere) = npy.view_unaligned::<$type>() {
+                    assert_eq!(bytes(&anywhere.map(|element| element.get())), bytes(&owned));
+                }
                 let saved = bytes(&owned);
                 let again = load_npy(&saved).unwrap();
                 assert_eq!((again.shape(), again.fortran_order()), (owned.shape(), {
