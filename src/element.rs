@@ -87,6 +87,11 @@ pub trait Moment: Element {
 
     /// The count of units.
     fn count(self) -> i64;
+
+    /// Whether it is NaT, "not a time".
+    fn is_nat(self) -> bool {
+        self.count() == i64::MIN
+    }
 }
 
 /// The last second of the drawn moments, 2043-01-01T00:00:00Z.
@@ -95,6 +100,9 @@ const LAST_SECOND: u64 = 2_303_683_200;
 macro_rules! moment {
     ($($(#[$doc:meta])* $name:ident, $unit:ident, $per:expr;)*) => { $(
         $(#[$doc])*
+        ///
+        /// A count of units since 1970-01-01T00:00:00; `i64::MIN` is NaT, "not a time". See
+        /// [`Moment`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, FromBytes, Immutable, KnownLayout)]
         #[repr(transparent)]
         pub struct $name(pub i64);

@@ -85,6 +85,18 @@
 //! [`Encoder::FORMAT`] for bytes that aren't JSON, and [`Encoder::SAME_BYTES`] for text that
 //! equals orjson's.
 
+//!
+//! # Arrays in files and messages
+//!
+//! What the other suites measure can be used by itself, with no more than bytes in memory:
+//!
+//! - [`npy`]: [`load_npy`] views or copies the array of an NPY file, [`save_npy`] writes one.
+//! - `npz`, with the feature of that name: `load_npz` finds the arrays of an NPZ archive by name,
+//!   `savez` writes one.
+//! - [`concat`](mod@concat): many arrays as one message that describes itself, and back without a
+//!   copy.
+//! - [`pickle`]: an array as a pickle that Python loads as an `ndarray`.
+
 mod allocator;
 pub mod array;
 mod bench;

@@ -14,6 +14,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! An array that shall not borrow from the archive is what [`NpzFile::get_owned`] gives. What numpy
+//! itself has written is hardly ever aligned for a [`view`](NpzMember::view);
+//! [`view_unaligned`](NpzMember::view_unaligned) reads it in place, and
+//! [`to_cow`](NpzMember::to_cow) copies where it must.
+//!
+//! This module needs the feature `npz`, which `default-features = false` turns off.
+//!
 //! The reader knows as much of ZIP (APPNOTE.TXT 6.3) as `numpy.savez` and `zipfile` write: stored
 //! and DEFLATE members, ZIP64, data descriptors. It believes the central directory alone.
 

@@ -12,8 +12,8 @@ use crate::{
 };
 
 /// A type that elements of an NPY file can be loaded as and saved from: those of
-/// [`Element`](crate::Element), `Complex<f32>`, `Complex<f64>` and durations such as
-/// [`TimedeltaNs`]. Sealed, because numpy's data types are a closed set.
+/// [`Element`](crate::Element), [`Complex<f32>`](super::Complex), `Complex<f64>` and durations such
+/// as [`TimedeltaNs`]. Sealed, because numpy's data types are a closed set.
 pub trait NpyElement: Copy + fmt::Debug + PartialEq + Send + Sync + Cast + 'static {
     /// The data type it is saved as.
     fn npy_dtype() -> Dtype;
@@ -63,6 +63,8 @@ fn misaligned<T, E>(_: E) -> NpyError {
 macro_rules! timedelta {
     ($($(#[$doc:meta])* $name:ident, $unit:ident;)*) => { $(
         $(#[$doc])*
+        ///
+        /// A count of units; `i64::MIN` is NaT, "not a time".
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, FromBytes, Immutable, KnownLayout)]
         #[repr(transparent)]
         pub struct $name(pub i64);

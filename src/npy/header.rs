@@ -1,5 +1,7 @@
 //! The bytes of an NPY file in, what its header says and where the elements are out.
 
+use std::fmt;
+
 use ndarray::{Dimension, IxDyn};
 
 use super::{
@@ -50,6 +52,15 @@ impl Header {
             .as_array_view()
             .to_slice()
             .expect("the axis lengths of an `IxDyn` are one slice")
+    }
+
+    /// What [`fmt::Debug`] shows of an array called `name`, whose elements may be many.
+    pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("dtype", &format_args!("{}", self.dtype))
+            .field("shape", &self.shape())
+            .field("fortran_order", &self.fortran_order)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,7 @@
 //! NPY in memory in; views and copies of its elements out.
 
+use std::fmt;
+
 use ndarray::{
     Array, ArrayBase, ArrayD, ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, CowArray, IxDyn,
     ShapeBuilder,
@@ -92,7 +94,7 @@ pub fn load_npy_mut(data: &mut [u8]) -> Result<NpyViewMut<'_>, NpyError> {
 }
 
 /// An NPY file in memory whose header has been read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NpyView<'a> {
     header: Header,
     bytes: &'a [u8],
@@ -212,8 +214,13 @@ impl<'a> NpyView<'a> {
     }
 }
 
+impl fmt::Debug for NpyView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.header.debug("NpyView", f)
+    }
+}
+
 /// An NPY file in memory whose elements can be changed in place.
-#[derive(Debug)]
 pub struct NpyViewMut<'a> {
     header: Header,
     bytes: &'a mut [u8],
@@ -264,6 +271,12 @@ impl<'a> NpyViewMut<'a> {
     /// As [`NpyView::view`].
     pub fn into_view_mut<T: NpyElement>(self) -> Result<ArrayViewMutD<'a, T>, NpyError> {
         view_mut(&self.header, self.bytes)
+    }
+}
+
+impl fmt::Debug for NpyViewMut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.header.debug("NpyViewMut", f)
     }
 }
 

@@ -1,7 +1,5 @@
 //! A DEFLATE stream in, its content out, into a buffer of exactly the size that was declared.
 
-use std::fmt;
-
 use flate2::{Decompress, FlushDecompress, Status};
 use zerocopy::IntoBytes;
 
@@ -17,12 +15,6 @@ pub(super) struct AlignedBytes {
 impl AlignedBytes {
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.blocks.as_bytes()[..self.len]
-    }
-}
-
-impl fmt::Debug for AlignedBytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.len)
     }
 }
 

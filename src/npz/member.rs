@@ -1,5 +1,7 @@
 //! The content of a member and its header in; views and copies of its elements out.
 
+use std::fmt;
+
 use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
 use zerocopy::Unalign;
 
@@ -10,14 +12,18 @@ use crate::{
 };
 
 /// An array of an archive whose header has been read: bytes of the archive if it is stored there,
-/// its own if it was compressed.
-#[derive(Debug)]
+/// its own if it was compressed. It must be kept for as long as its views.
 pub struct NpzMember<'a> {
     header: Header,
     content: Content<'a>,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for NpzMember<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.header.debug("NpzMember", f)
+    }
+}
+
 pub(super) enum Content<'a> {
     Stored(&'a [u8]),
     Inflated(AlignedBytes),

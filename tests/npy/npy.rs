@@ -288,6 +288,16 @@ fn booleans_are_checked() {
 }
 
 #[test]
+fn debug_output_leaves_the_elements_out() {
+    let mut file = to_npy(&ndarray::Array2::<f32>::zeros((1000, 2)));
+    let expected = "{ dtype: float32, shape: [1000, 2], fortran_order: false, .. }";
+    let found = format!("{:?}", load_npy(&file).unwrap());
+    assert_eq!(found, format!("NpyView {expected}"));
+    let found = format!("{:?}", load_npy_mut(&mut file).unwrap());
+    assert_eq!(found, format!("NpyViewMut {expected}"));
+}
+
+#[test]
 fn fortran_order_is_kept() {
     let c = array![[1, 2, 3], [4, 5, 6]];
     let mut f = ndarray::Array2::zeros((2, 3).f());
