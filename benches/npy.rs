@@ -1,4 +1,9 @@
 //! NPY from memory and to it. `owned` is the reference: the copying reader that `numpy.load` is.
+//! `memcpy` is its floor, from which it should be no further than 1.15 from 100 KiB on.
+//!
+//! What they stand beside: SPDL's `load_npy(data)` and ndarray-npy's `view_npy` give a view as
+//! `view` does; `numpy.load(BytesIO(data))`, SPDL's `load_npy(data, copy=True)`, ndarray-npy's
+//! `read_npy` and npyz copy as `owned` does.
 
 use divan::{Bencher, black_box};
 use ndarray::ArrayD;

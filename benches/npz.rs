@@ -1,13 +1,19 @@
 //! NPZ archives from memory and to it. `stored_owned` is the reference: the copying reader that
-//! `numpy.load` is, on members that are not compressed.
+//! `numpy.load` is, on members that are not compressed. `memcpy` is its floor.
 //!
 //! `128` is one member of that many elements, `16x128` are sixteen. The `sample` benches load the
-//! two members of SPDL's case study of data formats: an image and its mask, 4x640x480 in all.
+//! two members of SPDL's case study of data formats: an image and its mask, 4x640x480 in all. The
+//! archives are ours, whose members are aligned; those of `misaligned` are as numpy's.
+//!
+//! What they stand beside: SPDL's `load_npz(data)[key]` gives views at any address after checking the
+//! CRC-32, as `misaligned_view` does, and never a copy; `numpy.load(BytesIO(data))[key]` and the
+//! readers of ndarray-npy and npyz copy, as `misaligned_owned` does. SPDL 0.6 checks no CRC-32, as
+//! `no_crc`.
 
 use divan::{Bencher, black_box};
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use serbench::{
-    BoxError, Element, NpyElement, NpzMember, NpzOptions, NpzWriter,
+    BoxError, Element, NpyElement, NpzFile, NpzMember, NpzOptions, NpzWriter,
     array::{SEED, Shape, seeded},
     bench_checked, load_npz_with,
 };
@@ -80,11 +86,12 @@ const SAVES: &str = "a vector takes everything and the names differ";
 
 const LOADS: &str = "the archive was just saved";
 
-/// A seeded archive in memory, at an address that is a multiple of 16.
+/// A seeded archive in memory, at an address that is a multiple of 16 or next to one.
 struct Archive<'a, T> {
     array: &'a ArrayD<T>,
     members: Members<'a, T>,
     blocks: Vec<u128>,
+    start: usize,
     len: usize,
     options: NpzOptions,
 }
@@ -92,8 +99,6 @@ struct Archive<'a, T> {
 impl<'a, T: Element + NpyElement> Archive<'a, T> {
     fn new(array: &'a ArrayD<T>, members: Members<'a, T>, compress: bool, crc: bool) -> Self {
         let bytes = archive(&members, compress).expect(SAVES);
-        let mut blocks = vec![0_u128; bytes.len().div_ceil(size_of::<u128>())];
-        blocks.as_mut_bytes()[..bytes.len()].copy_from_slice(&bytes);
         let options = NpzOptions {
             verify_crc: crc,
             ..NpzOptions::default()
@@ -101,57 +106,97 @@ impl<'a, T: Element + NpyElement> Archive<'a, T> {
         Self {
             array,
             members,
-            blocks,
+            blocks: blocks(&bytes, 0),
+            start: 0,
             len: bytes.len(),
             options,
         }
     }
 
-    /// What `get` makes of each member.
-    fn load<O>(&self, get: impl Fn(NpzMember<'_>) -> O) -> Vec<O> {
-        let bytes = black_box(&self.blocks.as_bytes()[..self.len]);
-        let npz = load_npz_with(bytes, &self.options).expect(LOADS);
-        let members = self.members.iter();
-        members
-            .map(|(name, _)| get(npz.get(name).expect(LOADS)))
-            .collect()
+    /// Moves the archive by a byte, so that no member is aligned, as if numpy had written it.
+    fn misaligned(mut self) -> Self {
+        self.blocks = blocks(self.bytes(), 1);
+        self.start = 1;
+        self
     }
 
-    fn owned(&self, bencher: Bencher) {
-        let owned = |member: NpzMember| member.to_owned::<T>().expect(LOADS);
-        bench_checked(
-            bencher,
-            self.array.view(),
-            || self.load(owned),
-            |arrays| self.same(arrays.iter().map(|array| array.view())),
-        );
+    fn bytes(&self) -> &[u8] {
+        &self.blocks.as_bytes()[self.start..self.start + self.len]
     }
 
-    fn view(&self, bencher: Bencher) {
-        // A compressed member owns what is viewed, so that the member is kept, and not the view.
-        let bytes = &self.blocks.as_bytes()[..self.len];
+    /// Benchmarks what `get` makes of each member.
+    fn bench<'s, O>(
+        &'s self,
+        bencher: Bencher,
+        get: impl Fn(&NpzFile<'s>, &str) -> O,
+        array: impl Fn(&O) -> ArrayD<T>,
+    ) {
         bench_checked(
             bencher,
             self.array.view(),
             || {
-                let npz = load_npz_with(black_box(bytes), &self.options).expect(LOADS);
-                let viewed = |(name, _): &(String, _)| {
-                    let member = npz.get(name).expect(LOADS);
-                    black_box(member.view::<T>().expect(LOADS));
-                    member
-                };
-                self.members.iter().map(viewed).collect::<Vec<_>>()
+                let npz = load_npz_with(black_box(self.bytes()), &self.options).expect(LOADS);
+                let members = self.members.iter();
+                members.map(|(name, _)| get(&npz, name)).collect::<Vec<O>>()
             },
-            |members| self.same(members.iter().map(|member| member.view().expect(LOADS))),
+            |outputs| self.same(&outputs.iter().map(array).collect::<Vec<_>>()),
         );
     }
 
-    fn same<'o>(&self, found: impl Iterator<Item = ArrayViewD<'o, T>>) -> Result<(), BoxError> {
-        if found.eq(self.members.iter().map(|(_, member)| member.view())) {
-            return Ok(());
-        }
-        Err("other elements than were saved".into())
+    fn owned(&self, bencher: Bencher) {
+        let owned = |npz: &NpzFile, name: &str| npz.get_owned::<T>(name).expect(LOADS);
+        self.bench(bencher, owned, ArrayD::clone);
     }
+
+    // A compressed member owns what is viewed, so that the member is the output, and not the view.
+
+    fn view(&self, bencher: Bencher) {
+        self.bench(
+            bencher,
+            |npz, name| {
+                let member = npz.get(name).expect(LOADS);
+                black_box(member.view::<T>().expect(LOADS));
+                member
+            },
+            |member| member.to_owned().expect(LOADS),
+        );
+    }
+
+    fn view_unaligned(&self, bencher: Bencher) {
+        self.bench(
+            bencher,
+            |npz, name| {
+                let member = npz.get(name).expect(LOADS);
+                black_box(member.view_unaligned::<T>().expect(LOADS));
+                member
+            },
+            |member| member.to_owned().expect(LOADS),
+        );
+    }
+
+    fn same(&self, found: &[ArrayD<T>]) -> Result<(), BoxError> {
+        let saved = self.members.iter().map(|(_, member)| member);
+        same(
+            found
+                .iter()
+                .map(|array| array.view())
+                .eq(saved.map(|member| member.view())),
+        )
+    }
+}
+
+fn same(equal: bool) -> Result<(), BoxError> {
+    if equal {
+        return Ok(());
+    }
+    Err("other elements than were saved".into())
+}
+
+/// `bytes` from byte `start` on.
+fn blocks(bytes: &[u8], start: usize) -> Vec<u128> {
+    let mut blocks = vec![0_u128; (start + bytes.len()).div_ceil(size_of::<u128>())];
+    blocks.as_mut_bytes()[start..start + bytes.len()].copy_from_slice(bytes);
+    blocks
 }
 
 macro_rules! load {
@@ -179,6 +224,39 @@ load! {
     deflate_view_no_crc, sample_deflate_view_no_crc: view, true, false;
 }
 
+#[divan::bench(types = [f64], args = shapes())]
+fn misaligned_owned<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    let array = seeded::<T>(shape, SEED);
+    let archive = Archive::new(&array, rows(&array), false, true);
+    archive.misaligned().owned(bencher);
+}
+
+#[divan::bench(types = [f64], args = shapes())]
+fn misaligned_view<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    let array = seeded::<T>(shape, SEED);
+    let archive = Archive::new(&array, rows(&array), false, true);
+    archive.misaligned().view_unaligned(bencher);
+}
+
+/// The floor of `stored_owned`: the members' elements in new vectors, without a look at the archive.
+#[divan::bench(types = [f64], args = shapes())]
+fn memcpy<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+    let array = seeded::<T>(shape, SEED);
+    let archive = Archive::new(&array, rows(&array), false, true);
+    let npz = load_npz_with(archive.bytes(), &archive.options).expect(LOADS);
+    let members: Vec<NpzMember> = npz.values().map(|member| member.expect(LOADS)).collect();
+    let saved: Vec<&[u8]> = members.iter().map(NpzMember::bytes).collect();
+    bench_checked(
+        bencher,
+        array.view(),
+        || {
+            let members = black_box(&saved).iter();
+            members.map(|bytes| bytes.to_vec()).collect::<Vec<_>>()
+        },
+        |copies| same(copies == saved),
+    );
+}
+
 fn save<T: Element + NpyElement>(bencher: Bencher, shape: &Shape, compress: bool) {
     let array = seeded::<T>(shape, SEED);
     let expected = Archive::new(&array, rows(&array), false, true);
@@ -189,8 +267,7 @@ fn save<T: Element + NpyElement>(bencher: Bencher, shape: &Shape, compress: bool
         |bytes| {
             let npz = load_npz_with(&bytes, &expected.options)?;
             let load = |member: Result<NpzMember, _>| member.expect(LOADS).to_owned().expect(LOADS);
-            let arrays: Vec<ArrayD<T>> = npz.values().map(load).collect();
-            expected.same(arrays.iter().map(|array| array.view()))
+            expected.same(&npz.values().map(load).collect::<Vec<_>>())
         },
     );
 }
