@@ -92,12 +92,15 @@ fn convert<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T, out:
     }
 }
 
+/// From how many bytes on a copy is best made in one go. Pieces are slower where the system maps
+/// each such block anew: 1.5 times at some misaligned addresses of 10 MiB.
+pub(super) const LARGE: usize = 2 << 20;
+
 /// How many of `bytes` are best copied at once; a multiple of every element's size.
 ///
 /// glibc copies blocks of more than 2 KiB with `rep movsb`, which takes up to 15 times as long at
 /// some misaligned addresses, and those that the cache can't hold without it.
 const fn piece_len(bytes: &[u8]) -> usize {
-    const LARGE: usize = 2 << 20;
     if bytes.len() < LARGE {
         2048
     } else {

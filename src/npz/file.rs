@@ -156,8 +156,7 @@ impl<'a> NpzFile<'a> {
 
     /// A copy of the elements of the array with the name `key`, or `key` and `.npy`, in this
     /// order: what [`get`](Self::get) and [`NpzMember::to_owned`] give. The CRC-32 of a stored
-    /// member is computed while it is copied, which takes less time for members that are larger
-    /// than the processor's cache.
+    /// member of less than 2 MiB is computed while it is copied, which takes less time.
     ///
     /// # Errors
     /// As [`get`](Self::get), and [`NpzError::Npy`] for what [`NpzMember::to_owned`] refuses.

@@ -259,7 +259,10 @@ fn large_members_are_checked_while_they_are_copied() {
     let floats = Array1::from_iter((0..5001).map(f64::from));
     let complex = floats.mapv(|re| Complex::new(re, -re));
     let bools = Array1::from_shape_fn(20_001, |i| i % 3 == 0);
-    let named: [(&str, &dyn SaveNpy); 3] = [
+    // As large as what is copied at once.
+    let long = Array1::from_elem((2 << 20) + 1, 7_u8);
+    let named: [(&str, &dyn SaveNpy); 4] = [
+        ("bytes", &long),
         ("floats", &floats),
         ("complex", &complex),
         ("bools", &bools),
@@ -270,6 +273,7 @@ fn large_members_are_checked_while_they_are_copied() {
     assert_eq!(get::<f64>(&npz, "floats"), floats.into_dyn());
     assert_eq!(get::<Complex<f64>>(&npz, "complex"), complex.into_dyn());
     assert_eq!(get::<bool>(&npz, "bools"), bools.into_dyn());
+    assert_eq!(get::<u8>(&npz, "bytes"), long.into_dyn());
 
     let at = |npz: &NpzFile, key: &str, index| {
         let start = npz.get(key).unwrap().bytes().as_ptr().addr();
