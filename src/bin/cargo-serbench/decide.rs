@@ -14,9 +14,9 @@
 //! interval must also be narrow, so that noise never turns into `unchanged`. When the interval
 //! begins above the threshold, on either clock, the benchmark is a suspect. Between the two it gets
 //! more blocks, up to a maximum; what is undecided there is a suspect if its estimate is above the
-//! threshold, and `inconclusive` if not. The witness asks for more blocks when it disagrees by half
-//! the threshold and may be above it, but at the maximum only an interval above counts: a noisy
-//! wall clock costs time, not verdicts.
+//! threshold, or if it is the slowed canary, and `inconclusive` if not. The witness asks for more
+//! blocks when it disagrees by half the threshold and may be above it, but at the maximum only an
+//! interval above counts: a noisy wall clock costs time, not verdicts.
 //!
 //! **Confirm.** A benchmark that was picked because it looked slow looks slow by luck in part. So
 //! suspects, and their references, are measured again from nothing, and only the fresh blocks

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Policy, Standing, change::Case, limit};
-use crate::evidence::{Evidence, Presence};
+use crate::evidence::{Evidence, Presence, Role};
 use crate::run::Phase;
 
 /// What the screen says about a benchmark.
@@ -106,8 +106,9 @@ pub(super) fn screened(case: &Case<'_>, policy: &Policy, last: bool) -> Screened
         Screened::Improved
     } else if reading.is_below(threshold, policy) && (last || point >= -threshold) {
         Screened::Unchanged
-    } else if last && point > threshold {
-        // Fresh blocks are worth more than the same number added to those that picked it.
+    } else if last && (point > threshold || case.evidence.role == Role::Slowed) {
+        // Fresh blocks are worth more than the same number added to those that picked it. The
+        // slowed canary is known to be slower, so bad luck at first shall not be the end of it.
         Screened::Suspect
     } else {
         // An improvement of the size of the threshold, too, is worth blocks until it is certain.

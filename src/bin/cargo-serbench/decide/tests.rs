@@ -130,6 +130,23 @@ fn luck_of_the_screen_does_not_count() {
 }
 
 #[test]
+fn slowed_canary_gets_a_second_chance() {
+    // A screen that came out lower than the threshold, and wide.
+    let unlucky = blocks(Phase::Screen, 0..64, 1.021, 1.021, 0.1);
+    let check = |role, phase: Option<Phase>| {
+        let evidence = Evidence {
+            role,
+            blocks: unlucky.clone(),
+            ..benchmark("a")
+        };
+        let asked = next(&[evidence], &Policy::default());
+        assert_eq!(asked.first().map(|request| request.phase), phase);
+    };
+    check(Role::Benchmark, None);
+    check(Role::Slowed, Some(Phase::Confirm));
+}
+
+#[test]
 fn noise_is_inconclusive_whatever_the_estimate() {
     for cpu in [0.95, 1.0, 1.02] {
         let truth = Truth {
