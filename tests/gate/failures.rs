@@ -231,3 +231,20 @@ fn the_only_benchmark_dies() {
         .exits(101)
         .answers("serbench: could not measure (1 of 1 benchmarks failed)");
 }
+
+#[test]
+fn runs_that_cannot_be_stored() {
+    let repository = Repository::new(ONE);
+    repository.write("target/serbench/runs", "no folder");
+    repository
+        .serbench(&["--quick"])
+        .exits(101)
+        .says(&["reference", "100.0 µs"])
+        .warns(&["error: store the run in"]);
+    repository.behave("fake::reference::u8::4 worker cpu=120000");
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .answers("gate: regressed (1 benchmark, 1 regressed, ")
+        .warns(&["error: store the run in"]);
+}

@@ -163,8 +163,10 @@ fn serbench(measure: &Measure, baseline: Option<&str>) -> Result<ExitCode> {
     let budget = Duration::from_secs_f64(session.config.budget.unwrap_or(75.0));
     measure::measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
     run.seconds = started.elapsed().as_secs_f64();
-    measure::store(&session, &run)?;
+    // What was measured is shown though the disk be full.
+    let stored = measure::store(&session, &run);
     let shown = show_tables(&run, &measure.output)?;
+    stored?;
     let shown = worse(shown, over_limits(&run, &session.config));
     let gated = against_record(&session, measure, baseline, &tree, &run)?;
     Ok(worse(shown, gated))
@@ -460,9 +462,11 @@ fn between(
     let mut engine = measure::engine(session, &sides, &run, Pace::LONG);
     measure::measure_until_decided(session, trial, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
-    measure::store(session, &run)?;
+    let stored = measure::store(session, &run);
     let excuses = excuses(&session.workspace, session.repo.as_ref(), &run)?;
-    show_verdicts(&run, &session.config, &excuses, &measure.output)
+    let judged = show_verdicts(&run, &session.config, &excuses, &measure.output)?;
+    stored?;
+    Ok(judged)
 }
 
 /// The accepted changes that the baseline does not have yet.
