@@ -229,7 +229,7 @@ fn keep_screened(
     run: &Run,
 ) -> Result<ExitCode> {
     let store = Store::of(&session.workspace);
-    let repo = repository(session)?;
+    let repo = session.repository()?;
     let record = store::load(stored)?;
     let suspects = suspect::suspects(&record, run, &session.config);
     // Until pairs have cleared them: a run that is killed now must not hide them from the next.
@@ -321,7 +321,7 @@ fn screen(
     tree: &Tree,
     only: &BTreeSet<String>,
 ) -> Result<Judged> {
-    let baseline = repository(session)?.resolve(&stored.commit)?;
+    let baseline = session.repository()?.resolve(&stored.commit)?;
     let mut measure = measure.clone();
     // The tables are in the folder itself already, and in files of the same names.
     measure.output.output = measure.output.output.map(|folder| folder.join("pairs"));
@@ -362,11 +362,6 @@ fn over_limits(run: &Run, config: &Config) -> ExitCode {
     code
 }
 
-fn repository(session: &Session) -> Result<&Repo> {
-    let repo = session.repo.as_ref();
-    repo.context("records need a git repository")
-}
-
 /// Fails where a baseline was `asked` for, or is required.
 fn without_baseline(session: &Session, asked: bool, why: &str) -> Result<ExitCode> {
     if asked || session.config.require_baseline {
@@ -395,10 +390,7 @@ fn gate(args: &args::Gate) -> Result<ExitCode> {
         return report_again(file, &settings);
     }
     let session = open(&args.measure)?;
-    let repo = session
-        .repo
-        .as_ref()
-        .context("a gate compares commits, and this is no git repository")?;
+    let repo = session.repository()?;
     let (baseline, why) = prepare::baseline(repo, args.baseline.as_deref(), &session.config)?;
     shell::status(
         "Baseline",
@@ -419,10 +411,7 @@ fn gate(args: &args::Gate) -> Result<ExitCode> {
 /// Any commit against any other.
 fn compare_commits(args: &args::Compare) -> Result<ExitCode> {
     let session = open(&args.measure)?;
-    let repo = session
-        .repo
-        .as_ref()
-        .context("comparing commits needs a git repository")?;
+    let repo = session.repository()?;
     let [baseline, candidate] = [
         repo.resolve(&args.baseline)?,
         repo.resolve(&args.candidate)?,

@@ -35,6 +35,18 @@ pub(crate) struct Session {
     _lock: File,
 }
 
+impl Session {
+    /// The repository that commits are in.
+    pub(crate) fn repository(&self) -> Result<&Repo> {
+        self.repo.as_ref().with_context(|| {
+            format!(
+                "comparing commits needs a git repository, and {} is in none; `git init` makes one",
+                self.workspace.root.display()
+            )
+        })
+    }
+}
+
 /// A source tree, built and asked for its benchmarks.
 pub(crate) struct Tree {
     pub(crate) source: Source,
@@ -228,10 +240,7 @@ pub(crate) fn commit(
     side: Side,
 ) -> Result<Tree> {
     let scratch = session.workspace.scratch();
-    let repo = session
-        .repo
-        .as_ref()
-        .context("comparing commits needs a git repository")?;
+    let repo = session.repository()?;
     let root = repo.extract(commit, &scratch.join("source"))?;
     if !root.join("Cargo.toml").is_file() {
         bail!(
@@ -366,7 +375,8 @@ fn no_target(workspace: &Workspace, config: &Config, measure: &Measure) -> Strin
         .collect();
     if there.is_empty() {
         return format!(
-            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls divan::main()",
+            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls divan::main(), and \
+             `cargo serbench init` writes one to begin with",
             workspace.root.display()
         );
     }
