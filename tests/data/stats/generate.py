@@ -1,4 +1,4 @@
-"""Makes scipy.json, the values that the tests of src/bin/cargo-serbench/stats.rs compare with.
+"""Makes scipy.json, the values that the tests of src/cargo-serbench/compare/stats.rs compare with.
 
 Run once by hand: `pip install scipy && python generate.py > scipy.json`. Made with scipy 1.17.1.
 """

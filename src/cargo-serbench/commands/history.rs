@@ -1,0 +1,236 @@
+//! `cargo serbench history`: records in the order of commits in, a line for each benchmark out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use regex::RegexSet;
+
+use crate::{
+    cli::{self, HistoryFormat},
+    commands::records::{self, Place},
+    record::index::{Entry, Index},
+    record::series::{self, Series},
+    report::{self, Align, Cell, Column, cells, markdown, terminal},
+    select, shell,
+};
+
+/// Columns of a chart.
+const WIDTH: usize = 40;
+
+/// `cargo serbench history`.
+pub fn history(args: &cli::History) -> Result<ExitCode> {
+    let Place { store, repo } = records::open(&args.place)?;
+    let repo = records::in_git(repo.as_ref())?;
+    let filters = RegexSet::new(&args.filters).context("FILTER is a regular expression")?;
+    let index = records::index(&store)?;
+    let keys = records::keys(&index, &args.machines)?;
+    let from = repo.resolve(&args.from)?;
+    let mut order: Vec<String> = repo
+        .first_parents(&from)?
+        .take(args.last.unwrap_or(usize::MAX))
+        .collect();
+    order.reverse();
+    tell_elsewhere(&index, &order, &keys, repo.is_shallow(), args);
+    let mut all = series::series(&index, &order, |id| {
+        filters.is_empty() || filters.is_match(id)
+    });
+    all.retain(|series| keys.contains(series.key));
+    if all.is_empty() {
+        bail!(nothing(&index, args));
+    }
+    records::print(&match args.format {
+        HistoryFormat::Terminal => charts(&index, &all, terminal::render_table),
+        HistoryFormat::Markdown => charts(&index, &all, markdown::render_table),
+        HistoryFormat::Json => json(&all),
+        HistoryFormat::Csv => csv(&all),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is not shown.
+fn tell_elsewhere(
+    index: &Index,
+    order: &[String],
+    keys: &BTreeSet<String>,
+    shallow: bool,
+    args: &cli::History,
+) {
+    let here: BTreeSet<&str> = order.iter().map(String::as_str).collect();
+    let elsewhere = index
+        .entries()
+        .filter(|entry| keys.contains(&entry.key) && !here.contains(entry.commit.as_str()))
+        .count();
+    if elsewhere > 0 && args.last.is_none() {
+        let way_out = if shallow {
+            "this clone is shallow, `git fetch --unshallow` brings the other commits"
+        } else {
+            "`cargo serbench show` lists them"
+        };
+        shell::hint(format_args!(
+            "{} of commits that are not in the first-parent history of {}; {way_out}",
+            match elsewhere {
+                1 => "1 record is".to_owned(),
+                _ => format!("{elsewhere} records are"),
+            },
+            args.from
+        ));
+    }
+}
+
+fn nothing(index: &Index, args: &cli::History) -> String {
+    let ids = records::ids(index);
+    let asked = if args.filters.is_empty() {
+        format!("no commit of {}'s history has a record", args.from)
+    } else {
+        format!(
+            "no benchmark recorded here matches {}",
+            args.filters.join(", ")
+        )
+    };
+    let example = ids
+        .first()
+        .map_or_else(String::new, |id| format!(", `{id}` is one"));
+    format!(
+        "{asked}; there are {} benchmarks{example}, `cargo serbench show` lists records",
+        ids.len()
+    )
+}
+
+/// A series as one line of a table.
+struct Line<'a> {
+    series: &'a Series<'a>,
+    values: Vec<f64>,
+}
+
+fn charts(index: &Index, all: &[Series<'_>], render: fn(&report::Table) -> String) -> String {
+    let machines: BTreeMap<&str, &Entry> = index
+        .entries()
+        .map(|entry| (entry.key.as_str(), entry))
+        .collect();
+    let mut text = String::new();
+    for group in all.chunk_by(|a, b| a.key == b.key) {
+        let key = group[0].key;
+        if let Some(entry) = machines.get(key) {
+            let Entry {
+                machine, toolchain, ..
+            } = entry;
+            writeln!(text, "{machine} ({key})\n{toolchain}\n").expect("writing to a string");
+        }
+        let lines: Vec<Line<'_>> = group
+            .iter()
+            .map(|series| Line {
+                series,
+                values: series.points.iter().map(|point| point.value).collect(),
+            })
+            .collect();
+        text += &render(&report::table(&columns(), &lines));
+        text += "\n";
+    }
+    text
+}
+
+fn columns<'a>() -> Vec<Column<Line<'a>>> {
+    let left = |title: &str, cell: fn(&Line<'a>) -> Cell| Column {
+        title: title.to_owned(),
+        align: Align::Left,
+        cell,
+    };
+    let right = |title: &str, cell: fn(&Line<'a>) -> Cell| Column {
+        title: title.to_owned(),
+        align: Align::Right,
+        cell,
+    };
+    vec![
+        left("Benchmark", |line| Cell::plain(line.series.id)),
+        left("vs.", |line| {
+            line.series
+                .reference
+                .map_or_else(Cell::absent, |id| Cell::plain(select::parts(id).encoder))
+        }),
+        left("Oldest to newest", |line| {
+            Cell::plain(series::sparkline(&line.values, WIDTH))
+        }),
+        right("Min", |line| {
+            value(
+                line,
+                line.values.iter().copied().fold(f64::INFINITY, f64::min),
+            )
+        }),
+        right("Max", |line| {
+            value(line, line.values.iter().copied().fold(0.0, f64::max))
+        }),
+        right("Last", |line| {
+            line.values
+                .last()
+                .map_or_else(Cell::absent, |last| value(line, *last))
+        }),
+        right("n", |line| Cell::plain(line.values.len().to_string())),
+    ]
+}
+
+/// A ratio, or a time where there is nothing to divide by.
+fn value(line: &Line<'_>, value: f64) -> Cell {
+    Cell::plain(match line.series.reference {
+        Some(_) => cells::figures(value),
+        None => cells::time(value),
+    })
+}
+
+fn unit(series: &Series<'_>) -> &'static str {
+    match series.reference {
+        Some(_) => "ratio",
+        None => "ns",
+    }
+}
+
+fn json(all: &[Series<'_>]) -> String {
+    let mut text = String::from("{\"schema\":1,\"series\":[");
+    let failed = "writing to a string";
+    for (number, series) in all.iter().enumerate() {
+        let head = serde_json::json!({
+            "machine_key": series.key,
+            "benchmark": series.id,
+            "reference": series.reference,
+            "unit": unit(series),
+        })
+        .to_string();
+        let separator = if number == 0 { "" } else { "," };
+        let head = head.trim_end_matches('}');
+        write!(text, "{separator}\n{head},\"points\":[").expect(failed);
+        for (number, point) in series.points.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "," };
+            let (commit, value) = (point.commit, point.value);
+            write!(text, "{separator}[\"{commit}\",{value}]").expect(failed);
+        }
+        text += "]}";
+    }
+    text + "\n]}\n"
+}
+
+fn csv(all: &[Series<'_>]) -> String {
+    let mut text = String::from("machine_key,benchmark,reference,commit,value,unit\n");
+    for series in all {
+        let head = [series.key, series.id, series.reference.unwrap_or("")]
+            .map(quoted)
+            .join(",");
+        let unit = unit(series);
+        for point in &series.points {
+            let (commit, value) = (point.commit, point.value);
+            writeln!(text, "{head},{commit},{value},{unit}").expect("writing to a string");
+        }
+    }
+    text
+}
+
+/// A field as RFC 4180 has it.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}

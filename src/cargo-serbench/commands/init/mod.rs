@@ -1,0 +1,146 @@
+//! Someone's package in, a bench to begin with, its lines in Cargo.toml and a workflow out. What is
+//! there already stays as it is.
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::{cli, discover, shell};
+
+const BENCH: &str = include_str!("arrays.rs");
+const WORKFLOW: &str = include_str!("serbench.yml");
+
+/// Where each of them goes in Cargo.toml, as far as it is not there, and its lines.
+const LINES: [(&[&str], &str); 5] = [
+    (
+        &["dev-dependencies", "divan"],
+        "[dev-dependencies.divan]\nversion = \"0.1.21\"\n",
+    ),
+    (
+        &["dev-dependencies", "ndarray"],
+        "[dev-dependencies.ndarray]\nversion = \"0.17\"\n",
+    ),
+    (
+        &["dev-dependencies", "serbench"],
+        "[dev-dependencies.serbench]\nversion = \"0.1\"\ndefault-features = false\n",
+    ),
+    (
+        &["bench"],
+        "[[bench]]\nname = \"arrays\"\nharness = false\n",
+    ),
+    (
+        &["package", "metadata", "serbench", "reference"],
+        "# `cargo serbench config` shows every key there is.\n\
+         [package.metadata.serbench.reference]\narrays = \"display\"\n",
+    ),
+];
+
+/// `cargo serbench init`.
+pub fn init(args: &cli::Init) -> Result<ExitCode> {
+    shell::set_quiet(args.place.quiet);
+    shell::set_color(args.place.color);
+    let mut command = args.place.manifest.metadata();
+    let workspace = discover::workspace(command.no_deps(), |_| Vec::new())?;
+    let Some(package) = workspace.metadata.root_package() else {
+        bail!(
+            "{} is a workspace and no package; --manifest-path names the Cargo.toml of one",
+            workspace.root.display()
+        );
+    };
+    let manifest = package.manifest_path.as_std_path();
+    let folder = manifest.parent().context("a manifest is in a folder")?;
+    add_lines(manifest)?;
+    write_new(&folder.join("benches/arrays.rs"), BENCH)?;
+    write_new(
+        &workspace.root.join(".github/workflows/serbench.yml"),
+        WORKFLOW,
+    )?;
+    shell::hint("`cargo serbench` measures it; put your encoder in place of `Mine`");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Appends what Cargo.toml lacks.
+fn add_lines(manifest: &Path) -> Result<()> {
+    let file = shell::shown(manifest).display();
+    let old = fs::read_to_string(manifest).with_context(|| format!("read {file}"))?;
+    let new = with_lines(&old).map_err(|problem| anyhow!("{file}: {problem}"))?;
+    if new == old {
+        shell::status("Kept", file);
+        return Ok(());
+    }
+    fs::write(manifest, new).with_context(|| format!("write {file}"))?;
+    shell::status("Extended", file);
+    Ok(())
+}
+
+/// The text of a Cargo.toml with the lines that it lacks at its end, or why they can't be there.
+fn with_lines(old: &str) -> Result<String, String> {
+    let table: toml::Table = toml::from_str(old).map_err(|error| error.to_string())?;
+    let mut new = old.to_owned();
+    for (path, lines) in LINES {
+        if !is_there(&table, path) {
+            new += &format!("\n{lines}");
+        }
+    }
+    match toml::from_str::<toml::Table>(&new) {
+        Ok(_) => Ok(new),
+        Err(error) => Err(format!(
+            "a table is written in a way that nothing can be appended to ({})",
+            error.message()
+        )),
+    }
+}
+
+/// Whether the table has the key at the end of `path`. Of benches, only one of the same name counts.
+fn is_there(table: &toml::Table, path: &[&str]) -> bool {
+    let (first, rest) = path.split_first().expect("a path has a first key");
+    match (table.get(*first), rest) {
+        (None, _) => false,
+        (Some(toml::Value::Array(benches)), []) => benches
+            .iter()
+            .any(|bench| bench.get("name").and_then(toml::Value::as_str) == Some("arrays")),
+        (Some(_), []) => true,
+        (Some(toml::Value::Table(inner)), rest) => is_there(inner, rest),
+        (Some(_), _) => false,
+    }
+}
+
+/// Writes a file where there is none.
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let file = shell::shown(path).display();
+    let write = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut new = fs::File::create_new(path)?;
+        new.write_all(text.as_bytes())
+    };
+    match write() {
+        Ok(()) => shell::status("Wrote", file),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => shell::status("Kept", file),
+        Err(error) => return Err(error).with_context(|| format!("write {file}")),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_lines;
+
+    #[test]
+    fn only_what_is_missing_is_added() {
+        let some = "[package]\nname = \"a\"\n\n[dev-dependencies]\ndivan = \"0.1.21\"\n\n\
+                    [[bench]]\nname = \"other\"\n\n[package.metadata.serbench]\nthreshold = 0.1\n";
+        insta::assert_snapshot!(with_lines(some).unwrap());
+        let all = with_lines("[package]\nname = \"a\"\n").unwrap();
+        assert_eq!(all.matches("\n[").count(), 5);
+        assert_eq!(with_lines(&all).unwrap(), all);
+        let inline = "dev-dependencies = { a = \"1\" }\n[package]\nname = \"a\"\n";
+        assert!(with_lines(inline).unwrap_err().contains("appended"));
+    }
+}

@@ -1,0 +1,234 @@
+//! What commands that only read and write records have in common: nothing is built, nothing
+//! measured, no turn waited for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{ErrorKind, Write},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    build::machine::{self, Machine, Toolchain},
+    cli, compare, discover,
+    discover::git::{self, Commit, Repo},
+    record::Record,
+    record::index::{Entry, Index, Name, Point},
+    record::store::{self, Store},
+    shell,
+};
+
+/// Where records are.
+pub struct Place {
+    pub store: Store,
+    pub repo: Option<Repo>,
+}
+
+/// Finds the workspace's records.
+pub fn open(at: &cli::Place) -> Result<Place> {
+    shell::set_quiet(at.quiet);
+    shell::set_color(at.color);
+    let mut command = at.manifest.metadata();
+    let workspace = discover::workspace(command.no_deps(), |_| Vec::new())?;
+    Ok(Place {
+        store: Store::of(&workspace),
+        repo: git::open(&workspace.root)?,
+    })
+}
+
+/// The commit checked out.
+pub fn head(repo: Option<&Repo>) -> Result<Commit> {
+    in_git(repo)?
+        .head()?
+        .context("there is no commit yet; `git commit` makes the first")
+}
+
+/// The repository, which there must be.
+pub fn in_git(repo: Option<&Repo>) -> Result<&Repo> {
+    repo.context(
+        "records are by commit and this workspace is in no git repository; `git init` makes one",
+    )
+}
+
+/// The index of all records there are, brought up to date. A record that can't be read is told and
+/// left out.
+pub fn index(store: &Store) -> Result<Index> {
+    let path = store.scratch.join("records.index");
+    let not_kept = |error: std::io::Error| {
+        shell::warning(format_args!(
+            "{} can't be written ({error}), so every record is read again each time",
+            shell::shown(&path).display()
+        ));
+    };
+    let mut index = Index::open(&path).unwrap_or_else(|error| {
+        not_kept(error);
+        Index::without_file()
+    });
+    let mut progress = shell::Progress::start("Indexing");
+    let all = store.list()?;
+    let mut present = BTreeSet::new();
+    for (number, stored) in all.iter().enumerate() {
+        let Some(stamp) = store::stamp(&stored.path) else {
+            let file = shell::shown(&stored.path).display();
+            shell::warning(format_args!(
+                "{file} can't be read; is it a broken link? `git checkout -- {file}` brings back \
+                 the one in git"
+            ));
+            continue;
+        };
+        if index
+            .get(&stored.commit, &stored.key)
+            .is_none_or(|entry| entry.stamp != stamp)
+        {
+            progress.update(number as f64, all.len() as f64, git::short(&stored.commit));
+            let record = match store::load(stored) {
+                Ok(record) => record,
+                Err(error) => {
+                    shell::warning(format_args!("{error:#}"));
+                    continue;
+                }
+            };
+            let (mut entry, names) = entry(&record);
+            entry.stamp = stamp;
+            index.append(entry, names).unwrap_or_else(not_kept);
+        }
+        present.insert((stored.commit.as_str(), stored.key.as_str()));
+    }
+    index.retain(|entry| present.contains(&(entry.commit.as_str(), entry.key.as_str())));
+    Ok(index)
+}
+
+/// The ids of all benchmarks in the index.
+pub fn ids(index: &Index) -> BTreeSet<String> {
+    let lists: BTreeMap<usize, &Entry> =
+        index.entries().map(|entry| (entry.names, entry)).collect();
+    lists
+        .values()
+        .flat_map(|entry| index.names(entry))
+        .map(|name| name.id.clone())
+        .collect()
+}
+
+/// The machine keys that are asked for, those of this machine when none is; all when this machine
+/// has no record.
+pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>> {
+    let pick = |wanted: &dyn Fn(&Entry) -> bool| -> BTreeSet<String> {
+        let entries = index.entries().filter(|entry| wanted(entry));
+        entries.map(|entry| entry.key.clone()).collect()
+    };
+    let all = pick(&|_| true);
+    if all.is_empty() {
+        bail!("there is no record yet; `cargo serbench` makes one of a commit without changes");
+    }
+    let asked = match machines.machine.as_deref() {
+        Some("all") => return Ok(all),
+        Some(prefix) => pick(&|entry| entry.key.starts_with(prefix)),
+        None => {
+            let here = machine_words(&machine::machine());
+            pick(&|entry| entry.machine == here)
+        }
+    };
+    if !asked.is_empty() {
+        if machines.machine.is_none() && asked.len() < all.len() {
+            shell::hint(format_args!(
+                "records of {} are left out; `--machine all` shows them",
+                shell::count(all.len() - asked.len(), "other machine key")
+            ));
+        }
+        return Ok(asked);
+    }
+    match &machines.machine {
+        Some(prefix) => bail!(
+            "no machine key begins with `{prefix}`; there are {}",
+            all.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+        None => Ok(all),
+    }
+}
+
+/// The machine in words, the same for equal ones.
+pub fn machine_words(machine: &Machine) -> String {
+    let Machine {
+        os,
+        arch,
+        cpu,
+        cpus,
+    } = machine;
+    format!("{cpu}, {cpus} CPUs, {os} {arch}")
+}
+
+/// The toolchain in words.
+pub fn toolchain_words(toolchain: &Toolchain) -> String {
+    let Toolchain {
+        rustc,
+        flags: _,
+        profile,
+        features,
+    } = toolchain;
+    let features = features.join(" ");
+    let separator = if features.is_empty() { "" } else { ", " };
+    format!("{rustc}, profile {profile}{separator}{features}")
+}
+
+/// The estimate of a benchmark's ratio to its reference, and of how many blocks.
+pub fn ratio(record: &Record, id: &str) -> (usize, Option<crate::compare::stats::Estimate>) {
+    let logs = record.log_ratios(id).unwrap_or_default();
+    (logs.len(), compare::estimate(logs))
+}
+
+/// Prints to stdout. Who closes it early, as `head` does, has seen enough.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("write to stdout")
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// The figures of a record, without the stamp of its file.
+fn entry(record: &Record) -> (Entry, Vec<Name>) {
+    let point = |(id, measured): (&String, &crate::record::Measured)| Point {
+        ratio: record
+            .log_ratios(id)
+            .map(|logs| figures(middle(logs).exp())),
+        latency_ns: measured.latency_ns,
+    };
+    let names = record.benchmarks.iter().map(|(id, measured)| Name {
+        id: id.clone(),
+        reference: measured.reference.clone(),
+    });
+    let entry = Entry {
+        commit: record.commit.clone(),
+        key: record.key(),
+        stamp: crate::record::index::Stamp {
+            size: 0,
+            modified: 0,
+        },
+        machine: machine_words(&record.machine),
+        toolchain: toolchain_words(&record.toolchain),
+        subject: record.subject.clone(),
+        started_at: record.started_at().to_owned(),
+        names: 0,
+        points: record.benchmarks.iter().map(point).collect(),
+    };
+    (entry, names.collect())
+}
+
+/// The point estimate alone, which is there for any number of blocks.
+fn middle(logs: &[f64]) -> f64 {
+    crate::compare::stats::WalshAverages::new(logs)
+        .estimate(compare::LEVEL)
+        .point
+}
+
+/// Six figures are more than a chart shows.
+fn figures(value: f64) -> f64 {
+    format!("{value:.5e}")
+        .parse()
+        .expect("a float as Rust prints it")
+}

@@ -1,0 +1,254 @@
+//! Plain `cargo serbench`: measures one commit, prints the tables, records it, and gates it against a record.
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    build::machine,
+    cli::{self, Measure},
+    commands::{
+        pair::{Judged, between},
+        report::show_tables,
+    },
+    config::{Config, Mode},
+    decide::{self, LimitCheck, Standing, evidence},
+    discover::git::{self, Repo},
+    measure::{self, engine::Pace, schedule},
+    record::{
+        Record,
+        baseline::{self, Lookup},
+        store::{self, Store, Stored},
+        suspects,
+    },
+    run::{Run, Side},
+    session::{self, Session, Tree},
+    shell,
+};
+
+/// One commit by itself: every encoder beside its reference.
+pub fn serbench(measure: &Measure, baseline: Option<&str>) -> Result<ExitCode> {
+    let session = session::open(measure)?;
+    let tree = session::worktree(&session, measure)?;
+    let chosen = session::choose(&[&tree.catalog], measure, &session.config)?;
+    let mut run = measure::new_run(&session, measure, None, &tree)?;
+    let started = Instant::now();
+    measure::verify_side(&session, &tree, &chosen, Side::Candidate, &mut run)?;
+    let mut engine = measure::engine(&session, &[(Side::Candidate, &tree)], &run, Pace::BRIEF);
+    let blocks = if measure.effort.quick { 10 } else { 48 };
+    let work = schedule::beside_references(&run, blocks);
+    let budget = Duration::from_secs_f64(session.config.budget.unwrap_or(75.0));
+    measure::measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
+    run.seconds = started.elapsed().as_secs_f64();
+    // What was measured is shown though the disk be full.
+    let stored = measure::store(&session, &run);
+    let shown = show_tables(&run, &measure.output)?;
+    stored?;
+    let shown = worse(shown, over_limits(&run, &session.config));
+    let gated = against_record(&session, measure, baseline, &tree, &run)?;
+    Ok(worse(shown, gated))
+}
+
+/// Records what was measured of a clean commit, and compares it with an earlier record. What looks
+/// slower is built at that commit and measured beside it now: only pairs decide.
+fn against_record(
+    session: &Session,
+    measure: &Measure,
+    baseline: Option<&str>,
+    tree: &Tree,
+    run: &Run,
+) -> Result<ExitCode> {
+    let store = Store::of(&session.workspace);
+    let Some(repo) = &session.repo else {
+        shell::status(
+            "Recorded",
+            "nothing: records are kept by commit, and this is no git repository",
+        );
+        return without_baseline(session, baseline.is_some(), "no git repository");
+    };
+    // The baseline is looked for before the new record is there to be found.
+    let Some(head) = repo.head()? else {
+        let why = "the repository has no commit yet";
+        return without_baseline(session, baseline.is_some(), why);
+    };
+    let factors = machine::factors(&run.machine, &run.toolchain);
+    let key = machine::key(&run.machine, &run.toolchain);
+    let asked = baseline
+        .map(|revision| repo.resolve(revision))
+        .transpose()?;
+    let branch = session.config.default_branch.as_deref();
+    let candidate = (&head, run.candidate.dirty);
+    let answer = baseline::find(
+        repo,
+        &store,
+        (&key, &factors),
+        candidate,
+        asked.as_ref(),
+        branch,
+    )?;
+    tell_passed_over(&answer.passed_over);
+    let (stored, why) = match answer.lookup {
+        Lookup::Found { stored, why } => (stored, why),
+        Lookup::Missing { why, .. } => {
+            keep_record(repo, &store, run, None)?;
+            return without_baseline(session, asked.is_some(), &why);
+        }
+    };
+    keep_screened(session, measure, (&stored, &why), tree, run)
+}
+
+/// Records what was measured with what looks slower than in a stored record, and measures that.
+fn keep_screened(
+    session: &Session,
+    measure: &Measure,
+    (stored, why): (&Stored, &str),
+    tree: &Tree,
+    run: &Run,
+) -> Result<ExitCode> {
+    let store = Store::of(&session.workspace);
+    let repo = session.repository()?;
+    let record = store::load(stored)?;
+    let suspects = suspects::suspects(&record, run, &session.config);
+    // Until pairs have cleared them: a run that is killed now must not hide them from the next.
+    keep_record(repo, &store, run, Some((&suspects, &stored.commit)))?;
+    shell::status(
+        "Baseline",
+        format_args!("record of {} ({why})", git::short(&stored.commit)),
+    );
+    for line in suspects::unlike(&record, run, measure.is_of_all()) {
+        shell::hint(line);
+    }
+    if suspects.is_empty() {
+        shell::status("Passed", "nothing looks slower than in that record");
+        return Ok(ExitCode::SUCCESS);
+    }
+    shell::status(
+        "Suspecting",
+        format_args!(
+            "{}; measuring both commits now",
+            shell::count(suspects.len(), "benchmark")
+        ),
+    );
+    let again = suspects::with_references(&suspects, run);
+    let judged = screen(session, measure, stored, tree, &again)?;
+    let slower = again.intersection(&judged.slower).cloned().collect();
+    if slower != suspects {
+        save_record(&store, run, Some((&slower, &stored.commit)))?;
+    }
+    Ok(judged.code)
+}
+
+/// Says why the nearest records are no baseline; after the first few it is always the same.
+fn tell_passed_over(reasons: &[String]) {
+    const TOLD: usize = 3;
+    for reason in reasons.iter().take(TOLD) {
+        shell::warning(reason);
+    }
+    if reasons.len() > TOLD {
+        shell::warning(format_args!(
+            "{} more records before these can't be used either",
+            reasons.len() - TOLD
+        ));
+    }
+}
+
+/// Benchmarks that look slower than in the record of a commit, and that commit.
+type Suspicion<'a> = Option<(&'a BTreeSet<String>, &'a str)>;
+
+fn keep_record(repo: &Repo, store: &Store, run: &Run, suspicion: Suspicion<'_>) -> Result<()> {
+    match save_record(store, run, suspicion)? {
+        Some(path) => shell::status("Recorded", shell::shown(&path).display()),
+        None => shell::status(
+            "Recorded",
+            format_args!(
+                "nothing: {}, so it is no commit; commit and run again for a record",
+                changes(&repo.changes(session::is_record)?)
+            ),
+        ),
+    }
+    Ok(())
+}
+
+/// The file, if the run is of a commit.
+fn save_record(store: &Store, run: &Run, suspicion: Suspicion<'_>) -> Result<Option<PathBuf>> {
+    let Some(mut record) = Record::from_run(run) else {
+        return Ok(None);
+    };
+    if let Some((ids, commit)) = suspicion {
+        record.suspect(ids, commit);
+    }
+    Ok(Some(store.save(record)?))
+}
+
+/// `the work tree has changes (src/lib.rs and 2 more)`.
+fn changes(paths: &[PathBuf]) -> String {
+    let what = match paths {
+        [] => return "the work tree had changes".to_owned(),
+        [one] => one.display().to_string(),
+        [one, rest @ ..] => format!("{} and {} more", one.display(), rest.len()),
+    };
+    format!("the work tree has changes ({what})")
+}
+
+/// Measures what looks slower than in a stored record, and references, beside that commit.
+fn screen(
+    session: &Session,
+    measure: &Measure,
+    stored: &Stored,
+    tree: &Tree,
+    only: &BTreeSet<String>,
+) -> Result<Judged> {
+    let baseline = session.repository()?.resolve(&stored.commit)?;
+    let mut measure = measure.clone();
+    // The tables are in the folder itself already, and in files of the same names.
+    measure.output.output = measure.output.output.map(|folder| folder.join("pairs"));
+    between(
+        session,
+        &measure,
+        &cli::Trial::default(),
+        &baseline,
+        tree,
+        Some(only),
+    )
+}
+
+/// The first that is not success.
+fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
+    if one == ExitCode::SUCCESS { other } else { one }
+}
+
+/// Whether an encoder is surely over a limit on its ratio to the reference.
+fn over_limits(run: &Run, config: &Config) -> ExitCode {
+    let decisions = decide::decide(&evidence::evidence(run, config), &decide::policy(None));
+    let mut code = ExitCode::SUCCESS;
+    for decision in &decisions {
+        let over = |check: &&LimitCheck| check.standing == Standing::Over;
+        for check in decision.limits.iter().filter(over) {
+            if config.mode(&decision.id) == Mode::Gate {
+                code = ExitCode::from(100);
+            }
+            shell::error(format_args!(
+                "`{}` is over a limit: its {} is {:.2} times the reference's, {} is allowed",
+                decision.id,
+                check.metric.word(),
+                check.ratio.point.exp(),
+                check.limit
+            ));
+        }
+    }
+    code
+}
+
+/// Fails where a baseline was `asked` for, or is required.
+fn without_baseline(session: &Session, asked: bool, why: &str) -> Result<ExitCode> {
+    if asked || session.config.require_baseline {
+        bail!("no baseline to compare with: {why}");
+    }
+    shell::status("Baseline", format_args!("none: {why}"));
+    Ok(ExitCode::SUCCESS)
+}

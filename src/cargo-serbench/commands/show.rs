@@ -1,0 +1,219 @@
+//! `cargo serbench show`: the record of a commit in, its tables out; or a list of all records.
+
+use std::{collections::BTreeMap, fmt::Write, process::ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    cli::{self, RecordFormat},
+    commands::records::{self, Place},
+    compare,
+    discover::git::{self, Commit, Repo},
+    record::index::{Entry, Index},
+    record::store::{self, Store},
+    record::{Record, text},
+    report::{self, Align, Cell, Column, Table, columns, markdown, terminal},
+    run::State,
+    shell,
+};
+
+/// `cargo serbench show`.
+pub fn show(args: &cli::Show) -> Result<ExitCode> {
+    let Place { store, repo } = records::open(&args.place)?;
+    let repo = records::in_git(repo.as_ref())?;
+    let text = match &args.revision {
+        Some(revision) => commit(args, &store, &repo.resolve(revision)?)?,
+        None => list(args, &store, repo)?,
+    };
+    records::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn commit(args: &cli::Show, store: &Store, commit: &Commit) -> Result<String> {
+    let all = store.list_commit(&commit.sha)?;
+    let name = format!("{} ({})", commit.short(), commit.subject);
+    if all.is_empty() {
+        bail!("{name} has no record; `cargo serbench show` lists those there are");
+    }
+    let wanted = args.machines.machine.as_deref().filter(|it| *it != "all");
+    let mut out = String::new();
+    let mut shown = false;
+    let mut broken = Vec::new();
+    for stored in &all {
+        if wanted.is_some_and(|wanted| !stored.key.starts_with(wanted)) {
+            continue;
+        }
+        let record = match store::load(stored) {
+            Ok(record) => record,
+            Err(error) => {
+                broken.push(error);
+                continue;
+            }
+        };
+        shown = true;
+        match args.format {
+            RecordFormat::Json => out += &text::write(&record),
+            RecordFormat::Terminal => out += &tables(&record, terminal::render_table),
+            RecordFormat::Markdown => out += &tables(&record, markdown::render_table),
+        }
+    }
+    if !shown && broken.len() == 1 {
+        return Err(broken.remove(0));
+    }
+    for error in &broken {
+        shell::warning(format_args!("{error:#}"));
+    }
+    if !shown && !broken.is_empty() {
+        bail!("no record of {name} can be read");
+    }
+    if !shown {
+        let keys: Vec<&str> = all.iter().map(|stored| stored.key.as_str()).collect();
+        bail!(
+            "{name} has no record of a machine whose key begins so; there are {}",
+            keys.join(", ")
+        );
+    }
+    Ok(out)
+}
+
+fn tables(record: &Record, render: fn(&Table) -> String) -> String {
+    let mut text = String::new();
+    let failed = "writing to a string";
+    writeln!(text, "{} {}", git::short(&record.commit), record.subject).expect(failed);
+    let machine = records::machine_words(&record.machine);
+    writeln!(text, "{machine} ({})", record.key()).expect(failed);
+    let toolchain = records::toolchain_words(&record.toolchain);
+    writeln!(text, "{toolchain}").expect(failed);
+    for run in &record.runs {
+        writeln!(text, "measured {} by {}", run.started_at, run.tool).expect(failed);
+    }
+    let rows = record.benchmarks.iter().map(|(id, measured)| {
+        let ratio = records::ratio(record, id);
+        let row = compare::row(id, measured.subject(), measured.latency_ns, ratio);
+        (row, measured.reference.as_deref())
+    });
+    for case in compare::group(rows) {
+        let table = report::table(&columns::case(&case), &case.rows);
+        writeln!(
+            text,
+            "\n{}\n\n{}",
+            heading(&case),
+            render(&table).trim_end()
+        )
+        .expect(failed);
+    }
+    for (id, measured) in &record.benchmarks {
+        if let State::Failed(reason) = &measured.state {
+            writeln!(text, "\n{id} failed: {reason}").expect(failed);
+        }
+    }
+    text + "\n"
+}
+
+fn heading(case: &compare::Case) -> String {
+    match case.case.as_str() {
+        "" => case.suite.clone(),
+        name => format!("{} {name}", case.suite),
+    }
+}
+
+/// An entry and how many commits back it is, if it is in the history.
+struct Listed<'a> {
+    entry: &'a Entry,
+    back: Option<usize>,
+}
+
+fn list(args: &cli::Show, store: &Store, repo: &Repo) -> Result<String> {
+    let index = records::index(store)?;
+    let keys = records::keys(&index, &args.machines)?;
+    let history: Vec<String> = match repo.head()? {
+        Some(head) => repo.first_parents(&head)?.collect(),
+        None => Vec::new(),
+    };
+    let listed = listed(&index, &history, |entry| keys.contains(&entry.key));
+    let elsewhere = listed.iter().filter(|it| it.back.is_none()).count();
+    if elsewhere > 0 {
+        shell::hint(format_args!(
+            "{elsewhere} of {} records are of commits that are not in the first-parent history of HEAD, `-` below",
+            listed.len()
+        ));
+    }
+    let table = report::table(&list_columns(), &listed);
+    Ok(match args.format {
+        RecordFormat::Terminal => terminal::render_table(&table),
+        RecordFormat::Markdown => markdown::render_table(&table),
+        RecordFormat::Json => list_json(&listed),
+    })
+}
+
+/// Newest commit first, those of other branches last.
+fn listed<'a>(
+    index: &'a Index,
+    history: &[String],
+    wanted: impl Fn(&Entry) -> bool,
+) -> Vec<Listed<'a>> {
+    let back: BTreeMap<&str, usize> = history
+        .iter()
+        .enumerate()
+        .map(|(back, commit)| (commit.as_str(), back))
+        .collect();
+    let mut listed: Vec<Listed<'a>> = index
+        .entries()
+        .filter(|entry| wanted(entry))
+        .map(|entry| Listed {
+            entry,
+            back: back.get(entry.commit.as_str()).copied(),
+        })
+        .collect();
+    listed.sort_by(|a, b| {
+        let place = |listed: &Listed<'_>| listed.back.unwrap_or(usize::MAX);
+        place(a)
+            .cmp(&place(b))
+            .then_with(|| b.entry.started_at.cmp(&a.entry.started_at))
+            .then_with(|| a.entry.key.cmp(&b.entry.key))
+    });
+    listed
+}
+
+fn list_columns<'a>() -> Vec<Column<Listed<'a>>> {
+    let left = |title: &str, cell: fn(&Listed<'a>) -> Cell| Column {
+        title: title.to_owned(),
+        align: Align::Left,
+        cell,
+    };
+    let right = |title: &str, cell: fn(&Listed<'a>) -> Cell| Column {
+        title: title.to_owned(),
+        align: Align::Right,
+        cell,
+    };
+    vec![
+        left("Commit", |it| Cell::plain(git::short(&it.entry.commit))),
+        right("Back", |it| {
+            it.back
+                .map_or_else(Cell::absent, |back| Cell::plain(back.to_string()))
+        }),
+        right("Benchmarks", |it| {
+            Cell::plain(it.entry.points.len().to_string())
+        }),
+        left("Measured", |it| Cell::plain(&it.entry.started_at)),
+        left("Machine", |it| Cell::plain(&it.entry.key)),
+        left("Subject", |it| Cell::plain(&it.entry.subject)),
+    ]
+}
+
+fn list_json(listed: &[Listed<'_>]) -> String {
+    let one = |Listed { entry, back }: &Listed<'_>| {
+        serde_json::json!({
+            "commit": entry.commit,
+            "commits_back": back,
+            "machine_key": entry.key,
+            "machine": entry.machine,
+            "toolchain": entry.toolchain,
+            "subject": entry.subject,
+            "started_at": entry.started_at,
+            "benchmarks": entry.points.len(),
+        })
+    };
+    let lines: Vec<String> = listed.iter().map(|it| one(it).to_string()).collect();
+    format!("[{}]\n", lines.join(",\n "))
+}

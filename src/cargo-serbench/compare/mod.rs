@@ -1,0 +1,242 @@
+//! A run in, one estimate for each benchmark out: how long, how much memory, how many times the
+//! reference.
+
+pub mod stats;
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use self::stats::{Estimate, WalshAverages};
+use crate::{
+    run::{Block, Run, Side, Subject, Times},
+    select::{self, Parts},
+};
+
+/// The confidence level of the intervals that tables show.
+pub const LEVEL: f64 = 0.95;
+
+/// Which clock a comparison goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clock {
+    /// CPU time of the one thread that works; blind to waiting, deaf to other programs.
+    Cpu,
+    /// Wall time.
+    Wall,
+}
+
+/// A benchmark of one commit, and its ratio to the reference.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: String,
+    pub encoder: String,
+    pub subject: Subject,
+    /// Median time of an operation, nanoseconds; absent when nothing was timed.
+    pub latency_ns: Option<f64>,
+    /// Log-ratio encoder / reference. `None` without a reference, or with too few blocks.
+    pub ratio: Option<Estimate>,
+    /// Blocks behind the ratio.
+    pub blocks: usize,
+    /// Whether the others of the case are divided by this one.
+    pub is_reference: bool,
+    /// 10⁹ bytes a second: of output, or of input where there is no output.
+    pub gigabytes_per_second: Option<f64>,
+}
+
+/// All encoders on one array.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub suite: String,
+    /// Data type and shape, as in the id.
+    pub case: String,
+    /// The name of the reference encoder, if the suite has one.
+    pub reference: Option<String>,
+    /// The reference first, then from the lightest to the heaviest.
+    pub rows: Vec<Row>,
+}
+
+/// The tables of one commit.
+pub fn cases(run: &Run) -> Vec<Case> {
+    let rows = run.benchmarks.iter().filter_map(|(id, benchmark)| {
+        let subject = benchmark.candidate.as_ref()?;
+        let reference = benchmark.reference.as_deref();
+        let (blocks, ratio) = reference.map_or((0, None), |reference| ratio(run, reference, id));
+        let latency_ns = latency(run, id, subject);
+        let row = row(id, subject.clone(), latency_ns, (blocks, ratio));
+        Some((row, reference))
+    });
+    group(rows)
+}
+
+/// A row of a table.
+pub fn row(
+    id: &str,
+    subject: Subject,
+    latency_ns: Option<f64>,
+    (blocks, ratio): (usize, Option<Estimate>),
+) -> Row {
+    let bytes = subject.bytes_out.or(subject.bytes_in);
+    Row {
+        id: id.to_owned(),
+        encoder: select::parts(id).encoder.to_owned(),
+        subject,
+        latency_ns,
+        ratio,
+        blocks,
+        is_reference: false,
+        gigabytes_per_second: latency_ns
+            .zip(bytes)
+            .map(|(time, bytes)| bytes as f64 / time),
+    }
+}
+
+/// Rows and the ids that they are divided by in, the tables that they make out.
+pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<Case> {
+    let mut cases: BTreeMap<(String, String), Case> = BTreeMap::new();
+    for (row, reference) in rows {
+        let Parts { suite, case, .. } = select::parts(&row.id);
+        let entry = cases
+            .entry((suite.to_owned(), case.to_owned()))
+            .or_insert_with(|| Case {
+                suite: suite.to_owned(),
+                case: case.to_owned(),
+                reference: None,
+                rows: Vec::new(),
+            });
+        if let Some(reference) = reference {
+            entry.reference = Some(select::parts(reference).encoder.to_owned());
+        }
+        entry.rows.push(row);
+    }
+    let mut cases: Vec<Case> = cases.into_values().collect();
+    for case in &mut cases {
+        for row in &mut case.rows {
+            row.is_reference = Some(&row.encoder) == case.reference.as_ref();
+        }
+        case.rows.sort_by(by_weight);
+    }
+    cases.sort_by_key(|case| (case.suite.clone(), dtype_order(case), case.case.clone()));
+    cases
+}
+
+/// The reference first, then by latency; what was not timed comes last, by name.
+fn by_weight(one: &Row, other: &Row) -> Ordering {
+    let latency = |row: &Row| row.latency_ns.unwrap_or(f64::INFINITY);
+    (other.is_reference.cmp(&one.is_reference))
+        .then(latency(one).total_cmp(&latency(other)))
+        .then_with(|| one.encoder.cmp(&other.encoder))
+}
+
+/// pynumpy's order of data types; unknown ones last.
+fn dtype_order(case: &Case) -> usize {
+    const ORDER: [&str; 13] = [
+        "float16",
+        "float32",
+        "float64",
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "datetime64[ns]",
+    ];
+    let dtype = case
+        .rows
+        .iter()
+        .find_map(|row| row.subject.dtype.as_deref());
+    ORDER
+        .iter()
+        .position(|name| Some(*name) == dtype)
+        .unwrap_or(ORDER.len())
+}
+
+/// Blocks and estimate of `id` / `reference` at the candidate.
+pub fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<Estimate>) {
+    let clock = clock(run, &[reference, id], Side::Candidate);
+    let logs = log_ratios(
+        &run.blocks,
+        (Side::Candidate, reference),
+        (Side::Candidate, id),
+        clock,
+    );
+    (logs.len(), estimate(&logs))
+}
+
+/// An estimate of blocks' log-ratios; `None` when there are none or too few for an interval.
+pub fn estimate(logs: &[f64]) -> Option<Estimate> {
+    if logs.is_empty() {
+        return None;
+    }
+    let estimate = WalshAverages::new(logs).estimate(LEVEL);
+    estimate.lower.is_finite().then_some(estimate)
+}
+
+/// CPU time when all of the benchmarks have it and work on one thread.
+pub fn clock(run: &Run, ids: &[&str], side: Side) -> Clock {
+    let subject = |id: &&str| run.benchmarks.get(*id)?.subject(side);
+    let single = |subject: &Subject| subject.native && !subject.multithreaded;
+    if ids.iter().all(|id| subject(id).is_some_and(single)) {
+        Clock::Cpu
+    } else {
+        Clock::Wall
+    }
+}
+
+/// The log-ratio `numerator` / `denominator` of each block that holds both unslowed arms.
+pub fn log_ratios(
+    blocks: &[Block],
+    denominator: (Side, &str),
+    numerator: (Side, &str),
+    clock: Clock,
+) -> Vec<f64> {
+    let position = |block: &Block, (side, id): (Side, &str)| {
+        block
+            .arms
+            .iter()
+            .position(|arm| arm.side == side && arm.id == id && arm.slowdown == 0.0)
+    };
+    blocks
+        .iter()
+        .filter_map(|block| {
+            let one = &block.slices[position(block, denominator)?];
+            let other = &block.slices[position(block, numerator)?];
+            Some(stats::block_log_ratio(
+                &times(one, clock),
+                &times(other, clock),
+            ))
+        })
+        .collect()
+}
+
+/// The figure of each slice that a clock goes by. Where divan measured, the fastest sample is the
+/// steadiest of what it prints.
+pub fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
+    slices
+        .iter()
+        .map(|times| match (clock, times.cpu) {
+            (Clock::Cpu, Some(cpu)) => cpu,
+            (Clock::Wall, Some(_)) => times.wall,
+            (Clock::Cpu | Clock::Wall, None) => times.fastest,
+        })
+        .collect()
+}
+
+/// Median over all slices of the candidate's arm.
+pub fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
+    let clock = if subject.native && !subject.multithreaded {
+        Clock::Cpu
+    } else {
+        Clock::Wall
+    };
+    let mut all = Vec::new();
+    for block in &run.blocks {
+        for (arm, slices) in block.arms.iter().zip(&block.slices) {
+            if arm.id == id && arm.side == Side::Candidate && arm.slowdown == 0.0 {
+                all.extend(times(slices, clock));
+            }
+        }
+    }
+    (!all.is_empty()).then(|| stats::median(&all))
+}

@@ -1,0 +1,111 @@
+//! Globs over benchmark ids, in which `*` stays within a segment and `**` does not.
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
+
+/// One or more globs; an id matches when one of them does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Globs {
+    written: Vec<String>,
+    set: GlobSet,
+}
+
+impl PartialEq for Globs {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl TryFrom<Vec<String>> for Globs {
+    type Error = String;
+
+    fn try_from(written: Vec<String>) -> Result<Self, String> {
+        let mut set = GlobSetBuilder::new();
+        for glob in &written {
+            set.add(parse(glob)?);
+        }
+        let set = set.build().map_err(|error| error.to_string())?;
+        Ok(Self { written, set })
+    }
+}
+
+impl From<Globs> for Vec<String> {
+    fn from(globs: Globs) -> Self {
+        globs.written
+    }
+}
+
+impl Globs {
+    /// What is wrong with `glob`, if something is.
+    pub fn check(glob: &str) -> Result<(), String> {
+        parse(glob).map(|_| ())
+    }
+
+    pub fn is_match(&self, id: &str) -> bool {
+        self.set.is_match(as_path(id))
+    }
+
+    /// As they stand in Cargo.toml.
+    pub fn written(&self) -> &[String] {
+        &self.written
+    }
+}
+
+fn parse(glob: &str) -> Result<Glob, String> {
+    if glob.trim().is_empty() {
+        return Err("an empty glob matches nothing; `**` is every benchmark".to_owned());
+    }
+    GlobBuilder::new(&as_path(glob))
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
+        .map_err(|error| format!("this is no glob: {}", error.kind()))
+}
+
+/// Segments of an id become folders, the one hierarchy that globs know. A slash of the id itself,
+/// as an argument may have, becomes a character that nobody types.
+fn as_path(id: &str) -> String {
+    id.replace('/', "\u{1}").replace("::", "/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Globs;
+
+    #[test]
+    fn stars_and_segments() {
+        let check = |glob: &str, id: &str, expected: bool| {
+            let globs = Globs::try_from(vec!["nothing".to_owned(), glob.to_owned()]).unwrap();
+            assert_eq!(globs.is_match(id), expected, "{glob} {id}");
+        };
+        let id = "json::serde_json::f64::100x100";
+        check(id, id, true);
+        check("json::*::f64::100x100", id, true);
+        check("json::*::f64::*", id, true);
+        check("json::serde_*::f?4::*", id, true);
+        check("json::{serde_json,sonic_rs}::**", id, true);
+        check("**", id, true);
+        check("json::**", id, true);
+        check("**::f64::**", id, true);
+        check("**::100x100", id, true);
+        check("*::serde_json::**", id, true);
+        check("*", id, false);
+        check("json::*", id, false);
+        check("json::*::100x100", id, false);
+        check("json::**::f32::*", id, false);
+        check("json", id, false);
+        check("js**", id, false);
+        check("b::read::*", "b::read::a/b", true);
+        check("b::read::a/b", "b::read::a/b", true);
+        check("*", "alone", true);
+    }
+
+    #[test]
+    fn wrong_globs_are_told() {
+        let check = |glob: &str| Globs::check(glob).unwrap_err();
+        insta::assert_snapshot!(check(""), @"an empty glob matches nothing; `**` is every benchmark");
+        insta::assert_snapshot!(check("json::[a"), @"this is no glob: unclosed character class; missing ']'");
+        insta::assert_snapshot!(check("json::{a"), @"this is no glob: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)");
+    }
+}

@@ -1,0 +1,454 @@
+//! Tables and flags in, as people write them; what is then in force, or what they are told.
+
+use std::collections::BTreeMap;
+
+use clap::Parser;
+
+use super::{Config, InForce, Mode, Source, Tolerance, in_force, show};
+use crate::{
+    cli::{Cargo, Command, Keys},
+    config::key::{self, Kind},
+};
+
+const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// The keys of a command line, or what is told on stderr.
+fn typed(flags: &str) -> Result<Keys, String> {
+    let words = ["cargo", "serbench", "config"]
+        .into_iter()
+        .chain(flags.split_whitespace());
+    match Cargo::try_parse_from(words) {
+        Ok(Cargo::Serbench(it)) => match it.command {
+            Some(Command::Config(args)) => Ok(args.keys),
+            other => Err(format!("{other:?}")),
+        },
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What is in force under a Cargo.toml and flags, or what is told.
+#[track_caller]
+fn load(text: &str, flags: &str) -> Result<InForce, String> {
+    let source = |of| Source {
+        file: Some("Cargo.toml"),
+        text,
+        of,
+    };
+    let there = ["json", "npy", "memory", "my_bench"].map(str::to_owned);
+    let keys = typed(flags).unwrap();
+    in_force(
+        &[source("workspace"), source("package")],
+        &keys,
+        Some(&there),
+    )
+    .map_err(|error| format!("{error:#}"))
+}
+
+#[track_caller]
+fn config(text: &str, flags: &str) -> Config {
+    load(text, flags).unwrap().config
+}
+
+/// What is told of `lines` in the package's table.
+#[track_caller]
+fn told(lines: &str) -> String {
+    let text = format!("[package]\nname = \"x\"\n\n[package.metadata.serbench]\n{lines}\n");
+    load(&text, "").expect_err("this should be wrong")
+}
+
+#[test]
+fn defaults() {
+    let expected = Config {
+        reference: BTreeMap::new(),
+        suites: Vec::new(),
+        memory_suite: "memory".to_owned(),
+        features: Vec::new(),
+        default_features: true,
+        profile: "bench".to_owned(),
+        threshold: 0.03,
+        indifference: 0.01,
+        memory_threshold: 0.03,
+        max_latency_ratio: None,
+        max_memory_ratio: None,
+        budget: None,
+        default_branch: None,
+        strict: false,
+        require_baseline: false,
+        mode: Mode::Gate,
+        overrides: Vec::new(),
+    };
+    // Without any table, and with the template pasted as it is.
+    assert_eq!(config("[package]", ""), expected);
+    assert_eq!(config(DEFAULT_TOML, ""), expected);
+}
+
+/// default.toml with what is commented out put in force.
+fn all_keys() -> String {
+    let lines = DEFAULT_TOML.lines();
+    let lines = lines.map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
+        Some(_) | None => line,
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_template_has_every_key() {
+    let InForce { layer, .. } = load(&all_keys(), "").unwrap();
+    for key in key::keys(false) {
+        let there = match key.kind {
+            Kind::Reference => !layer.reference.is_empty(),
+            Kind::Overrides => !layer.overrides.is_empty(),
+            _ => layer.plain.contains_key(key.name),
+        };
+        assert!(there, "{}", key.name);
+    }
+    let overridden: Vec<&String> = layer.overrides[0].keys().collect();
+    let mut expected: Vec<&str> = key::keys(true).map(|key| key.name).collect();
+    expected.sort_unstable();
+    assert_eq!(overridden, expected);
+}
+
+#[test]
+fn every_key_is_a_flag() {
+    use clap::CommandFactory;
+    let command = Cargo::command();
+    let serbench = command.find_subcommand("serbench").unwrap();
+    for key in key::keys(false).filter(|key| key.kind != Kind::Overrides) {
+        let mut flags = serbench.get_arguments();
+        let has = |name: &str| name == key.name;
+        let there = flags.any(|flag| {
+            let aliases = flag.get_all_aliases().unwrap_or_default();
+            flag.get_long().is_some_and(has) || aliases.into_iter().any(has)
+        });
+        assert!(there, "{}", key.name);
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    use clap::CommandFactory;
+    Cargo::command().debug_assert();
+}
+
+const LAYERS: &str = r#"
+[workspace.metadata.serbench]
+threshold = "5%"
+memory-threshold = 0.1
+default-branch = "trunk"
+suites = ["json", "npy"]
+
+[workspace.metadata.serbench.reference]
+json = "orjson"
+npy = "raw"
+
+[[workspace.metadata.serbench.override]]
+benchmarks = ["json::**"]
+threshold = 0.5
+mode = "track"
+
+[package.metadata.serbench]
+threshold = 0.02
+suites = ["my-bench"]
+reference.npy = "numpy"
+
+[[package.metadata.serbench.override]]
+benchmarks = [
+    "json::slow::**",
+    "npy::*::f16::*",
+]
+threshold = 0.25
+max-latency-ratio = 4
+reason = "slow"
+"#;
+
+#[test]
+fn layers_and_origins() {
+    let shown = |flags: &str| show::toml(&load(LAYERS, flags).unwrap());
+    insta::assert_snapshot!(shown(""), @r#"
+    [package.metadata.serbench]
+    suites = ["my_bench"]           # Cargo.toml:19
+    memory-suite = "memory"         # default
+    features = []                   # default
+    default-features = true         # default
+    profile = "bench"               # default
+    threshold = 0.02                # Cargo.toml:18
+    indifference = 0.01             # default
+    memory-threshold = 0.1          # Cargo.toml:4
+    # max-latency-ratio is not set
+    # max-memory-ratio is not set
+    # budget is not set
+    default-branch = "trunk"        # Cargo.toml:5
+    strict = false                  # default
+    require-baseline = false        # default
+    mode = "gate"                   # default
+
+    [package.metadata.serbench.reference]
+    json = "orjson"                 # Cargo.toml:9
+    npy = "numpy"                   # Cargo.toml:20
+
+    [[package.metadata.serbench.override]]
+    benchmarks = ["json::**"]       # Cargo.toml:13
+    threshold = 0.5                 # Cargo.toml:14
+    mode = "track"                  # Cargo.toml:15
+
+    [[package.metadata.serbench.override]]
+    benchmarks = ["json::slow::**", "npy::*::f16::*"] # Cargo.toml:23
+    threshold = 0.25                # Cargo.toml:27
+    max-latency-ratio = 4.0         # Cargo.toml:28
+    reason = "slow"                 # Cargo.toml:29
+    "#);
+    insta::assert_snapshot!(shown("--threshold 10% --mode gate --reference sonic_rs --suite all --strict --no-default-features -F a,b"), @r#"
+    [package.metadata.serbench]
+    suites = []                     # --suite
+    memory-suite = "memory"         # default
+    features = ["a", "b"]           # --features
+    default-features = false        # --no-default-features
+    profile = "bench"               # default
+    threshold = 0.1                 # --threshold
+    indifference = 0.01             # default
+    memory-threshold = 0.1          # Cargo.toml:4
+    # max-latency-ratio is not set
+    # max-memory-ratio is not set
+    # budget is not set
+    default-branch = "trunk"        # Cargo.toml:5
+    strict = true                   # --strict
+    require-baseline = false        # default
+    mode = "gate"                   # --mode
+
+    [package.metadata.serbench.reference]
+    "*" = "sonic_rs"                # --reference
+
+    [[package.metadata.serbench.override]]
+    benchmarks = ["json::slow::**", "npy::*::f16::*"] # Cargo.toml:23
+    max-latency-ratio = 4.0         # Cargo.toml:28
+    reason = "slow"                 # Cargo.toml:29
+    "#);
+}
+
+#[test]
+fn what_is_shown_can_be_configured() {
+    for text in [String::new(), LAYERS.to_owned(), all_keys()] {
+        for flags in ["", "--threshold 4% --budget 7 --reference json=x"] {
+            let before = load(&text, flags).unwrap();
+            let again = load(&show::toml(&before), "").unwrap();
+            assert_eq!(before.config, again.config);
+        }
+    }
+}
+
+#[test]
+fn shown_to_programs() {
+    let json = show::json(&load(LAYERS, "--strict").unwrap());
+    let check = |pointer: &str, expected: serde_json::Value| {
+        assert_eq!(json.pointer(pointer), Some(&expected), "{pointer}");
+    };
+    check(
+        "/strict",
+        serde_json::json!({"value": true, "origin": "--strict"}),
+    );
+    check("/threshold/origin", "Cargo.toml:18".into());
+    check("/reference/npy/value", "numpy".into());
+    check("/override/1/max-latency-ratio/value", 4.0.into());
+    check("/override/1/reason/origin", "Cargo.toml:29".into());
+}
+
+#[test]
+fn flags_win() {
+    let all = "--suite json --memory-suite npy --features a --no-default-features --profile release \
+               --threshold 4% --indifference 0.02 --memory-threshold 0 --max-latency-ratio 1.5 \
+               --max-memory-ratio 2 --budget 9 --default-branch dev --strict --require-baseline \
+               --mode track --reference x,json=y";
+    let expected = Config {
+        reference: [("*", "x"), ("json", "y")]
+            .map(|(suite, encoder)| (suite.to_owned(), encoder.to_owned()))
+            .into(),
+        suites: vec!["json".to_owned()],
+        memory_suite: "npy".to_owned(),
+        features: vec!["a".to_owned()],
+        default_features: false,
+        profile: "release".to_owned(),
+        threshold: 0.04,
+        indifference: 0.02,
+        memory_threshold: 0.0,
+        max_latency_ratio: Some(1.5),
+        max_memory_ratio: Some(2.0),
+        budget: Some(9.0),
+        default_branch: Some("dev".to_owned()),
+        strict: true,
+        require_baseline: true,
+        mode: Mode::Track,
+        overrides: Vec::new(),
+    };
+    assert_eq!(config("", all), expected);
+    let off = "[package.metadata.serbench]\nstrict = true\ndefault-features = false";
+    assert!(config(off, "").strict);
+    assert!(!config(off, "--strict=false").strict);
+    assert!(config(off, "--default-features").default_features);
+    assert_eq!(config("", "--suites npy").suites, ["npy"]);
+}
+
+#[test]
+fn wrong_flags_are_told() {
+    let told = |flags: &str| {
+        let text = typed(flags).unwrap_err();
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    insta::assert_snapshot!(told("--threshold 3"), @r#"error: invalid value '3' for '--threshold <CHANGE>': did you mean "3%" (0.03), or really "300%"?"#);
+    insta::assert_snapshot!(told("--threshold 0"), @r#"error: invalid value '0' for '--threshold <CHANGE>': allowed is a change above 0 and below 10, as 0.03 or "3%""#);
+    insta::assert_snapshot!(told("--indifference -1%"), @r#"error: invalid value '-1%' for '--indifference <CHANGE>': allowed is a change from 0 to below 10, as 0.01 or "1%""#);
+    insta::assert_snapshot!(told("--max-memory-ratio 0"), @"error: invalid value '0' for '--max-memory-ratio <RATIO>': allowed is a number above 0, as 1.5 for half as much again");
+    insta::assert_snapshot!(told("--budget -5"), @"error: invalid value '-5' for '--budget <SECONDS>': allowed is a number of seconds above 0, a million at most");
+    insta::assert_snapshot!(told("--reference json="), @"error: invalid value 'json=' for '--reference <[SUITE=]ENCODER>': allowed is an encoder, or a suite and its encoder, as json=orjson");
+    insta::assert_snapshot!(told("--mode on"), @"error: invalid value 'on' for '--mode <MODE>'");
+    let both = load(
+        "[package.metadata.serbench]\nindifference = 0.02",
+        "--threshold 1%",
+    );
+    insta::assert_snapshot!(both.unwrap_err(), @"Cargo.toml:2: `indifference` is 0.02, above the `threshold` 0.01 (--threshold); lower it, or what fails would not be worth telling");
+    let both = load("", "--threshold 1% --indifference 2%");
+    insta::assert_snapshot!(both.unwrap_err(), @"--indifference: `indifference` is 0.02, above the `threshold` 0.01 (--threshold); lower it, or what fails would not be worth telling");
+}
+
+#[test]
+fn wrong_keys_are_told() {
+    insta::assert_snapshot!(told("treshold = 0.03"), @"Cargo.toml:5: unknown key `treshold` in [package.metadata.serbench]; did you mean `threshold`?");
+    insta::assert_snapshot!(told("memory_threshold = 0.03"), @"Cargo.toml:5: unknown key `memory_threshold` in [package.metadata.serbench]; did you mean `memory-threshold`?");
+    insta::assert_snapshot!(told("suite = [\"json\"]"), @"Cargo.toml:5: unknown key `suite` in [package.metadata.serbench]; did you mean `suites`?");
+    insta::assert_snapshot!(told("zzz = 1"), @"Cargo.toml:5: unknown key `zzz` in [package.metadata.serbench]; known are suites, memory-suite, features, default-features, profile, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, mode, reference, override");
+    insta::assert_snapshot!(told("[[package.metadata.serbench.overrides]]\nbenchmarks = [\"**\"]"), @"Cargo.toml:5: unknown key `overrides` in [package.metadata.serbench]; did you mean `override`?");
+    insta::assert_snapshot!(told("[[package.metadata.serbench.override]]\nbenchmarks = [\"**\"]\nbudget = 3"), @"Cargo.toml:7: unknown key `budget` in [[package.metadata.serbench.override]]; known are benchmarks, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, mode, reason");
+    insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench` is 3; allowed is a table of keys");
+}
+
+#[test]
+fn wrong_values_are_told() {
+    insta::assert_snapshot!(told("threshold = 3"), @r#"Cargo.toml:5: `threshold` is 3; did you mean "3%" (0.03), or really "300%"?"#);
+    insta::assert_snapshot!(told("threshold = 0"), @r#"Cargo.toml:5: `threshold` is 0; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
+    insta::assert_snapshot!(told("threshold = \"0.03\""), @r#"Cargo.toml:5: `threshold` is "0.03"; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
+    insta::assert_snapshot!(told("threshold = 0x1"), @r#"Cargo.toml:5: `threshold` is 0x1; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
+    insta::assert_snapshot!(told("threshold = [\n  1,\n]"), @r#"Cargo.toml:5: `threshold` is […; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
+    insta::assert_snapshot!(told("indifference = nan"), @r#"Cargo.toml:5: `indifference` is nan; allowed is a change from 0 to below 10, as 0.01 or "1%""#);
+    insta::assert_snapshot!(told("max-latency-ratio = 0.0"), @"Cargo.toml:5: `max-latency-ratio` is 0.0; allowed is a number above 0, as 1.5 for half as much again");
+    insta::assert_snapshot!(told("budget = -1"), @"Cargo.toml:5: `budget` is -1; allowed is a number of seconds above 0, a million at most");
+    insta::assert_snapshot!(told("strict = \"yes\""), @r#"Cargo.toml:5: `strict` is "yes"; allowed is true or false"#);
+    insta::assert_snapshot!(told("mode = \"gaet\""), @r#"Cargo.toml:5: `mode` is "gaet"; allowed is "gate", "track" or "off""#);
+    insta::assert_snapshot!(told("profile = \" \""), @r#"Cargo.toml:5: `profile` is " "; allowed is a string that is not empty"#);
+    insta::assert_snapshot!(told("suites = \"json\""), @r#"Cargo.toml:5: `suites` is "json"; allowed is a list of strings that are not empty, as ["json"]"#);
+    insta::assert_snapshot!(told("suites = [\n  \"json\",\n  \"\",\n]"), @r#"Cargo.toml:7: `suites` is ""; allowed is a list of strings that are not empty, as ["json"]"#);
+    insta::assert_snapshot!(told("suites = [\"jsno\"]"), @"Cargo.toml:5: `suites` names the suite `jsno`, and no bench is called so; did you mean `json`?");
+    insta::assert_snapshot!(told("memory-suite = \"mem-x\""), @"Cargo.toml:5: `memory-suite` names the suite `mem_x`, and no bench is called so; did you mean `memory`?");
+    insta::assert_snapshot!(told("reference = true"), @r#"Cargo.toml:5: `reference` is true; allowed is an encoder for all suites, or a table of them, as { json = "orjson" }"#);
+    insta::assert_snapshot!(told("reference.json = 3"), @r#"Cargo.toml:5: `reference` is 3; allowed is an encoder for all suites, or a table of them, as { json = "orjson" }"#);
+    insta::assert_snapshot!(told("reference.jsn = \"orjson\""), @"Cargo.toml:5: `reference` names the suite `jsn`, and no bench is called so; did you mean `json`?");
+    insta::assert_snapshot!(told("indifference = 0.05"), @"Cargo.toml:5: `indifference` is 0.05, above the `threshold` 0.03 (default); lower it, or what fails would not be worth telling");
+}
+
+#[test]
+fn wrong_overrides_are_told() {
+    let told = |lines: &str| {
+        told(&format!(
+            "\n[[package.metadata.serbench.override]]\n{lines}"
+        ))
+    };
+    insta::assert_snapshot!(told("threshold = 0.1"), @r#"Cargo.toml:6: an override without `benchmarks`; it needs a list of globs over ids, as ["json::*::f64::**"]"#);
+    insta::assert_snapshot!(told("benchmarks = []\nthreshold = 0.1"), @r#"Cargo.toml:7: `benchmarks` is []; allowed is a list of globs over ids, as ["json::*::f64::**"]"#);
+    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nreason = \"why not\""), @"Cargo.toml:6: an override that changes nothing; it may hold threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, mode");
+    insta::assert_snapshot!(told("benchmarks = [\n\"json::**\",\n\"json::[a\"]\nthreshold = 0.1"), @r#"Cargo.toml:9: `benchmarks` is "json::[a"; this is no glob: unclosed character class; missing ']'"#);
+    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nindifference = 0.1"), @"Cargo.toml:8: `indifference` is 0.1, above the `threshold` 0.03 (default); lower it, or what fails would not be worth telling");
+    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nthreshold = 1\nmode = true"), @r#"
+    Cargo.toml:8: `threshold` is 1; did you mean "1%" (0.01), or really "100%"?
+    Cargo.toml:9: `mode` is true; allowed is "gate", "track" or "off"
+    "#);
+    let low = "[package.metadata.serbench]\nindifference = 0.02\n[[package.metadata.serbench.override]]\nbenchmarks = [\"**\"]\nthreshold = 0.01";
+    insta::assert_snapshot!(load(low, "").unwrap_err(), @"Cargo.toml:5: `threshold` is 0.01, below the `indifference` 0.02 (Cargo.toml:2); give this override an `indifference`, too");
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    insta::assert_snapshot!(told("threshold = 3\nstrct = true\nmode = \"on\""), @r#"
+    Cargo.toml:5: `threshold` is 3; did you mean "3%" (0.03), or really "300%"?
+    Cargo.toml:6: unknown key `strct` in [package.metadata.serbench]; did you mean `strict`?
+    Cargo.toml:7: `mode` is "on"; allowed is "gate", "track" or "off"
+    "#);
+}
+
+#[test]
+fn overrides_decide_key_by_key() {
+    let config = config(LAYERS, "");
+    let usual = Tolerance {
+        threshold: 0.02,
+        indifference: 0.01,
+        memory_threshold: 0.1,
+        max_latency_ratio: None,
+        max_memory_ratio: None,
+    };
+    let check = |id: &str, expected: Tolerance, mode: Mode| {
+        assert_eq!(config.tolerance(id), expected, "{id}");
+        assert_eq!(config.mode(id), mode, "{id}");
+    };
+    let loose = Tolerance {
+        threshold: 0.5,
+        ..usual
+    };
+    let limited = Tolerance {
+        threshold: 0.25,
+        max_latency_ratio: Some(4.0),
+        ..usual
+    };
+    check("npy::raw::f64::10", usual, Mode::Gate);
+    check("npy::raw::f16::10", limited, Mode::Gate);
+    check("json::fast::f64::10", loose, Mode::Track);
+    check("json::slow::f64::10", limited, Mode::Track);
+}
+
+#[test]
+fn the_default_indifference_follows_the_threshold() {
+    let text = "[package.metadata.serbench]\nthreshold = 0.005\n[[package.metadata.serbench.override]]\nbenchmarks = [\"json::**\"]\nthreshold = 0.001";
+    let config = config(text, "");
+    let check = |id: &str, expected: f64| {
+        assert_eq!(
+            config.tolerance(id).indifference.to_bits(),
+            expected.to_bits(),
+            "{id}"
+        );
+    };
+    check("npy::a", 0.005);
+    check("json::a", 0.001);
+}
+
+#[test]
+fn references() {
+    let check = |text: &str, flags: &str, suite: &str, expected: Option<&str>| {
+        assert_eq!(
+            config(text, flags).reference(suite),
+            expected,
+            "{flags} {suite}"
+        );
+    };
+    let one = "[package.metadata.serbench]\nreference = \"orjson\"";
+    check(LAYERS, "", "json", Some("orjson"));
+    check(LAYERS, "", "npy", Some("numpy"));
+    check(LAYERS, "", "other", None);
+    check(LAYERS, "--reference npy=x", "json", Some("orjson"));
+    check(LAYERS, "--reference npy=x", "npy", Some("x"));
+    check(LAYERS, "--reference x", "json", Some("x"));
+    check(one, "", "other", Some("orjson"));
+    check(one, "--reference my-bench=x", "my_bench", Some("x"));
+}
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let ids = ["json::orjson::f64", "json::sonic_rs::f64", "npy::raw::f64"];
+    let told = |text: &str, flags: &str| config(text, flags).idle(ids).join("\n");
+    assert_eq!(told("", "--reference json=orjson"), "");
+    assert_eq!(told("", "--reference raw"), "");
+    assert_eq!(told("", "--reference other=x"), "");
+    insta::assert_snapshot!(told("", "--reference json=orjsn"), @"no benchmark is of the reference encoder `orjsn` (json), so that nothing is divided by it; did you mean `orjson`?");
+    insta::assert_snapshot!(told("", "--reference nothing"), @"no benchmark is of the reference encoder `nothing` (*), so that nothing is divided by it");
+    insta::assert_snapshot!(told(LAYERS, ""), @"
+    no benchmark is of the reference encoder `numpy` (npy), so that nothing is divided by it
+    no benchmark matches `json::slow::**` of an override
+    no benchmark matches `npy::*::f16::*` of an override
+    ");
+}

@@ -1,0 +1,216 @@
+//! The blocks of a benchmark and of its reference in, the change on either clock out.
+
+use super::Policy;
+use crate::compare::Clock;
+use crate::compare::stats::{Estimate, WalshAverages};
+use crate::decide::evidence::{Block, Evidence, Presence};
+use crate::run::Phase;
+
+/// A benchmark beside the reference that is divided out.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) evidence: &'a Evidence,
+    /// The reference; none for the reference itself.
+    pub(super) named: Option<&'a Evidence>,
+    /// The reference if both commits have it, so that its change can be divided out.
+    pub(super) reference: Option<&'a Evidence>,
+}
+
+impl<'a> Case<'a> {
+    /// All evidence, each beside its reference.
+    pub(super) fn all(evidence: &'a [Evidence]) -> Vec<Self> {
+        let named = |case: &'a Evidence| {
+            let id = case.reference.as_ref().filter(|id| **id != case.id)?;
+            evidence.iter().find(|evidence| evidence.id == *id)
+        };
+        evidence
+            .iter()
+            .map(|evidence| Case {
+                evidence,
+                named: named(evidence),
+                reference: named(evidence).filter(|reference| reference.presence == Presence::Both),
+            })
+            .collect()
+    }
+
+    /// Whether a reference is wanted but its change is unknown.
+    pub(super) fn lacks_reference(&self) -> bool {
+        let Evidence { id, reference, .. } = self.evidence;
+        let wanted = reference.as_ref().is_some_and(|reference| reference != id);
+        let known = |named: &Evidence| match named.presence {
+            Presence::Both | Presence::Identical => true,
+            Presence::Added | Presence::Removed | Presence::Failed(_) => false,
+        };
+        wanted && !self.named.is_some_and(known)
+    }
+
+    /// Whether both are divided by the same reference.
+    pub(super) fn shares_reference(&self, other: &Case<'_>) -> bool {
+        match (self.reference, other.reference) {
+            (Some(one), Some(other)) => one.id == other.id,
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    /// The log-threshold.
+    pub(super) fn threshold(&self) -> f64 {
+        self.evidence.tolerance.threshold.ln_1p()
+    }
+
+    /// The clock that is judged.
+    pub(super) fn clock(&self) -> Clock {
+        let threads = |evidence: &Evidence| evidence.multithreaded;
+        if threads(self.evidence) || self.reference.is_some_and(threads) {
+            Clock::Wall
+        } else {
+            Clock::Cpu
+        }
+    }
+
+    /// The number of clocks that can make a suspect.
+    pub(super) fn clocks(&self) -> usize {
+        match self.clock() {
+            Clock::Cpu => 2,
+            Clock::Wall => 1,
+        }
+    }
+
+    /// What the first `own` blocks of `phase` say, with the first `shared` blocks of the
+    /// reference; `None` without a block of both.
+    pub(super) fn reading(&self, phase: Phase, own: usize, shared: usize) -> Option<Reading> {
+        let change = |clock| {
+            Some(Change {
+                clock,
+                own: averages(self.evidence, phase, clock, own)?,
+                reference: match self.reference {
+                    None => None,
+                    Some(reference) => Some(averages(reference, phase, clock, shared)?),
+                },
+            })
+        };
+        let judged = self.clock();
+        Some(Reading {
+            judged: change(judged)?,
+            witness: match judged {
+                Clock::Cpu => change(Clock::Wall),
+                Clock::Wall => None,
+            },
+        })
+    }
+
+    /// What all blocks of the screen say.
+    pub(super) fn screened(&self) -> Option<Reading> {
+        self.reading(Phase::Screen, usize::MAX, usize::MAX)
+    }
+}
+
+/// The change on both clocks.
+pub(super) struct Reading {
+    /// On the clock that is judged.
+    pub(super) judged: Change,
+    /// On the wall, when CPU time is judged.
+    pub(super) witness: Option<Change>,
+}
+
+impl Reading {
+    /// The change whose whole interval of `level` lies above the log-ratio `threshold`, if there
+    /// is one; that of the judged clock if both do.
+    pub(super) fn above(&self, threshold: f64, level: f64) -> Option<&Change> {
+        [Some(&self.judged), self.witness.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|change| change.at(level).lower > threshold)
+    }
+
+    /// Whether the change is within the log-ratio `threshold`: the whole judged interval is below,
+    /// and narrow enough that this is no luck of a vague one.
+    pub(super) fn is_below(&self, threshold: f64, policy: &Policy) -> bool {
+        let Estimate { point, upper, .. } = self.judged.at(policy.clear_level);
+        upper < threshold && upper - point <= threshold * policy.clear_width
+    }
+
+    /// Whether the witness contradicts that the change is within the log-ratio `threshold`: its
+    /// whole interval is above; or, before the `last` look, while more blocks can tell, it may be
+    /// above and is slower than the judged clock by more than half the threshold.
+    pub(super) fn witness_objects(&self, threshold: f64, policy: &Policy, last: bool) -> bool {
+        self.witness.as_ref().is_some_and(|wall| {
+            let Estimate {
+                point,
+                lower,
+                upper,
+                level,
+            } = wall.at(policy.suspect_level);
+            let slower = point - self.judged.at(level).point > threshold / 2.0;
+            lower > threshold || (!last && slower && upper > threshold)
+        })
+    }
+
+    /// The change that keeps an undecided benchmark from being clear.
+    pub(super) fn undecided(&self, threshold: f64, level: f64) -> &Change {
+        let clear = self.judged.at(level).upper < threshold;
+        self.witness
+            .as_ref()
+            .filter(|_| clear)
+            .unwrap_or(&self.judged)
+    }
+
+    /// The change of wall time.
+    pub(super) fn wall(&self) -> &Change {
+        self.witness.as_ref().unwrap_or(&self.judged)
+    }
+}
+
+/// A benchmark's log-ratio and that of its reference.
+pub(super) struct Change {
+    pub(super) clock: Clock,
+    own: WalshAverages,
+    reference: Option<WalshAverages>,
+}
+
+impl Change {
+    /// The change with the interval of `level`.
+    pub(super) fn at(&self, level: f64) -> Estimate {
+        let own = self.own_at(level);
+        self.reference_at(level)
+            .map_or(own, |reference| own.minus(reference))
+    }
+
+    /// The benchmark's own log-ratio.
+    pub(super) fn own_at(&self, level: f64) -> Estimate {
+        self.own.estimate(level)
+    }
+
+    /// The reference's log-ratio.
+    pub(super) fn reference_at(&self, level: f64) -> Option<Estimate> {
+        Some(self.reference.as_ref()?.estimate(level))
+    }
+
+    /// The standard error that the change would have if the benchmark and its reference had one
+    /// block each; by the interval of `level`. It falls with the square root of the blocks.
+    pub(super) fn error_of_one_block(&self, level: f64) -> f64 {
+        let of = |averages: &WalshAverages| {
+            averages.estimate(level).standard_error() * (averages.blocks() as f64).sqrt()
+        };
+        of(&self.own).hypot(self.reference.as_ref().map_or(0.0, of))
+    }
+
+    /// The benchmark's own blocks.
+    pub(super) fn blocks(&self) -> usize {
+        self.own.blocks()
+    }
+}
+
+fn averages(evidence: &Evidence, phase: Phase, clock: Clock, most: usize) -> Option<WalshAverages> {
+    let log_ratio = |block: &Block| match clock {
+        Clock::Cpu => block.cpu,
+        Clock::Wall => block.wall,
+    };
+    let blocks: Vec<f64> = evidence
+        .blocks
+        .iter()
+        .filter(|block| block.phase == phase)
+        .take(most)
+        .map(log_ratio)
+        .collect();
+    (!blocks.is_empty()).then(|| WalshAverages::new(&blocks))
+}

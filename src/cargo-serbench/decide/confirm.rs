@@ -1,0 +1,183 @@
+//! The suspects of the screen and their fresh blocks in, what confirmation found of each out.
+
+use super::{
+    Policy,
+    change::{Case, Reading},
+    screen::{self, Screened, Wanted},
+};
+use crate::compare::stats::two_sided;
+use crate::decide::evidence::{Evidence, Presence, Role};
+use crate::run::Phase;
+
+/// All suspects of a run.
+pub(super) struct Suspicions<'a> {
+    suspects: Vec<Suspect<'a>>,
+    /// Whether time is left to look at them again.
+    budget_left: bool,
+    /// Whether the screen gets no more blocks.
+    pub(super) screen_over: bool,
+}
+
+/// A suspect after its last completed look.
+pub(super) struct Suspect<'a> {
+    case: Case<'a>,
+    /// Suspects that share the reference.
+    sharing: usize,
+    /// The number of completed looks.
+    looks: usize,
+    /// What the blocks of the last completed look say.
+    pub(super) reading: Option<Reading>,
+    pub(super) finding: Finding,
+}
+
+/// What confirmation found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Finding {
+    Open,
+    /// The fresh change may well be below the threshold, and is not above it.
+    Cleared,
+    /// The fresh change is above the threshold at this corrected level.
+    Confirmed {
+        level: f64,
+    },
+}
+
+impl<'a> Suspicions<'a> {
+    /// Finds the suspects and looks at their fresh blocks.
+    pub(super) fn new(cases: &[Case<'a>], policy: &Policy) -> Self {
+        let screen_over = screen::spent(cases, policy, policy.screen_share);
+        let accused: Vec<Case<'a>> = cases
+            .iter()
+            .filter(|case| case.evidence.presence == Presence::Both)
+            .filter(|case| screen::screened(case, policy, screen_over) == Screened::Suspect)
+            .copied()
+            .collect();
+        let mut suspects: Vec<Suspect<'a>> = accused
+            .iter()
+            .map(|case| {
+                let sharing = accused.iter().filter(|other| case.shares_reference(other));
+                Suspect::new(*case, sharing.count(), policy)
+            })
+            .collect();
+        // Canaries must not cost the others power: each is a family of its own.
+        let (mut family, canaries): (Vec<_>, Vec<_>) = suspects
+            .iter_mut()
+            .partition(|suspect| suspect.case.evidence.role == Role::Benchmark);
+        holm(&mut family, policy);
+        for canary in canaries {
+            holm(&mut [canary], policy);
+        }
+        Self {
+            suspects,
+            budget_left: !screen::spent(cases, policy, 1.0),
+            screen_over,
+        }
+    }
+
+    /// The suspect of this evidence.
+    pub(super) fn of(&self, evidence: &Evidence) -> Option<&Suspect<'a>> {
+        self.suspects
+            .iter()
+            .find(|suspect| suspect.case.evidence.id == evidence.id)
+    }
+
+    /// The fresh blocks that the open suspects still need.
+    pub(super) fn wanted(&self, policy: &Policy) -> Wanted<'a> {
+        let mut wanted = Wanted::default();
+        for suspect in &self.suspects {
+            if let Some(blocks) = policy.looks.get(suspect.looks)
+                && self.budget_left
+                && suspect.finding == Finding::Open
+            {
+                wanted.raise(&suspect.case, Phase::Confirm, *blocks, suspect.sharing);
+            }
+        }
+        wanted
+    }
+}
+
+impl<'a> Suspect<'a> {
+    /// Looks at as many fresh blocks as complete a look, of the suspect and of its reference.
+    fn new(case: Case<'a>, sharing: usize, policy: &Policy) -> Self {
+        let shared = screen::shared_blocks(sharing);
+        let complete = |blocks: &usize| {
+            case.evidence.count(Phase::Confirm) >= *blocks
+                && case
+                    .reference
+                    .is_none_or(|reference| reference.count(Phase::Confirm) >= blocks * shared)
+        };
+        let looks = policy
+            .looks
+            .iter()
+            .take_while(|look| complete(look))
+            .count();
+        let last = looks.checked_sub(1).map(|last| policy.looks[last]);
+        // Only the blocks of this look: those that the reference got for others come by chance.
+        let reading = last.and_then(|blocks| case.reading(Phase::Confirm, blocks, blocks * shared));
+        let mut suspect = Self {
+            case,
+            sharing,
+            looks,
+            reading,
+            finding: Finding::Open,
+        };
+        if suspect.is_cleared(policy) {
+            suspect.finding = Finding::Cleared;
+        }
+        suspect
+    }
+
+    fn is_cleared(&self, policy: &Policy) -> bool {
+        let last = self.looks == policy.looks.len();
+        let threshold = self.case.threshold();
+        self.reading.as_ref().is_some_and(|reading| {
+            reading.is_below(threshold, policy) && !reading.witness_objects(threshold, policy, last)
+        })
+    }
+
+    /// The level of the interval that must be above the threshold beside `rivals` suspects, itself
+    /// included.
+    fn corrected_level(&self, rivals: usize, policy: &Policy) -> f64 {
+        let blocks = self
+            .looks
+            .checked_sub(1)
+            .map_or(0, |last| policy.looks[last]);
+        corrected_level(blocks, self.case.clocks() * rivals, policy)
+    }
+
+    fn is_above(&self, level: f64) -> bool {
+        let threshold = self.case.threshold();
+        self.reading
+            .as_ref()
+            .is_some_and(|reading| reading.above(threshold, level).is_some())
+    }
+}
+
+/// The level of one of `tests` intervals looked at with `blocks` blocks. The error probability of
+/// the family is shared out evenly over the tests, and over the looks in proportion to their
+/// blocks, so that little of it is gone when the last look comes.
+pub(super) fn corrected_level(blocks: usize, tests: usize, policy: &Policy) -> f64 {
+    let all: usize = policy.looks.iter().sum();
+    let share = blocks as f64 / all as f64;
+    two_sided(policy.family_alpha * share / tests as f64)
+}
+
+/// Confirms a family of suspects by Holm 1979: each that is confirmed among all makes the test
+/// easier for the rest.
+fn holm(family: &mut [&mut Suspect<'_>], policy: &Policy) {
+    let mut rivals = family.len();
+    loop {
+        let mut found = 0;
+        for suspect in family.iter_mut() {
+            let level = suspect.corrected_level(rivals, policy);
+            if suspect.finding == Finding::Open && suspect.is_above(level) {
+                suspect.finding = Finding::Confirmed { level };
+                found += 1;
+            }
+        }
+        rivals -= found;
+        if found == 0 || rivals == 0 {
+            return;
+        }
+    }
+}

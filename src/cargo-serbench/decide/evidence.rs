@@ -1,0 +1,226 @@
+//! A run of two commits in, for each benchmark all that its verdict may rest on out.
+
+use serbench::Memory;
+
+use crate::{
+    compare::stats,
+    compare::{self, Clock},
+    config::{Config, Tolerance},
+    run::{Benchmark, Block as Measured, Phase, Run, Side, Subject},
+};
+
+/// What one pair of fresh processes measured. All log-ratios are natural logarithms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Block {
+    pub phase: Phase,
+    /// Log-ratio candidate / baseline of thread CPU time.
+    pub cpu: f64,
+    /// Log-ratio candidate / baseline of wall time.
+    pub wall: f64,
+    /// What the block cost.
+    pub seconds: f64,
+}
+
+/// Why a benchmark is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To be judged.
+    Benchmark,
+    /// A benchmark against itself, which must not alarm.
+    SameCode,
+    /// A benchmark against itself slowed down by twice the threshold, which must alarm.
+    Slowed,
+}
+
+/// Where a benchmark exists.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presence {
+    /// In both commits, with different code.
+    Both,
+    /// In both commits, with the same machine code and data.
+    Identical,
+    /// Only in the candidate, or in the baseline too but wrong.
+    Added,
+    /// Only in the baseline.
+    Removed,
+    /// It could not be measured, or its output was wrong, for this reason.
+    Failed(String),
+}
+
+/// The memory of one operation in both commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryPair {
+    /// None where the baseline lacks the benchmark or counts nothing.
+    pub baseline: Option<Memory>,
+    pub candidate: Memory,
+    /// Whether every repeat counted the same.
+    pub repeatable: bool,
+}
+
+/// All that is known about one benchmark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    pub id: String,
+    pub role: Role,
+    pub presence: Presence,
+    /// The id of the benchmark whose change is divided out; none, or its own id, for none.
+    pub reference: Option<String>,
+    /// Whether other threads work for it, so that only wall time is meaningful.
+    pub multithreaded: bool,
+    pub tolerance: Tolerance,
+    /// In the order of measuring.
+    pub blocks: Vec<Block>,
+    /// Log-ratios encoder / reference of blocks at the candidate alone, on the clock that is
+    /// judged. Needed only for a limit.
+    pub to_reference: Vec<f64>,
+    pub memory: Option<MemoryPair>,
+}
+
+/// The name under which the canary of `role` on benchmark `id` goes.
+pub fn canary_id(id: &str, role: Role) -> String {
+    match role {
+        Role::Benchmark => id.to_owned(),
+        Role::SameCode => format!("{id} against itself"),
+        Role::Slowed => format!("{id} slowed down"),
+    }
+}
+
+/// Everything in `run` that verdicts rest on, benchmarks by id and then the canaries.
+pub fn evidence(run: &Run, config: &Config) -> Vec<Evidence> {
+    let mut all: Vec<Evidence> = run
+        .benchmarks
+        .iter()
+        .map(|(id, benchmark)| of_benchmark(run, id, benchmark, config.tolerance(id)))
+        .collect();
+    if let Some(id) = &run.canary {
+        let subject = run
+            .benchmarks
+            .get(id)
+            .and_then(|benchmark| benchmark.candidate.as_ref());
+        for role in [Role::SameCode, Role::Slowed] {
+            // Only workers can be slowed down.
+            if role == Role::SameCode || subject.is_some_and(|subject| subject.native) {
+                all.push(of_canary(run, id, subject, role, config.tolerance(id)));
+            }
+        }
+    }
+    all
+}
+
+fn of_benchmark(run: &Run, id: &str, benchmark: &Benchmark, tolerance: Tolerance) -> Evidence {
+    let to_reference = match &benchmark.reference {
+        Some(reference) if tolerance.max_latency_ratio.is_some() => {
+            let clock = compare::clock(run, &[reference, id], Side::Candidate);
+            let (denominator, numerator) =
+                ((Side::Candidate, reference.as_str()), (Side::Candidate, id));
+            compare::log_ratios(&run.blocks, denominator, numerator, clock)
+        }
+        Some(_) | None => Vec::new(),
+    };
+    let sides = [&benchmark.baseline, &benchmark.candidate];
+    Evidence {
+        id: id.to_owned(),
+        role: Role::Benchmark,
+        presence: presence(benchmark, run.identical_measured),
+        reference: benchmark.reference.clone(),
+        // Without a CPU clock of its own (divan measured), wall time is all there is.
+        multithreaded: sides
+            .into_iter()
+            .flatten()
+            .any(|it| it.multithreaded || !it.native),
+        tolerance,
+        blocks: blocks(run, |block| {
+            let sides = [block.arms[0].side, block.arms[1].side];
+            sides == [Side::Baseline, Side::Candidate] && block.arms[0].id == id
+        }),
+        to_reference,
+        memory: memory(benchmark),
+    }
+}
+
+fn of_canary(
+    run: &Run,
+    id: &str,
+    subject: Option<&Subject>,
+    role: Role,
+    tolerance: Tolerance,
+) -> Evidence {
+    Evidence {
+        id: canary_id(id, role),
+        role,
+        presence: match subject.and_then(Subject::failure) {
+            Some(reason) => Presence::Failed(reason.to_owned()),
+            None => Presence::Both,
+        },
+        reference: None,
+        multithreaded: subject.is_some_and(|it| it.multithreaded || !it.native),
+        tolerance: Tolerance {
+            max_latency_ratio: None,
+            max_memory_ratio: None,
+            ..tolerance
+        },
+        blocks: blocks(run, |block| {
+            let [first, second] = [&block.arms[0], &block.arms[1]];
+            first.side == second.side
+                && first.id == id
+                && second.id == id
+                && (second.slowdown > 0.0) == (role == Role::Slowed)
+        }),
+        to_reference: Vec::new(),
+        memory: None,
+    }
+}
+
+fn presence(benchmark: &Benchmark, identical_measured: bool) -> Presence {
+    match (&benchmark.baseline, &benchmark.candidate) {
+        (_, Some(candidate)) if candidate.failure().is_some() => {
+            Presence::Failed(candidate.failure().unwrap_or_default().to_owned())
+        }
+        (Some(baseline), Some(candidate)) => {
+            if baseline.failure().is_some() {
+                Presence::Added
+            } else if baseline.executable == candidate.executable && !identical_measured {
+                Presence::Identical
+            } else {
+                Presence::Both
+            }
+        }
+        (None, Some(_)) => Presence::Added,
+        (Some(_), None) | (None, None) => Presence::Removed,
+    }
+}
+
+/// The pairs among the blocks of `run` that `wanted` picks.
+fn blocks(run: &Run, wanted: impl Fn(&Measured) -> bool) -> Vec<Block> {
+    let log_ratio = |block: &Measured, clock| {
+        let [first, second] = [0, 1].map(|arm| compare::times(&block.slices[arm], clock));
+        stats::block_log_ratio(&first, &second)
+    };
+    run.blocks
+        .iter()
+        .filter(|block| block.arms.len() == 2 && wanted(block))
+        .map(|block| Block {
+            phase: block.phase,
+            cpu: log_ratio(block, Clock::Cpu),
+            wall: log_ratio(block, Clock::Wall),
+            seconds: block.seconds,
+        })
+        .collect()
+}
+
+fn memory(benchmark: &Benchmark) -> Option<MemoryPair> {
+    let counts = |subject: &Option<Subject>| subject.as_ref()?.memory;
+    let plain = |memory: crate::run::Memory| Memory {
+        peak: memory.peak,
+        bytes: memory.bytes,
+        allocations: memory.allocations,
+    };
+    let candidate = counts(&benchmark.candidate)?;
+    let baseline = counts(&benchmark.baseline);
+    let repeatable = candidate.repeatable && baseline.is_none_or(|baseline| baseline.repeatable);
+    Some(MemoryPair {
+        baseline: baseline.map(plain),
+        candidate: plain(candidate),
+        repeatable,
+    })
+}

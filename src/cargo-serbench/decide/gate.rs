@@ -1,0 +1,173 @@
+//! All decisions in, the answer of the gate out.
+
+use std::collections::BTreeMap;
+
+use super::{Decision, Metric, Standing, Verdict};
+use crate::compare::stats::median;
+use crate::decide::evidence::Role;
+
+/// What the gate answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Passed,
+    /// A benchmark regressed or is over a limit.
+    Regressed,
+    /// A benchmark failed or nothing was measured.
+    CouldNotMeasure,
+    /// The run can't be trusted to pass, or is asked to be strict and something is undecided.
+    Inconclusive,
+}
+
+impl Outcome {
+    /// The word for it, the same in every report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Regressed => "regressed",
+            Self::CouldNotMeasure => "could not measure",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+
+    /// The exit code; inconclusive is a failure only when asked to be strict.
+    pub fn exit_code(self, strict: bool) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Regressed => 100,
+            Self::CouldNotMeasure => 101,
+            Self::Inconclusive => 102 * u8::from(strict),
+        }
+    }
+}
+
+/// The answer of the gate and what it rests on. Canaries are not counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gate {
+    pub outcome: Outcome,
+    /// Benchmarks of each verdict; absent is none.
+    pub verdicts: BTreeMap<Verdict, usize>,
+    /// Benchmarks over a limit, and those whose limit is undecided.
+    pub over_limit: usize,
+    pub unclear_limit: usize,
+    /// The slowdown that half of the benchmarks would show as `regressed` with 95 % probability:
+    /// the median of theirs; 0.04 is 4 %.
+    pub sensitivity: Option<f64>,
+    /// Why the outcome is not simply that of the verdicts.
+    pub trouble: Vec<String>,
+}
+
+/// Sums decisions up.
+///
+/// A regression stands even if the slowed canary was missed, for what is insensitive makes no
+/// false alarms. A canary that alarms without a reason takes the latency regressions down with it,
+/// but neither exact memory counts nor failures.
+pub fn gate(decisions: &[Decision], strict: bool) -> Gate {
+    let (benchmarks, canaries): (Vec<&Decision>, Vec<&Decision>) = decisions
+        .iter()
+        .partition(|decision| decision.role == Role::Benchmark);
+    let mut verdicts = BTreeMap::new();
+    for decision in &benchmarks {
+        *verdicts.entry(decision.verdict).or_default() += 1;
+    }
+    let with_limit = |standing| {
+        let has = |decision: &&&Decision| {
+            let mut limits = decision.limits.iter();
+            limits.any(|check| check.standing == standing)
+        };
+        benchmarks.iter().filter(has).count()
+    };
+    let sensitivities: Vec<f64> = benchmarks
+        .iter()
+        .filter_map(|decision| decision.sensitivity)
+        .collect();
+    let alarms = false_alarms(&canaries);
+    let mut trouble: Vec<String> = alarms.iter().cloned().chain(missed(&canaries)).collect();
+    let undecided =
+        verdicts.get(&Verdict::Inconclusive).copied().unwrap_or(0) + with_limit(Standing::Unclear);
+    let decided = verdicts.keys().any(is_decided);
+    if !decided && undecided > 0 {
+        trouble.push("no benchmark could be decided".to_owned());
+    }
+    let outcome = if is_worse(&benchmarks, alarms.is_empty()) {
+        Outcome::Regressed
+    } else if verdicts.contains_key(&Verdict::Failed) || (!decided && undecided == 0) {
+        Outcome::CouldNotMeasure
+    } else if !trouble.is_empty() || (strict && undecided > 0) {
+        Outcome::Inconclusive
+    } else {
+        Outcome::Passed
+    };
+    Gate {
+        outcome,
+        verdicts,
+        over_limit: with_limit(Standing::Over),
+        unclear_limit: with_limit(Standing::Unclear),
+        sensitivity: (!sensitivities.is_empty()).then(|| median(&sensitivities)),
+        trouble,
+    }
+}
+
+/// Whether a benchmark is a reason to fail. Latency counts only when it is `trusted`.
+fn is_worse(benchmarks: &[&Decision], trusted: bool) -> bool {
+    let held_against = benchmarks
+        .iter()
+        .filter(|decision| decision.excused.is_none());
+    held_against.into_iter().any(|decision| {
+        let counts = |metric| match metric {
+            Some(Metric::Latency(_)) | None => trusted,
+            Some(Metric::PeakHeap | Metric::AllocatedBytes | Metric::Allocations) => true,
+        };
+        let over = |check: &super::LimitCheck| {
+            check.standing == Standing::Over && counts(Some(check.metric))
+        };
+        (decision.verdict == Verdict::Regressed && counts(decision.metric))
+            || decision.limits.iter().any(over)
+    })
+}
+
+/// Whether a benchmark with this verdict says something about the candidate.
+fn is_decided(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Regressed
+        | Verdict::Improved
+        | Verdict::Unchanged
+        | Verdict::Identical
+        | Verdict::Added => true,
+        Verdict::Inconclusive | Verdict::Removed | Verdict::Failed => false,
+    }
+}
+
+/// What is wrong when equal code does not look equal.
+fn false_alarms(canaries: &[&Decision]) -> Vec<String> {
+    let alarms = |canary: &&&Decision| match canary.verdict {
+        Verdict::Regressed | Verdict::Improved => true,
+        Verdict::Unchanged
+        | Verdict::Inconclusive
+        | Verdict::Identical
+        | Verdict::Added
+        | Verdict::Removed
+        | Verdict::Failed => false,
+    };
+    canaries
+        .iter()
+        .filter(|canary| canary.role == Role::SameCode)
+        .filter(alarms)
+        .map(|canary| {
+            let Decision { id, reason, .. } = canary;
+            format!("`{id}` differs from itself ({reason}): no verdict on time can be trusted")
+        })
+        .collect()
+}
+
+/// What is wrong when a known slowdown is not seen.
+fn missed(canaries: &[&Decision]) -> Vec<String> {
+    canaries
+        .iter()
+        .filter(|canary| canary.role == Role::Slowed)
+        .filter(|canary| canary.verdict != Verdict::Regressed)
+        .map(|canary| {
+            let Decision { id, reason, .. } = canary;
+            format!("`{id}`, slowed down by twice the threshold, was not seen ({reason})")
+        })
+        .collect()
+}

@@ -1,0 +1,84 @@
+//! The ratio to the reference in, its standing to the configured limits out.
+
+use super::{LimitCheck, Metric, Policy, Standing, change::Case};
+use crate::compare::stats::{Estimate, WalshAverages};
+
+/// The limits that the benchmark has.
+pub(super) fn checks(case: &Case<'_>, policy: &Policy) -> Vec<LimitCheck> {
+    [latency(case, policy), memory(case)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The limit on latency. A limit that can't be checked is unclear.
+pub(super) fn latency(case: &Case<'_>, policy: &Policy) -> Option<LimitCheck> {
+    let limit = case.evidence.tolerance.max_latency_ratio?;
+    let blocks = &case.evidence.to_reference;
+    let averages = (!blocks.is_empty()).then(|| WalshAverages::new(blocks));
+    let at = |level| {
+        averages
+            .as_ref()
+            .map_or(unknown(level), |averages| averages.estimate(level))
+    };
+    let (ratio, standing) = if at(policy.improved_level).lower > limit.ln() {
+        (at(policy.improved_level), Standing::Over)
+    } else if at(policy.clear_level).upper < limit.ln() {
+        (at(policy.clear_level), Standing::Within)
+    } else {
+        (at(policy.clear_level), Standing::Unclear)
+    };
+    Some(LimitCheck {
+        metric: Metric::Latency(case.clock()),
+        ratio,
+        limit,
+        standing,
+    })
+}
+
+/// The limit on peak heap, which is counted exactly.
+fn memory(case: &Case<'_>) -> Option<LimitCheck> {
+    let limit = case.evidence.tolerance.max_memory_ratio?;
+    let pair = case.evidence.memory;
+    let reference = case.named.and_then(|reference| reference.memory);
+    let check = |ratio, standing| {
+        Some(LimitCheck {
+            metric: Metric::PeakHeap,
+            ratio,
+            limit,
+            standing,
+        })
+    };
+    let (Some(pair), Some(reference)) = (pair, reference) else {
+        return check(unknown(1.0), Standing::Unclear);
+    };
+    let peak = pair.candidate.peak as f64;
+    let most = limit * reference.candidate.peak as f64;
+    let point = if peak > 0.0 {
+        (peak / reference.candidate.peak as f64).ln()
+    } else {
+        f64::NEG_INFINITY
+    };
+    let ratio = Estimate {
+        point,
+        lower: point,
+        upper: point,
+        level: 1.0,
+    };
+    let standing = match (pair.repeatable && reference.repeatable, peak > most) {
+        (false, _) => Standing::Unclear,
+        (true, true) => Standing::Over,
+        (true, false) => Standing::Within,
+    };
+    check(ratio, standing)
+}
+
+/// Nothing is known; no interval is wider.
+fn unknown(level: f64) -> Estimate {
+    Estimate {
+        point: 0.0,
+        lower: f64::NEG_INFINITY,
+        upper: f64::INFINITY,
+        level,
+    }
+}

@@ -1,0 +1,370 @@
+//! The blocks of every benchmark in; what to measure next, or a verdict for each, out.
+//!
+//! Both functions see nothing but the evidence: no clock, no file, no chance. The same blocks give
+//! the same verdicts, so a stored run can be decided again, with other thresholds too.
+//!
+//! **What is judged.** The *change*: how the benchmark's log-ratio candidate / baseline differs
+//! from that of its reference encoder, whose blocks serve all benchmarks that name it. A benchmark
+//! without a reference, and the reference itself, are judged on their own log-ratio. Code that
+//! runs on one thread is judged on CPU time, which other programs disturb least; wall time is its
+//! witness. Code with threads is judged on wall time.
+//!
+//! **Screen.** Every benchmark gets a few blocks. When the interval of its change ends below the
+//! threshold, it is `unchanged`, or `improved` if a wider interval ends below the indifference. The
+//! interval must also be narrow, so that noise never turns into `unchanged`. When the interval
+//! begins above the threshold, on either clock, the benchmark is a suspect. Between the two it gets
+//! more blocks, up to a maximum; what is undecided there is a suspect if its estimate is above the
+//! threshold, or if it is the slowed canary, and `inconclusive` if not. The witness asks for more
+//! blocks when it disagrees by half the threshold and may be above it, but at the maximum only an
+//! interval above counts: a noisy wall clock costs time, not verdicts.
+//!
+//! **Confirm.** A benchmark that was picked because it looked slow looks slow by luck in part. So
+//! suspects, and their references, are measured again from nothing, and only the fresh blocks
+//! count. `regressed` needs the whole interval above the threshold, at a level corrected for all
+//! there is to choose from: for the number of suspects by Holm 1979 ("A simple sequentially
+//! rejective multiple test procedure"), for the looks at growing numbers of blocks and for the two
+//! clocks by Bonferroni. If blocks are independent and scatter symmetrically, the probability that
+//! a gate calls any benchmark `regressed` whose true change is within its threshold is at most
+//! [`Policy::family_alpha`], whatever the number of benchmarks and whatever they have in common. A
+//! suspect whose fresh interval ends below the threshold is `unchanged`; one that is undecided
+//! after the last look is `inconclusive`.
+//!
+//! **Memory** is counted exactly, so a change beyond its threshold is certain without
+//! confirmation. **Limits** on the ratio to the reference are exceeded only when the whole interval
+//! lies above.
+
+pub mod evidence;
+
+mod change;
+mod confirm;
+mod gate;
+mod limit;
+mod memory;
+mod screen;
+#[cfg(test)]
+mod simulate;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use self::{change::Case, confirm::Suspicions};
+use crate::{
+    compare::Clock,
+    compare::stats::Estimate,
+    decide::evidence::{Evidence, Presence, Role},
+    run::Phase,
+};
+
+pub use self::gate::{Gate, Outcome, gate};
+
+/// How much is measured and how sure a verdict must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Blocks that every benchmark gets.
+    pub screen_blocks: usize,
+    /// Blocks that an undecided benchmark gets at a time.
+    pub step: usize,
+    /// Most blocks before a benchmark is a suspect or inconclusive.
+    pub most_blocks: usize,
+    /// Numbers of fresh blocks, ascending, after which a suspect is looked at.
+    pub looks: Vec<usize>,
+    /// Level of the two-sided interval that must end below the threshold.
+    pub clear_level: f64,
+    /// Most that half of that interval may be, in thresholds: what is vaguer is below by luck.
+    pub clear_width: f64,
+    /// Level of the two-sided interval that makes a suspect when it begins above the threshold.
+    pub suspect_level: f64,
+    /// Level of the two-sided interval that must end below the indifference.
+    pub improved_level: f64,
+    /// Probability, at most, that a gate calls anything `regressed` that is within its threshold.
+    pub family_alpha: f64,
+    /// Seconds of measuring after which no more is asked for than the first blocks.
+    pub budget_seconds: Option<f64>,
+    /// The part of the budget after which nothing is screened further, so that suspects can still
+    /// be confirmed.
+    pub screen_share: f64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            screen_blocks: 8,
+            step: 4,
+            most_blocks: 64,
+            looks: vec![16, 32, 64, 128, 256],
+            clear_level: 0.95,
+            clear_width: 1.5,
+            suspect_level: 0.90,
+            improved_level: 0.998,
+            family_alpha: 0.01,
+            budget_seconds: None,
+            screen_share: 0.6,
+        }
+    }
+}
+
+/// The default policy within `budget` seconds of measuring, if there is one.
+pub fn policy(budget: Option<f64>) -> Policy {
+    Policy {
+        budget_seconds: budget,
+        ..Policy::default()
+    }
+}
+
+/// More blocks to measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub id: String,
+    pub phase: Phase,
+    /// How many, besides those there are. Of a benchmark that is only in the candidate, how many
+    /// more values of [`Evidence::to_reference`].
+    pub blocks: usize,
+}
+
+/// The answer for one benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Regressed,
+    Improved,
+    Unchanged,
+    Inconclusive,
+    Identical,
+    Added,
+    Removed,
+    Failed,
+}
+
+impl Verdict {
+    /// The word for it, the same in every report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::Improved => "improved",
+            Self::Unchanged => "unchanged",
+            Self::Inconclusive => "inconclusive",
+            Self::Identical => "identical",
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a verdict rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    Latency(Clock),
+    PeakHeap,
+    AllocatedBytes,
+    Allocations,
+}
+
+impl Metric {
+    /// The word for it, the same in every report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Latency(Clock::Cpu) => "latency (CPU time)",
+            Self::Latency(Clock::Wall) => "latency (wall time)",
+            Self::PeakHeap => "peak heap",
+            Self::AllocatedBytes => "allocated bytes",
+            Self::Allocations => "allocations",
+        }
+    }
+}
+
+/// How a value stands to a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The whole interval is below.
+    Within,
+    /// The whole interval is above.
+    Over,
+    /// The limit is inside the interval.
+    Unclear,
+}
+
+/// The ratio to the reference beside its limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LimitCheck {
+    pub metric: Metric,
+    /// Log-ratio encoder / reference at the candidate.
+    pub ratio: Estimate,
+    /// The largest ratio allowed; a ratio, not its logarithm.
+    pub limit: f64,
+    pub standing: Standing,
+}
+
+/// The log-ratio of one count of memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MemoryChange {
+    pub metric: Metric,
+    /// The count at the baseline and at the candidate.
+    pub counts: (u64, u64),
+    /// Log-ratio of the counts, minus the reference's; infinite when one of them is 0.
+    pub change: f64,
+}
+
+/// The verdict on one benchmark and what it rests on. Estimates are log-ratios.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    pub id: String,
+    pub role: Role,
+    pub verdict: Verdict,
+    /// What decided; none where nothing was compared.
+    pub metric: Option<Metric>,
+    /// Change of latency on the judged clock, with the interval that decided.
+    pub change: Option<Estimate>,
+    /// The same without the reference: the benchmark's own candidate / baseline.
+    pub own: Option<Estimate>,
+    /// Change of wall time.
+    pub wall: Option<Estimate>,
+    pub memory: Vec<MemoryChange>,
+    pub limits: Vec<LimitCheck>,
+    /// Blocks of each phase.
+    pub screen_blocks: usize,
+    pub confirm_blocks: usize,
+    /// The slowdown that would be called `regressed` with 95 % probability; 0.04 is 4 %.
+    pub sensitivity: Option<f64>,
+    /// Seconds of measuring that would probably decide an inconclusive benchmark; none when it is
+    /// too close to the threshold for any reasonable time.
+    pub needs_seconds: Option<f64>,
+    /// One sentence, without a full stop.
+    pub reason: String,
+    /// Why a regression does not fail the gate, if something excuses it.
+    pub excused: Option<String>,
+}
+
+impl Decision {
+    /// Whether it is settled that nothing got worse, or somebody has settled that it may.
+    pub fn is_cleared(&self) -> bool {
+        match self.verdict {
+            Verdict::Improved
+            | Verdict::Unchanged
+            | Verdict::Identical
+            | Verdict::Added
+            | Verdict::Removed => true,
+            Verdict::Regressed | Verdict::Inconclusive | Verdict::Failed => self.excused.is_some(),
+        }
+    }
+}
+
+/// What must be measured next, one request at most for a benchmark and phase; nothing when all is
+/// decided or the budget is spent. A benchmark that can't be measured any more must become
+/// [`Presence::Failed`], or it is asked for again.
+pub fn next(evidence: &[Evidence], policy: &Policy) -> Vec<Request> {
+    let cases = Case::all(evidence);
+    let screening = screen::wanted(&cases, policy);
+    let wanted = if screening.is_empty() {
+        Suspicions::new(&cases, policy).wanted(policy)
+    } else {
+        screening
+    };
+    evidence
+        .iter()
+        .flat_map(|evidence| {
+            [Phase::Screen, Phase::Confirm].map(|phase| Request {
+                id: evidence.id.clone(),
+                phase,
+                blocks: wanted.missing(evidence, phase),
+            })
+        })
+        .filter(|request| request.blocks > 0)
+        .collect()
+}
+
+/// A decision for each piece of evidence, in the same order.
+pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
+    let cases = Case::all(evidence);
+    let suspicions = Suspicions::new(&cases, policy);
+    cases
+        .iter()
+        .map(|case| {
+            let decision = match &case.evidence.presence {
+                Presence::Both => compared(case, &suspicions, policy),
+                Presence::Identical => plain(case, Verdict::Identical, "the same code and data"),
+                Presence::Added => plain(case, Verdict::Added, "not in the baseline"),
+                Presence::Removed => plain(case, Verdict::Removed, "not in the candidate"),
+                Presence::Failed(reason) => plain(case, Verdict::Failed, reason),
+            };
+            Decision {
+                limits: limit::checks(case, policy),
+                ..decision
+            }
+        })
+        .collect()
+}
+
+/// The decision on a benchmark that both commits have: of the verdicts on latency and on memory
+/// the graver one.
+fn compared(case: &Case<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> Decision {
+    let latency = verdict::judge(case, suspicions, policy);
+    let memory = memory::judge(case);
+    let mut reasons = vec![latency.reason];
+    reasons.extend(memory.reason);
+    let graver = gravity(memory.verdict) > gravity(latency.verdict);
+    if graver {
+        reasons.reverse();
+    }
+    Decision {
+        verdict: if graver {
+            memory.verdict
+        } else {
+            latency.verdict
+        },
+        metric: Some(if graver {
+            memory.metric
+        } else {
+            latency.metric
+        }),
+        change: latency.change,
+        own: latency.own,
+        wall: latency.wall,
+        memory: memory.changes,
+        sensitivity: latency.sensitivity,
+        needs_seconds: latency.needs_seconds,
+        reason: reasons.join("; "),
+        ..plain(case, Verdict::Inconclusive, "")
+    }
+}
+
+/// The order in which one verdict on a metric outweighs that on another.
+fn gravity(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Failed => 4,
+        Verdict::Regressed => 3,
+        Verdict::Inconclusive => 2,
+        Verdict::Improved => 1,
+        Verdict::Unchanged | Verdict::Identical | Verdict::Added | Verdict::Removed => 0,
+    }
+}
+
+/// A decision that rests on no figures.
+fn plain(case: &Case<'_>, verdict: Verdict, reason: &str) -> Decision {
+    Decision {
+        id: case.evidence.id.clone(),
+        role: case.evidence.role,
+        verdict,
+        metric: None,
+        change: None,
+        own: None,
+        wall: None,
+        memory: Vec::new(),
+        limits: Vec::new(),
+        screen_blocks: case.evidence.count(Phase::Screen),
+        confirm_blocks: case.evidence.count(Phase::Confirm),
+        sensitivity: None,
+        needs_seconds: None,
+        reason: reason.to_owned(),
+        excused: None,
+    }
+}
+
+impl Evidence {
+    /// Number of blocks measured for `phase`.
+    fn count(&self, phase: Phase) -> usize {
+        self.blocks
+            .iter()
+            .filter(|block| block.phase == phase)
+            .count()
+    }
+}

@@ -1,0 +1,141 @@
+//! The blocks of the screen in; what they leave open, and which more blocks that takes, out.
+
+use std::collections::BTreeMap;
+
+use super::{Policy, Standing, change::Case, limit};
+use crate::decide::evidence::{Evidence, Presence, Role};
+use crate::run::Phase;
+
+/// What the screen says about a benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Screened {
+    /// More blocks are needed.
+    Open,
+    Unchanged,
+    Improved,
+    /// To be confirmed on fresh blocks.
+    Suspect,
+}
+
+/// The numbers of blocks that benchmarks should have.
+#[derive(Default)]
+pub(super) struct Wanted<'a>(BTreeMap<(&'a str, Phase), usize>);
+
+impl<'a> Wanted<'a> {
+    /// At least `blocks` for the benchmark, and as many for its reference as serve the `sharing`
+    /// benchmarks best that it is divided out of: the error of k differences with one shared side
+    /// is least, at equal cost, when that side has √k times the blocks.
+    pub(super) fn raise(&mut self, case: &Case<'a>, phase: Phase, blocks: usize, sharing: usize) {
+        let mut raise = |evidence: &'a Evidence, blocks: usize| {
+            let target = self.0.entry((&evidence.id, phase)).or_default();
+            *target = blocks.max(*target);
+        };
+        raise(case.evidence, blocks);
+        if let Some(reference) = case.reference {
+            raise(reference, blocks * shared_blocks(sharing));
+        }
+    }
+
+    /// How many blocks of `phase` are missing.
+    pub(super) fn missing(&self, evidence: &Evidence, phase: Phase) -> usize {
+        let target = self.0.get(&(evidence.id.as_str(), phase));
+        let have = match evidence.presence {
+            Presence::Added => evidence.to_reference.len(),
+            Presence::Both | Presence::Identical | Presence::Removed | Presence::Failed(_) => {
+                evidence.count(phase)
+            }
+        };
+        target.map_or(0, |target| target.saturating_sub(have))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Blocks of a reference for each block of the `sharing` benchmarks it is divided out of.
+pub(super) fn shared_blocks(sharing: usize) -> usize {
+    (sharing as f64).sqrt().round() as usize
+}
+
+/// The blocks that the screen still needs; nothing when it is over.
+pub(super) fn wanted<'a>(cases: &[Case<'a>], policy: &Policy) -> Wanted<'a> {
+    let over = spent(cases, policy, policy.screen_share);
+    let open: Vec<(&Case<'a>, usize)> = cases
+        .iter()
+        .filter_map(|case| Some((case, blocks_wanted(case, policy, over)?)))
+        .collect();
+    let mut wanted = Wanted::default();
+    for (case, blocks) in &open {
+        let sharing = open
+            .iter()
+            .filter(|(other, _)| case.shares_reference(other));
+        wanted.raise(case, Phase::Screen, *blocks, sharing.count());
+    }
+    wanted
+}
+
+/// Whether the `share` of the budget has been spent.
+pub(super) fn spent(cases: &[Case<'_>], policy: &Policy, share: f64) -> bool {
+    let blocks = cases.iter().flat_map(|case| &case.evidence.blocks);
+    let seconds: f64 = blocks.map(|block| block.seconds).sum();
+    policy
+        .budget_seconds
+        .is_some_and(|budget| seconds >= budget * share)
+}
+
+/// What the screen says about a benchmark that both commits have; `last` is whether the time for
+/// the screen is over.
+pub(super) fn screened(case: &Case<'_>, policy: &Policy, last: bool) -> Screened {
+    let Some(reading) = case.screened() else {
+        return Screened::Open;
+    };
+    let blocks = reading.judged.blocks();
+    let last = last || blocks >= policy.most_blocks;
+    let threshold = case.threshold();
+    let point = reading.judged.at(policy.clear_level).point;
+    let improved = reading.judged.at(policy.improved_level).upper
+        < (-case.evidence.tolerance.indifference).ln_1p();
+    if blocks < policy.screen_blocks {
+        Screened::Open
+    } else if reading.above(threshold, policy.suspect_level).is_some() {
+        Screened::Suspect
+    } else if reading.witness_objects(threshold, policy, last) {
+        Screened::Open
+    } else if improved {
+        Screened::Improved
+    } else if reading.is_below(threshold, policy) && (last || point >= -threshold) {
+        Screened::Unchanged
+    } else if last && (point > threshold || case.evidence.role == Role::Slowed) {
+        // Fresh blocks are worth more than the same number added to those that picked it. The
+        // slowed canary is known to be slower, so bad luck at first shall not be the end of it.
+        Screened::Suspect
+    } else {
+        // An improvement of the size of the threshold, too, is worth blocks until it is certain.
+        Screened::Open
+    }
+}
+
+/// The number of blocks that an open benchmark should have next.
+fn blocks_wanted(case: &Case<'_>, policy: &Policy, over: bool) -> Option<usize> {
+    let limit_open = || {
+        limit::latency(case, policy).is_some_and(|check| check.standing == Standing::Unclear)
+            && !case.evidence.to_reference.is_empty()
+    };
+    let (have, open) = match case.evidence.presence {
+        Presence::Both => {
+            let have = case.evidence.count(Phase::Screen);
+            let open = screened(case, policy, over) == Screened::Open;
+            (have, open || limit_open())
+        }
+        Presence::Added => {
+            let limited = case.evidence.tolerance.max_latency_ratio.is_some();
+            let have = case.evidence.to_reference.len();
+            (have, limited && (have == 0 || limit_open()))
+        }
+        Presence::Identical | Presence::Removed | Presence::Failed(_) => return None,
+    };
+    let allowed = have < policy.screen_blocks || (!over && have < policy.most_blocks);
+    let next = policy.most_blocks.min(have + policy.step);
+    (open && allowed).then_some(next.max(policy.screen_blocks))
+}

@@ -1,0 +1,603 @@
+//! Verdicts on blocks without chance: what each rule says, one at a time.
+
+use std::ops::Range;
+
+use serbench::Memory;
+
+use super::{Decision, Metric, Outcome, Policy, Request, Standing, Verdict, decide, gate, next};
+use crate::compare::Clock;
+use crate::compare::stats::normal_quantile;
+use crate::config::Tolerance;
+use crate::decide::evidence::{Block, Evidence, MemoryPair, Presence, Role};
+use crate::run::Phase;
+
+fn benchmark(id: &str) -> Evidence {
+    Evidence {
+        id: id.to_owned(),
+        role: Role::Benchmark,
+        presence: Presence::Both,
+        reference: None,
+        multithreaded: false,
+        tolerance: Tolerance::default(),
+        blocks: Vec::new(),
+        to_reference: Vec::new(),
+        memory: None,
+    }
+}
+
+/// Blocks number `numbers` of ratios `cpu` and `wall` that scatter with standard deviation `spread`.
+fn blocks(phase: Phase, numbers: Range<usize>, cpu: f64, wall: f64, spread: f64) -> Vec<Block> {
+    numbers
+        .map(|index| {
+            // Multiples of the golden ratio fill 0..1 evenly, however many there are.
+            let even = (0.5 + 0.618_034 * index as f64).fract();
+            let noise = spread * normal_quantile(even);
+            Block {
+                phase,
+                cpu: cpu.ln() + noise,
+                wall: wall.ln() + noise,
+                seconds: 0.03,
+            }
+        })
+        .collect()
+}
+
+/// A benchmark measured on a machine whose blocks scatter by `spread` until nothing more is asked,
+/// where the true ratios are `cpu` and `wall`.
+#[derive(Clone, Copy)]
+struct Truth {
+    cpu: f64,
+    wall: f64,
+    spread: f64,
+}
+
+const SAME: Truth = Truth {
+    cpu: 1.0,
+    wall: 1.0,
+    spread: 0.005,
+};
+
+/// Measures what is asked for, and decides.
+fn measure(benchmarks: &[(Evidence, Truth)], policy: &Policy) -> Vec<Decision> {
+    let mut evidence: Vec<Evidence> = benchmarks.iter().map(|(e, _)| e.clone()).collect();
+    loop {
+        let requests = next(&evidence, policy);
+        if requests.is_empty() {
+            return decide(&evidence, policy);
+        }
+        for request in requests {
+            let at = evidence.iter().position(|e| e.id == request.id).unwrap();
+            let Truth { cpu, wall, spread } = benchmarks[at].1;
+            let have = evidence[at].blocks.len();
+            let numbers = have..have + request.blocks;
+            let more = blocks(request.phase, numbers, cpu, wall, spread);
+            evidence[at].blocks.extend(more);
+        }
+    }
+}
+
+#[track_caller]
+fn check(truth: Truth, verdict: Verdict, reason: &str) -> Decision {
+    let decisions = measure(&[(benchmark("a"), truth)], &Policy::default());
+    let decision = decisions.into_iter().next().unwrap();
+    assert_eq!(decision.verdict, verdict, "{}", decision.reason);
+    assert!(decision.reason.contains(reason), "{}", decision.reason);
+    decision
+}
+
+#[test]
+fn equal_code_is_unchanged_after_the_first_blocks() {
+    let decision = check(SAME, Verdict::Unchanged, "all below +3.0 %");
+    assert_eq!((decision.screen_blocks, decision.confirm_blocks), (8, 0));
+    assert_eq!(decision.metric, Some(Metric::Latency(Clock::Cpu)));
+}
+
+#[test]
+fn slower_code_is_regressed_after_fresh_blocks() {
+    let truth = Truth {
+        cpu: 1.1,
+        wall: 1.1,
+        ..SAME
+    };
+    let decision = check(truth, Verdict::Regressed, "CPU time +9.9 % [");
+    assert_eq!((decision.screen_blocks, decision.confirm_blocks), (8, 16));
+    let change = decision.change.unwrap();
+    assert!(change.lower > 1.03_f64.ln() && change.level > 0.999);
+}
+
+#[test]
+fn luck_of_the_screen_does_not_count() {
+    let mut evidence = benchmark("a");
+    evidence.blocks = blocks(Phase::Screen, 0..8, 1.1, 1.1, 0.005);
+    let policy = Policy::default();
+    let fresh = |blocks| {
+        vec![Request {
+            id: "a".to_owned(),
+            phase: Phase::Confirm,
+            blocks,
+        }]
+    };
+    assert_eq!(next(&[evidence.clone()], &policy), fresh(16));
+    let undecided = decide(&[evidence.clone()], &policy);
+    assert_eq!(undecided[0].verdict, Verdict::Inconclusive);
+    evidence
+        .blocks
+        .extend(blocks(Phase::Confirm, 0..16, 1.0, 1.0, 0.005));
+    assert_eq!(next(&[evidence.clone()], &policy), []);
+    let cleared = decide(&[evidence], &policy);
+    assert_eq!(cleared[0].verdict, Verdict::Unchanged);
+    assert!(cleared[0].reason.contains("looked slower at first"));
+}
+
+#[test]
+fn slowed_canary_gets_a_second_chance() {
+    // A screen that came out lower than the threshold, and wide.
+    let unlucky = blocks(Phase::Screen, 0..64, 1.021, 1.021, 0.1);
+    let check = |role, phase: Option<Phase>| {
+        let evidence = Evidence {
+            role,
+            blocks: unlucky.clone(),
+            ..benchmark("a")
+        };
+        let asked = next(&[evidence], &Policy::default());
+        assert_eq!(asked.first().map(|request| request.phase), phase);
+    };
+    check(Role::Benchmark, None);
+    check(Role::Slowed, Some(Phase::Confirm));
+}
+
+#[test]
+fn noise_is_inconclusive_whatever_the_estimate() {
+    for cpu in [0.95, 1.0, 1.02] {
+        let truth = Truth {
+            cpu,
+            wall: cpu,
+            spread: 0.6,
+        };
+        check(truth, Verdict::Inconclusive, "undecided at +3.0 %");
+    }
+    let truth = Truth {
+        cpu: 1.0,
+        wall: 1.0,
+        spread: 0.2,
+    };
+    let decision = check(truth, Verdict::Inconclusive, "s more would decide");
+    assert!(decision.needs_seconds.unwrap() > 1.0);
+}
+
+#[test]
+fn wall_time_alone_regresses() {
+    let truth = Truth { wall: 1.2, ..SAME };
+    let decision = check(truth, Verdict::Regressed, "the clocks disagree: CPU time");
+    assert_eq!(decision.metric, Some(Metric::Latency(Clock::Wall)));
+}
+
+#[test]
+fn threads_are_judged_on_the_wall() {
+    let mut evidence = benchmark("a");
+    evidence.multithreaded = true;
+    for (cpu, wall, verdict) in [
+        (1.3, 1.0, Verdict::Unchanged),
+        (1.0, 1.3, Verdict::Regressed),
+    ] {
+        let truth = Truth { cpu, wall, ..SAME };
+        let decisions = measure(&[(evidence.clone(), truth)], &Policy::default());
+        assert_eq!(decisions[0].verdict, verdict);
+    }
+}
+
+#[test]
+fn improvements_are_told() {
+    let truth = Truth {
+        cpu: 0.9,
+        wall: 0.9,
+        ..SAME
+    };
+    check(truth, Verdict::Improved, "all below -1.0 %");
+    // However noisy: what is vague here is only by how much.
+    let truth = Truth {
+        cpu: 0.4,
+        wall: 0.4,
+        spread: 0.5,
+    };
+    check(truth, Verdict::Improved, "all below -1.0 %");
+}
+
+#[test]
+fn reference_is_divided_out() {
+    let mut encoder = benchmark("encoder");
+    encoder.reference = Some("reference".to_owned());
+    let mut reference = benchmark("reference");
+    reference.reference = Some("reference".to_owned());
+    let slower = Truth {
+        cpu: 1.1,
+        wall: 1.1,
+        ..SAME
+    };
+    let faster = Truth {
+        cpu: 0.9,
+        wall: 0.9,
+        ..SAME
+    };
+    for (own, its, verdict, its_verdict, reason) in [
+        (
+            slower,
+            slower,
+            Verdict::Unchanged,
+            Verdict::Regressed,
+            "as did the reference by +10",
+        ),
+        (
+            SAME,
+            faster,
+            Verdict::Regressed,
+            Verdict::Improved,
+            "only the ratio moved",
+        ),
+        (
+            SAME,
+            slower,
+            Verdict::Improved,
+            Verdict::Regressed,
+            "only the ratio moved",
+        ),
+        (
+            slower,
+            SAME,
+            Verdict::Regressed,
+            Verdict::Unchanged,
+            "CPU time +10.0 %",
+        ),
+    ] {
+        let benchmarks = [(encoder.clone(), own), (reference.clone(), its)];
+        let decisions = measure(&benchmarks, &Policy::default());
+        assert_eq!(decisions[0].verdict, verdict, "{}", decisions[0].reason);
+        assert_eq!(decisions[1].verdict, its_verdict);
+        assert!(
+            decisions[0].reason.contains(reason),
+            "{}",
+            decisions[0].reason
+        );
+        assert!(!decisions[1].reason.contains("ratio"));
+    }
+}
+
+#[test]
+fn absent_reference_is_said() {
+    let mut encoder = benchmark("encoder");
+    encoder.reference = Some("gone".to_owned());
+    let decisions = measure(&[(encoder, SAME)], &Policy::default());
+    assert_eq!(decisions[0].verdict, Verdict::Unchanged);
+    assert!(
+        decisions[0]
+            .reason
+            .contains("its reference was not measured")
+    );
+}
+
+#[test]
+fn order_of_evidence_does_not_matter() {
+    let policy = Policy::default();
+    let slower = Truth {
+        cpu: 1.06,
+        wall: 1.06,
+        spread: 0.03,
+    };
+    let mut benchmarks = vec![
+        (benchmark("a"), SAME),
+        (benchmark("b"), slower),
+        (benchmark("c"), slower),
+    ];
+    benchmarks[1].0.reference = Some("a".to_owned());
+    let mut forward = measure(&benchmarks, &policy);
+    benchmarks.reverse();
+    forward.reverse();
+    assert_eq!(forward, measure(&benchmarks, &policy));
+}
+
+#[test]
+fn many_suspects_need_more_certainty() {
+    let slower = Truth {
+        cpu: 1.1,
+        wall: 1.1,
+        ..SAME
+    };
+    let level = |suspects: usize| {
+        let benchmarks: Vec<_> = (0..suspects)
+            .map(|index| (benchmark(&index.to_string()), slower))
+            .collect();
+        let decisions = measure(&benchmarks, &Policy::default());
+        assert!(decisions.iter().all(|d| d.verdict == Verdict::Regressed));
+        decisions[0].change.unwrap().level
+    };
+    assert!(level(1) < level(5) && level(5) < level(20));
+    // Sixteen fresh blocks support no level for a hundred, so they get more.
+    assert!(level(100) < 1.0);
+}
+
+#[test]
+fn spent_budget_leaves_the_rest_inconclusive() {
+    let policy = Policy {
+        budget_seconds: Some(0.5),
+        ..Policy::default()
+    };
+    let noisy = Truth {
+        spread: 0.2,
+        ..SAME
+    };
+    let benchmarks = [(benchmark("a"), noisy), (benchmark("b"), SAME)];
+    let decisions = measure(&benchmarks, &policy);
+    assert_eq!(decisions[0].screen_blocks, 8);
+    assert_eq!(decisions[0].verdict, Verdict::Inconclusive);
+    assert_eq!(decisions[1].verdict, Verdict::Unchanged);
+}
+
+#[test]
+fn what_is_in_one_commit_only_is_not_measured() {
+    for (presence, verdict) in [
+        (Presence::Identical, Verdict::Identical),
+        (Presence::Added, Verdict::Added),
+        (Presence::Removed, Verdict::Removed),
+        (Presence::Failed("wrong output".to_owned()), Verdict::Failed),
+    ] {
+        let mut evidence = benchmark("a");
+        evidence.presence = presence;
+        assert_eq!(next(&[evidence.clone()], &Policy::default()), []);
+        let decisions = decide(&[evidence], &Policy::default());
+        assert_eq!(decisions[0].verdict, verdict);
+    }
+}
+
+#[test]
+fn latency_limits_have_three_answers() {
+    for (ratio, spread, standing) in [
+        (1.3_f64, 0.01, Standing::Within),
+        (1.7, 0.01, Standing::Over),
+        (1.5, 0.2, Standing::Unclear),
+    ] {
+        let mut evidence = benchmark("a");
+        evidence.presence = Presence::Added;
+        evidence.tolerance.max_latency_ratio = Some(1.5);
+        let asked = next(&[evidence.clone()], &Policy::default());
+        assert_eq!(asked[0].blocks, 8);
+        let values = blocks(Phase::Screen, 0..16, ratio, 1.0, spread);
+        evidence.to_reference = values.iter().map(|block| block.cpu).collect();
+        let more = next(&[evidence.clone()], &Policy::default());
+        assert_eq!(more.is_empty(), standing != Standing::Unclear);
+        let decisions = decide(&[evidence], &Policy::default());
+        assert_eq!(decisions[0].limits[0].standing, standing);
+        let over = gate(&decisions, false).outcome == Outcome::Regressed;
+        assert_eq!(over, standing == Standing::Over);
+    }
+}
+
+fn memory(peak: u64, bytes: u64, allocations: u64) -> Memory {
+    Memory {
+        peak,
+        bytes,
+        allocations,
+    }
+}
+
+#[track_caller]
+fn check_memory(
+    (baseline, candidate): (Memory, Memory),
+    reference: (Memory, Memory),
+    repeatable: bool,
+    verdict: Verdict,
+    reason: &str,
+) {
+    let with = |id: &str, (baseline, candidate)| {
+        let mut evidence = benchmark(id);
+        evidence.reference = Some("reference".to_owned());
+        evidence.memory = Some(MemoryPair {
+            baseline: Some(baseline),
+            candidate,
+            repeatable,
+        });
+        (evidence, SAME)
+    };
+    let benchmarks = [
+        with("encoder", (baseline, candidate)),
+        with("reference", reference),
+    ];
+    let decision = &measure(&benchmarks, &Policy::default())[0];
+    assert_eq!(decision.verdict, verdict, "{}", decision.reason);
+    assert!(decision.reason.contains(reason), "{}", decision.reason);
+}
+
+#[test]
+fn memory_is_compared_exactly() {
+    let base = memory(1000, 2000, 10);
+    let same = (base, base);
+    let grown = memory(1100, 2000, 10);
+    check_memory(same, same, true, Verdict::Unchanged, "CPU time");
+    let reason = "peak heap +10.0 % (1000 -> 1100); CPU time";
+    check_memory((base, grown), same, true, Verdict::Regressed, reason);
+    let both = (base, grown);
+    check_memory(both, both, true, Verdict::Unchanged, "CPU time");
+    let reason = "peak heap +10.0 % relative to the reference (1000 -> 1000)";
+    check_memory(same, (grown, base), true, Verdict::Regressed, reason);
+    let reason = "memory differs between repeats";
+    check_memory((base, grown), same, false, Verdict::Inconclusive, reason);
+    check_memory(same, same, false, Verdict::Unchanged, reason);
+    let fewer = memory(1000, 2000, 5);
+    let reason = "allocations -50.0 % (10 -> 5)";
+    check_memory((base, fewer), same, true, Verdict::Improved, reason);
+    let none = memory(0, 0, 0);
+    let reason = "(0 -> 10)";
+    check_memory((none, base), (none, none), true, Verdict::Regressed, reason);
+    check_memory((none, none), same, true, Verdict::Unchanged, "CPU time");
+}
+
+#[test]
+fn memory_limits_are_exact() {
+    for (peak, limit, standing) in [
+        (150, 1.5, Standing::Within),
+        (151, 1.5, Standing::Over),
+        (0, 1.5, Standing::Within),
+    ] {
+        let with = |id: &str, peak| {
+            let mut evidence = benchmark(id);
+            evidence.presence = Presence::Added;
+            evidence.memory = Some(MemoryPair {
+                baseline: None,
+                candidate: memory(peak, 1, 1),
+                repeatable: true,
+            });
+            evidence
+        };
+        let mut encoder = with("encoder", peak);
+        encoder.reference = Some("reference".to_owned());
+        encoder.tolerance.max_memory_ratio = Some(limit);
+        let decisions = decide(&[encoder, with("reference", 100)], &Policy::default());
+        assert_eq!(decisions[0].limits[0].standing, standing);
+    }
+}
+
+/// A decision with this verdict on latency.
+fn decided(role: Role, verdict: Verdict) -> Decision {
+    let mut decision = decide(&[benchmark("a")], &Policy::default()).remove(0);
+    decision.role = role;
+    decision.verdict = verdict;
+    decision
+}
+
+#[test]
+fn outcomes_follow_from_verdicts() {
+    use Verdict::{
+        Added, Failed, Identical, Improved, Inconclusive, Regressed, Removed, Unchanged,
+    };
+    for (verdicts, outcome, strict_outcome) in [
+        (&[][..], Outcome::CouldNotMeasure, Outcome::CouldNotMeasure),
+        (
+            &[Removed],
+            Outcome::CouldNotMeasure,
+            Outcome::CouldNotMeasure,
+        ),
+        (
+            &[Unchanged, Improved, Added, Identical],
+            Outcome::Passed,
+            Outcome::Passed,
+        ),
+        (
+            &[Unchanged, Inconclusive],
+            Outcome::Passed,
+            Outcome::Inconclusive,
+        ),
+        (
+            &[Inconclusive],
+            Outcome::Inconclusive,
+            Outcome::Inconclusive,
+        ),
+        (
+            &[Unchanged, Failed],
+            Outcome::CouldNotMeasure,
+            Outcome::CouldNotMeasure,
+        ),
+        (
+            &[Failed, Regressed, Inconclusive],
+            Outcome::Regressed,
+            Outcome::Regressed,
+        ),
+    ] {
+        let decisions: Vec<Decision> = verdicts
+            .iter()
+            .map(|verdict| decided(Role::Benchmark, *verdict))
+            .collect();
+        assert_eq!(gate(&decisions, false).outcome, outcome, "{verdicts:?}");
+        assert_eq!(
+            gate(&decisions, true).outcome,
+            strict_outcome,
+            "{verdicts:?}"
+        );
+    }
+}
+
+#[test]
+fn canaries_can_take_a_pass_back() {
+    for (benchmark, same_code, slowed, outcome) in [
+        (
+            Verdict::Unchanged,
+            Verdict::Unchanged,
+            Verdict::Regressed,
+            Outcome::Passed,
+        ),
+        (
+            Verdict::Unchanged,
+            Verdict::Inconclusive,
+            Verdict::Regressed,
+            Outcome::Passed,
+        ),
+        (
+            Verdict::Unchanged,
+            Verdict::Regressed,
+            Verdict::Regressed,
+            Outcome::Inconclusive,
+        ),
+        (
+            Verdict::Unchanged,
+            Verdict::Improved,
+            Verdict::Regressed,
+            Outcome::Inconclusive,
+        ),
+        (
+            Verdict::Unchanged,
+            Verdict::Unchanged,
+            Verdict::Inconclusive,
+            Outcome::Inconclusive,
+        ),
+        (
+            Verdict::Unchanged,
+            Verdict::Unchanged,
+            Verdict::Unchanged,
+            Outcome::Inconclusive,
+        ),
+        (
+            Verdict::Regressed,
+            Verdict::Unchanged,
+            Verdict::Unchanged,
+            Outcome::Regressed,
+        ),
+        (
+            Verdict::Regressed,
+            Verdict::Regressed,
+            Verdict::Regressed,
+            Outcome::Inconclusive,
+        ),
+        (
+            Verdict::Failed,
+            Verdict::Regressed,
+            Verdict::Regressed,
+            Outcome::CouldNotMeasure,
+        ),
+    ] {
+        let decisions = [
+            decided(Role::Benchmark, benchmark),
+            decided(Role::SameCode, same_code),
+            decided(Role::Slowed, slowed),
+        ];
+        let gate = gate(&decisions, false);
+        assert_eq!(
+            gate.outcome, outcome,
+            "{benchmark:?} {same_code:?} {slowed:?}"
+        );
+        assert_eq!(gate.verdicts.values().sum::<usize>(), 1);
+        if outcome == Outcome::Inconclusive {
+            assert!(gate.trouble.iter().any(|trouble| trouble.contains("`a`")));
+        }
+    }
+}
+
+#[test]
+fn exit_codes_are_those_documented() {
+    for (outcome, code, strict_code) in [
+        (Outcome::Passed, 0, 0),
+        (Outcome::Regressed, 100, 100),
+        (Outcome::CouldNotMeasure, 101, 101),
+        (Outcome::Inconclusive, 0, 102),
+    ] {
+        assert_eq!(outcome.exit_code(false), code);
+        assert_eq!(outcome.exit_code(true), strict_code);
+    }
+}

@@ -1,0 +1,274 @@
+//! What screen and confirmation found of a benchmark in, the verdict on its latency in words out.
+
+use super::{
+    Metric, Policy, Verdict,
+    change::{Case, Change, Reading},
+    confirm::{self, Finding, Suspect, Suspicions},
+    screen::{self, Screened},
+};
+use crate::compare::Clock;
+use crate::compare::stats::{Estimate, normal_quantile};
+
+/// The probability with which a slowdown of the size of the sensitivity is seen, and an
+/// inconclusive benchmark decided after the seconds named.
+const SEEN: f64 = 0.95;
+const DECIDED: f64 = 0.8;
+
+/// More than this many times the most blocks of the screen is not a reasonable time.
+const REASONABLE: f64 = 100.0;
+
+/// The verdict on latency; fields as in [`super::Decision`].
+pub(super) struct Latency {
+    pub(super) verdict: Verdict,
+    pub(super) metric: Metric,
+    pub(super) change: Option<Estimate>,
+    pub(super) own: Option<Estimate>,
+    pub(super) wall: Option<Estimate>,
+    pub(super) sensitivity: Option<f64>,
+    pub(super) needs_seconds: Option<f64>,
+    pub(super) reason: String,
+}
+
+/// The verdict on a benchmark that both commits have.
+pub(super) fn judge(case: &Case<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> Latency {
+    let suspect = suspicions.of(case.evidence);
+    let fresh = suspect.and_then(|suspect| suspect.reading.as_ref());
+    let screened = case.screened();
+    let Some(reading) = fresh.or(screened.as_ref()) else {
+        return unmeasured(case);
+    };
+    let (verdict, level) = verdict(case, suspect, suspicions.screen_over, policy);
+    let decided = match verdict {
+        Verdict::Regressed => reading.above(case.threshold(), level),
+        Verdict::Inconclusive => Some(reading.undecided(case.threshold(), level)),
+        Verdict::Improved
+        | Verdict::Unchanged
+        | Verdict::Identical
+        | Verdict::Added
+        | Verdict::Removed
+        | Verdict::Failed => None,
+    };
+    let decided = decided.unwrap_or(&reading.judged);
+    let needs = || needs_seconds(case, decided, fresh.is_some(), policy);
+    let needs_seconds = (verdict == Verdict::Inconclusive).then(needs).flatten();
+    let mut reasons = vec![main_reason(case, verdict, decided, level, needs_seconds)];
+    reasons.extend(notes(
+        case,
+        reading,
+        decided,
+        verdict,
+        fresh.is_some(),
+        policy.clear_level,
+    ));
+    Latency {
+        verdict,
+        metric: Metric::Latency(decided.clock),
+        change: Some(decided.at(level)),
+        own: Some(decided.own_at(level)),
+        wall: Some(reading.wall().at(level)),
+        sensitivity: screened.and_then(|reading| sensitivity(case, &reading, policy)),
+        needs_seconds,
+        reason: reasons.join("; "),
+    }
+}
+
+/// The verdict and the level of the interval that decided.
+fn verdict(
+    case: &Case<'_>,
+    suspect: Option<&Suspect<'_>>,
+    last: bool,
+    policy: &Policy,
+) -> (Verdict, f64) {
+    match suspect.map(|suspect| suspect.finding) {
+        Some(Finding::Confirmed { level }) => (Verdict::Regressed, level),
+        Some(Finding::Cleared) => (Verdict::Unchanged, policy.clear_level),
+        Some(Finding::Open) => (Verdict::Inconclusive, policy.clear_level),
+        None => match screen::screened(case, policy, last) {
+            Screened::Improved => (Verdict::Improved, policy.improved_level),
+            Screened::Unchanged => (Verdict::Unchanged, policy.clear_level),
+            Screened::Open | Screened::Suspect => (Verdict::Inconclusive, policy.clear_level),
+        },
+    }
+}
+
+fn unmeasured(case: &Case<'_>) -> Latency {
+    Latency {
+        verdict: Verdict::Inconclusive,
+        metric: Metric::Latency(case.clock()),
+        change: None,
+        own: None,
+        wall: None,
+        sensitivity: None,
+        needs_seconds: None,
+        reason: "not measured".to_owned(),
+    }
+}
+
+/// The slowdown that the last look would call `regressed` with 95 % probability, were this
+/// benchmark the only suspect: threshold + (z of the corrected level + z of 95 %) standard errors.
+/// With few blocks the error is overestimated, so that in simulations 98-100 % are seen.
+fn sensitivity(case: &Case<'_>, reading: &Reading, policy: &Policy) -> Option<f64> {
+    let blocks = *policy.looks.last()?;
+    let level = confirm::corrected_level(blocks, case.clocks(), policy);
+    let error = reading.judged.error_of_one_block(policy.clear_level) / (blocks as f64).sqrt();
+    let margin = (z_of(level) + normal_quantile(SEEN)) * error;
+    margin
+        .is_finite()
+        .then(|| (case.threshold() + margin).exp_m1())
+}
+
+/// The seconds after which the interval would no longer hold the threshold with 80 % probability,
+/// if the estimate is right: a normal interval shrinks with the square root of the blocks.
+fn needs_seconds(case: &Case<'_>, change: &Change, fresh: bool, policy: &Policy) -> Option<f64> {
+    let distance = change.at(policy.clear_level).point - case.threshold();
+    let last = *policy.looks.last()?;
+    let level = if distance > 0.0 {
+        confirm::corrected_level(last, case.clocks(), policy)
+    } else {
+        policy.clear_level
+    };
+    let errors = z_of(level) + normal_quantile(DECIDED);
+    let error = change.error_of_one_block(policy.clear_level);
+    let blocks = (errors * error / distance).powi(2);
+    // What looks slower must be confirmed by blocks that are all fresh.
+    let usable = if fresh || distance <= 0.0 {
+        change.blocks() as f64
+    } else {
+        0.0
+    };
+    (blocks <= REASONABLE * policy.most_blocks as f64)
+        .then(|| (blocks - usable).max(1.0) * seconds_per_block(case))
+}
+
+/// The standard errors on each side of a two-sided interval.
+fn z_of(level: f64) -> f64 {
+    normal_quantile(f64::midpoint(1.0, level))
+}
+
+/// The seconds that one more block of the benchmark and of its reference take.
+fn seconds_per_block(case: &Case<'_>) -> f64 {
+    [Some(case.evidence), case.reference]
+        .into_iter()
+        .flatten()
+        .map(|evidence| {
+            let seconds: f64 = evidence.blocks.iter().map(|block| block.seconds).sum();
+            seconds / evidence.blocks.len().max(1) as f64
+        })
+        .sum()
+}
+
+/// The figures that decided, beside what they were compared with.
+fn main_reason(
+    case: &Case<'_>,
+    verdict: Verdict,
+    decided: &Change,
+    level: f64,
+    needs_seconds: Option<f64>,
+) -> String {
+    let clock = match decided.clock {
+        Clock::Cpu => "CPU time",
+        Clock::Wall => "wall time",
+    };
+    let figures = format!("{clock} {}", interval(decided.at(level)));
+    let threshold = percent(case.threshold());
+    let tolerance = case.evidence.tolerance;
+    match verdict {
+        Verdict::Regressed => format!("{figures}, all above {threshold}"),
+        Verdict::Improved => {
+            let indifference = percent((-tolerance.indifference).ln_1p());
+            format!("{figures}, all below {indifference}")
+        }
+        Verdict::Inconclusive => match needs_seconds {
+            Some(seconds) => {
+                let seconds = seconds.ceil();
+                format!("{figures}, undecided at {threshold}; about {seconds} s more would decide")
+            }
+            None => format!("{figures}, undecided at {threshold} in any reasonable time"),
+        },
+        Verdict::Unchanged
+        | Verdict::Identical
+        | Verdict::Added
+        | Verdict::Removed
+        | Verdict::Failed => format!("{figures}, all below {threshold}"),
+    }
+}
+
+/// What a reader must know beside the figures.
+fn notes(
+    case: &Case<'_>,
+    reading: &Reading,
+    decided: &Change,
+    verdict: Verdict,
+    fresh: bool,
+    level: f64,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(witness) = &reading.witness {
+        let [cpu, wall] = [&reading.judged, witness].map(|change| change.at(level));
+        if (wall.point - cpu.point).abs() > case.threshold() / 2.0 {
+            let (cpu, wall) = (percent(cpu.point), interval(wall));
+            notes.push(format!(
+                "the clocks disagree: CPU time {cpu}, wall time {wall}"
+            ));
+        }
+    }
+    if case.lacks_reference() {
+        notes.push("its reference was not measured in both commits, so this is its own".to_owned());
+    }
+    if fresh && verdict == Verdict::Unchanged {
+        notes.push("it looked slower at first, which fresh blocks did not confirm".to_owned());
+    }
+    notes.extend(moved_reference(case, decided, verdict, level));
+    notes
+}
+
+/// Whether the ratio moved only because the reference did, or the time without the ratio.
+fn moved_reference(
+    case: &Case<'_>,
+    decided: &Change,
+    verdict: Verdict,
+    level: f64,
+) -> Option<String> {
+    let own = decided.own_at(level);
+    let reference = decided.reference_at(level)?;
+    let still = (own.lower <= 0.0 && own.upper >= 0.0)
+        || own.point.abs() <= case.evidence.tolerance.indifference.ln_1p();
+    let (its, own_moved) = (percent(reference.point), percent(own.point));
+    let moved = matches!(verdict, Verdict::Regressed | Verdict::Improved);
+    if moved && still {
+        Some(format!(
+            "only the ratio moved: the reference changed by {its}, its own time by {own_moved}"
+        ))
+    } else if verdict == Verdict::Unchanged && own.lower > case.threshold() {
+        Some(format!(
+            "its own time changed by {own_moved}, as did the reference by {its}"
+        ))
+    } else {
+        None
+    }
+}
+
+/// `+5.2 % [+3.6 %, +6.9 %]`.
+fn interval(estimate: Estimate) -> String {
+    let Estimate {
+        point,
+        lower,
+        upper,
+        level: _,
+    } = estimate;
+    format!(
+        "{} [{}, {}]",
+        percent(point),
+        percent(lower),
+        percent(upper)
+    )
+}
+
+/// A log-ratio as a signed percentage.
+pub(super) fn percent(log_ratio: f64) -> String {
+    if log_ratio.is_finite() {
+        format!("{:+.1} %", 100.0 * log_ratio.exp_m1())
+    } else {
+        "unknown".to_owned()
+    }
+}

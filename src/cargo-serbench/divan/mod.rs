@@ -1,0 +1,42 @@
+//! In: what an executable with divan benches printed. Out: its benchmarks, or the numbers of one of them.
+//!
+//! Everything the tool knows about the text of divan 0.1.21 is here. Divan says nothing in a
+//! machine-readable form but its listing, and the program it measures prints to the same place:
+//! what can't be told apart is refused, and no number is guessed.
+
+mod cells;
+mod error;
+mod listing;
+mod numbers;
+mod table;
+mod tree;
+
+pub use error::ParseError;
+pub use listing::listing;
+pub use numbers::Picos;
+pub use table::{Measurement, measurement};
+
+#[cfg(test)]
+pub use {
+    listing::{Listing, Problem},
+    numbers::Thousandths,
+    table::{Allocations, Tally, table},
+};
+
+/// Text of the program in a message.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
+/// A file that `tests/data/divan/record.sh` wrote.
+#[cfg(test)]
+macro_rules! recording {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/data/divan/", $name, ".txt"))
+    };
+}
+#[cfg(test)]
+use recording;

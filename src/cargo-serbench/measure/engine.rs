@@ -1,0 +1,479 @@
+//! Arms in, blocks out: the one engine that times anything.
+//!
+//! A block starts one fresh process for each arm on one CPU and alternates slices of 1-2 ms
+//! between them, forwards and backwards in turn, so that whatever the machine does in that time it
+//! does to all of them. Blocks follow one another, never two at once.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serbench::{
+    protocol::{Command, Slice},
+    random::Random,
+};
+
+use crate::{
+    divan,
+    measure::schedule::Work as Planned,
+    process::{self, Executable, Launch, Launcher, Started, Worker, last_words},
+    run::{Arm, Block, Phase, Side, Times},
+};
+
+/// How long things are timed.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Wall time of one slice, unless a single operation takes longer.
+    pub slice: Duration,
+    /// Slices of each arm in a block; fewer, but at least 2, when operations are long.
+    pub alternations: u32,
+    /// Wall time of a block's slices, when operations are long.
+    pub block: Duration,
+}
+
+impl Pace {
+    /// For the same code at two commits, which whatever happens to the machine slows down alike:
+    /// what scatters is the slice.
+    pub const LONG: Self = Self {
+        slice: Duration::from_micros(1500),
+        alternations: 8,
+        block: Duration::from_millis(60),
+    };
+
+    /// For different code, which a busy neighbour slows down by different amounts for as long as
+    /// it is busy: what scatters is the block, so there had better be many.
+    pub const BRIEF: Self = Self {
+        slice: Duration::from_micros(1000),
+        alternations: 4,
+        block: Duration::from_millis(60),
+    };
+}
+
+/// Everything a block needs besides its arms.
+#[derive(Debug)]
+pub struct Engine<'a> {
+    launcher: &'a Launcher,
+    /// Executables by arm side and id; `native` says whether they are workers.
+    subjects: BTreeMap<(Side, String), Runnable>,
+    pace: Pace,
+    random: Random,
+    cpus: Vec<usize>,
+    /// Operations of a slice, by id: the same at both commits and in all blocks.
+    work: BTreeMap<String, Work>,
+}
+
+/// The arm that failed, with the reason.
+#[derive(Debug)]
+struct ArmFailed {
+    side: Side,
+    id: String,
+    reason: String,
+}
+
+impl std::fmt::Display for ArmFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`: {}", self.id, self.reason)
+    }
+}
+
+impl std::error::Error for ArmFailed {}
+
+/// Names the arm whose process an error came from.
+fn blame<T>(arm: &Arm, result: Result<T>) -> Result<T> {
+    result.map_err(|error| {
+        ArmFailed {
+            side: arm.side,
+            id: arm.id.clone(),
+            reason: format!("{error:#}"),
+        }
+        .into()
+    })
+}
+
+/// What an arm runs.
+#[derive(Clone, Debug)]
+pub struct Runnable {
+    pub executable: Executable,
+    pub native: bool,
+    pub multithreaded: bool,
+}
+
+/// The work of one slice.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    /// Timed batches.
+    batches: u64,
+    /// Operations in a batch.
+    size: u64,
+}
+
+impl Runnable {
+    /// The same with one of the executable's copies to start.
+    fn drawn(&self, random: &mut Random) -> Self {
+        let mut drawn = self.clone();
+        let copies = &self.executable.copies;
+        drawn
+            .executable
+            .path
+            .clone_from(&copies[random.below(copies.len() as u64) as usize]);
+        drawn
+    }
+}
+
+impl<'a> Engine<'a> {
+    pub fn new(
+        launcher: &'a Launcher,
+        subjects: BTreeMap<(Side, String), Runnable>,
+        pace: Pace,
+        seed: u64,
+    ) -> Self {
+        Self {
+            launcher,
+            subjects,
+            pace,
+            random: Random::seeded(seed),
+            cpus: process::allowed_cpus(),
+            work: BTreeMap::new(),
+        }
+    }
+
+    /// Shuffles work into random order (Fisher and Yates 1938).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.random.below(last as u64 + 1) as usize);
+        }
+    }
+
+    /// Measures one block. Fails when an arm's process does.
+    pub fn block(&mut self, phase: Phase, arms: &[Arm]) -> Result<Block> {
+        process::check_interrupt()?;
+        let started = Instant::now();
+        let mut runnables = Vec::new();
+        for arm in arms {
+            let runnable = self
+                .subjects
+                .get(&(arm.side, arm.id.clone()))
+                .with_context(|| format!("no executable for `{}`", arm.id))?;
+            runnables.push(runnable.drawn(&mut self.random));
+        }
+        // Threads of one arm would have to share a single CPU.
+        let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
+        let cpu = (pinned && !self.cpus.is_empty())
+            .then(|| self.cpus[self.random.below(self.cpus.len() as u64) as usize]);
+        let backwards = self.random.below(2) == 1;
+        let slices = if runnables.iter().all(|runnable| runnable.native) {
+            self.alternate_workers(arms, &runnables, cpu, backwards)?
+        } else {
+            self.alternate_processes(arms, &runnables, cpu, backwards)?
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Block {
+            phase,
+            arms: arms.to_vec(),
+            cpu,
+            seconds,
+            slices,
+            backwards,
+        })
+    }
+
+    fn alternate_workers(
+        &mut self,
+        arms: &[Arm],
+        runnables: &[Runnable],
+        cpu: Option<usize>,
+        backwards: bool,
+    ) -> Result<Vec<Vec<Times>>> {
+        // Which process starts first decides, by what its predecessors have left, on the memory that
+        // it gets, which alone makes some benchmarks 1 to 2 % faster or slower. So chance decides.
+        let starting = order(arms.len(), 0, self.random.below(2) == 1);
+        let mut workers = Vec::new();
+        for (arm, runnable) in starting.iter().map(|&arm| (&arms[arm], &runnables[arm])) {
+            let padding = self.random.below(4096) as usize;
+            let slowdown = arm.slowdown;
+            let launch = Launch {
+                executable: &runnable.executable,
+                id: &arm.id,
+                cpu,
+                slowdown,
+                padding,
+            };
+            workers.push(blame(arm, connect(self.launcher, launch))?);
+        }
+        let mut longest = Duration::ZERO;
+        for (arm, worker) in starting.iter().map(|&arm| &arms[arm]).zip(&mut workers) {
+            let nanos = self.pace.slice.as_nanos() as u64 / 2;
+            let warm = blame(arm, ask(worker, Command::Warm { nanos }))?;
+            let work = self
+                .work
+                .entry(arm.id.clone())
+                .or_insert_with(|| work(warm.fastest_ns, self.pace.slice));
+            let operations = (work.batches * work.size) as f64;
+            longest = longest.max(Duration::from_nanos((warm.fastest_ns * operations) as u64));
+        }
+        let alternations = self.pace.alternations(longest * arms.len() as u32);
+        let mut slices = vec![Vec::new(); arms.len()];
+        for alternation in 0..alternations {
+            process::check_interrupt()?;
+            for arm in order(arms.len(), alternation, backwards) {
+                let Work { batches, size } = self.work[&arms[arm].id];
+                let command = Command::Run { batches, size };
+                // Forwards or backwards, an order is its own inverse.
+                let worker = &mut workers[starting[arm]];
+                let slice = blame(&arms[arm], ask(worker, command))?;
+                slices[arm].push(times(&slice));
+            }
+        }
+        Ok(slices)
+    }
+
+    /// The same for benches that only divan drives: each slice is a process of its own.
+    fn alternate_processes(
+        &mut self,
+        arms: &[Arm],
+        runnables: &[Runnable],
+        cpu: Option<usize>,
+        backwards: bool,
+    ) -> Result<Vec<Vec<Times>>> {
+        let mut slices = vec![Vec::new(); arms.len()];
+        for (arm, runnable) in arms.iter().zip(runnables) {
+            if !self.work.contains_key(&arm.id) {
+                let work = self.foreign_work(arm, runnable, cpu)?;
+                self.work.insert(arm.id.clone(), work);
+            }
+        }
+        for alternation in 0..2 {
+            for arm in order(arms.len(), alternation, backwards) {
+                let (id, runnable) = (&arms[arm].id, &runnables[arm]);
+                let Work { batches, size } = self.work[id];
+                let row = blame(
+                    &arms[arm],
+                    self.visit(id, runnable, cpu, Some((batches, size))),
+                )?;
+                let nanoseconds = |picos: divan::Picos| picos.0 as f64 / 1e3;
+                let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
+                slices[arm].push(Times {
+                    cpu: None,
+                    wall,
+                    fastest,
+                });
+            }
+        }
+        Ok(slices)
+    }
+
+    /// Lets divan tune itself once, and keeps its sample size for all later visits: unpinned, it
+    /// would differ from process to process and with it the result.
+    fn foreign_work(&mut self, arm: &Arm, runnable: &Runnable, cpu: Option<usize>) -> Result<Work> {
+        let row = blame(arm, self.visit(&arm.id, runnable, cpu, None))?;
+        let size = (row.iterations / row.samples.max(1)).max(1);
+        let sample = size as f64 * row.median.0 as f64 / 1e3;
+        let batches = (FOREIGN_VISIT.as_nanos() as f64 / sample.max(1.0)).clamp(5.0, 100.0);
+        Ok(Work {
+            batches: batches as u64,
+            size,
+        })
+    }
+
+    fn visit(
+        &mut self,
+        id: &str,
+        runnable: &Runnable,
+        cpu: Option<usize>,
+        work: Option<(u64, u64)>,
+    ) -> Result<divan::Measurement> {
+        let padding = self.random.below(4096) as usize;
+        let launch = Launch {
+            executable: &runnable.executable,
+            id,
+            cpu,
+            slowdown: 0.0,
+            padding,
+        };
+        let options = match work {
+            None => vec![
+                "--max-time".to_owned(),
+                "0.02".to_owned(),
+                "--skip-ext-time".to_owned(),
+            ],
+            Some((count, size)) => [
+                "--sample-count",
+                &count.to_string(),
+                "--sample-size",
+                &size.to_string(),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        };
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let ended = self.launcher.run(launch, &options)?;
+        if !ended.status.success() {
+            bail!("{}", last_words(&ended.stderr, &ended.status.to_string()));
+        }
+        let row = divan::measurement(&ended.stdout, id).map_err(|error| anyhow!("{error}"))?;
+        if row.optimised_away() {
+            bail!(
+                "takes 0 ns by divan's clock, so its work was optimised away; \
+                 return the result or use `divan::black_box`"
+            );
+        }
+        Ok(row)
+    }
+}
+
+/// Measures all of `work` in rounds of one block each, in random order, and appends to `blocks`.
+/// After `deadline` it stops. A benchmark that fails is not tried again and comes back with the side
+/// it failed on and the reason.
+pub fn rounds(
+    engine: &mut Engine<'_>,
+    work: &[Planned],
+    deadline: Option<Instant>,
+    blocks: &mut Vec<Block>,
+    mut progress: impl FnMut(usize, usize, &Arm),
+) -> Result<BTreeMap<String, (Side, String)>> {
+    let total: usize = work.iter().map(|work| work.blocks).sum();
+    let most = work.iter().map(|work| work.blocks).max().unwrap_or(0);
+    let (mut done, mut failures) = (0, BTreeMap::new());
+    for round in 0..most {
+        let mut order: Vec<&Planned> = work.iter().filter(|work| work.blocks > round).collect();
+        engine.shuffle(&mut order);
+        for Planned { phase, arms, .. } in order {
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                return Ok(failures);
+            }
+            let last = &arms[arms.len() - 1];
+            progress(done, total, last);
+            done += 1;
+            if arms.iter().any(|arm| failures.contains_key(&arm.id)) {
+                continue;
+            }
+            match engine.block(*phase, arms) {
+                Ok(block) => blocks.push(block),
+                Err(error) => {
+                    process::check_interrupt()?;
+                    let ArmFailed { side, id, reason } = error.downcast()?;
+                    failures.insert(id, (side, reason));
+                }
+            }
+        }
+    }
+    Ok(failures)
+}
+
+/// How long one process of a bench that only divan drives measures.
+const FOREIGN_VISIT: Duration = Duration::from_millis(8);
+
+impl Pace {
+    /// Alternations of a block in which one of them takes `round`.
+    fn alternations(&self, round: Duration) -> u32 {
+        let fitting = self.block.as_nanos() / round.as_nanos().max(1);
+        // An even number balances the two orders.
+        (u32::try_from(fitting)
+            .unwrap_or(u32::MAX)
+            .clamp(2, self.alternations)
+            / 2)
+            * 2
+    }
+}
+
+fn connect(launcher: &Launcher, launch: Launch<'_>) -> Result<Worker> {
+    match launcher.worker(launch)? {
+        Started::Worker(worker) => Ok(worker),
+        Started::Ended(ended) => {
+            bail!("{}", last_words(&ended.stderr, &ended.status.to_string()))
+        }
+    }
+}
+
+fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
+    let answer = worker.ask(command)?;
+    Slice::from_answer(&answer).context("the worker answered without times")
+}
+
+/// Batches long enough that reading the clock costs less than a percent of them, and as many as
+/// fill the slice.
+fn work(operation_ns: f64, slice: Duration) -> Work {
+    const BATCH_NS: f64 = 5_000.0;
+    let size = (BATCH_NS / operation_ns.max(0.1)).ceil().max(1.0);
+    let batches = (slice.as_nanos() as f64 / (size * operation_ns.max(0.1)))
+        .round()
+        .max(1.0);
+    Work {
+        batches: batches as u64,
+        size: size as u64,
+    }
+}
+
+/// ABBA: every other alternation runs backwards.
+fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
+    let forwards = alternation.is_multiple_of(2) != backwards;
+    if forwards {
+        (0..arms).collect()
+    } else {
+        (0..arms).rev().collect()
+    }
+}
+
+fn times(slice: &Slice) -> Times {
+    let operations = slice.operations.max(1) as f64;
+    Times {
+        cpu: Some(slice.cpu_ns / operations),
+        wall: slice.median_ns,
+        fastest: slice.fastest_ns,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Executable, Pace, Random, Runnable, order, work};
+    use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+    #[test]
+    fn blocks_start_all_copies() {
+        let copies: Vec<PathBuf> = (0..8).map(|copy| format!("b.{copy}").into()).collect();
+        let runnable = Runnable {
+            executable: Executable {
+                path: copies[0].clone(),
+                copies: copies.clone(),
+                folder: PathBuf::new(),
+            },
+            native: true,
+            multithreaded: false,
+        };
+        let mut random = Random::seeded(1);
+        let drawn: BTreeSet<PathBuf> = (0..100)
+            .map(|_| runnable.drawn(&mut random).executable.path)
+            .collect();
+        assert_eq!(drawn, copies.into_iter().collect());
+    }
+
+    #[test]
+    fn slices_are_filled() {
+        let check = |operation_ns: f64, batches, size| {
+            let work = work(operation_ns, Duration::from_micros(1500));
+            assert_eq!((work.batches, work.size), (batches, size), "{operation_ns}");
+        };
+        check(75.0, 299, 67);
+        check(5_000.0, 300, 1);
+        check(100_000.0, 15, 1);
+        check(1e9, 1, 1);
+        check(0.0, 300, 50_000);
+    }
+
+    #[test]
+    fn long_operations_alternate_less() {
+        let pace = Pace::LONG;
+        assert_eq!(pace.alternations(Duration::from_millis(3)), 8);
+        assert_eq!(pace.alternations(Duration::from_millis(12)), 4);
+        assert_eq!(pace.alternations(Duration::from_secs(1)), 2);
+    }
+
+    #[test]
+    fn orders_are_balanced() {
+        assert_eq!(order(3, 0, false), [0, 1, 2]);
+        assert_eq!(order(3, 1, false), [2, 1, 0]);
+        assert_eq!(order(3, 0, true), [2, 1, 0]);
+    }
+}

@@ -1,0 +1,270 @@
+//! Chosen benchmarks of one commit or two in, a run that holds all about them out: verified,
+//! measured, stored.
+
+pub mod engine;
+pub mod schedule;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use anyhow::Result;
+
+use self::{
+    engine::{Engine, Pace, Runnable},
+    schedule::Work,
+};
+use crate::{
+    build::machine,
+    cli::{Measure, Trial},
+    decide::{self, evidence},
+    run::{self, Benchmark, Phase, Run, Side, Subject},
+    session::{Session, Tree},
+    shell,
+    verify::{self, Listed},
+};
+
+/// A run in which nothing has been measured yet.
+pub fn new_run(
+    session: &Session,
+    options: &Measure,
+    baseline: Option<&Tree>,
+    candidate: &Tree,
+) -> Result<Run> {
+    let clock_seed = || {
+        std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |since| since.as_nanos() as u64)
+    };
+    Ok(Run {
+        schema: run::SCHEMA,
+        tool: concat!("serbench ", env!("CARGO_PKG_VERSION")).to_owned(),
+        started_at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        seconds: 0.0,
+        seed: options
+            .effort
+            .seed
+            .unwrap_or_else(|| clock_seed() % 1_000_000),
+        machine: machine::machine(),
+        toolchain: machine::toolchain(&session.options)?,
+        baseline: baseline.map(|tree| tree.source.clone()),
+        candidate: candidate.source.clone(),
+        identical_measured: false,
+        canary: None,
+        benchmarks: BTreeMap::new(),
+        blocks: Vec::new(),
+    })
+}
+
+/// Enters benchmarks whose executables are equal at both commits without starting them.
+pub fn skip_identical(baseline: &Tree, candidate: &Tree, chosen: &BTreeSet<String>, run: &mut Run) {
+    if run.identical_measured {
+        return;
+    }
+    for id in chosen {
+        let [one, other] = [baseline, candidate].map(|tree| tree.catalog.benchmarks.get(id));
+        if let (Some(one), Some(other)) = (one, other)
+            && one.hash == other.hash
+        {
+            let subject = Subject::unseen(&other.hash);
+            let (baseline, candidate) = (Some(subject.clone()), Some(subject));
+            run.benchmarks.insert(
+                id.clone(),
+                Benchmark {
+                    reference: other.reference.clone(),
+                    baseline,
+                    candidate,
+                },
+            );
+        }
+    }
+}
+
+/// Verifies the benchmarks of one commit that are not known to be identical.
+pub fn verify_side(
+    session: &Session,
+    tree: &Tree,
+    chosen: &BTreeSet<String>,
+    side: Side,
+    run: &mut Run,
+) -> Result<()> {
+    let listed: Vec<Listed> = chosen
+        .iter()
+        .filter(|id| {
+            run.benchmarks
+                .get(*id)
+                .and_then(|known| known.subject(side))
+                .is_none()
+        })
+        .filter_map(|id| tree.catalog.benchmarks.get(id).cloned())
+        .collect();
+    if listed.is_empty() {
+        return Ok(());
+    }
+    let name = of_side(run, side);
+    shell::status(
+        "Verifying",
+        format_args!("{}{name}", shell::count(listed.len(), "benchmark")),
+    );
+    let mut progress = shell::Progress::start("Verifying");
+    let subjects = verify::verify(&session.launcher, &listed, |number, id| {
+        progress.update(number as f64, listed.len() as f64, id);
+    })?;
+    drop(progress);
+    if side == Side::Candidate {
+        hint_at_foreign(&subjects);
+    }
+    for Listed { id, reference, .. } in listed {
+        let subject = subjects.get(&id).cloned();
+        if let Some(reason) = subject.as_ref().and_then(Subject::failure) {
+            shell::warning(format_args!("`{id}`{name}: {reason}"));
+        }
+        if subject.as_ref().is_some_and(|subject| subject.prints) {
+            shell::warning(format_args!(
+                "`{id}`{name} prints to stdout, which costs it time"
+            ));
+        }
+        let benchmark = run.benchmarks.entry(id).or_default();
+        match side {
+            Side::Baseline => benchmark.baseline = subject,
+            Side::Candidate => benchmark.candidate = subject,
+        }
+        benchmark.reference = reference.or(benchmark.reference.take());
+    }
+    Ok(())
+}
+
+pub fn engine<'a>(
+    session: &'a Session,
+    trees: &[(Side, &Tree)],
+    run: &Run,
+    pace: Pace,
+) -> Engine<'a> {
+    let mut runnables = BTreeMap::new();
+    for (side, tree) in trees {
+        for (id, benchmark) in &run.benchmarks {
+            if let (Some(subject), Some(listed)) =
+                (benchmark.subject(*side), tree.catalog.benchmarks.get(id))
+            {
+                let Subject {
+                    native,
+                    multithreaded,
+                    ..
+                } = *subject;
+                let executable = listed.executable.clone();
+                runnables.insert(
+                    (*side, id.clone()),
+                    Runnable {
+                        executable,
+                        native,
+                        multithreaded,
+                    },
+                );
+            }
+        }
+    }
+    Engine::new(&session.launcher, runnables, pace, run.seed)
+}
+
+/// Measures what the decision asks for until it asks for nothing more.
+pub fn measure_until_decided(
+    session: &Session,
+    trial: &Trial,
+    engine: &mut Engine<'_>,
+    run: &mut Run,
+) -> Result<()> {
+    let config = &session.config;
+    // Hopeless noise costs seconds a benchmark; without a limit it could go on for very long.
+    let budget = config
+        .budget
+        .unwrap_or(60.0 + 2.0 * run.benchmarks.len() as f64);
+    let policy = decide::policy(Some(budget));
+    let first = decide::next(&evidence::evidence(run, config), &policy);
+    let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
+    run.canary = schedule::canary(run, &measured, run.seed);
+    let injected = trial.inject.unwrap_or(0.0) / 100.0;
+    let arms = schedule::between_commits(run, |id| config.tolerance(id).threshold, injected);
+    let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
+    loop {
+        let requests = decide::next(&evidence::evidence(run, config), &policy);
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let work = schedule::requested(run, &requests, &arms, limited);
+        measure_work(engine, run, &work, None)?;
+    }
+}
+
+pub fn measure_work(
+    engine: &mut Engine<'_>,
+    run: &mut Run,
+    work: &[Work],
+    deadline: Option<Instant>,
+) -> Result<()> {
+    let Some(first) = work.first() else {
+        return Ok(());
+    };
+    let verb = match first.phase {
+        Phase::Screen => "Measuring",
+        Phase::Confirm => "Confirming",
+    };
+    let blocks: usize = work.iter().map(|work| work.blocks).sum();
+    let [pairs, blocks] = [(work.len(), "pair"), (blocks, "block")]
+        .map(|(number, thing)| shell::count(number, thing));
+    shell::status(verb, format_args!("{pairs}, {blocks}"));
+    let mut progress = shell::Progress::start(verb);
+    let failures = engine::rounds(
+        engine,
+        work,
+        deadline,
+        &mut run.blocks,
+        |done, total, arm| {
+            progress.update(done as f64, total as f64, &arm.id);
+        },
+    )?;
+    drop(progress);
+    for (id, (side, reason)) in failures {
+        shell::warning(format_args!("`{id}`{}: {reason}", of_side(run, side)));
+        let benchmark = run.benchmarks.entry(id).or_default();
+        let subject = match side {
+            Side::Baseline => &mut benchmark.baseline,
+            Side::Candidate => &mut benchmark.candidate,
+        };
+        if let Some(subject) = subject {
+            subject.state = run::State::Failed(reason);
+        }
+    }
+    Ok(())
+}
+
+/// Says what it would take for benchmarks that divan times to be timed as well as others.
+fn hint_at_foreign(subjects: &BTreeMap<String, Subject>) {
+    let foreign = |subject: &&Subject| !subject.native && subject.failure().is_none();
+    let count = subjects.values().filter(foreign).count();
+    if count > 0 {
+        shell::hint(format_args!(
+            "{count} of {} benchmarks are timed by divan itself, which takes about five times as long \
+             and leaves output and memory unchecked; `serbench::bench` in place of \
+             `bencher.bench_local` changes that",
+            subjects.len()
+        ));
+    }
+}
+
+/// Which of two commits something is of, in words; nothing where there is one.
+fn of_side(run: &Run, side: Side) -> &'static str {
+    match (&run.baseline, side) {
+        (None, _) => "",
+        (Some(_), Side::Baseline) => " of the baseline",
+        (Some(_), Side::Candidate) => " of the candidate",
+    }
+}
+
+pub fn store(session: &Session, run: &Run) -> Result<()> {
+    let path = run::store(run, &session.workspace.scratch().join("runs"))?;
+    shell::status("Stored", shell::shown(&path).display());
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! What there is to measure in, which arms are paired with which out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    decide::Request,
+    decide::evidence::{Role, canary_id},
+    run::{Arm, Benchmark, Phase, Run, Side},
+};
+
+/// Blocks to measure of the same arms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    pub phase: Phase,
+    pub arms: Vec<Arm>,
+    pub blocks: usize,
+}
+
+/// One commit by itself: each encoder beside its reference, and what has no reference alone.
+pub fn beside_references(run: &Run, blocks: usize) -> Vec<Work> {
+    let works = |id: &String| works(&run.benchmarks, id, Side::Candidate);
+    let arm = |id: &str| arm(Side::Candidate, id, 0.0);
+    let referenced: BTreeSet<&String> = run
+        .benchmarks
+        .iter()
+        .filter(|(id, _)| works(id))
+        .filter_map(|(_, benchmark)| benchmark.reference.as_ref())
+        .collect();
+    run.benchmarks
+        .iter()
+        .filter(|(id, _)| works(id))
+        .filter_map(|(id, benchmark)| match &benchmark.reference {
+            Some(reference) if works(reference) => Some(vec![arm(reference), arm(id)]),
+            // Timed in the pairs of others.
+            None if referenced.contains(id) => None,
+            Some(_) | None => Some(vec![arm(id)]),
+        })
+        .map(|arms| Work {
+            phase: Phase::Screen,
+            arms,
+            blocks,
+        })
+        .collect()
+}
+
+/// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
+/// slowed canary is slowed down by twice; `injected` slows every candidate but the references, in
+/// trials.
+pub fn between_commits(
+    run: &Run,
+    threshold: impl Fn(&str) -> f64,
+    injected: f64,
+) -> BTreeMap<String, Vec<Arm>> {
+    let mut arms = BTreeMap::new();
+    for (id, benchmark) in &run.benchmarks {
+        let in_baseline = works(&run.benchmarks, id, Side::Baseline);
+        if let (false, Some(reference)) = (in_baseline, &benchmark.reference) {
+            // Nothing to compare with but the reference, for a limit.
+            arms.insert(id.clone(), beside(reference, id));
+            continue;
+        }
+        let slowdown = if benchmark.reference.is_some() {
+            injected
+        } else {
+            0.0
+        };
+        arms.insert(
+            id.clone(),
+            vec![
+                arm(Side::Baseline, id, 0.0),
+                arm(Side::Candidate, id, slowdown),
+            ],
+        );
+    }
+    if let Some(id) = &run.canary {
+        for (role, slowdown) in [(Role::SameCode, 0.0), (Role::Slowed, 2.0 * threshold(id))] {
+            let pair = vec![
+                arm(Side::Candidate, id, 0.0),
+                arm(Side::Candidate, id, slowdown),
+            ];
+            arms.insert(canary_id(id, role), pair);
+        }
+    }
+    arms
+}
+
+/// Requests of a decision as work; what has a limit is measured beside its reference as often.
+pub fn requested(
+    run: &Run,
+    requests: &[Request],
+    arms: &BTreeMap<String, Vec<Arm>>,
+    limited: impl Fn(&str) -> bool,
+) -> Vec<Work> {
+    let mut all = Vec::new();
+    for Request { id, phase, blocks } in requests {
+        let work = |arms| Work {
+            phase: *phase,
+            arms,
+            blocks: *blocks,
+        };
+        all.push(work(arms[id].clone()));
+        let reference = run
+            .benchmarks
+            .get(id)
+            .and_then(|benchmark| benchmark.reference.as_ref());
+        if let Some(reference) = reference
+            && limited(id)
+            && works(&run.benchmarks, reference, Side::Candidate)
+            && arms[id][0].side == Side::Baseline
+        {
+            all.push(work(beside(reference, id)));
+        }
+    }
+    all
+}
+
+/// The arms of an encoder beside its reference at the candidate.
+fn beside(reference: &str, id: &str) -> Vec<Arm> {
+    vec![
+        arm(Side::Candidate, reference, 0.0),
+        arm(Side::Candidate, id, 0.0),
+    ]
+}
+
+/// The benchmark that is also measured against itself: among those that are measured a worker, if
+/// there is one, picked by `seed`; none when nothing is measured.
+pub fn canary(run: &Run, measured: &[String], seed: u64) -> Option<String> {
+    let native = |id: &&String| {
+        let subject = run
+            .benchmarks
+            .get(*id)
+            .and_then(|benchmark| benchmark.candidate.as_ref());
+        subject.is_some_and(|subject| subject.native)
+    };
+    let workers: Vec<&String> = measured.iter().filter(native).collect();
+    let choice = if workers.is_empty() {
+        measured.iter().collect()
+    } else {
+        workers
+    };
+    let index = seed.checked_rem(choice.len() as u64)?;
+    Some(choice[index as usize].clone())
+}
+
+fn works(benchmarks: &BTreeMap<String, Benchmark>, id: &str, side: Side) -> bool {
+    let subject = benchmarks
+        .get(id)
+        .and_then(|benchmark| benchmark.subject(side));
+    subject.is_some_and(|subject| subject.failure().is_none())
+}
+
+fn arm(side: Side, id: &str, slowdown: f64) -> Arm {
+    Arm {
+        side,
+        id: id.to_owned(),
+        slowdown,
+    }
+}

@@ -1,0 +1,248 @@
+//! The commits behind the candidate and the records there are in, the record to compare with out,
+//! and in words why that one, or why none.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::{
+    discover::git::{self, Commit, Repo},
+    record::store::{self, Store, Stored},
+    record::{Record, difference},
+};
+
+/// What the choice depends on.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// The machine key that the record must have.
+    pub key: &'a str,
+    /// `--baseline REV`: this commit or none.
+    pub asked: Option<&'a Commit>,
+    /// The default branch, and the hash of the best common ancestor with it, which is the first of
+    /// the ancestors; `None` without such a
+    /// branch or when the candidate is that ancestor itself.
+    pub merge_base: Option<(&'a str, &'a str)>,
+    /// Hashes of first-parent ancestors, nearest first: from the merge base if there is one, else
+    /// from the candidate. The first is the candidate's own commit when that is allowed, because
+    /// the candidate is that commit with changes.
+    pub ancestors: &'a [String],
+    /// Whether the ancestors end early because the clone is shallow.
+    pub shallow: bool,
+}
+
+/// The answer, and the records that would have been nearer and can't be used, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub lookup: Lookup,
+    pub passed_over: Vec<String>,
+}
+
+/// The record to compare with, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// `why` in words: `merge base with origin/main`.
+    Found { stored: Stored, why: String },
+    /// `why` in words, with a way out. `first` when there is no record at all.
+    Missing { why: String, first: bool },
+}
+
+/// Chooses among `stored`, which is in any order. `differing` reads the factors of a record in
+/// which it differs from this machine; it is asked for one record at most. `unfit` says why a
+/// record of this machine can't be used; it is asked in the order of preference until one can.
+pub fn lookup(
+    question: &Question<'_>,
+    stored: &[Stored],
+    differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
+    unfit: impl Fn(&Stored) -> Option<String>,
+) -> Answer {
+    let here: BTreeMap<&str, &Stored> = stored
+        .iter()
+        .filter(|stored| stored.key == question.key)
+        .map(|stored| (stored.commit.as_str(), stored))
+        .collect();
+    let mut passed_over = Vec::new();
+    let mut found = |commit: &str, why: String| {
+        let stored = *here.get(commit)?;
+        match unfit(stored) {
+            None => Some(Lookup::Found {
+                stored: stored.clone(),
+                why,
+            }),
+            Some(reason) => {
+                passed_over.push(reason);
+                None
+            }
+        }
+    };
+    let lookup = match question.asked {
+        Some(asked) => found(&asked.sha, "asked for with --baseline".to_owned()),
+        None => question
+            .ancestors
+            .iter()
+            .enumerate()
+            .find_map(|(back, commit)| found(commit, words_of_place(question, back))),
+    };
+    let any = !passed_over.is_empty();
+    let lookup = lookup.unwrap_or_else(|| match question.asked {
+        Some(asked) => missing_asked(asked, question.key, stored, any, differing),
+        None => missing(question, stored, any, differing),
+    });
+    Answer {
+        lookup,
+        passed_over,
+    }
+}
+
+/// Why the ancestor that is so many commits back.
+fn words_of_place(question: &Question<'_>, back: usize) -> String {
+    let distance = match back {
+        1 => "1 commit back".to_owned(),
+        _ => format!("{back} commits back"),
+    };
+    match question.merge_base {
+        Some((branch, _)) if back == 0 => format!("merge base with {branch}"),
+        Some((branch, _)) => format!(
+            "nearest ancestor of the merge base with {branch} with a record of this machine, {distance} from it"
+        ),
+        None if back == 0 => "the commit that the changes are on".to_owned(),
+        None => format!("nearest ancestor with a record of this machine, {distance}"),
+    }
+}
+
+fn missing_asked(
+    asked: &Commit,
+    key: &str,
+    stored: &[Stored],
+    unusable: bool,
+    differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
+) -> Lookup {
+    let name = format!("{} ({})", asked.short(), asked.subject);
+    let why = match stored.iter().find(|stored| stored.commit == asked.sha) {
+        Some(_) if unusable => format!("the record of {name} can't be used"),
+        Some(other) => format!(
+            "{name} has a record of another machine only: {}; this one is {key}",
+            words(&differing(other))
+        ),
+        None => format!("{name} has no record; `cargo serbench` at that commit makes one"),
+    };
+    Lookup::Missing {
+        why,
+        first: stored.is_empty(),
+    }
+}
+
+fn missing(
+    question: &Question<'_>,
+    stored: &[Stored],
+    unusable: bool,
+    differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
+) -> Lookup {
+    let mut why = if stored.is_empty() {
+        "there is no record yet".to_owned()
+    } else if unusable {
+        "no ancestor has a record of this machine that can be used".to_owned()
+    } else if let Some(other) = question
+        .ancestors
+        .iter()
+        .find_map(|commit| stored.iter().find(|stored| stored.commit == *commit))
+    {
+        format!(
+            "no ancestor has a record of this machine ({}); the nearest, of {}, differs in {}",
+            question.key,
+            git::short(&other.commit),
+            words(&differing(other))
+        )
+    } else {
+        format!(
+            "{}, none of an ancestor",
+            match stored.len() {
+                1 => "there is 1 record".to_owned(),
+                count => format!("there are {count} records"),
+            }
+        )
+    };
+    if question.shallow {
+        why += "; this clone is shallow, `git fetch --unshallow` brings the other commits";
+    }
+    Lookup::Missing {
+        why,
+        first: stored.is_empty(),
+    }
+}
+
+/// `cpus (8 there, 4 here) and rustc (…)`.
+fn words(differing: &[(&'static str, String, String)]) -> String {
+    if differing.is_empty() {
+        return "something that its file does not tell".to_owned();
+    }
+    let each: Vec<String> = differing
+        .iter()
+        .map(|(name, there, here)| format!("{name} (`{there}` there, `{here}` here)"))
+        .collect();
+    each.join(", ")
+}
+
+/// Looks for the record to compare `candidate` with. `dirty` says that it is that commit with
+/// changes, which may be compared with the commit itself. `factors` are those of this machine, of
+/// which `key` is made.
+pub fn find(
+    repo: &Repo,
+    store: &Store,
+    (key, factors): (&str, &[(&'static str, String)]),
+    (candidate, dirty): (&Commit, bool),
+    asked: Option<&Commit>,
+    default_branch: Option<&str>,
+) -> Result<Answer> {
+    let branch = repo.default_branch(default_branch);
+    let base = match branch.as_deref().map(|branch| repo.resolve(branch)) {
+        Some(Ok(tip)) => repo.merge_base(candidate, &tip)?,
+        // A branch that was configured or remembered and is not in this clone.
+        Some(Err(_)) | None => None,
+    };
+    let base = base.filter(|base| base.sha != candidate.sha);
+    let from = base.as_ref().unwrap_or(candidate);
+    let mut ancestors: Vec<String> = repo.first_parents(from)?.collect();
+    if base.is_none() && !dirty && !ancestors.is_empty() {
+        // Without the candidate, which is no baseline of its own; distances count from it.
+        ancestors[0].clear();
+    }
+    let question = Question {
+        key,
+        asked,
+        merge_base: branch
+            .as_deref()
+            .zip(base.as_ref().map(|base| base.sha.as_str())),
+        ancestors: &ancestors,
+        shallow: repo.is_shallow(),
+    };
+    let differing = |stored: &Stored| match store::load(stored) {
+        Ok(record) => difference(&Record::factors(&record), factors),
+        Err(_) => Vec::new(),
+    };
+    let unfit = |stored: &Stored| unfit(stored, asked.is_some());
+    Ok(lookup(&question, &store.list()?, differing, unfit))
+}
+
+/// Why a record can't be compared with, in words. One that is asked for may be slow.
+fn unfit(stored: &Stored, asked: bool) -> Option<String> {
+    let record = match store::load(stored) {
+        Ok(record) => record,
+        Err(error) => return Some(format!("{error:#}")),
+    };
+    let slower: Vec<(&str, &str)> = record.slower().collect();
+    let (id, than) = *slower.first().filter(|_| !asked)?;
+    let others = match slower.len() {
+        1 => String::new(),
+        many => format!(" and {} more", many - 1),
+    };
+    Some(format!(
+        "the record of {} ({}) is no baseline: `{id}`{others} looked slower there than at {}, and \
+         no measurement of both has cleared that",
+        git::short(&record.commit),
+        record.subject,
+        git::short(than)
+    ))
+}
+
+#[cfg(test)]
+mod tests;

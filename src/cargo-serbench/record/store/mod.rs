@@ -1,0 +1,279 @@
+//! Records in, files of the `baselines` folder out, and back.
+//!
+//! A file appears under its name only when all of it is on the disk, by one rename, so that a
+//! program killed at any moment leaves the old file or the new one. Writers take turns by a lock
+//! that the kernel gives back, however its holder ends.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Read, Write},
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::{
+    discover::Workspace,
+    record::index::Stamp,
+    record::{Record, text, text::is_hash},
+    session::FOLDER,
+    shell,
+};
+
+/// How the names of half-written files begin. They lie at the top of the folder, where the next
+/// writer finds them without looking into each commit's.
+const STAGING: &str = ".serbench-writing-";
+
+/// No record comes near; what is larger is something else and not worth the memory.
+const LARGEST: u64 = 16 << 20;
+
+/// The folder of records, and the folder for what can be made again.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// `baselines` of the workspace.
+    pub baselines: PathBuf,
+    /// `target/serbench` of the workspace.
+    pub scratch: PathBuf,
+}
+
+/// A record's file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stored {
+    /// Full hash.
+    pub commit: String,
+    /// The machine key.
+    pub key: String,
+    pub path: PathBuf,
+}
+
+impl Store {
+    /// That of a workspace.
+    pub fn of(workspace: &Workspace) -> Self {
+        Self {
+            baselines: workspace.root.join(FOLDER),
+            scratch: workspace.scratch(),
+        }
+    }
+
+    /// Where the record of a commit on a machine lies, or would.
+    pub fn path(&self, commit: &str, key: &str) -> PathBuf {
+        self.baselines.join(commit).join(format!("{key}.json"))
+    }
+
+    /// All records, by commit and key. What is named differently is not one.
+    pub fn list(&self) -> Result<Vec<Stored>> {
+        let mut stored = Vec::new();
+        for commit in names(&self.baselines)? {
+            if is_hash(&commit) {
+                stored.extend(self.list_commit(&commit)?);
+            }
+        }
+        stored.sort();
+        Ok(stored)
+    }
+
+    /// The records of one commit, by key.
+    pub fn list_commit(&self, commit: &str) -> Result<Vec<Stored>> {
+        let mut stored: Vec<Stored> = names(&self.baselines.join(commit))?
+            .into_iter()
+            .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
+            .map(|key| Stored {
+                commit: commit.to_owned(),
+                path: self.path(commit, &key),
+                key,
+            })
+            .collect();
+        stored.sort();
+        Ok(stored)
+    }
+
+    /// Writes `record` to its file and returns that. Benchmarks of an earlier record of the same
+    /// commit and machine that this one lacks stay.
+    pub fn save(&self, mut record: Record) -> Result<PathBuf> {
+        let _turn = self.turn()?;
+        let path = self.path(&record.commit, &record.key());
+        if path.exists() {
+            record.update(&load_file(&path)?);
+        }
+        self.put(&path, &text::write(&record))?;
+        Ok(path)
+    }
+
+    /// Writes `record` to its file as it is, if that changes anything.
+    pub fn replace(&self, record: &Record) -> Result<(PathBuf, bool)> {
+        let _turn = self.turn()?;
+        let path = self.path(&record.commit, &record.key());
+        let text = text::write(record);
+        let changes = fs::read(&path).ok().as_deref() != Some(text.as_bytes());
+        if changes {
+            self.put(&path, &text)?;
+        }
+        Ok((path, changes))
+    }
+
+    /// Replaces a file of the folder by what `edit` makes of its text, empty when there is none.
+    pub fn edit(&self, path: &Path, edit: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+        let _turn = self.turn()?;
+        let old = match fs::read_to_string(path) {
+            Ok(old) => old,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("read {}", shell::shown(path).display()));
+            }
+        };
+        self.put(path, &edit(&old)?)
+    }
+
+    /// Waits until no other program writes here.
+    fn turn(&self) -> Result<File> {
+        let path = self.scratch.join("records.lock");
+        let lock = || -> std::io::Result<File> {
+            fs::create_dir_all(&self.scratch)?;
+            let file = File::create(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().with_context(|| format!("lock {}", path.display()))
+    }
+
+    fn put(&self, path: &Path, text: &str) -> Result<()> {
+        let write = || -> Result<()> {
+            let folder = path.parent().context("a file is in a folder")?;
+            fs::create_dir_all(&self.baselines)?;
+            self.sweep()?;
+            let mut file = staging(&self.baselines)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            fs::create_dir_all(folder)?;
+            file.persist(path)?;
+            // The name is in the folder, and a new folder in the one above.
+            sync(folder)?;
+            sync(&self.baselines)
+        };
+        write().with_context(|| {
+            format!(
+                "write {}; what was there before still is",
+                shell::shown(path).display()
+            )
+        })
+    }
+
+    /// Removes what killed writers left. Whoever writes now holds the lock, so nobody else does.
+    fn sweep(&self) -> Result<()> {
+        for name in names(&self.baselines)? {
+            if name.starts_with(STAGING) {
+                fs::remove_file(self.baselines.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a listed record, which must be what its name says.
+pub fn load(stored: &Stored) -> Result<Record> {
+    let record = load_file(&stored.path)?;
+    let file = shell::shown(&stored.path).display();
+    if record.commit != stored.commit {
+        bail!(
+            "{file} is of another commit: `commit` is {}; `git checkout -- {file}` brings back the \
+             one in git, or delete it and measure the commit again",
+            record.commit
+        );
+    }
+    if record.key() != stored.key {
+        bail!(
+            "{file} is of another machine: its `machine` and `toolchain` give the key {}; `git \
+             checkout -- {file}` brings back the one in git, or delete it and measure the commit \
+             again",
+            record.key()
+        );
+    }
+    Ok(record)
+}
+
+/// Reads the record in a file of any name.
+pub fn load_file(path: &Path) -> Result<Record> {
+    let file = shell::shown(path);
+    let read = || -> std::io::Result<Vec<u8>> {
+        // Opening a pipe would wait for somebody to write into it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(std::io::Error::other("it is no file"));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(LARGEST + 1)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| {
+        let file = file.display();
+        if error.kind() == ErrorKind::NotFound {
+            return anyhow!("there is no file {file}");
+        }
+        anyhow!(
+            "{file} can't be read: {error}; if it is in git, `git checkout -- {file}` brings it \
+             back, else remove it and measure the commit again"
+        )
+    })?;
+    if bytes.len() as u64 > LARGEST {
+        bail!(
+            "{} is no record: it is larger than {} MiB; delete it and measure the commit again",
+            file.display(),
+            LARGEST >> 20
+        );
+    }
+    text::read(&bytes, file)
+}
+
+/// The stamp of a file; `None` when it can't be asked.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Stamp {
+        size: metadata.len(),
+        modified: modified.as_nanos() as u64,
+    })
+}
+
+/// The names in a folder; none when there is no folder.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let read = || -> std::io::Result<Vec<String>> {
+        fs::read_dir(folder)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect()
+    };
+    match read() {
+        Ok(names) => Ok(names),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error).with_context(|| format!("look into {}", folder.display())),
+    }
+}
+
+/// A file that is removed unless it is renamed, readable by all as files of git are.
+fn staging(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(STAGING);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+#[cfg(unix)]
+fn sync(folder: &Path) -> Result<()> {
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+#[cfg(not(unix))]
+fn sync(_folder: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

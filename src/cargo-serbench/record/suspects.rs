@@ -1,0 +1,139 @@
+//! A stored record and a new run in, the benchmarks that may have changed out.
+//!
+//! Times of another occasion are only a coarse screen: between two occasions the same executable's
+//! ratio to its reference moves by several percent. So this errs on the side of suspicion, and what
+//! is suspected is built and measured again as a pair.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    compare,
+    compare::stats::median,
+    config::{Config, Mode},
+    record::{Measured, Record},
+    run::{Run, Side},
+    shell,
+};
+
+/// How much slower all times of an occasion may be, as a ratio, before that is suspicious by itself.
+/// Absolute times of two occasions differ by this much easily.
+const OCCASION: f64 = 1.25;
+
+/// How many times show what all of an occasion have in common. Fewer are measured again at once.
+const MANY: usize = 5;
+
+/// The ids of `run` that `record` gives a reason to suspect.
+pub fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<String> {
+    let occasion = occasion(record, run);
+    run.benchmarks
+        .iter()
+        .filter(|(id, _)| config.mode(id) != Mode::Off)
+        .filter(|(id, _)| {
+            record
+                .benchmarks
+                .get(*id)
+                .is_some_and(|stored| is_suspect(record, stored, run, id, config, occasion))
+        })
+        .map(|(id, _)| id.clone())
+        .collect()
+}
+
+/// The benchmarks `ids` of `run` and their references: a change is a ratio of ratios, so the
+/// reference is measured again as well.
+pub fn with_references(ids: &BTreeSet<String>, run: &Run) -> BTreeSet<String> {
+    let references = ids
+        .iter()
+        .filter_map(|id| run.benchmarks[id].reference.clone());
+    ids.iter().cloned().chain(references).collect()
+}
+
+fn is_suspect(
+    record: &Record,
+    stored: &Measured,
+    run: &Run,
+    id: &str,
+    config: &Config,
+    occasion: f64,
+) -> bool {
+    let benchmark = &run.benchmarks[id];
+    let Some(now) = &benchmark.candidate else {
+        return false;
+    };
+    if now.failure().is_some() || stored.executable == now.executable {
+        return false;
+    }
+    let tolerance = config.tolerance(id);
+    let memory = stored.memory.zip(now.memory).is_some_and(|(then, now)| {
+        let grown =
+            |then: u64, now: u64| now as f64 > then as f64 * (1.0 + tolerance.memory_threshold);
+        grown(then.peak, now.peak)
+            || grown(then.bytes, now.bytes)
+            || grown(then.allocations, now.allocations)
+    });
+    let tolerated = (1.0 + tolerance.threshold / 2.0).ln();
+    let slower = match &benchmark.reference {
+        // Ratios to another reference, or none, are of something else.
+        reference if *reference != stored.reference => true,
+        Some(reference) => {
+            let clock = compare::clock(run, &[reference, id], Side::Candidate);
+            let sides = ((Side::Candidate, reference.as_str()), (Side::Candidate, id));
+            let logs = compare::log_ratios(&run.blocks, sides.0, sides.1, clock);
+            match (record.log_ratios(id), logs.is_empty()) {
+                (Some(then), false) if !then.is_empty() => median(&logs) - median(then) > tolerated,
+                (_, _) => true,
+            }
+        }
+        None => own_change(record, run, id).is_none_or(|change| change > occasion + tolerated),
+    };
+    memory || slower
+}
+
+/// The log-ratio now / then of the times of a benchmark that is divided by nothing.
+fn own_change(record: &Record, run: &Run, id: &str) -> Option<f64> {
+    let benchmark = run.benchmarks.get(id)?;
+    let now = compare::latency(run, id, benchmark.candidate.as_ref()?)?;
+    let then = record.benchmarks.get(id)?.latency_ns?;
+    (benchmark.reference.is_none()).then(|| (now / then).ln())
+}
+
+/// What all times of this occasion have in common when divided by those of the other: the median
+/// log-ratio of benchmarks that are divided by nothing. It is not believed when they are few, and
+/// not beyond [`OCCASION`], for all of them may have got slower indeed.
+fn occasion(record: &Record, run: &Run) -> f64 {
+    let changes: Vec<f64> = run
+        .benchmarks
+        .keys()
+        .filter_map(|id| own_change(record, run, id))
+        .filter(|change| change.is_finite())
+        .collect();
+    if changes.len() < MANY {
+        return 0.0;
+    }
+    median(&changes).clamp(-OCCASION.ln(), OCCASION.ln())
+}
+
+/// Which benchmarks only one of `record` and `run` has, in words, where `run` is of all.
+pub fn unlike(record: &Record, run: &Run, of_all: bool) -> Vec<String> {
+    let there: BTreeSet<&str> = record.benchmarks.keys().map(String::as_str).collect();
+    let here: BTreeSet<&str> = run.benchmarks.keys().map(String::as_str).collect();
+    let some = |ids: Vec<&str>, words: &str| {
+        let first = ids.first()?;
+        let number = shell::count(ids.len(), "benchmark");
+        Some(format!("{number} {words}, `{first}` for one"))
+    };
+    let gone = there.difference(&here).copied();
+    let new = here.difference(&there).copied();
+    [
+        some(
+            gone.filter(|_| of_all).collect(),
+            "of that record not measured now",
+        ),
+        some(
+            new.collect(),
+            "not in that record, so there is nothing to compare with",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,164 @@
+//! A record in, the text of its file out, and back.
+//!
+//! The text is JSON with one benchmark a line, sorted by id, so that a diff shows the benchmarks
+//! that differ.
+
+use std::{fmt::Write, path::Path};
+
+use anyhow::{Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+
+use super::{Blocks, Measured, Record, SCHEMA};
+
+/// The largest logarithm of a ratio that is believed: ln(10¹⁰), a nanosecond to ten seconds.
+const LARGEST_LOG: f64 = 23.1;
+
+/// The text of `record`, whose floats are finite.
+pub fn write(record: &Record) -> String {
+    let Record {
+        schema,
+        commit,
+        subject,
+        lock,
+        machine,
+        toolchain,
+        runs,
+        benchmarks,
+    } = record;
+    let head = [
+        ("schema", json(schema)),
+        ("commit", json(commit)),
+        ("subject", json(subject)),
+        ("lock", json(lock)),
+        ("machine", json(machine)),
+        ("toolchain", json(toolchain)),
+        ("runs", json(runs)),
+    ];
+    let mut text = String::from("{\n");
+    let failed = "writing to a string";
+    for (name, value) in head {
+        writeln!(text, "  \"{name}\": {value},").expect(failed);
+    }
+    text += "  \"benchmarks\": {";
+    let mut separator = "\n";
+    for (id, measured) in benchmarks {
+        write!(text, "{separator}    {}: {}", json(id), json(measured)).expect(failed);
+        separator = ",\n";
+    }
+    text += "\n  }\n}\n";
+    text
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("no map has keys that are not text")
+}
+
+/// Reads the text of `file`, which is named in what goes wrong.
+pub fn read(text: &[u8], file: &Path) -> Result<Record> {
+    #[derive(Deserialize)]
+    #[serde(expecting = "a record")]
+    struct Versioned {
+        schema: u32,
+    }
+    let Versioned { schema } = parse(text).map_err(|problem| broken(file, &problem))?;
+    if schema > SCHEMA {
+        bail!(
+            "{} has schema {schema} and this program knows {SCHEMA}; a newer `cargo serbench` reads it",
+            file.display()
+        );
+    }
+    if schema < SCHEMA {
+        bail!(
+            "{} has schema {schema}, older than any this program reads ({SCHEMA}); delete it and measure the commit again",
+            file.display()
+        );
+    }
+    let record = parse(text).map_err(|problem| broken(file, &problem))?;
+    check(&record).map_err(|problem| broken(file, &problem))?;
+    Ok(record)
+}
+
+/// What `T` the text is, or what is wrong with which field.
+fn parse<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        match path.as_str() {
+            "." => error.into_inner().to_string(),
+            _ => format!("`{path}`: {}", error.into_inner()),
+        }
+    })?;
+    json.end().map_err(|error| error.to_string())?;
+    Ok(value)
+}
+
+fn broken(file: &Path, problem: &str) -> anyhow::Error {
+    let file = file.display();
+    anyhow!(
+        "{file} is no record: {problem}; `git checkout -- {file}` brings back the one in git, or \
+         delete it and measure the commit again"
+    )
+}
+
+/// Whether `text` is a commit's full hash as git writes it.
+pub fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 40 | 64)
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// What types can't say.
+fn check(record: &Record) -> Result<(), String> {
+    if !is_hash(&record.commit) {
+        return Err(format!("`commit` is {:?}, not a full hash", record.commit));
+    }
+    for (id, measured) in &record.benchmarks {
+        let Measured {
+            run,
+            latency_ns,
+            log_ratios,
+            times_ns,
+            reference,
+            slower_than,
+            ..
+        } = measured;
+        let field = |name: &str, problem: &str| Err(format!("`benchmarks.{id}.{name}` {problem}"));
+        if *run >= record.runs.len() {
+            return field(
+                "run",
+                &format!("is {run} and `runs` has {}", record.runs.len()),
+            );
+        }
+        if slower_than.as_deref().is_some_and(|it| !is_hash(it)) {
+            return field("slower_than", "is not a full hash");
+        }
+        if latency_ns.is_some_and(|time| time < 0.0) {
+            return field("latency_ns", "is below zero");
+        }
+        if log_ratios.is_some() && reference.is_none() {
+            return field("log_ratios", "is there and `reference` is not");
+        }
+        let ratios = log_ratios.iter().flat_map(|blocks| {
+            let cpu = blocks.cpu.iter().flatten();
+            cpu.chain(&blocks.wall)
+        });
+        if ratios.into_iter().any(|log| log.abs() > LARGEST_LOG) {
+            return field(
+                "log_ratios",
+                "is of times that can't be, ten thousand million apart",
+            );
+        }
+        for (name, blocks) in [("log_ratios", log_ratios), ("times_ns", times_ns)] {
+            if let Some(Blocks { cpu, wall }) = blocks
+                && match cpu {
+                    None => wall.is_empty(),
+                    Some(cpu) => cpu.is_empty() || !(wall.is_empty() || wall.len() == cpu.len()),
+                }
+            {
+                return field(name, "has no blocks, or not as many by either clock");
+            }
+        }
+    }
+    Ok(())
+}

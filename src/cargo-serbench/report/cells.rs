@@ -1,0 +1,196 @@
+//! Numbers with a unit in, short text out.
+
+use super::{Cell, Tone};
+use crate::{
+    compare::stats::Estimate,
+    decide::{Gate, Outcome, Verdict},
+    run::Run,
+    shell,
+};
+
+/// A time in nanoseconds with four figures: `53.21 µs`.
+pub fn time(nanoseconds: f64) -> String {
+    let (scaled, unit) = match nanoseconds {
+        t if t < 1e3 => (t, "ns"),
+        t if t < 1e6 => (t / 1e3, "µs"),
+        t if t < 1e9 => (t / 1e6, "ms"),
+        t => (t / 1e9, "s"),
+    };
+    format!("{} {unit}", figures(scaled))
+}
+
+/// Four figures, no exponent: `53.21`, `1234`.
+pub fn figures(number: f64) -> String {
+    let decimals = match number.abs() {
+        n if n < 10.0 => 3,
+        n if n < 100.0 => 2,
+        n if n < 1000.0 => 1,
+        _ => 0,
+    };
+    format!("{number:.decimals$}")
+}
+
+/// At most two decimals, and none that are zero: `18.27`, `8`.
+pub fn brief(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Bytes in binary units with one decimal: `53.2 MiB`; below 1 KiB exact.
+pub fn bytes(bytes: u64) -> String {
+    let count = bytes as f64;
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", count / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", count / 1_048_576.0),
+        _ => format!("{:.2} GiB", count / 1_073_741_824.0),
+    }
+}
+
+/// Bytes in MiB, as pynumpy has them.
+pub fn mebibytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1_048_576.0)
+}
+
+/// Bytes without a blank, as pynumpy writes them: `53.2MiB`.
+pub fn size(count: u64) -> String {
+    bytes(count).replace(' ', "")
+}
+
+/// A ratio with its interval: `1.213 [1.190, 1.241]`.
+pub fn ratio(estimate: &Estimate) -> Cell {
+    let [point, lower, upper] = ratios(estimate);
+    let decimals = match point {
+        p if p < 10.0 => 3,
+        p if p < 100.0 => 1,
+        _ => 0,
+    };
+    Cell {
+        text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"),
+        tone: tone(lower, upper),
+    }
+}
+
+/// A ratio alone, two decimals.
+pub fn brief_ratio(estimate: &Estimate) -> Cell {
+    let [point, lower, upper] = ratios(estimate);
+    let decimals = if point < 10.0 { 2 } else { 1 };
+    Cell {
+        text: format!("{point:.decimals$}"),
+        tone: tone(lower, upper),
+    }
+}
+
+/// A change in percent with its interval: `+5.1 % [+4.2, +6.0]`.
+pub fn change(estimate: &Estimate) -> Cell {
+    let [point, lower, upper] = ratios(estimate).map(|ratio| (ratio - 1.0) * 100.0);
+    Cell {
+        text: format!("{point:+.1} % [{lower:+.1}, {upper:+.1}]"),
+        tone: tone(lower / 100.0 + 1.0, upper / 100.0 + 1.0),
+    }
+}
+
+/// The first line of a gate's report: the answer and how sure it is.
+pub fn headline(gate: &Gate, run: &Run) -> Cell {
+    let count = |verdict| gate.verdicts.get(&verdict).copied().unwrap_or(0);
+    let mut parts = vec![
+        shell::count(gate.verdicts.values().sum(), "benchmark"),
+        format!("{} regressed", count(Verdict::Regressed)),
+    ];
+    for verdict in [
+        Verdict::Failed,
+        Verdict::Inconclusive,
+        Verdict::Improved,
+        Verdict::Identical,
+        Verdict::Added,
+        Verdict::Removed,
+    ] {
+        if count(verdict) > 0 {
+            parts.push(format!("{} {}", count(verdict), verdict.word()));
+        }
+    }
+    if gate.over_limit > 0 {
+        parts.push(format!("{} over a limit", gate.over_limit));
+    }
+    if gate.unclear_limit > 0 {
+        parts.push(format!("{} near a limit", gate.unclear_limit));
+    }
+    if let Some(sensitivity) = gate.sensitivity {
+        parts.push(format!("sees {:.1} % at 95 %", sensitivity * 100.0));
+    }
+    parts.push(format!("{:.0} s", run.seconds));
+    let trouble: String = gate
+        .trouble
+        .iter()
+        .map(|trouble| format!("; {trouble}"))
+        .collect();
+    let tone = match gate.outcome {
+        Outcome::Passed => Tone::Good,
+        Outcome::Regressed | Outcome::CouldNotMeasure => Tone::Bad,
+        Outcome::Inconclusive => Tone::Unsure,
+    };
+    let word = gate.outcome.word();
+    Cell {
+        text: format!("gate: {word} ({}){trouble}", parts.join(", ")),
+        tone,
+    }
+}
+
+/// Point, lower and upper bound as ratios.
+fn ratios(estimate: &Estimate) -> [f64; 3] {
+    [estimate.point, estimate.lower, estimate.upper].map(f64::exp)
+}
+
+fn tone(lower: f64, upper: f64) -> Tone {
+    match (lower > 1.0, upper < 1.0) {
+        (true, _) => Tone::Bad,
+        (_, true) => Tone::Good,
+        (false, false) => Tone::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, change, mebibytes, ratio, time};
+    use crate::compare::stats::Estimate;
+
+    #[test]
+    fn units() {
+        let check = |nanoseconds, expected: &str| assert_eq!(time(nanoseconds), expected);
+        check(0.5, "0.500 ns");
+        check(75.23, "75.23 ns");
+        check(53_214.0, "53.21 µs");
+        check(195e6, "195.0 ms");
+        check(3.2e9, "3.200 s");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(55_784_243), "53.2 MiB");
+        assert_eq!(mebibytes(1_048_576), "1.0");
+    }
+
+    #[test]
+    fn estimates() {
+        let estimate = |point: f64, lower: f64, upper: f64| Estimate {
+            point: point.ln(),
+            lower: lower.ln(),
+            upper: upper.ln(),
+            level: 0.95,
+        };
+        assert_eq!(
+            ratio(&estimate(1.2, 1.19, 1.21)).text,
+            "1.200 [1.190, 1.210]"
+        );
+        assert_eq!(
+            ratio(&estimate(14.04, 13.9, 14.1)).text,
+            "14.0 [13.9, 14.1]"
+        );
+        assert_eq!(
+            ratio(&estimate(2345.6, 2300.0, 2400.4)).text,
+            "2346 [2300, 2400]"
+        );
+        assert_eq!(
+            change(&estimate(1.051, 1.042, 1.06)).text,
+            "+5.1 % [+4.2, +6.0]"
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Figures in, text out, in every form. Nothing is computed here.
+
+pub mod cells;
+pub mod columns;
+mod document;
+mod github;
+mod html;
+mod json;
+mod junit;
+pub mod markdown;
+pub mod terminal;
+
+use std::{fs, io::Write};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    cli::{Format, Output},
+    compare::Case,
+    decide::{Decision, Gate},
+    run::Run,
+};
+
+/// What there is to report.
+#[derive(Clone, Copy, Debug)]
+pub enum Results<'a> {
+    /// One commit by itself.
+    Tables { run: &'a Run, cases: &'a [Case] },
+    /// Two commits, decided.
+    Gate {
+        run: &'a Run,
+        decisions: &'a [Decision],
+        gate: &'a Gate,
+    },
+}
+
+/// Writes `results` in every form that the user asked for: to stdout, or to one file a form and the
+/// answer to stdout.
+pub fn write(results: Results<'_>, output: &Output) -> Result<()> {
+    if output.output.is_some() {
+        let answer = document::Document {
+            sections: Vec::new(),
+            ..document::document(results)
+        };
+        print(&terminal::render(&answer))?;
+    }
+    for format in &output.format {
+        let text = render(results, *format)?;
+        match &output.output {
+            None => print(&text)?,
+            Some(folder) => {
+                let path = folder.join(file_name(*format));
+                let text = anstream::adapter::strip_str(&text).to_string();
+                fs::create_dir_all(folder)
+                    .and_then(|()| fs::write(&path, text))
+                    .with_context(|| format!("write the report to {}", path.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("write the report")
+}
+
+fn render(results: Results<'_>, format: Format) -> Result<String> {
+    Ok(match format {
+        Format::Terminal => terminal::render(&document::document(results)),
+        Format::Markdown => markdown::render(&document::document(results)),
+        Format::Html => html::render(&document::document(results)),
+        Format::Json => json::render(results)?,
+        Format::Junit => junit::render(results),
+        Format::Github => github::render(results),
+    })
+}
+
+fn file_name(format: Format) -> &'static str {
+    match format {
+        Format::Terminal => "serbench.txt",
+        Format::Markdown => "serbench.md",
+        Format::Json => "serbench.json",
+        Format::Junit => "serbench.xml",
+        Format::Html => "serbench.html",
+        Format::Github => "serbench-github.txt",
+    }
+}
+
+/// A rectangular table of finished texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    pub header: Vec<Header>,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// The head of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub title: String,
+    pub align: Align,
+}
+
+/// Where a column's texts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    Left,
+    Right,
+}
+
+/// A finished text and what it means, for colour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    pub text: String,
+    pub tone: Tone,
+}
+
+/// What a cell means. The text says it too: colour is never the only sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Good,
+    Bad,
+    Unsure,
+    Dim,
+}
+
+impl Cell {
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            tone: Tone::Plain,
+        }
+    }
+
+    /// What stands where there is no figure.
+    pub fn absent() -> Self {
+        Self {
+            text: "-".to_owned(),
+            tone: Tone::Dim,
+        }
+    }
+}
+
+/// A column of rows `R`: header, place and value in one spot.
+pub struct Column<R> {
+    pub title: String,
+    pub align: Align,
+    pub cell: fn(&R) -> Cell,
+}
+
+/// Fills a table column by column.
+pub fn table<R>(columns: &[Column<R>], rows: &[R]) -> Table {
+    let header = |column: &Column<R>| Header {
+        title: column.title.clone(),
+        align: column.align,
+    };
+    let cells = |row| columns.iter().map(|column| (column.cell)(row)).collect();
+    Table {
+        header: columns.iter().map(header).collect(),
+        rows: rows.iter().map(cells).collect(),
+    }
+}

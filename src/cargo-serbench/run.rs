@@ -1,0 +1,281 @@
+//! The facts of one invocation, as they are stored: who measured what where, and every slice.
+//! Derived figures (ratios, intervals, verdicts) are never stored; they are made again from this.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::build::machine::{Machine, Toolchain};
+
+/// The version of the stored form. Readers refuse a newer one by name.
+pub const SCHEMA: u32 = 1;
+
+/// Everything one invocation found out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    pub schema: u32,
+    /// The program and version that wrote it.
+    pub tool: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Wall time from the first verification to the last block.
+    pub seconds: f64,
+    /// Determines order and placement of everything random.
+    pub seed: u64,
+    pub machine: Machine,
+    pub toolchain: Toolchain,
+    /// Absent when one commit was measured by itself.
+    pub baseline: Option<Source>,
+    pub candidate: Source,
+    /// Whether benchmarks were measured whose executables are equal at both commits.
+    pub identical_measured: bool,
+    /// The benchmark that was also measured against itself, to check the measurement.
+    pub canary: Option<String>,
+    /// By id.
+    pub benchmarks: BTreeMap<String, Benchmark>,
+    /// In the order in which they were measured.
+    pub blocks: Vec<Block>,
+}
+
+/// Where an executable's source came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Full hash; absent outside a git repository.
+    pub commit: Option<String>,
+    /// The commit's first line.
+    pub subject: Option<String>,
+    /// Whether the tree differed from the commit.
+    pub dirty: bool,
+    /// SHA-256 of Cargo.lock, shortened; absent without the file.
+    pub lock: Option<String>,
+}
+
+/// Which of the two commits an arm is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Baseline,
+    Candidate,
+}
+
+/// One benchmark, at one commit or at both.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Benchmark {
+    /// The id of the benchmark that this one is divided by; absent for the reference itself and
+    /// where there is none.
+    pub reference: Option<String>,
+    pub baseline: Option<Subject>,
+    pub candidate: Option<Subject>,
+}
+
+/// A benchmark at one commit: what verification and the memory processes found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    pub state: State,
+    /// Whether the bench speaks the protocol, or divan's table was read.
+    pub native: bool,
+    /// Hash of the executable's code and data.
+    pub executable: String,
+    pub dtype: Option<String>,
+    pub shape: Option<Vec<usize>>,
+    pub bytes_in: Option<u64>,
+    pub bytes_out: Option<u64>,
+    /// Whether other threads worked too; then wall time decides.
+    pub multithreaded: bool,
+    /// Whether the operation wrote to stdout, which costs it time.
+    pub prints: bool,
+    pub memory: Option<Memory>,
+    /// Growth of the peak resident set by the first operation of a fresh process, in bytes.
+    pub rss: Option<u64>,
+}
+
+/// What verification said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum State {
+    /// The output is right.
+    Verified,
+    /// It ran; nothing is known of its output.
+    Unchecked,
+    /// It failed, for this reason.
+    Failed(String),
+}
+
+/// Exact counts of one operation, see [`serbench::Memory`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    pub peak: u64,
+    pub bytes: u64,
+    pub allocations: u64,
+    /// Whether a second process counted the same.
+    pub repeatable: bool,
+}
+
+/// One executable and one benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    pub side: Side,
+    pub id: String,
+    /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero but for canaries and trials.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slowdown: f64,
+}
+
+/// What a block was measured for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// First look, and more of the same.
+    Screen,
+    /// Fresh data on a suspect.
+    Confirm,
+}
+
+/// Alternated slices of some arms by one fresh process each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    pub phase: Phase,
+    pub arms: Vec<Arm>,
+    /// The CPU all processes were pinned to.
+    pub cpu: Option<usize>,
+    /// What the block cost, starting the processes included.
+    pub seconds: f64,
+    /// For each arm the slices, all arms the same number. Even ones ran in the order of `arms`,
+    /// odd ones backwards, or the other way round when `backwards` is set.
+    pub slices: Vec<Vec<Times>>,
+    pub backwards: bool,
+}
+
+/// Times of one slice, nanoseconds per operation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(Option<f64>, f64, f64)", into = "(Option<f64>, f64, f64)")]
+pub struct Times {
+    /// CPU time of the thread; absent where divan measured.
+    pub cpu: Option<f64>,
+    /// Wall time of the median batch.
+    pub wall: f64,
+    /// Wall time of the fastest batch.
+    pub fastest: f64,
+}
+
+impl From<(Option<f64>, f64, f64)> for Times {
+    fn from((cpu, wall, fastest): (Option<f64>, f64, f64)) -> Self {
+        Self { cpu, wall, fastest }
+    }
+}
+
+impl From<Times> for (Option<f64>, f64, f64) {
+    fn from(Times { cpu, wall, fastest }: Times) -> Self {
+        // Picoseconds are finer than any clock here; more digits would only fill the disk.
+        let rounded = |time: f64| (time * 1e3).round() / 1e3;
+        (cpu.map(rounded), rounded(wall), rounded(fastest))
+    }
+}
+
+fn is_zero(slowdown: &f64) -> bool {
+    *slowdown == 0.0
+}
+
+impl Benchmark {
+    /// The benchmark at one commit.
+    pub fn subject(&self, side: Side) -> Option<&Subject> {
+        match side {
+            Side::Baseline => self.baseline.as_ref(),
+            Side::Candidate => self.candidate.as_ref(),
+        }
+    }
+}
+
+impl Subject {
+    /// A benchmark that was not started because its executable is the same at both commits.
+    pub fn unseen(executable: &str) -> Self {
+        Self {
+            state: State::Unchecked,
+            native: true,
+            executable: executable.to_owned(),
+            dtype: None,
+            shape: None,
+            bytes_in: None,
+            bytes_out: None,
+            multithreaded: false,
+            prints: false,
+            memory: None,
+            rss: None,
+        }
+    }
+
+    /// The reason why it can't be measured, if it can't.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.state {
+            State::Verified | State::Unchecked => None,
+            State::Failed(reason) => Some(reason),
+        }
+    }
+}
+
+/// Writes `run` to `folder`, named after its start, and returns the file. Either all of it is
+/// there afterwards or nothing.
+pub fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
+    let name = run.started_at.replace([':', '-'], "");
+    let write = || -> Result<PathBuf> {
+        std::fs::create_dir_all(folder)?;
+        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
+        serde_json::to_writer(&mut file, run)?;
+        file.write_all(b"\n")?;
+        keep(file.into_inner()?, folder, &name)
+    };
+    write().with_context(|| format!("store the run in {}", folder.display()))
+}
+
+/// Names a finished file `name.json`, or, where another run began in the same second, `name_2.json`
+/// and so on, which sorts behind.
+fn keep(mut file: tempfile::NamedTempFile, folder: &Path, name: &str) -> Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let path = match number {
+            1 => folder.join(format!("{name}.json")),
+            _ => folder.join(format!("{name}_{number}.json")),
+        };
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => {
+                file = taken.file;
+                number += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads a stored run.
+pub fn load(path: &Path) -> Result<Run> {
+    let file = File::open(path).with_context(|| format!("read the run {}", path.display()))?;
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: u32,
+    }
+    let value: serde_json::Value = serde_json::from_reader(BufReader::new(file))
+        .with_context(|| format!("{} is no stored run", path.display()))?;
+    let Versioned { schema } = Versioned::deserialize(&value)
+        .with_context(|| format!("{} is no stored run", path.display()))?;
+    if schema > SCHEMA {
+        bail!(
+            "{} has schema {schema} and this program knows {SCHEMA}; a newer `cargo serbench` reads it",
+            path.display()
+        );
+    }
+    Run::deserialize(value).with_context(|| format!("{} is no stored run", path.display()))
+}

@@ -1,0 +1,226 @@
+//! Ids of benchmarks in, those the user asked for out, each with its reference.
+
+pub mod catalog;
+pub mod shard;
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail};
+use regex::RegexSet;
+use serbench::Dtype;
+
+use crate::cli::Select;
+
+/// The segments of an id that have a meaning: `suite::encoder::…`, where the rest is data type,
+/// shape and whatever else the bench has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Parts<'a> {
+    pub suite: &'a str,
+    pub encoder: &'a str,
+    /// Empty when the id has two segments.
+    pub case: &'a str,
+}
+
+/// Splits an id as divan lists it. A benchmark may have no more than its suite, of itself.
+pub fn parts(id: &str) -> Parts<'_> {
+    let (suite, rest) = id.split_once("::").unwrap_or(("", id));
+    let (encoder, case) = rest.split_once("::").unwrap_or((rest, ""));
+    Parts {
+        suite,
+        encoder,
+        case,
+    }
+}
+
+/// The id of the benchmark that `id` is divided by, for a reference encoder called `reference`.
+pub fn reference_of(id: &str, reference: &str) -> Option<String> {
+    let Parts {
+        suite,
+        encoder,
+        case,
+    } = parts(id);
+    let separator = if case.is_empty() { "" } else { "::" };
+    (encoder != reference).then(|| format!("{suite}::{reference}{separator}{case}"))
+}
+
+/// The ids that `select` asks for, and their references. `large` are those that only `--full`
+/// means, `reference` gives the reference encoder of a suite.
+pub fn choose<'a>(
+    ids: &BTreeSet<String>,
+    large: &BTreeSet<String>,
+    select: &Select,
+    reference: impl Fn(&str) -> Option<&'a str>,
+) -> Result<BTreeSet<String>> {
+    let filters = RegexSet::new(&select.filters).context("FILTER is a regular expression")?;
+    let dtypes: Vec<String> = select.dtype.iter().map(|name| rust_name(name)).collect();
+    let mut chosen: BTreeSet<String> = ids
+        .iter()
+        .filter(|id| {
+            let Parts { encoder, case, .. } = parts(id);
+            let segments: Vec<&str> = case.split("::").collect();
+            let has = |wanted: &[String]| {
+                wanted.is_empty()
+                    || segments
+                        .iter()
+                        .any(|segment| wanted.iter().any(|w| w == segment))
+            };
+            // The large cases only when asked for, and then nothing else.
+            let size = if select.shape.is_empty() {
+                large.contains(*id) == select.full
+            } else {
+                has(&select.shape)
+            };
+            (filters.is_empty() || filters.is_match(id))
+                && (select.encoder.is_empty() || select.encoder.iter().any(|name| name == encoder))
+                && has(&dtypes)
+                && size
+        })
+        .cloned()
+        .collect();
+    let needed: Vec<String> = chosen
+        .iter()
+        .filter_map(|id| reference_of(id, reference(parts(id).suite)?))
+        .filter(|reference| ids.contains(reference))
+        .collect();
+    chosen.extend(needed);
+    if chosen.is_empty() {
+        bail!(nothing(ids, select));
+    }
+    Ok(chosen)
+}
+
+fn nothing(ids: &BTreeSet<String>, select: &Select) -> String {
+    let mut asked = Vec::new();
+    for (name, values) in [
+        ("", &select.filters),
+        ("--encoder ", &select.encoder),
+        ("--dtype ", &select.dtype),
+        ("--shape ", &select.shape),
+    ] {
+        if !values.is_empty() {
+            asked.push(format!("{name}{}", values.join(",")));
+        }
+    }
+    let example = ids
+        .first()
+        .map_or_else(String::new, |id| format!(", `{id}` for one"));
+    format!(
+        "none of {} benchmarks matches {}{example}; `cargo serbench list` shows them all",
+        ids.len(),
+        asked.join(" ")
+    )
+}
+
+/// The name that divan prints for a data type given by numpy's name; others as they are.
+pub fn rust_name(name: &str) -> String {
+    match Dtype::from_name(name) {
+        Some(Dtype::Int8) => "i8",
+        Some(Dtype::Int16) => "i16",
+        Some(Dtype::Int32) => "i32",
+        Some(Dtype::Int64) => "i64",
+        Some(Dtype::Uint8) => "u8",
+        Some(Dtype::Uint16) => "u16",
+        Some(Dtype::Uint32) => "u32",
+        Some(Dtype::Uint64) => "u64",
+        Some(Dtype::Float16) => "f16",
+        Some(Dtype::Float32) => "f32",
+        Some(Dtype::Float64) => "f64",
+        Some(Dtype::Datetime64(serbench::TimeUnit::Nanosecond)) => "DatetimeNs",
+        Some(
+            Dtype::Bool
+            | Dtype::Complex64
+            | Dtype::Complex128
+            | Dtype::Datetime64(_)
+            | Dtype::Timedelta64(_),
+        ) => name,
+        None if name == "datetime64" => "DatetimeNs",
+        None => name,
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Parts, choose, parts, reference_of};
+    use crate::cli::Select;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_split() {
+        let id = "json::serde_json::f64::100x100";
+        assert_eq!(
+            parts(id),
+            Parts {
+                suite: "json",
+                encoder: "serde_json",
+                case: "f64::100x100"
+            }
+        );
+        assert_eq!(
+            parts("b::x"),
+            Parts {
+                suite: "b",
+                encoder: "x",
+                case: ""
+            }
+        );
+        assert_eq!(
+            reference_of(id, "orjson").as_deref(),
+            Some("json::orjson::f64::100x100")
+        );
+        assert_eq!(reference_of("b::x", "y").as_deref(), Some("b::y"));
+        assert_eq!(reference_of("b::y::1", "y"), None);
+    }
+
+    fn chosen(select: &Select) -> Vec<String> {
+        let ids: BTreeSet<String> = [
+            "json::orjson::f64::100x100",
+            "json::orjson::f64::pynumpy",
+            "json::orjson::u8::100x100",
+            "json::sonic::f64::100x100",
+            "json::sonic::f64::pynumpy",
+            "json::sonic::u8::100x100",
+            "other::a",
+        ]
+        .map(str::to_owned)
+        .into();
+        let reference = |suite: &str| (suite == "json").then_some("orjson");
+        let large = ids
+            .iter()
+            .filter(|id| id.ends_with("pynumpy"))
+            .cloned()
+            .collect();
+        choose(&ids, &large, select, reference).map_or_else(
+            |error| vec![error.to_string()],
+            |chosen| chosen.into_iter().collect(),
+        )
+    }
+
+    #[test]
+    fn selection() {
+        let select = Select::default();
+        assert_eq!(chosen(&select).len(), 5);
+        let select = Select {
+            full: true,
+            ..Select::default()
+        };
+        assert_eq!(
+            chosen(&select),
+            ["json::orjson::f64::pynumpy", "json::sonic::f64::pynumpy"]
+        );
+        let select = Select {
+            dtype: vec!["float64".into()],
+            encoder: vec!["sonic".into()],
+            ..Select::default()
+        };
+        assert_eq!(
+            chosen(&select),
+            ["json::orjson::f64::100x100", "json::sonic::f64::100x100"]
+        );
+        let select = Select {
+            filters: vec!["nope".into()],
+            ..Select::default()
+        };
+        insta::assert_snapshot!(chosen(&select)[0], @"none of 7 benchmarks matches nope, `json::orjson::f64::100x100` for one; `cargo serbench list` shows them all");
+    }
+}

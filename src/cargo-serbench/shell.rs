@@ -1,0 +1,147 @@
+//! The only writer to stderr: status lines like cargo's, warnings, hints, progress.
+
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Write},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use anstyle::{AnsiColor, Effects, Style};
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
+const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+const NOTE: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
+
+/// Silences status and progress, not warnings and errors.
+pub fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Relaxed);
+}
+
+/// Decides about colour on stdout and stderr.
+pub fn set_color(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Whether status and progress are silenced.
+pub fn is_quiet() -> bool {
+    QUIET.load(Relaxed)
+}
+
+/// A line of what is being done: `   Measuring 104 pairs`.
+pub fn status(verb: &str, message: impl Display) {
+    if !QUIET.load(Relaxed) {
+        line(format_args!("{GOOD}{verb:>12}{GOOD:#} {message}"));
+    }
+}
+
+/// A number of things in words: `1 block`, `2 blocks`.
+pub fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
+/// A path as the user would type it from where they stand.
+pub fn shown(path: &Path) -> &Path {
+    std::env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
+}
+
+/// A line of something that is not as it should be, but can be gone on from.
+pub fn warning(message: impl Display) {
+    line(format_args!("{WARN}warning{WARN:#}: {message}"));
+}
+
+/// A line of what to do next.
+pub fn hint(message: impl Display) {
+    line(format_args!("{NOTE}hint{NOTE:#}: {message}"));
+}
+
+/// The reason why the program ends without having done its work.
+pub fn error(message: impl Display) {
+    line(format_args!("{BAD}error{BAD:#}: {message}"));
+}
+
+fn line(message: impl Display) {
+    // A closed stderr is nobody's reason to fail.
+    let _ = writeln!(anstream::stderr().lock(), "{message}");
+}
+
+/// Progress of long work, redrawn in place on a terminal, and a line now and then elsewhere. It is
+/// drawn only when [`Progress::update`] is called, never by a thread of its own: a ticking thread
+/// would disturb what is measured.
+#[derive(Debug)]
+pub struct Progress {
+    verb: &'static str,
+    started: Instant,
+    drawn: Instant,
+    terminal: bool,
+}
+
+impl Progress {
+    pub fn start(verb: &'static str) -> Self {
+        let now = Instant::now();
+        Self {
+            verb,
+            started: now,
+            drawn: now,
+            terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// `done` and `total` are in any unit of work; `what` is what is under way.
+    pub fn update(&mut self, done: f64, total: f64, what: impl Display) {
+        let pause = if self.terminal {
+            Duration::from_millis(100)
+        } else {
+            Duration::from_secs(15)
+        };
+        if QUIET.load(Relaxed) || self.drawn.elapsed() < pause {
+            return;
+        }
+        self.drawn = Instant::now();
+        let fraction = (done / total.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+        let spent = self.started.elapsed().as_secs_f64();
+        let left = if fraction > 0.0 {
+            spent / fraction - spent
+        } else {
+            f64::NAN
+        };
+        let verb = self.verb;
+        let left = if left.is_finite() {
+            format!(", {left:.0} s left")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{GOOD}{verb:>12}{GOOD:#} {:3.0} %{left}  {what}",
+            fraction * 100.0
+        );
+        if self.terminal {
+            let _ = write!(anstream::stderr().lock(), "\r\x1b[2K{text}\r");
+        } else {
+            line(text);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.terminal && !QUIET.load(Relaxed) {
+            let _ = write!(anstream::stderr().lock(), "\r\x1b[2K");
+        }
+    }
+}

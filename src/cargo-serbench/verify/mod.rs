@@ -1,0 +1,291 @@
+//! Benchmarks in, what each is and whether its output is right out. Nothing is timed here.
+
+pub mod json;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serbench::{
+    Dtype,
+    protocol::{Answer, Command, Slice},
+};
+
+use crate::{
+    divan,
+    process::{Executable, Launch, Launcher, Started, Worker, last_words},
+    run::{Memory, State, Subject},
+};
+
+/// A benchmark and where to find it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: String,
+    pub executable: Executable,
+    /// Hash of the executable's code and data.
+    pub hash: String,
+    /// Whether it is only measured with `--full`.
+    pub large: bool,
+    /// The executable and id whose allocator counts, when it is another one.
+    pub memory: Option<(Executable, String)>,
+    pub reference: Option<String>,
+}
+
+/// Verifies `listed`, references first, so that what must equal them can be compared. `progress`
+/// is called before each with its number and id.
+pub fn verify(
+    launcher: &Launcher,
+    listed: &[Listed],
+    mut progress: impl FnMut(usize, &str),
+) -> Result<BTreeMap<String, Subject>> {
+    let mut subjects = BTreeMap::new();
+    // Texts of references that others still have to be compared with.
+    let mut texts: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    let mut order: Vec<&Listed> = listed.iter().collect();
+    order.sort_by_key(|benchmark| {
+        let group = benchmark.reference.as_deref().unwrap_or(&benchmark.id);
+        (group, benchmark.reference.is_some(), &benchmark.id)
+    });
+    for (number, benchmark) in order.into_iter().enumerate() {
+        progress(number, &benchmark.id);
+        if benchmark.reference.is_none() {
+            texts.clear();
+        }
+        let reference = benchmark.reference.as_deref().and_then(|id| texts.get(id));
+        let (mut subject, text) = verify_one(launcher, benchmark, reference.map(Vec::as_slice))?;
+        if subject.failure().is_none() && subject.native {
+            subject.memory = memory(launcher, benchmark)?;
+            subject.rss = rss(launcher, benchmark)?;
+        }
+        if let Some(text) = text.filter(|_| benchmark.reference.is_none()) {
+            texts.insert(&benchmark.id, text);
+        }
+        subjects.insert(benchmark.id.clone(), subject);
+    }
+    Ok(subjects)
+}
+
+fn verify_one(
+    launcher: &Launcher,
+    benchmark: &Listed,
+    reference: Option<&[u8]>,
+) -> Result<(Subject, Option<Vec<u8>>)> {
+    let mut subject = Subject {
+        native: false,
+        ..Subject::unseen(&benchmark.hash)
+    };
+    let mut worker = match launcher.worker(launch(&benchmark.executable, &benchmark.id))? {
+        Started::Worker(worker) => worker,
+        Started::Ended(ended) if ended.status.success() => {
+            match divan::measurement(&ended.stdout, &benchmark.id) {
+                Ok(_) => {}
+                Err(error) => subject.state = State::Failed(error.to_string()),
+            }
+            return Ok((subject, None));
+        }
+        Started::Ended(ended) => {
+            subject.state = State::Failed(last_words(&ended.stderr, &ended.status.to_string()));
+            return Ok((subject, None));
+        }
+    };
+    subject.native = true;
+    let mut answer = match worker.ask(Command::Verify) {
+        Ok(answer) => answer,
+        Err(error) => {
+            crate::process::check_interrupt()?;
+            subject.state = State::Failed(format!("{error:#}"));
+            return Ok((subject, None));
+        }
+    };
+    describe(&mut subject, &answer);
+    subject.state = state(&subject, &answer, reference);
+    if subject.failure().is_none() {
+        match watch(&mut worker, &benchmark.id) {
+            Ok((multithreaded, prints)) => {
+                subject.multithreaded = multithreaded;
+                subject.prints = prints;
+            }
+            Err(error) => subject.state = State::Failed(format!("{error:#}")),
+        }
+    }
+    Ok((subject, answer.take("output")))
+}
+
+fn launch<'a>(executable: &'a Executable, id: &'a str) -> Launch<'a> {
+    Launch {
+        executable,
+        id,
+        cpu: None,
+        slowdown: 0.0,
+        padding: 0,
+    }
+}
+
+fn describe(subject: &mut Subject, answer: &Answer) {
+    let number = |name: &str| answer.text(name)?.parse().ok();
+    subject.dtype = answer.text("dtype").map(str::to_owned);
+    subject.shape = answer.text("shape").and_then(|text| {
+        if text.is_empty() {
+            Some(Vec::new())
+        } else {
+            text.split('x').map(|axis| axis.parse().ok()).collect()
+        }
+    });
+    subject.bytes_in = number("bytes_in");
+    subject.bytes_out =
+        number("bytes_out").or_else(|| answer.bytes("output").map(|it| it.len() as u64));
+}
+
+fn state(subject: &Subject, answer: &Answer, reference: Option<&[u8]>) -> State {
+    match answer.text("check") {
+        Some("passed") => State::Verified,
+        Some("failed") => State::Failed(format!(
+            "wrong output: {}",
+            answer.text("difference").unwrap_or("it differs")
+        )),
+        Some("json") => match json_state(subject, answer, reference) {
+            Ok(()) => State::Verified,
+            Err(difference) => State::Failed(format!("wrong output: {difference}")),
+        },
+        Some(_) | None => State::Unchecked,
+    }
+}
+
+fn json_state(subject: &Subject, answer: &Answer, reference: Option<&[u8]>) -> Result<(), String> {
+    let missing = || "the bench did not say what its array is".to_owned();
+    let output = answer.bytes("output").ok_or_else(missing)?;
+    let input = answer.bytes("input").ok_or_else(missing)?;
+    let dtype = subject
+        .dtype
+        .as_deref()
+        .and_then(Dtype::from_name)
+        .ok_or_else(missing)?;
+    let shape = subject.shape.as_deref().ok_or_else(missing)?;
+    json::check(output, dtype, shape, input)?;
+    match reference {
+        Some(reference) if answer.text("same_bytes") == Some("yes") => same(output, reference),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn same(output: &[u8], reference: &[u8]) -> Result<(), String> {
+    if output == reference {
+        return Ok(());
+    }
+    let at = output
+        .iter()
+        .zip(reference)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let around = |text: &[u8]| {
+        let end = text.len().min(at + 12);
+        String::from_utf8_lossy(&text[at.saturating_sub(4).min(end)..end]).into_owned()
+    };
+    Err(format!(
+        "the encoder says that it writes the reference's bytes, but at byte {at} it has `{}` for `{}`",
+        around(output),
+        around(reference)
+    ))
+}
+
+/// Runs the operation a few times more: whether other threads work too, and whether it prints.
+fn watch(worker: &mut Worker, id: &str) -> Result<(bool, bool)> {
+    let slice = Slice::from_answer(&worker.ask(Command::Warm { nanos: 1 })?);
+    let multithreaded = slice.is_some_and(|slice| {
+        // The clocks are read one after the other, so equal times differ by microseconds.
+        slice.process_cpu_ns > 1.1 * slice.cpu_ns + 20_000.0
+    });
+    Ok((multithreaded, prints(&worker.stdout()?, id)))
+}
+
+/// Whether there is anything but divan's header and tree in `stdout`.
+fn prints(stdout: &str, id: &str) -> bool {
+    let lines: Vec<&str> = stdout
+        .lines()
+        .skip(1)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let in_tree = |line: &&str| {
+        ["├─ ", "╰─ ", "│  ", "   "]
+            .iter()
+            .any(|glyphs| line.starts_with(glyphs))
+    };
+    let leaf = lines.last().map_or("", |line| line.trim_end());
+    let ends_in_name = leaf.is_empty()
+        || leaf.ends_with('│')
+        || id.ends_with(leaf.trim_start_matches(['├', '╰', '│', '─', ' ']));
+    !lines.iter().all(in_tree) || !ends_in_name
+}
+
+fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
+    let (executable, id) = match &benchmark.memory {
+        Some((executable, id)) => (executable, id.as_str()),
+        None => (&benchmark.executable, benchmark.id.as_str()),
+    };
+    let once = || -> Result<Option<[u64; 3]>> {
+        let Some(answer) = ask_fresh(launcher, executable, id, Command::Memory)? else {
+            return Ok(None);
+        };
+        let counts = answer.text("memory").map(|text| {
+            text.split(' ')
+                .map(|count| count.parse().unwrap_or(0))
+                .collect::<Vec<u64>>()
+        });
+        Ok(counts.and_then(|counts| counts.try_into().ok()))
+    };
+    let Some([peak, bytes, allocations]) = once()? else {
+        return Ok(None);
+    };
+    let repeatable = once()? == Some([peak, bytes, allocations]);
+    Ok(Some(Memory {
+        peak,
+        bytes,
+        allocations,
+        repeatable,
+    }))
+}
+
+fn rss(launcher: &Launcher, benchmark: &Listed) -> Result<Option<u64>> {
+    let answer = ask_fresh(launcher, &benchmark.executable, &benchmark.id, Command::Rss)?;
+    Ok(answer.and_then(|answer| answer.text("rss")?.parse().ok()))
+}
+
+/// The answer of a new process; `None` when it dies, for then the figure is missing, no more.
+fn ask_fresh(
+    launcher: &Launcher,
+    executable: &Executable,
+    id: &str,
+    command: Command,
+) -> Result<Option<Answer>> {
+    crate::process::check_interrupt()?;
+    match launcher.worker(launch(executable, id))? {
+        Started::Worker(mut worker) => Ok(worker.ask(command).ok()),
+        Started::Ended(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{prints, same};
+
+    #[test]
+    fn printing_shows() {
+        let tree = "json     fastest │ slowest\n╰─ orjson\n   ╰─ f64\n      ╰─ 100x100   ";
+        assert!(!prints(tree, "json::orjson::f64::100x100"));
+        assert!(!prints("", "json::orjson::f64::100x100"));
+        assert!(prints(
+            &format!("{tree}hello\n"),
+            "json::orjson::f64::100x100"
+        ));
+        assert!(prints(
+            &format!("{tree}\nhello\n"),
+            "json::orjson::f64::100x100"
+        ));
+    }
+
+    #[test]
+    fn a_difference_is_shown_in_its_place() {
+        insta::assert_snapshot!(same(b"[[1,2,3]]", b"[[1,2,4]]").unwrap_err(), @"the encoder says that it writes the reference's bytes, but at byte 6 it has `1,2,3]]` for `1,2,4]]`");
+        assert!(same(b"[1", b"[1,2]").is_err());
+        assert!(same(b"[1]", b"[1]").is_ok());
+    }
+}

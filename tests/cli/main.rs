@@ -1,0 +1,38 @@
+//! The tool through its real binary: exit codes, first lines and messages as users meet them, on
+//! temporary git repositories whose benchmarks take exactly known times.
+
+mod failures;
+mod foreign;
+mod history;
+#[cfg(unix)]
+mod interrupts;
+mod recorded;
+mod records;
+mod reports;
+mod repository;
+#[expect(clippy::print_stdout, reason = "counts are what this is for")]
+mod trial;
+mod verdicts;
+
+use repository::Repository;
+
+#[test]
+fn usage() {
+    let nowhere = Repository::empty();
+    for wrong in [
+        &["gate", "--no-such-flag"][..],
+        &["compare", "only-one"],
+        &["--format=xls"],
+        &["gate", "--budget=soon"],
+    ] {
+        let outcome = nowhere.serbench(wrong);
+        outcome.exits(2).says_no_more().warns(&["error:"]);
+    }
+    nowhere
+        .serbench(&["--help"])
+        .exits(0)
+        .says(&["102", "--strict"]);
+    // As cargo calls it.
+    nowhere.serbench(&["serbench", "gate", "--help"]).exits(0);
+    nowhere.serbench(&["--version"]).exits(0);
+}

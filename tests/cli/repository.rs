@@ -1,0 +1,246 @@
+//! A temporary git repository with a copy of `tests/fixtures/fake-bench`, and the tool's real
+//! binary run in it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+/// What `cargo-serbench` printed and returned.
+pub(crate) struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// A repository whose branch is `main`.
+pub(crate) struct Repository {
+    /// Removed with everything in it at the end of a test.
+    folder: TempDir,
+}
+
+impl Repository {
+    /// The fixture with `behaviour` as benchmarks, committed.
+    pub(crate) fn new(behaviour: &str) -> Self {
+        let repository = Self::uncommitted(behaviour);
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        repository.commit("Before");
+        repository
+    }
+
+    /// The fixture with `behaviour` as benchmarks, and no git.
+    pub(crate) fn uncommitted(behaviour: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy_tree(&fixture("fake-bench"), folder.path());
+        let repository = Self { folder };
+        repository.write(".gitignore", "target\n");
+        repository.behave(behaviour);
+        repository
+    }
+
+    /// An empty folder.
+    pub(crate) fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path().join(file)).unwrap()
+    }
+
+    /// Gives the bench other benchmarks, one a line; blanks before them don't count.
+    pub(crate) fn behave(&self, behaviour: &str) {
+        let lines = behaviour.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty());
+        let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+        self.write("benches/behaviour.txt", &text);
+    }
+
+    /// Commits everything there is and returns the commit's hash.
+    pub(crate) fn commit(&self, subject: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", subject]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        for setting in [
+            "user.name=Test",
+            "user.email=test@example.org",
+            "commit.gpgsign=false",
+            "core.autocrlf=false",
+            "protocol.file.allow=always",
+        ] {
+            command.args(["-c", setting]);
+        }
+        clean(&mut command).args(arguments).current_dir(self.path());
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "git {arguments:?}: {stderr}");
+        String::from_utf8(stdout).unwrap().trim().to_owned()
+    }
+
+    /// `cargo-serbench` with `arguments`, not yet started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-serbench"));
+        clean(&mut command).args(arguments).current_dir(self.path());
+        command
+    }
+
+    /// What `cargo-serbench` says to `arguments`.
+    pub(crate) fn serbench(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Files of stored runs, oldest first.
+    pub(crate) fn runs(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path().join("target/serbench/runs"));
+        let mut runs: Vec<PathBuf> = entries
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        runs.sort();
+        runs
+    }
+}
+
+impl Outcome {
+    pub(crate) fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// Asserts the exit code.
+    #[track_caller]
+    pub(crate) fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Asserts that the first line of stdout begins with `words`.
+    #[track_caller]
+    pub(crate) fn answers(&self, words: &str) -> &Self {
+        let first = self.stdout.lines().next().unwrap_or_default();
+        assert!(first.starts_with(words), "not {words:?}\n{self}");
+        self
+    }
+
+    /// Asserts that one line of stdout holds all `words`.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &[&str]) -> &Self {
+        assert!(holds(&self.stdout, words), "{words:?} not said\n{self}");
+        self
+    }
+
+    /// Asserts that no line of stdout holds all `words`.
+    #[track_caller]
+    pub(crate) fn says_nothing_of(&self, words: &[&str]) -> &Self {
+        assert!(!holds(&self.stdout, words), "{words:?} said\n{self}");
+        self
+    }
+
+    /// Asserts that one line of stderr holds all `words`.
+    #[track_caller]
+    pub(crate) fn warns(&self, words: &[&str]) -> &Self {
+        assert!(
+            holds(&self.stderr, words),
+            "{words:?} not warned of\n{self}"
+        );
+        self
+    }
+
+    /// Asserts that no line of stderr holds all `words`.
+    #[track_caller]
+    pub(crate) fn warns_nothing_of(&self, words: &[&str]) -> &Self {
+        assert!(!holds(&self.stderr, words), "{words:?} warned of\n{self}");
+        self
+    }
+
+    /// Asserts that stdout is empty: an error is no answer.
+    #[track_caller]
+    pub(crate) fn says_no_more(&self) -> &Self {
+        assert_eq!(self.stdout, "", "{self}");
+        self
+    }
+
+    pub(crate) fn stdout(&self) -> &str {
+        &self.stdout
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "exit code {code:?}\n== stdout\n{stdout}\n== stderr\n{stderr}"
+        )
+    }
+}
+
+fn holds(text: &str, words: &[&str]) -> bool {
+    text.lines()
+        .any(|line| words.iter().all(|word| line.contains(word)))
+}
+
+/// A folder of `tests/fixtures`.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures")
+        .join(name)
+}
+
+/// Copies the files of `from`, but for what was built there.
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), target).unwrap();
+        } else if entry.file_name() != "target" {
+            fs::create_dir_all(&target).unwrap();
+            copy_tree(&entry.path(), &target);
+        }
+    }
+}
+
+/// Takes away what the user, `cargo test` or a git hook has put into the environment. `CARGO`
+/// stays: it is the cargo that runs these tests.
+fn clean(command: &mut Command) -> &mut Command {
+    const PREFIXES: [&str; 6] = ["CARGO_", "DIVAN_", "SERBENCH_", "FAKE_", "GIT_", "GITHUB_"];
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        if (ours && name != "CARGO_HOME") || name == "RUSTFLAGS" || name == "NEXTEST" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
