@@ -19,12 +19,13 @@ use std::{
 use divan::Bencher;
 use ndarray::{ArrayD, ArrayView1, Axis};
 use serbench::{
-    Check, DatetimeNs, Description, Dtype, Element,
-    array::{SEED, Shape, seeded},
+    Check, Description, Dtype, Element,
+    array::{SEED, Shape, is_full, seeded},
     bench_described,
     concat::{self, AnyArray},
+    datetime::DatetimeNs,
     f16,
-    npy::{NpyElement, NpyView},
+    npy::NpyView,
 };
 
 fn main() {
@@ -35,7 +36,7 @@ fn main() {
 /// `SERBENCH_FULL` of large images.
 fn cases() -> Vec<&'static str> {
     let mut cases = vec!["2x24B", "1000x4KB"];
-    if std::env::var_os("SERBENCH_FULL").is_some() {
+    if is_full() {
         cases.push("10x4MB");
     }
     cases
@@ -91,7 +92,7 @@ trait Owner {
     fn copy(&self) -> Box<dyn Owner>;
 }
 
-impl<T: NpyElement> Owner for ArrayD<T> {
+impl<T: Element> Owner for ArrayD<T> {
     fn view(&self) -> AnyArray<'_> {
         self.into()
     }
@@ -101,7 +102,7 @@ impl<T: NpyElement> Owner for ArrayD<T> {
     }
 }
 
-fn array<T: Element + NpyElement>(at: usize, bytes: usize) -> Box<dyn Owner> {
+fn array<T: Element>(at: usize, bytes: usize) -> Box<dyn Owner> {
     let len = bytes / size_of::<T>();
     let axes = if at.is_multiple_of(2) {
         vec![len]
@@ -145,6 +146,11 @@ impl<'a> Input<'a> {
     }
 
     fn describe(&self, output: &[u8], form: Form) -> Description {
+        let description = self.checked(output, form);
+        description.bytes_out(output.len() as u64)
+    }
+
+    fn checked(&self, output: &[u8], form: Form) -> Description {
         let right = match form {
             Form::Bare => output == self.payloads.concat(),
             Form::Message => match concat::unpack(output) {
@@ -155,16 +161,16 @@ impl<'a> Input<'a> {
                 Err(_) => false,
             },
         };
-        Description {
-            dtype: self.dtype,
-            shape: None,
-            bytes_in: Some(self.bytes() as u64),
-            bytes_out: Some(output.len() as u64),
-            check: if right {
+        let description = Description::new()
+            .bytes_in(self.bytes() as u64)
+            .check(if right {
                 Check::Passed
             } else {
                 Check::Failed("the bytes are not those of the arrays".to_owned())
-            },
+            });
+        match self.dtype {
+            Some(dtype) => description.dtype(dtype),
+            None => description,
         }
     }
 }
@@ -455,11 +461,7 @@ fn unpack<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let unpack = || concat::unpack(&message).expect("the message was packed here");
     bench_described(bencher, unpack, |unpack| {
         let unpacked: Vec<&[u8]> = unpack().iter().map(NpyView::bytes).collect();
-        let description = input.describe(&unpacked.concat(), Form::Bare);
-        Description {
-            bytes_out: None,
-            ..description
-        }
+        input.checked(&unpacked.concat(), Form::Bare)
     });
 }
 

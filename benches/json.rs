@@ -2,9 +2,9 @@
 
 use divan::Bencher;
 use serbench::{
-    DatetimeNs,
     array::{SEED, Shape, seeded, shapes},
     bench_encoder, bench_encoder_reused,
+    datetime::DatetimeNs,
     encoders::{
         JsonElement, Orjson, SerdeJson, SerdeJsonValue, SerdeJsonWriter, SimdJson, SimdJsonValue,
         SonicRs, SonicRsValue,

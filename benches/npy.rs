@@ -1,16 +1,18 @@
 //! NPY from memory and to it. `owned` is the reference: the copying reader that `numpy.load` is.
 //! `memcpy` is its floor, from which it should be no further than 1.15 from 100 KiB on.
 //!
-//! What they stand beside: SPDL's `load_npy(data)` and ndarray-npy's `view_npy` give a view as
-//! `view` does; `numpy.load(BytesIO(data))`, SPDL's `load_npy(data, copy=True)`, ndarray-npy's
+//! What they stand beside: SPDL's `npy::load(data)` and ndarray-npy's `view_npy` give a view as
+//! `view` does; `numpy.load(BytesIO(data))`, SPDL's `npy::load(data, copy=True)`, ndarray-npy's
 //! `read_npy` and npyz copy as `owned` does.
 
 use divan::{Bencher, black_box};
 use ndarray::ArrayD;
 use serbench::{
-    BoxError, DatetimeNs, Element, NpyElement,
-    array::{SEED, Shape, seeded},
-    bench_checked, f16, load_npy, to_npy,
+    BoxError, Element,
+    array::{SEED, Shape, is_full, seeded},
+    bench_checked,
+    datetime::DatetimeNs,
+    f16, npy,
 };
 use zerocopy::IntoBytes;
 
@@ -18,7 +20,7 @@ use zerocopy::IntoBytes;
 /// environment.
 fn lengths() -> Vec<Shape> {
     let mut lengths = vec![128, 12_800];
-    if std::env::var_os("SERBENCH_FULL").is_some() {
+    if is_full() {
         lengths.push(1_310_720);
     }
     lengths
@@ -38,10 +40,10 @@ struct File<T> {
     len: usize,
 }
 
-impl<T: Element + NpyElement> File<T> {
+impl<T: Element> File<T> {
     fn new(shape: &Shape) -> Self {
         let array = seeded(shape, SEED);
-        let bytes = to_npy(&array);
+        let bytes = npy::to_vec(&array);
         let mut blocks = vec![0_u128; bytes.len().div_ceil(size_of::<u128>())];
         blocks.as_mut_bytes()[..bytes.len()].copy_from_slice(&bytes);
         let len = bytes.len();
@@ -78,12 +80,12 @@ fn same(equal: bool) -> Result<(), BoxError> {
 const LOADS: &str = "the file was just saved";
 
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
-fn owned<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn owned<T: Element>(bencher: Bencher, shape: &Shape) {
     File::<T>::new(shape).bench(
         bencher,
         |bytes| {
-            load_npy(bytes)
-                .and_then(|npy| npy.to_owned::<T>())
+            npy::load(bytes)
+                .and_then(|file| file.to_owned::<T>())
                 .expect(LOADS)
         },
         |output, array| output == array,
@@ -91,12 +93,12 @@ fn owned<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
 }
 
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
-fn view<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn view<T: Element>(bencher: Bencher, shape: &Shape) {
     File::<T>::new(shape).bench(
         bencher,
         |bytes| {
-            load_npy(bytes)
-                .and_then(|npy| npy.view::<T>())
+            npy::load(bytes)
+                .and_then(|file| file.view::<T>())
                 .expect(LOADS)
         },
         |output, array| output == array,
@@ -104,12 +106,12 @@ fn view<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
 }
 
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
-fn cow<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn cow<T: Element>(bencher: Bencher, shape: &Shape) {
     File::<T>::new(shape).bench(
         bencher,
         |bytes| {
-            load_npy(bytes)
-                .and_then(|npy| npy.to_cow::<T>())
+            npy::load(bytes)
+                .and_then(|file| file.to_cow::<T>())
                 .expect(LOADS)
         },
         |output, array| output.is_view() && output == array,
@@ -118,33 +120,33 @@ fn cow<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
 
 /// The header alone.
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
-fn header<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn header<T: Element>(bencher: Bencher, shape: &Shape) {
     File::<T>::new(shape).bench(
         bencher,
-        |bytes| load_npy(bytes).expect(LOADS),
+        |bytes| npy::load(bytes).expect(LOADS),
         |output, array| (output.dtype(), output.shape()) == (<T as Element>::DTYPE, array.shape()),
     );
 }
 
 /// The floor of `owned`: the elements' bytes in a new vector.
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
-fn memcpy<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn memcpy<T: Element>(bencher: Bencher, shape: &Shape) {
     let file = File::<T>::new(shape);
     let start = file.len - file.array.len() * size_of::<T>();
     file.bench(
         bencher,
         |bytes| bytes[start..].to_vec(),
-        |output, array| array.as_slice().map(IntoBytes::as_bytes) == Some(&output),
+        |output, array| array.as_slice().map(T::bytes) == Some(&output),
     );
 }
 
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
-fn save<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn save<T: Element>(bencher: Bencher, shape: &Shape) {
     let file = File::<T>::new(shape);
     bench_checked(
         bencher,
         file.array.view(),
-        || to_npy(black_box(&file.array)),
+        || npy::to_vec(black_box(&file.array)),
         |output| same(output == file.bytes()),
     );
 }

@@ -13,9 +13,10 @@
 use divan::{Bencher, black_box};
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use serbench::{
-    BoxError, Element, NpyElement, NpzFile, NpzMember, NpzOptions, NpzWriter,
-    array::{SEED, Shape, seeded},
-    bench_checked, load_npz_with,
+    BoxError, Element,
+    array::{SEED, Shape, is_full, seeded},
+    bench_checked,
+    npz::{self, NpzFile, NpzMember, NpzOptions, NpzWriter},
 };
 use zerocopy::IntoBytes;
 
@@ -23,7 +24,7 @@ use zerocopy::IntoBytes;
 /// environment.
 fn shapes() -> Vec<Shape> {
     let mut shapes = vec![vec![128], vec![12_800], vec![16, 128]];
-    if std::env::var_os("SERBENCH_FULL").is_some() {
+    if is_full() {
         shapes.push(vec![1_310_720]);
     }
     shapes.into_iter().map(Shape::Axes).collect()
@@ -70,7 +71,7 @@ fn image_and_mask(array: &ArrayD<u8>) -> Members<'_, u8> {
     ]
 }
 
-fn archive<T: NpyElement>(members: &Members<T>, compress: bool) -> std::io::Result<Vec<u8>> {
+fn archive<T: Element>(members: &Members<T>, compress: bool) -> std::io::Result<Vec<u8>> {
     let mut npz = if compress {
         NpzWriter::compressed(Vec::new())
     } else {
@@ -96,13 +97,10 @@ struct Archive<'a, T> {
     options: NpzOptions,
 }
 
-impl<'a, T: Element + NpyElement> Archive<'a, T> {
+impl<'a, T: Element> Archive<'a, T> {
     fn new(array: &'a ArrayD<T>, members: Members<'a, T>, compress: bool, crc: bool) -> Self {
         let bytes = archive(&members, compress).expect(SAVES);
-        let options = NpzOptions {
-            verify_crc: crc,
-            ..NpzOptions::default()
-        };
+        let options = NpzOptions::new().verify_crc(crc);
         Self {
             array,
             members,
@@ -135,9 +133,11 @@ impl<'a, T: Element + NpyElement> Archive<'a, T> {
             bencher,
             self.array.view(),
             || {
-                let npz = load_npz_with(black_box(self.bytes()), &self.options).expect(LOADS);
+                let archive = npz::load_with(black_box(self.bytes()), &self.options).expect(LOADS);
                 let members = self.members.iter();
-                members.map(|(name, _)| get(&npz, name)).collect::<Vec<O>>()
+                members
+                    .map(|(name, _)| get(&archive, name))
+                    .collect::<Vec<O>>()
             },
             |outputs| self.same(&outputs.iter().map(array).collect::<Vec<_>>()),
         );
@@ -202,7 +202,7 @@ fn blocks(bytes: &[u8], start: usize) -> Vec<u128> {
 macro_rules! load {
     ($($name:ident, $sample:ident: $access:ident, $compress:literal, $crc:literal;)*) => { $(
         #[divan::bench(types = [f64], args = shapes())]
-        fn $name<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+        fn $name<T: Element>(bencher: Bencher, shape: &Shape) {
             let array = seeded::<T>(shape, SEED);
             Archive::new(&array, rows(&array), $compress, $crc).$access(bencher);
         }
@@ -225,14 +225,14 @@ load! {
 }
 
 #[divan::bench(types = [f64], args = shapes())]
-fn misaligned_owned<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn misaligned_owned<T: Element>(bencher: Bencher, shape: &Shape) {
     let array = seeded::<T>(shape, SEED);
     let archive = Archive::new(&array, rows(&array), false, true);
     archive.misaligned().owned(bencher);
 }
 
 #[divan::bench(types = [f64], args = shapes())]
-fn misaligned_view<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn misaligned_view<T: Element>(bencher: Bencher, shape: &Shape) {
     let array = seeded::<T>(shape, SEED);
     let archive = Archive::new(&array, rows(&array), false, true);
     archive.misaligned().view_unaligned(bencher);
@@ -240,11 +240,14 @@ fn misaligned_view<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
 
 /// The floor of `stored_owned`: the members' elements in new vectors, without a look at the archive.
 #[divan::bench(types = [f64], args = shapes())]
-fn memcpy<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn memcpy<T: Element>(bencher: Bencher, shape: &Shape) {
     let array = seeded::<T>(shape, SEED);
     let archive = Archive::new(&array, rows(&array), false, true);
-    let npz = load_npz_with(archive.bytes(), &archive.options).expect(LOADS);
-    let members: Vec<NpzMember> = npz.values().map(|member| member.expect(LOADS)).collect();
+    let archive = npz::load_with(archive.bytes(), &archive.options).expect(LOADS);
+    let members: Vec<NpzMember> = archive
+        .values()
+        .map(|member| member.expect(LOADS))
+        .collect();
     let saved: Vec<&[u8]> = members.iter().map(NpzMember::bytes).collect();
     bench_checked(
         bencher,
@@ -257,7 +260,7 @@ fn memcpy<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
     );
 }
 
-fn save<T: Element + NpyElement>(bencher: Bencher, shape: &Shape, compress: bool) {
+fn save<T: Element>(bencher: Bencher, shape: &Shape, compress: bool) {
     let array = seeded::<T>(shape, SEED);
     let expected = Archive::new(&array, rows(&array), false, true);
     bench_checked(
@@ -265,19 +268,19 @@ fn save<T: Element + NpyElement>(bencher: Bencher, shape: &Shape, compress: bool
         array.view(),
         || archive(black_box(&expected.members), compress).expect(SAVES),
         |bytes| {
-            let npz = load_npz_with(&bytes, &expected.options)?;
+            let archive = npz::load_with(&bytes, &expected.options)?;
             let load = |member: Result<NpzMember, _>| member.expect(LOADS).to_owned().expect(LOADS);
-            expected.same(&npz.values().map(load).collect::<Vec<_>>())
+            expected.same(&archive.values().map(load).collect::<Vec<_>>())
         },
     );
 }
 
 #[divan::bench(types = [f64], args = shapes())]
-fn save_stored<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn save_stored<T: Element>(bencher: Bencher, shape: &Shape) {
     save::<T>(bencher, shape, false);
 }
 
 #[divan::bench(types = [f64], args = shapes())]
-fn save_deflate<T: Element + NpyElement>(bencher: Bencher, shape: &Shape) {
+fn save_deflate<T: Element>(bencher: Bencher, shape: &Shape) {
     save::<T>(bencher, shape, true);
 }

@@ -2,7 +2,10 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -14,7 +17,7 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// What one operation did with the heap. Sizes are what was asked for, in bytes, so that the
 /// figures are the same on every run and machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// The most bytes that were live at once beyond those live before the operation. A
     /// reallocation counts as a change of size: whether the allocator moved it is chance.
@@ -38,6 +41,27 @@ pub struct Memory {
 /// crate's own suites still keep it in a bench of its own, `memory`, apart from the timed ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountingAllocator;
+
+impl CountingAllocator {
+    /// Counts what `operation` does with the heap, on all threads; `None` unless this is the
+    /// program's global allocator.
+    ///
+    /// One operation is counted at a time: others wait.
+    ///
+    /// ```
+    /// use serbench::CountingAllocator;
+    ///
+    /// #[global_allocator]
+    /// static ALLOCATOR: CountingAllocator = CountingAllocator;
+    ///
+    /// let memory = CountingAllocator::measure(|| drop(vec![0_u8; 1000])).unwrap();
+    /// assert_eq!((memory.peak, memory.bytes, memory.allocations), (1000, 1000, 1));
+    /// ```
+    #[must_use]
+    pub fn measure(operation: impl FnOnce()) -> Option<Memory> {
+        measure(operation)
+    }
+}
 
 #[expect(
     unsafe_code,
@@ -88,8 +112,10 @@ fn count(size: usize, before: usize) {
     }
 }
 
-/// Runs `operation` and counts; `None` when the allocator is not installed.
-pub(crate) fn measure(operation: impl FnOnce()) -> Option<Memory> {
+fn measure(operation: impl FnOnce()) -> Option<Memory> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // A panic of an earlier operation leaves nothing behind that isn't set below.
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     drop(std::hint::black_box(Box::new(0_u8)));
     if !INSTALLED.load(Relaxed) {
         return None;

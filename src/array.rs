@@ -1,21 +1,21 @@
 //! The arrays that benchmarks encode: a shape, and seeded values in it.
 
-use std::{fmt, str::FromStr};
+use std::{error::Error, fmt, str::FromStr};
 
 use ndarray::{ArrayD, IxDyn};
 
-use crate::{Element, random::Random};
+use crate::{Dtype, Element, protocol::FULL, random::Random};
 
 /// The seed of the arrays of the suites.
 pub const SEED: u64 = 20_240_601;
 
 /// The shape of a benchmark's array, printed as `100x100`, or `pynumpy` for the large shape that
 /// orjson's benchmark of that name gives each data type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// These axis lengths; none for a 0-d array, printed as `scalar`.
     Axes(Vec<usize>),
-    /// [`Element::PYNUMPY_SHAPE`].
+    /// The shape of orjson's `pynumpy` benchmark: 5 to 20 million elements.
     Pynumpy,
 }
 
@@ -25,8 +25,36 @@ impl Shape {
     pub fn axes<T: Element>(&self) -> Vec<usize> {
         match self {
             Self::Axes(axes) => axes.clone(),
-            Self::Pynumpy => T::PYNUMPY_SHAPE.to_vec(),
+            Self::Pynumpy => pynumpy(T::DTYPE).to_vec(),
         }
+    }
+}
+
+/// The shape of orjson's `pynumpy` benchmark; data types that it lacks get that of floats.
+const fn pynumpy(dtype: Dtype) -> [usize; 2] {
+    match dtype {
+        Dtype::Bool => [100_000, 200],
+        Dtype::Int8
+        | Dtype::Int16
+        | Dtype::Int32
+        | Dtype::Int64
+        | Dtype::Uint8
+        | Dtype::Uint16
+        | Dtype::Uint32
+        | Dtype::Uint64 => [100_000, 100],
+        Dtype::Float16
+        | Dtype::Float32
+        | Dtype::Float64
+        | Dtype::Complex64
+        | Dtype::Complex128
+        | Dtype::Datetime64(_)
+        | Dtype::Timedelta64(_) => [50_000, 100],
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(axes: &[usize]) -> Self {
+        Self::Axes(axes.to_vec())
     }
 }
 
@@ -43,8 +71,23 @@ impl fmt::Display for Shape {
     }
 }
 
+/// The error of parsing a [`Shape`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ParseShapeError {
+    text: String,
+}
+
+impl fmt::Display for ParseShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.text;
+        write!(f, "`{text}` is not a shape like 100x100, scalar or pynumpy")
+    }
+}
+
+impl Error for ParseShapeError {}
+
 impl FromStr for Shape {
-    type Err = String;
+    type Err = ParseShapeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
@@ -55,24 +98,33 @@ impl FromStr for Shape {
                 .map(str::parse)
                 .collect::<Result<_, _>>()
                 .map(Self::Axes)
-                .map_err(|_| format!("`{text}` is not a shape like 100x100, scalar or pynumpy")),
+                .map_err(|_| ParseShapeError {
+                    text: text.to_owned(),
+                }),
         }
     }
 }
 
-/// The shapes that a bench of arrays registers: `small`, and with `SERBENCH_FULL` in the
-/// environment (which `cargo serbench --full` sets) `pynumpy` too, so that `cargo bench` by hand
-/// stays quick.
+/// Whether large arrays are wanted: `cargo serbench --full` sets `SERBENCH_FULL`. Without it
+/// `cargo bench` by hand stays quick.
+#[must_use]
+pub fn is_full() -> bool {
+    std::env::var_os(FULL).is_some()
+}
+
+/// The shapes that a bench of arrays registers: `small`, and `pynumpy` too if large arrays are
+/// wanted, see [`is_full`].
 #[must_use]
 pub fn shapes(small: &[usize]) -> Vec<Shape> {
-    let mut shapes = vec![Shape::Axes(small.to_vec())];
-    if std::env::var_os("SERBENCH_FULL").is_some() {
+    let mut shapes = vec![Shape::from(small)];
+    if is_full() {
         shapes.push(Shape::Pynumpy);
     }
     shapes
 }
 
-/// An array in C order with the values of [`Element::draw`]; equal for equal arguments.
+/// A reproducible array in C order, equal for equal arguments: floats uniform in [0, 1), integers
+/// uniform from 0 to the type's maximum, fair booleans, times from 1970 to 2043.
 #[must_use]
 pub fn seeded<T: Element>(shape: &Shape, seed: u64) -> ArrayD<T> {
     let mut random = Random::seeded(seed);
@@ -88,7 +140,11 @@ mod tests {
         for text in ["100x100", "7", "0x3", "pynumpy", "scalar"] {
             assert_eq!(text.parse::<Shape>().unwrap().to_string(), text);
         }
-        assert!("10x".parse::<Shape>().is_err());
+        let error = "10x".parse::<Shape>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`10x` is not a shape like 100x100, scalar or pynumpy"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a divan benchmark calls instead of `bencher.bench_local(…)`.
 
+use std::slice;
+
 use divan::{Bencher, black_box};
 use ndarray::ArrayViewD;
 
@@ -8,29 +10,90 @@ use crate::{
     worker::{self, Worker},
 };
 
-/// What the tool learns of a benchmark when it verifies it.
-#[derive(Clone, Debug)]
+/// What the tables show of a benchmark, and how its output is checked.
+///
+/// ```
+/// use serbench::{Check, Description, Dtype};
+///
+/// let description = Description::new()
+///     .dtype(Dtype::Float64)
+///     .shape(&[100, 50])
+///     .bytes_in(40_000)
+///     .check(Check::Passed);
+/// # let _ = description;
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
-    /// The data type of the input, if it is an array.
-    pub dtype: Option<Dtype>,
-    /// The shape of the input, if it is an array.
-    pub shape: Option<Vec<usize>>,
-    /// Bytes that go in.
-    pub bytes_in: Option<u64>,
-    /// Bytes that come out.
-    pub bytes_out: Option<u64>,
-    /// How the output was, or can be, checked.
-    pub check: Check,
+    pub(crate) dtype: Option<Dtype>,
+    pub(crate) shape: Option<Vec<usize>>,
+    pub(crate) bytes_in: Option<u64>,
+    pub(crate) bytes_out: Option<u64>,
+    pub(crate) check: Check,
+}
+
+impl Description {
+    /// Nothing is known.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Data type, shape and size of the array that goes in.
+    #[must_use]
+    pub fn of<T: Element>(array: &ArrayViewD<'_, T>) -> Self {
+        let bytes = array.len() as u64 * size_of::<T>() as u64;
+        Self::new()
+            .dtype(T::DTYPE)
+            .shape(array.shape())
+            .bytes_in(bytes)
+    }
+
+    /// Sets the data type of the input.
+    #[must_use]
+    pub const fn dtype(mut self, dtype: Dtype) -> Self {
+        self.dtype = Some(dtype);
+        self
+    }
+
+    /// Sets the shape of the input.
+    #[must_use]
+    pub fn shape(mut self, shape: &[usize]) -> Self {
+        self.shape = Some(shape.to_vec());
+        self
+    }
+
+    /// Sets the size of the input.
+    #[must_use]
+    pub const fn bytes_in(mut self, bytes: u64) -> Self {
+        self.bytes_in = Some(bytes);
+        self
+    }
+
+    /// Sets the size of the output.
+    #[must_use]
+    pub const fn bytes_out(mut self, bytes: u64) -> Self {
+        self.bytes_out = Some(bytes);
+        self
+    }
+
+    /// Sets how the output was, or can be, checked.
+    #[must_use]
+    pub fn check(mut self, check: impl Into<Check>) -> Self {
+        self.check = check.into();
+        self
+    }
 }
 
 /// How the output of a benchmark is checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Check {
     /// Nothing is known of the output.
+    #[default]
     Unchecked,
-    /// The output was checked where it was made, and is right.
+    /// The output was checked in the benchmark, and is right.
     Passed,
-    /// The output was checked where it was made, and is wrong, with the difference in words.
+    /// The output was checked in the benchmark, and is wrong, with the difference in words.
     Failed(String),
     /// The tool must check that JSON text holds the elements.
     Json {
@@ -43,19 +106,23 @@ pub enum Check {
     },
 }
 
+/// Passed, or failed with the error's text.
+impl<E: ToString> From<Result<(), E>> for Check {
+    fn from(result: Result<(), E>) -> Self {
+        match result {
+            Ok(()) => Self::Passed,
+            Err(error) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 /// Benchmarks `operation`. Run by hand or by `cargo bench` this is divan's `bench_local`; started
-/// by `cargo serbench` the process measures slices of it on the tool's word.
+/// by `cargo serbench` the process measures the slices that the tool asks for.
 ///
 /// The output is dropped inside the timed part, as a caller would. Nothing is checked but that the
 /// operation returns; see [`bench_checked`] and [`bench_encoder`].
 pub fn bench<O>(bencher: Bencher<'_, '_>, operation: impl FnMut() -> O) {
-    bench_described(bencher, operation, |_| Description {
-        dtype: None,
-        shape: None,
-        bytes_in: None,
-        bytes_out: None,
-        check: Check::Unchecked,
-    });
+    bench_described(bencher, operation, |_| Description::new());
 }
 
 /// Like [`bench()`], and `check` says of one output whether it is right before anything is timed.
@@ -66,15 +133,8 @@ pub fn bench_checked<T: Element, O>(
     operation: impl FnMut() -> O,
     check: impl FnOnce(O) -> Result<(), BoxError>,
 ) {
-    bench_described(bencher, operation, |operation| Description {
-        dtype: Some(T::DTYPE),
-        shape: Some(array.shape().to_vec()),
-        bytes_in: Some(size_of_val_of(&array)),
-        bytes_out: None,
-        check: match check(operation()) {
-            Ok(()) => Check::Passed,
-            Err(error) => Check::Failed(error.to_string()),
-        },
+    bench_described(bencher, operation, |operation| {
+        Description::of(&array).check(check(operation()))
     });
 }
 
@@ -156,28 +216,15 @@ fn describe<T: Element, E: Encoder<T>>(
     array: &ArrayViewD<'_, T>,
     output: Vec<u8>,
 ) -> Description {
-    let bytes_out = Some(output.len() as u64);
-    let check = match E::FORMAT {
+    let description = Description::of(array).bytes_out(output.len() as u64);
+    description.check(match E::FORMAT {
         Format::Json => Check::Json {
             output,
-            input: array
-                .iter()
-                .flat_map(|element| element.as_bytes().iter().copied())
-                .collect(),
+            input: array.iter().flat_map(bytes).copied().collect(),
             same_bytes: E::SAME_BYTES,
         },
-        Format::Other => match compare(encoder, array, &output) {
-            Ok(()) => Check::Passed,
-            Err(error) => Check::Failed(error.to_string()),
-        },
-    };
-    Description {
-        dtype: Some(T::DTYPE),
-        shape: Some(array.shape().to_vec()),
-        bytes_in: Some(size_of_val_of(array)),
-        bytes_out,
-        check,
-    }
+        Format::Other => compare(encoder, array, &output).into(),
+    })
 }
 
 fn compare<T: Element, E: Encoder<T>>(
@@ -195,16 +242,13 @@ fn compare<T: Element, E: Encoder<T>>(
         .into());
     }
     // Bytes, not values: NaN equals itself and -0.0 differs from 0.0.
-    match array
-        .iter()
-        .zip(&decoded)
-        .position(|(a, b)| a.as_bytes() != b.as_bytes())
-    {
+    let differ = |(a, b)| bytes(a) != bytes(b);
+    match array.iter().zip(&decoded).position(differ) {
         None => Ok(()),
         Some(index) => Err(format!("element {index} decodes to another value").into()),
     }
 }
 
-fn size_of_val_of<T: Element>(array: &ArrayViewD<'_, T>) -> u64 {
-    array.len() as u64 * size_of::<T>() as u64
+fn bytes<T: Element>(element: &T) -> &[u8] {
+    T::bytes(slice::from_ref(element))
 }

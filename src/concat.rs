@@ -1,5 +1,5 @@
-//! Arrays of any data types and shapes go in, one message that describes itself comes out, for a
-//! request body or a socket; and back, without a copy.
+//! Many arrays as one message that describes itself, for a request body or a socket, and back
+//! without a copy.
 //!
 //! ```
 //! use ndarray::{arr0, array};
@@ -45,7 +45,7 @@ use std::{
 
 use ndarray::{ArrayBase, Data, Dimension};
 
-use crate::{Dtype, npy::NpyElement};
+use crate::{Dtype, Element};
 use header::{ALIGN, align};
 pub use unpack::{ConcatError, unpack};
 
@@ -55,7 +55,7 @@ static ZEROS: [u8; ALIGN] = [0; ALIGN];
 
 /// A view of an array whose data type and rank are known only at run time.
 ///
-/// All of ndarray's arrays and views of [`NpyElement`]s convert into it, of any strides.
+/// All of ndarray's arrays and views of [`Element`]s convert into it, of any strides.
 #[derive(Clone, Copy)]
 pub struct AnyArray<'a> {
     dtype: Dtype,
@@ -132,9 +132,7 @@ impl fmt::Debug for AnyArray<'_> {
     }
 }
 
-impl<'a, T: NpyElement, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>>
-    for AnyArray<'a>
-{
+impl<'a, T: Element, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>> for AnyArray<'a> {
     fn from(array: &'a ArrayBase<S, D>) -> Self {
         let elements = match array.as_slice() {
             Some(elements) => Elements::C(T::bytes(elements)),
@@ -144,7 +142,7 @@ impl<'a, T: NpyElement, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D
             },
         };
         Self {
-            dtype: T::npy_dtype(),
+            dtype: T::DTYPE,
             shape: array.shape(),
             nbytes: array.len().saturating_mul(size_of::<T>()),
             elements,
@@ -157,7 +155,7 @@ trait CopyTo {
     fn copy_to(&self, out: &mut [u8]);
 }
 
-impl<T: NpyElement, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
+impl<T: Element, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
     fn copy_to(&self, mut out: &mut [u8]) {
         for row in self.rows() {
             let (here, rest) = out.split_at_mut(row.len() * size_of::<T>());

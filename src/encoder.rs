@@ -1,4 +1,4 @@
-//! What an encoder is: arrays in, bytes out, and how the bytes can be checked.
+//! The trait of encoders, and how their bytes are checked.
 
 use ndarray::{ArrayD, ArrayViewD};
 
@@ -8,7 +8,8 @@ use crate::Element;
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the bytes of an encoder are, which decides how they are checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// JSON text: nested lists of numbers, booleans, strings for moments, `null` for NaN and
     /// infinities. `cargo serbench` decodes it by itself.

@@ -1,5 +1,20 @@
-//! The half of serbench that a benchmark links: element types, seeded arrays, the [`Encoder`]
-//! trait and [`bench()`], whose processes `cargo serbench` measures.
+//! The library of [`cargo serbench`](https://crates.io/crates/cargo-serbench), a performance gate
+//! for array serialization: what a benchmark links, and array formats to use by themselves.
+//!
+//! | feature | turns on | on by default |
+//! |---|---|---|
+//! | `harness` | [`Encoder`], [`bench()`] and seeded arrays for [divan](https://docs.rs/divan) benches | yes |
+//! | `npy` | [`npy`], [`pickle`], [`concat`](mod@concat), [`datetime`] | with `harness` |
+//! | `npz` | `npz` | |
+//! | `libdeflate` | faster reading of compressed NPZ members, by a library in C | |
+//! | `encoders` | `encoders`: JSON encoders, the reference among them | |
+//!
+//! `formats`, `arrow`, `bitcode`, `ciborium` and `rkyv` add only what this repository's own benches
+//! compare. To read NPY alone, turn the harness off:
+//!
+//! ```toml
+//! serbench = { version = "0.1", default-features = false, features = ["npy"] }
+//! ```
 //!
 //! # Bring your own encoder
 //!
@@ -7,9 +22,9 @@
 //!
 //! ```toml
 //! [dev-dependencies]
-//! divan = "0.1.21"
+//! divan = "0.1"
 //! ndarray = "0.17"
-//! serbench = { version = "0.1", default-features = false }
+//! serbench = "0.1"
 //!
 //! [[bench]]
 //! name = "arrays"
@@ -81,60 +96,57 @@
 //! ```
 //!
 //! `cargo bench --bench arrays` runs it as any other. `cargo serbench` first decodes the text and
-//! compares it with the array, then measures. Two things make an encoder's own claims:
+//! compares it with the array, then measures. Two constants say more about an encoder:
 //! [`Encoder::FORMAT`] for bytes that aren't JSON, and [`Encoder::SAME_BYTES`] for text that
 //! equals orjson's.
-
 //!
 //! # Arrays in files and messages
 //!
-//! What the other suites measure can be used by itself, with no more than bytes in memory:
+//! The formats that the suites measure can be used by themselves, on bytes in memory:
 //!
-//! - [`npy`]: [`load_npy`] views or copies the array of an NPY file, [`save_npy`] writes one.
-//! - `npz`, with the feature of that name: `load_npz` finds the arrays of an NPZ archive by name,
-//!   `savez` writes one.
+//! - [`npy`]: load NPY files as views or copies, save arrays as NPY.
+//! - `npz`: load the arrays of an NPZ archive by name, save arrays as one.
 //! - [`concat`](mod@concat): many arrays as one message that describes itself, and back without a
 //!   copy.
 //! - [`pickle`]: an array as a pickle that Python loads as an `ndarray`.
 
 mod allocator;
+#[cfg(feature = "harness")]
 pub mod array;
+#[cfg(feature = "harness")]
 mod bench;
-pub mod boundary;
+#[cfg(feature = "npy")]
 pub mod concat;
+#[cfg(feature = "npy")]
+pub mod datetime;
 mod dtype;
+#[cfg(feature = "npy")]
 mod element;
+#[cfg(feature = "harness")]
 mod encoder;
 #[cfg(feature = "encoders")]
 pub mod encoders;
-#[cfg(feature = "formats")]
-pub mod formats;
+#[cfg(feature = "npy")]
 pub mod npy;
 #[cfg(feature = "npz")]
 pub mod npz;
+#[cfg(feature = "npy")]
 pub mod pickle;
 #[doc(hidden)]
 pub mod protocol;
+#[doc(hidden)]
 pub mod random;
+#[cfg(feature = "harness")]
 mod worker;
 
 pub use allocator::{CountingAllocator, Memory};
+#[cfg(feature = "harness")]
 pub use bench::{
     Check, Description, bench, bench_checked, bench_described, bench_encoder, bench_encoder_reused,
 };
 pub use dtype::{Dtype, TimeUnit};
-pub use element::{
-    DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
-    DatetimeW, DatetimeY, Element, Moment, f16,
-};
+#[cfg(feature = "npy")]
+pub use element::{Complex, Element};
+#[cfg(feature = "harness")]
 pub use encoder::{BoxError, Encoder, Format};
-pub use npy::{
-    NpyElement, NpyError, NpyOptions, NpyView, NpyViewMut, SaveNpy, load_npy, load_npy_mut,
-    load_npy_with, npy_header, npy_len, save_npy, to_npy,
-};
-#[cfg(feature = "npz")]
-pub use npz::{
-    NpzError, NpzFile, NpzMember, NpzOptions, NpzWriter, load_npz, load_npz_with, savez,
-    savez_compressed,
-};
-pub use pickle::{PickleError, from_pickle_p5, to_pickle_p5};
+pub use half::f16;

@@ -1,61 +1,54 @@
-//! NPY from memory: bytes in, views of their elements out; and arrays in, NPY out.
+//! NPY files in memory: load them as views or copies, save arrays as NPY.
 //!
-//! [`load_npy`] reads the header and nothing else. What it returns gives the elements as a view of
-//! the bytes where type, byte order and alignment allow it, as a copy, or as whichever is cheaper:
+//! [`load`] reads only the header. The elements come as a view of the bytes where type, byte order
+//! and alignment allow it, as a copy, or as whichever is cheaper:
 //!
 //! ```
 //! use ndarray::array;
-//! use serbench::npy::{load_npy, save_npy};
+//! use serbench::npy;
 //!
 //! let mut bytes = Vec::new();
-//! save_npy(&mut bytes, &array![[1.5, 2.0], [3.0, 4.0]])?;
+//! npy::save(&mut bytes, &array![[1.5, 2.0], [3.0, 4.0]])?;
 //!
-//! let npy = load_npy(&bytes)?;
-//! assert_eq!(npy.dtype().to_string(), "float64");
-//! assert_eq!(npy.shape(), [2, 2]);
-//! // `view` fails where the bytes happen to be misaligned; `to_cow` then copies.
-//! assert_eq!(npy.to_cow::<f64>()?[[1, 0]], 3.0);
+//! let file = npy::load(&bytes)?;
+//! assert_eq!(file.dtype().to_string(), "float64");
+//! assert_eq!(file.shape(), [2, 2]);
+//! // `view` fails if the bytes happen to be misaligned; `to_cow` copies them then.
+//! assert_eq!(file.to_cow::<f64>()?[[1, 0]], 3.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Arrays have as many dimensions as the file says; ndarray's
 //! [`into_dimensionality`](ndarray::ArrayBase::into_dimensionality) makes an `Array2` of one that
-//! has two. Where the data type isn't known beforehand, [`dtype`](NpyView::dtype) tells which type
-//! to ask for:
+//! has two. If you don't know the data type beforehand, match on [`dtype`](NpyView::dtype):
 //!
 //! ```
-//! use serbench::{Dtype, npy::{NpyError, NpyView, load_npy, to_npy}};
+//! use serbench::{Dtype, npy::{self, NpyError, NpyView}};
 //!
-//! fn mean(npy: &NpyView) -> Result<Option<f64>, NpyError> {
-//!     Ok(match npy.dtype() {
-//!         Dtype::Float64 => npy.to_cow::<f64>()?.mean(),
-//!         Dtype::Float32 => npy.to_cow::<f32>()?.mean().map(f64::from),
+//! fn mean(file: &NpyView) -> Result<Option<f64>, NpyError> {
+//!     Ok(match file.dtype() {
+//!         Dtype::Float64 => file.to_cow::<f64>()?.mean(),
+//!         Dtype::Float32 => file.to_cow::<f32>()?.mean().map(f64::from),
 //!         other => panic!("no mean of {other}"),
 //!     })
 //! }
 //!
-//! let bytes = to_npy(&ndarray::array![[1_f32, 2.0], [3.0, 4.0]]);
-//! assert_eq!(mean(&load_npy(&bytes)?)?, Some(2.5));
+//! let bytes = npy::to_vec(&ndarray::array![[1_f32, 2.0], [3.0, 4.0]]);
+//! assert_eq!(mean(&npy::load(&bytes)?)?, Some(2.5));
 //! # Ok::<(), NpyError>(())
 //! ```
 //!
-//! The format is NEP 1 and `numpy.lib.format`. A header is parsed, never evaluated, and objects
+//! The format is NEP 1 and `numpy.lib.format`. Headers are parsed, never evaluated, and objects
 //! are never unpickled.
 
-mod element;
 mod error;
 pub(crate) mod header;
 mod literal;
-pub(crate) mod save;
+mod save;
 mod view;
 
-pub use element::{
-    NpyElement, TimedeltaD, TimedeltaH, TimedeltaM, TimedeltaMin, TimedeltaMs, TimedeltaNs,
-    TimedeltaS, TimedeltaUs, TimedeltaW, TimedeltaY,
-};
 pub use error::NpyError;
 pub use header::NpyOptions;
-pub use num_complex::Complex;
-pub use save::{SaveNpy, npy_header, npy_len, save_npy, to_npy};
-pub use view::{NpyView, NpyViewMut, load_npy, load_npy_mut, load_npy_with};
+pub use save::{SaveNpy, encoded_len, header, save, to_vec};
+pub use view::{NpyView, NpyViewMut, load, load_mut, load_with};
 pub use zerocopy::Unalign;

@@ -1,16 +1,19 @@
-//! An array in, a pickle out that Python loads as a numpy array.
+//! Pickles that Python loads as numpy arrays.
 //!
-//! Nothing here runs a pickle: [`from_pickle_p5`] knows the one sequence of opcodes that
-//! [`to_pickle_p5`] writes, and takes no other.
+//! Nothing here runs a pickle: [`from_slice`] knows the one sequence of opcodes that [`to_vec`]
+//! writes, and takes no other.
 
 use std::fmt;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
-use crate::npy::{
-    NpyElement, NpyError, NpyView, SaveNpy,
-    header::{self, Header},
-    save::push_descr,
+use crate::{
+    Element,
+    dtype::Descr,
+    npy::{
+        NpyError, NpyView, SaveNpy,
+        header::{self, Header},
+    },
 };
 
 /// Pickles `array` with protocol 5 as the call `numpy.ndarray(shape, dtype, buffer, 0, None,
@@ -18,17 +21,17 @@ use crate::npy::{
 /// writable and shares no memory with the pickle.
 ///
 /// ```
-/// use serbench::pickle::{from_pickle_p5, to_pickle_p5};
+/// use serbench::pickle;
 ///
 /// let array = ndarray::array![[1.5, 2.0], [3.0, 4.0]];
-/// let bytes = to_pickle_p5(&array); // import pickle; pickle.loads(bytes)
-/// assert_eq!(from_pickle_p5::<f64>(&bytes)?, array.into_dyn());
+/// let bytes = pickle::to_vec(&array); // import pickle; pickle.loads(bytes)
+/// assert_eq!(pickle::from_slice::<f64>(&bytes)?, array.into_dyn());
 /// # Ok::<(), serbench::pickle::PickleError>(())
 /// ```
 #[must_use]
-pub fn to_pickle_p5<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
+pub fn to_vec<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
 where
-    T: NpyElement,
+    T: Element,
     S: Data<Elem = T>,
     D: Dimension,
 {
@@ -48,10 +51,10 @@ where
             }
         }
     }
-    out.extend_from_slice(&[TUPLE, SHORT_BINUNICODE, 0]);
-    let descr = out.len();
-    push_descr(&mut out, T::npy_dtype());
-    out[descr - 1] = (out.len() - descr) as u8;
+    out.extend_from_slice(&[TUPLE, SHORT_BINUNICODE]);
+    let descr = Descr::native(T::DTYPE);
+    out.push(descr.as_bytes().len() as u8);
+    out.extend_from_slice(descr.as_bytes());
     out.push(BYTEARRAY8);
     out.extend_from_slice(&(len as u64).to_le_bytes());
     array
@@ -81,10 +84,10 @@ const OFFSET_AND_STRIDES: &[u8] = b"K\0N\x8c\x01";
 const END: &[u8] = b"tR.";
 
 /// Why a pickle can't be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PickleError {
-    /// The pickle isn't one that [`to_pickle_p5`] writes.
+    /// The pickle isn't one that [`to_vec`] writes.
     Unexpected {
         /// Where it first differs, in bytes from the start.
         offset: usize,
@@ -98,13 +101,14 @@ impl fmt::Display for PickleError {
         match self {
             Self::Unexpected { offset } => write!(
                 f,
-                "not a pickle that `to_pickle_p5` writes: unexpected opcode at byte {offset}"
+                "not a pickle that `pickle::to_vec` writes: unexpected opcode at byte {offset}"
             ),
             Self::Elements(error) => error.fmt(f),
         }
     }
 }
 
+// `Display` shows the cause, so that it is no `source` that reports would print again.
 impl std::error::Error for PickleError {}
 
 impl From<NpyError> for PickleError {
@@ -113,11 +117,11 @@ impl From<NpyError> for PickleError {
     }
 }
 
-/// Reads what [`to_pickle_p5`] wrote.
+/// Reads what [`to_vec`] wrote.
 ///
 /// # Errors
 /// For every other pickle, and when the elements are not of `T`.
-pub fn from_pickle_p5<T: NpyElement>(pickle: &[u8]) -> Result<ArrayD<T>, PickleError> {
+pub fn from_slice<T: Element>(pickle: &[u8]) -> Result<ArrayD<T>, PickleError> {
     let mut reader = Reader { pickle, at: 0 };
     reader.expect(START)?;
     let mut axes = Vec::new();

@@ -1,4 +1,4 @@
-//! What `cargo serbench` and a worker process say to each other, both directions.
+//! The protocol between `cargo serbench` and a worker process.
 //!
 //! The tool listens on a loopback socket and puts its address and a secret into the environment
 //! ([`SOCKET`]). The worker connects, says hello with the secret, then answers one [`Command`]
@@ -18,6 +18,13 @@ pub const SOCKET: &str = "SERBENCH_SOCKET";
 /// trials: `0.06` adds 6 % of the operation's own time.
 pub const SLOWDOWN: &str = "SERBENCH_SLOWDOWN";
 
+/// The environment variable that makes benches register large arrays too.
+pub const FULL: &str = "SERBENCH_FULL";
+
+/// The environment variable whose value only takes room: it moves the stack of a worker, whose
+/// place is as good as random and changes timings.
+pub const PADDING: &str = "SERBENCH_PADDING";
+
 /// The version of this protocol; both sides must have the same.
 pub const VERSION: u32 = 1;
 
@@ -27,7 +34,7 @@ const LONGEST: u64 = 1 << 34;
 /// What the tool asks of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Run the operation once and describe input and output, see [`crate::Description`].
+    /// Run the operation once and describe input and output.
     Verify,
     /// Run operations for about this many nanoseconds; answered by a [`Slice`].
     Warm {
@@ -42,7 +49,7 @@ pub enum Command {
         size: u64,
     },
     /// Run the operation once and count its allocations; answered by `memory` if a
-    /// [`crate::CountingAllocator`] is installed.
+    /// [`CountingAllocator`](crate::CountingAllocator) is installed.
     Memory,
     /// Run the operation once and observe the process's peak resident set; answered by `rss`.
     Rss,

@@ -1,4 +1,4 @@
-//! The worker side of the protocol: runs slices of one operation on the tool's word.
+//! The worker side of the protocol: runs slices of one operation when the tool asks.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
-    Check, Description, allocator,
+    Check, CountingAllocator, Description,
     protocol::{Answer, Command, SLOWDOWN, SOCKET, Slice, VERSION},
 };
 
@@ -201,7 +201,7 @@ fn slice<O>(operation: &mut impl FnMut() -> O, batches: u64, size: u64, slowdown
 fn memory<O>(operation: &mut impl FnMut() -> O) -> Answer {
     // Once before, so that lazily built tables of the encoder are not counted.
     drop(black_box(operation()));
-    match allocator::measure(|| drop(black_box(operation()))) {
+    match CountingAllocator::measure(|| drop(black_box(operation()))) {
         None => Answer::default(),
         Some(memory) => Answer::default().with(
             "memory",

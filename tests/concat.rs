@@ -6,14 +6,15 @@ use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn, ShapeBuilder, arr0, array, 
 use num_complex::Complex;
 use proptest::{collection::vec, prelude::*};
 use serbench::{
-    DatetimeNs, DatetimeUs, DatetimeY, Element,
+    Element,
     array::{SEED, Shape, seeded},
     concat::{
         AnyArray, ConcatError, pack, pack_into, pack_io_slices, packed_len, unpack,
         write_all_vectored,
     },
+    datetime::{DatetimeNs, DatetimeUs, DatetimeY, TimedeltaMs},
     f16,
-    npy::{NpyElement, NpyError, NpyView, TimedeltaMs},
+    npy::{NpyError, NpyView},
 };
 
 /// Takes at most so many bytes and parts at a time, and is interrupted before each.
@@ -89,9 +90,9 @@ fn shifted<R>(message: &[u8], shift: usize, use_it: impl FnOnce(&[u8]) -> R) -> 
     use_it(&buffer[start..start + message.len()])
 }
 
-fn assert_unpacks<T: NpyElement, D: Dimension>(packed: &NpyView<'_>, array: &Array<T, D>) {
+fn assert_unpacks<T: Element, D: Dimension>(packed: &NpyView<'_>, array: &Array<T, D>) {
     let array = array.view().into_dyn();
-    assert_eq!(packed.dtype(), T::npy_dtype());
+    assert_eq!(packed.dtype(), T::DTYPE);
     assert_eq!(packed.shape(), array.shape());
     assert_eq!(packed.to_owned::<T>().unwrap(), array);
     match packed.view::<T>() {
@@ -100,7 +101,7 @@ fn assert_unpacks<T: NpyElement, D: Dimension>(packed: &NpyView<'_>, array: &Arr
     }
 }
 
-fn round_trip<T: NpyElement, D: Dimension>(array: &Array<T, D>) {
+fn round_trip<T: Element, D: Dimension>(array: &Array<T, D>) {
     let message = packed(&[array.into()]);
     for shift in 0..16 {
         shifted(&message, shift, |message| {
@@ -140,10 +141,7 @@ fn every_dtype_round_trips() {
 fn layouts_round_trip_in_c_or_fortran_order() {
     let base = Array::from_shape_fn((4, 6), |(i, j)| (10 * i + j) as u16);
     let cube = Array::from_shape_fn((2, 3, 4), |(i, j, k)| (100 * i + 10 * j + k) as f32);
-    fn check<T: NpyElement, D: Dimension>(
-        array: ndarray::ArrayView<'_, T, D>,
-        fortran_order: bool,
-    ) {
+    fn check<T: Element, D: Dimension>(array: ndarray::ArrayView<'_, T, D>, fortran_order: bool) {
         let message = packed(&[(&array).into()]);
         let arrays = unpack(&message).unwrap();
         assert_eq!(arrays[0].fortran_order(), fortran_order);

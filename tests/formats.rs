@@ -1,16 +1,19 @@
 //! Every format gives back the array it was given, whatever its strides, and refuses bytes that
 //! are not its own.
 
+#[path = "../benches/formats/encoders/mod.rs"]
+mod encoders;
+
+use encoders::{
+    Access, FormatElement, MessagePack, MessagePackBin, Npy, Npz, NpzDeflate, PickleP5, Postcard,
+    Raw, Safetensors,
+    json::{decode_serde_json, decode_simd_json, decode_sonic_rs},
+};
 use ndarray::{ArrayD, ArrayViewD, IxDyn, s};
 use serbench::{
     Encoder,
     array::{SEED, Shape, seeded},
     encoders::{Orjson, SerdeJson, SimdJson, SonicRs},
-    formats::{
-        Access, FormatElement, MessagePack, MessagePackBin, Npy, Npz, NpzDeflate, PickleP5,
-        Postcard, Raw, Safetensors,
-        json::{decode_serde_json, decode_simd_json, decode_sonic_rs},
-    },
 };
 
 const SHAPES: [&[usize]; 6] = [&[], &[1], &[0], &[7], &[3, 4], &[2, 0, 3]];
@@ -72,10 +75,10 @@ fn formats_round_trip() {
 #[cfg(feature = "arrow")]
 #[test]
 fn arrow_round_trips() {
-    round_trips::<f64, _>(&serbench::formats::Arrow);
+    round_trips::<f64, _>(&encoders::Arrow);
     let array = seeded_shape::<f64>(&[3, 4]);
-    let bytes = encoded(&serbench::formats::Arrow, array.view());
-    let column = serbench::formats::access_arrow(&bytes.into()).unwrap();
+    let bytes = encoded(&encoders::Arrow, array.view());
+    let column = encoders::access_arrow(&bytes.into()).unwrap();
     assert_eq!(
         column.values().to_vec(),
         array.iter().copied().collect::<Vec<_>>()
@@ -85,22 +88,22 @@ fn arrow_round_trips() {
 #[cfg(feature = "rkyv")]
 #[test]
 fn rkyv_round_trips() {
-    round_trips::<f64, _>(&serbench::formats::Rkyv);
+    round_trips::<f64, _>(&encoders::Rkyv);
 }
 
 #[cfg(feature = "bitcode")]
 #[test]
 fn bitcode_round_trips() {
-    round_trips::<f64, _>(&serbench::formats::Bitcode);
-    round_trips::<bool, _>(&serbench::formats::Bitcode);
+    round_trips::<f64, _>(&encoders::Bitcode);
+    round_trips::<bool, _>(&encoders::Bitcode);
 }
 
 #[cfg(feature = "ciborium")]
 #[test]
 fn cbor_round_trips() {
-    round_trips::<f64, _>(&serbench::formats::Cbor);
-    round_trips::<f64, _>(&serbench::formats::CborBytes);
-    round_trips::<u8, _>(&serbench::formats::CborBytes);
+    round_trips::<f64, _>(&encoders::Cbor);
+    round_trips::<f64, _>(&encoders::CborBytes);
+    round_trips::<u8, _>(&encoders::CborBytes);
 }
 
 #[test]

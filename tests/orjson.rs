@@ -5,8 +5,11 @@ use std::{env, fs, process::Command};
 
 use ndarray::{Array, ArrayD, ArrayViewD, Axis, IxDyn, Slice, arr0};
 use serbench::{
-    DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
-    DatetimeW, DatetimeY, Dtype, Encoder, TimeUnit,
+    Dtype, Encoder, TimeUnit,
+    datetime::{
+        DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS,
+        DatetimeUs, DatetimeW, DatetimeY,
+    },
     encoders::{
         JsonElement, Orjson, SerdeJson, SerdeJsonValue, SerdeJsonWriter, SimdJson, SimdJsonValue,
         SonicRs, SonicRsValue,

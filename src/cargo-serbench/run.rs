@@ -37,8 +37,7 @@ pub struct Run {
     /// Whether benchmarks were measured whose executables are equal at both commits.
     pub identical_measured: bool,
     /// The benchmark that was also measured against itself, to check the measurement.
-    #[serde(rename = "canary")]
-    pub self_check: Option<String>,
+    pub canary: Option<String>,
     /// By id.
     pub benchmarks: BTreeMap<String, Benchmark>,
     /// In the order in which they were measured.
@@ -74,14 +73,14 @@ pub struct Benchmark {
     /// The id of the benchmark that this one is divided by; absent for the reference itself and
     /// where there is none.
     pub reference: Option<String>,
-    pub baseline: Option<Verification>,
-    pub candidate: Option<Verification>,
+    pub baseline: Option<Subject>,
+    pub candidate: Option<Subject>,
 }
 
 /// A benchmark at one commit: what verification and the memory processes found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Verification {
+pub struct Subject {
     pub state: State,
     /// Whether the bench speaks the protocol, or divan's table was read.
     pub native: bool,
@@ -129,7 +128,7 @@ pub struct Memory {
 pub struct Arm {
     pub side: Side,
     pub id: String,
-    /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero but for self-checks and trials.
+    /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero but for canaries and trials.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slowdown: f64,
 }
@@ -192,7 +191,7 @@ fn is_zero(slowdown: &f64) -> bool {
 
 impl Benchmark {
     /// The benchmark at one commit.
-    pub fn at(&self, side: Side) -> Option<&Verification> {
+    pub fn subject(&self, side: Side) -> Option<&Subject> {
         match side {
             Side::Baseline => self.baseline.as_ref(),
             Side::Candidate => self.candidate.as_ref(),
@@ -200,7 +199,7 @@ impl Benchmark {
     }
 }
 
-impl Verification {
+impl Subject {
     /// A benchmark that was not started because its executable is the same at both commits.
     pub fn unseen(executable: &str) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A message goes in, views of its arrays come out, or why it isn't one.
+//! Reads a message as views of its arrays.
 
 use std::{error::Error, fmt};
 
@@ -95,7 +95,8 @@ fn read_entry(
 }
 
 /// Why arrays can't be packed or unpacked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ConcatError {
     /// The buffer is shorter than the message.
     BufferTooSmall {
@@ -142,6 +143,7 @@ impl fmt::Display for ConcatError {
     }
 }
 
+// `Display` shows the cause, so that it is no `source` that reports would print again.
 impl Error for ConcatError {}
 
 impl From<NpyError> for ConcatError {

@@ -4,8 +4,12 @@ use serde::{Serializer, ser::Error as _};
 
 use super::moment;
 use crate::{
-    BoxError, DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS,
-    DatetimeUs, DatetimeW, DatetimeY, Element, Moment, f16,
+    BoxError, Element,
+    datetime::{
+        Datetime64, DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs,
+        DatetimeS, DatetimeUs, DatetimeW, DatetimeY,
+    },
+    f16,
 };
 
 /// An element that the encoders of this module can write.
@@ -164,7 +168,7 @@ unsafe fn append_each<T: Copy>(
 
 /// Field by field through the integer formatter, as orjson does it, so that it costs what it costs
 /// there; [`moment::Text`] is the direct way.
-fn write_moment<T: Moment>(moment: T, out: &mut Vec<u8>) -> Result<(), BoxError> {
+fn write_moment<T: Datetime64>(moment: T, out: &mut Vec<u8>) -> Result<(), BoxError> {
     let civil = moment::civil(moment)?;
     let (date, time) = (civil.date(), civil.time());
     let microsecond = time.subsec_nanosecond().unsigned_abs() / 1000;

@@ -6,7 +6,7 @@ use jiff_core::{
     tz::Offset,
 };
 
-use crate::{BoxError, Moment, TimeUnit};
+use crate::{BoxError, TimeUnit, datetime::Datetime64};
 
 /// The date and time of `moment` in UTC.
 ///
@@ -14,7 +14,7 @@ use crate::{BoxError, Moment, TimeUnit};
 /// When the year isn't one of 0000 to 9999. That is orjson's rule, but where orjson's arithmetic
 /// wraps around and gives another moment, or aborts (months before 1970), this is right or refuses.
 #[inline]
-pub(super) fn civil<T: Moment>(moment: T) -> Result<DateTime, BoxError> {
+pub(super) fn civil<T: Datetime64>(moment: T) -> Result<DateTime, BoxError> {
     let count = moment.count();
     let civil = match T::UNIT {
         TimeUnit::Year => months(count.checked_mul(12)),
@@ -44,7 +44,7 @@ pub(super) struct Text {
 
 impl Text {
     /// The text of [`civil`].
-    pub(super) fn new<T: Moment>(moment: T) -> Result<Self, BoxError> {
+    pub(super) fn new<T: Datetime64>(moment: T) -> Result<Self, BoxError> {
         let civil = civil(moment)?;
         let (date, time) = (civil.date(), civil.time());
         let mut bytes = *b"0000-00-00T00:00:00.000000";
@@ -99,7 +99,7 @@ fn utc<E>(timestamp: Result<Timestamp, E>) -> Option<DateTime> {
 }
 
 #[cold]
-fn unrepresentable<T: Moment>(count: i64) -> BoxError {
+fn unrepresentable<T: Datetime64>(count: i64) -> BoxError {
     let dtype = T::DTYPE;
     if count == i64::MIN {
         format!("NaT of {dtype} has no text; fill it in before encoding").into()

@@ -1,11 +1,11 @@
-//! What can be wrong with an NPY file, or with what is asked of it.
+//! The error of loading an NPY file.
 
 use std::fmt;
 
 use crate::Dtype;
 
 /// Why an NPY file can't be loaded, or not as asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NpyError {
     /// The data end inside the fixed part at the start.

@@ -1,4 +1,4 @@
-//! The bytes of an NPY file in, what its header says and where the elements are out.
+//! Parses the header of an NPY file and checks it against the length of the data.
 
 use std::fmt;
 
@@ -6,29 +6,64 @@ use ndarray::{Dimension, IxDyn};
 
 use super::{
     NpyError,
-    literal::{Descr, Literal, number},
+    literal::{self, Literal, number},
 };
-use crate::{Dtype, TimeUnit};
+use crate::{Dtype, dtype::Descr};
 
-/// What [`load_npy_with`](super::load_npy_with) accepts.
+/// What [`load_with`](super::load_with) accepts.
+///
+/// ```
+/// use serbench::npy::{self, NpyError, NpyOptions};
+///
+/// let mut bytes = npy::to_vec(&ndarray::array![1.0, 2.0]);
+/// bytes.push(b'\n');
+/// let options = NpyOptions::new().reject_trailing(true);
+/// let error = npy::load_with(&bytes, &options).unwrap_err();
+/// assert_eq!(error, NpyError::TrailingBytes { count: 1 });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NpyOptions {
-    /// The most bytes the header can have; 10 000 as in numpy.
-    pub max_header_size: usize,
-    /// Whether bytes after the last element are an error. numpy ignores them, and so does the
-    /// default.
-    pub reject_trailing: bool,
-    /// Whether Fortran order is an error.
-    pub c_order_only: bool,
+    max_header_size: usize,
+    reject_trailing: bool,
+    c_order_only: bool,
 }
 
-impl Default for NpyOptions {
-    fn default() -> Self {
+impl NpyOptions {
+    /// What [`load`](super::load) accepts, which is what numpy does.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             max_header_size: 10_000,
             reject_trailing: false,
             c_order_only: false,
         }
+    }
+
+    /// The most bytes the header can have; 10 000 by default.
+    #[must_use]
+    pub const fn max_header_size(mut self, bytes: usize) -> Self {
+        self.max_header_size = bytes;
+        self
+    }
+
+    /// Whether bytes after the last element are an error; by default they are ignored.
+    #[must_use]
+    pub const fn reject_trailing(mut self, reject: bool) -> Self {
+        self.reject_trailing = reject;
+        self
+    }
+
+    /// Whether Fortran order is an error; no by default.
+    #[must_use]
+    pub const fn c_order_only(mut self, only: bool) -> Self {
+        self.c_order_only = only;
+        self
+    }
+}
+
+impl Default for NpyOptions {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -89,7 +124,7 @@ pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError
         .fields()
         .map_err(|problem| problem.into_error(start))?;
     match fields.descr {
-        Descr::Name(descr) => check(
+        literal::Descr::Name(descr) => check(
             data,
             options,
             payload,
@@ -97,7 +132,7 @@ pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError
             fields.fortran_order,
             &fields.axes,
         ),
-        Descr::Structured(descr) => Err(unsupported(descr, payload)),
+        literal::Descr::Structured(descr) => Err(unsupported(descr, payload)),
     }
 }
 
@@ -252,49 +287,16 @@ fn common_axes(mut rest: &[u8]) -> Option<([usize; 4], usize, &[u8])> {
 /// The data type that `descr` names, and whether it has the other byte order.
 #[inline]
 pub(crate) fn dtype(descr: &[u8], payload: usize) -> Result<(Dtype, bool), NpyError> {
-    let (order, code) = match descr {
-        [order @ (b'<' | b'>' | b'=' | b'|'), code @ ..] => (*order, code),
-        code => (b'=', code),
-    };
-    let other = if cfg!(target_endian = "little") {
-        b'>'
-    } else {
-        b'<'
-    };
-    let dtype = match code {
-        b"b1" | b"?" => Dtype::Bool,
-        b"i1" => Dtype::Int8,
-        b"i2" => Dtype::Int16,
-        b"i4" => Dtype::Int32,
-        b"i8" => Dtype::Int64,
-        b"u1" => Dtype::Uint8,
-        b"u2" => Dtype::Uint16,
-        b"u4" => Dtype::Uint32,
-        b"u8" => Dtype::Uint64,
-        b"f2" => Dtype::Float16,
-        b"f4" => Dtype::Float32,
-        b"f8" => Dtype::Float64,
-        b"c8" => Dtype::Complex64,
-        b"c16" => Dtype::Complex128,
-        [b'M', b'8', b'[', unit @ .., b']'] => {
-            Dtype::Datetime64(time_unit(unit).ok_or_else(|| unsupported(descr, payload))?)
-        }
-        [b'm', b'8', b'[', unit @ .., b']'] => {
-            Dtype::Timedelta64(time_unit(unit).ok_or_else(|| unsupported(descr, payload))?)
-        }
-        b"O" | b"O4" | b"O8" => return Err(NpyError::ObjectDtype { payload }),
-        _ => return Err(unsupported(descr, payload)),
-    };
-    Ok((dtype, order == other && dtype.itemsize() > 1))
-}
-
-fn time_unit(symbol: &[u8]) -> Option<TimeUnit> {
-    let mut units = TimeUnit::ALL.into_iter();
-    units.find(|unit| unit.symbol().as_bytes() == symbol)
+    Descr::parse(descr).ok_or_else(|| unsupported(descr, payload))
 }
 
 #[cold]
 fn unsupported(descr: &[u8], payload: usize) -> NpyError {
+    let order = |byte: &u8| matches!(byte, b'<' | b'>' | b'=' | b'|');
+    let code = &descr[usize::from(descr.first().is_some_and(order))..];
+    if matches!(code, b"O" | b"O4" | b"O8") {
+        return NpyError::ObjectDtype { payload };
+    }
     NpyError::UnsupportedDtype {
         descr: String::from_utf8_lossy(descr).into_owned(),
         payload,

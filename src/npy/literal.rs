@@ -1,5 +1,4 @@
-//! The text of a header in, the entries of its dictionary out: for the headers that are not in the
-//! very words of numpy.
+//! Parses the dictionary of a header that isn't in numpy's exact words.
 
 use super::{NpyError, header::MAX_AXES};
 

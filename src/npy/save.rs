@@ -1,17 +1,14 @@
-//! Arrays in, NPY out: the bytes that numpy itself would write.
+//! Saves arrays as NPY, byte for byte as numpy would.
 
 use std::io::{self, Write};
 
 use ndarray::{ArrayBase, ArrayView, Axis, Data, Dimension};
 
-use super::{
-    NpyElement,
-    header::{MAGIC, MAX_AXES},
-};
-use crate::Dtype;
+use super::header::{MAGIC, MAX_AXES};
+use crate::{Dtype, Element, dtype::Descr};
 
 /// An array that can be saved, whatever its element type and number of axes: what
-/// `npz::savez` takes a list of. Every `ndarray` of [`NpyElement`]s is one.
+/// `npz::save` takes a list of. Every `ndarray` of [`Element`]s is one.
 pub trait SaveNpy {
     /// What comes before the elements: a multiple of 64 bytes.
     ///
@@ -25,8 +22,8 @@ pub trait SaveNpy {
     /// How many bytes the elements take.
     fn payload_len(&self) -> usize;
 
-    /// Gives `sink` the bytes of the elements from first to last: in one piece if they are so in
-    /// memory, else in pieces of at most 64 KiB.
+    /// Passes the bytes of the elements to `sink` from first to last: in one chunk if they are so in
+    /// memory, else in chunks of at most 16 KiB or one element.
     ///
     /// # Errors
     /// The first error of `sink`.
@@ -35,7 +32,7 @@ pub trait SaveNpy {
 
 impl<T, S, D> SaveNpy for ArrayBase<S, D>
 where
-    T: NpyElement,
+    T: Element,
     S: Data<Elem = T>,
     D: Dimension,
 {
@@ -43,7 +40,7 @@ where
         if self.ndim() > MAX_AXES {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, TOO_MANY_AXES));
         }
-        Ok(npy_header(self))
+        Ok(header(self))
     }
 
     fn is_fortran(&self) -> bool {
@@ -61,30 +58,30 @@ where
         if let Some(elements) = self.view().reversed_axes().to_slice() {
             return sink(T::bytes(elements));
         }
-        pieces(&self.view(), sink)
+        chunks(&self.view(), sink)
     }
 }
 
-/// Gives `sink` the elements in C order in pieces of at most 16 KiB.
-fn pieces<T: NpyElement, D: Dimension>(
+/// Passes the elements to `sink` in C order, in chunks of at most 16 KiB.
+fn chunks<T: Element, D: Dimension>(
     array: &ArrayView<T, D>,
     sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
-    const PIECE: usize = 16 * 1024;
+    const CHUNK: usize = 16 * 1024;
     let first = Axis(0);
     let row = array.len() / array.len_of(first) * size_of::<T>();
-    if row > PIECE {
+    if row > CHUNK {
         let array = array.view().into_dyn();
         return array.outer_iter().try_for_each(|row| match row.as_slice() {
             Some(elements) => sink(T::bytes(elements)),
-            None => pieces(&row, sink),
+            None => chunks(&row, sink),
         });
     }
     array
-        .axis_chunks_iter(first, PIECE / row)
-        .try_for_each(|piece| {
-            let piece = piece.as_standard_layout();
-            let elements = piece.as_slice().expect("the standard layout is one slice");
+        .axis_chunks_iter(first, CHUNK / row)
+        .try_for_each(|chunk| {
+            let chunk = chunk.as_standard_layout();
+            let elements = chunk.as_slice().expect("the standard layout is one slice");
             sink(T::bytes(elements))
         })
 }
@@ -97,10 +94,10 @@ fn pieces<T: NpyElement, D: Dimension>(
 ///
 /// # Errors
 /// The writer's; and `InvalidInput` for more axes than the 64 that numpy can read.
-pub fn save_npy<W, T, S, D>(mut writer: W, array: &ArrayBase<S, D>) -> io::Result<()>
+pub fn save<W, T, S, D>(mut writer: W, array: &ArrayBase<S, D>) -> io::Result<()>
 where
     W: Write,
-    T: NpyElement,
+    T: Element,
     S: Data<Elem = T>,
     D: Dimension,
 {
@@ -108,18 +105,18 @@ where
     array.payload(&mut |bytes| writer.write_all(bytes))
 }
 
-/// What [`save_npy`] writes, in a vector of exactly that size.
+/// What [`save`] writes, in a vector of exactly that size.
 ///
 /// # Panics
-/// For more axes than the 64 that numpy can read, as [`npy_header`].
+/// For more axes than the 64 that numpy can read, as [`header`].
 #[must_use]
-pub fn to_npy<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
+pub fn to_vec<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
 where
-    T: NpyElement,
+    T: Element,
     S: Data<Elem = T>,
     D: Dimension,
 {
-    let header = npy_header(array);
+    let header = header(array);
     let mut out = Vec::with_capacity(header.len() + array.payload_len());
     out.extend_from_slice(&header);
     array
@@ -131,40 +128,40 @@ where
     out
 }
 
-/// How many bytes [`save_npy`] writes.
+/// How many bytes [`save`] writes.
 ///
 /// # Panics
-/// For more axes than the 64 that numpy can read, as [`npy_header`].
+/// For more axes than the 64 that numpy can read, as [`header`].
 #[must_use]
-pub fn npy_len<T, S, D>(array: &ArrayBase<S, D>) -> usize
+pub fn encoded_len<T, S, D>(array: &ArrayBase<S, D>) -> usize
 where
-    T: NpyElement,
+    T: Element,
     S: Data<Elem = T>,
     D: Dimension,
 {
-    npy_header(array).len() + array.payload_len()
+    header(array).len() + array.payload_len()
 }
 
-/// The start of the file that [`save_npy`] writes, up to the elements: a multiple of 64 bytes.
+/// The start of the file that [`save`] writes, up to the elements: a multiple of 64 bytes.
 ///
 /// # Panics
-/// For more axes than the 64 that numpy can read; [`save_npy`] gives an error instead.
+/// For more axes than the 64 that numpy can read; [`save`] gives an error instead.
 #[must_use]
-pub fn npy_header<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
+pub fn header<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
 where
-    T: NpyElement,
+    T: Element,
     S: Data<Elem = T>,
     D: Dimension,
 {
     assert!(array.ndim() <= MAX_AXES, "{TOO_MANY_AXES}");
-    header(T::npy_dtype(), array.shape(), array.is_fortran())
+    write_header(T::DTYPE, array.shape(), array.is_fortran())
 }
 
 const TOO_MANY_AXES: &str = "numpy can't read arrays of more than 64 axes";
 
 /// Follows `numpy.lib.format._write_array_header`: room for the axis that varies slowest to grow,
 /// then 1 to 64 bytes of padding.
-fn header(dtype: Dtype, shape: &[usize], fortran_order: bool) -> Vec<u8> {
+fn write_header(dtype: Dtype, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     const GROWING_AXIS_DIGITS: usize = 21;
     const ALIGNMENT: usize = 64;
     let mut out = Vec::with_capacity(2 * ALIGNMENT);
@@ -172,7 +169,7 @@ fn header(dtype: Dtype, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     // Version 1.0, and two bytes for the length, which 64 axes can't exceed.
     out.extend_from_slice(&[1, 0, 0, 0]);
     out.extend_from_slice(b"{'descr': '");
-    push_descr(&mut out, dtype);
+    out.extend_from_slice(Descr::native(dtype).as_bytes());
     out.extend_from_slice(b"', 'fortran_order': ");
     out.extend_from_slice(if fortran_order { b"True" } else { b"False" });
     out.extend_from_slice(b", 'shape': (");
@@ -215,37 +212,4 @@ fn push_number(out: &mut Vec<u8>, number: usize) -> usize {
         rest /= 10;
     }
     digits
-}
-
-/// Appends numpy's `dtype.str` of native elements.
-pub(crate) fn push_descr(out: &mut Vec<u8>, dtype: Dtype) {
-    out.push(match (dtype.itemsize(), cfg!(target_endian = "little")) {
-        (1, _) => b'|',
-        (_, true) => b'<',
-        (_, false) => b'>',
-    });
-    let (code, unit) = match dtype {
-        Dtype::Bool => ("b1", None),
-        Dtype::Int8 => ("i1", None),
-        Dtype::Int16 => ("i2", None),
-        Dtype::Int32 => ("i4", None),
-        Dtype::Int64 => ("i8", None),
-        Dtype::Uint8 => ("u1", None),
-        Dtype::Uint16 => ("u2", None),
-        Dtype::Uint32 => ("u4", None),
-        Dtype::Uint64 => ("u8", None),
-        Dtype::Float16 => ("f2", None),
-        Dtype::Float32 => ("f4", None),
-        Dtype::Float64 => ("f8", None),
-        Dtype::Complex64 => ("c8", None),
-        Dtype::Complex128 => ("c16", None),
-        Dtype::Datetime64(unit) => ("M8", Some(unit)),
-        Dtype::Timedelta64(unit) => ("m8", Some(unit)),
-    };
-    out.extend_from_slice(code.as_bytes());
-    if let Some(unit) = unit {
-        out.push(b'[');
-        out.extend_from_slice(unit.symbol().as_bytes());
-        out.push(b']');
-    }
 }

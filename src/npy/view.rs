@@ -1,4 +1,4 @@
-//! NPY in memory in; views and copies of its elements out.
+//! Loads NPY from memory: views and copies of its elements.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use ndarray::{
 };
 use zerocopy::Unalign;
 
-#[cfg(feature = "npz")]
-use super::element::LARGE;
 use super::{
-    NpyElement, NpyError, NpyOptions,
+    NpyError, NpyOptions,
     header::{self, Header},
 };
-use crate::Dtype;
+#[cfg(feature = "npz")]
+use crate::element::LARGE;
+use crate::{Dtype, Element};
 
 /// The elements in the shape and order of the header, which were checked against each other. Up to
 /// four axes are spelled out because ndarray makes a shape of dynamic rank from one of known rank
@@ -42,8 +42,8 @@ macro_rules! shaped {
 /// The elements are borrowed, so the bytes can't go away before them:
 ///
 /// ```compile_fail,E0505
-/// let bytes = serbench::npy::to_npy(&ndarray::array![1.0, 2.0]);
-/// let npy = serbench::npy::load_npy(&bytes)?;
+/// let bytes = serbench::npy::to_vec(&ndarray::array![1.0, 2.0]);
+/// let npy = serbench::npy::load(&bytes)?;
 /// let array = npy.view::<f64>()?;
 /// drop(bytes);
 /// assert_eq!(array[0], 1.0);
@@ -53,43 +53,43 @@ macro_rules! shaped {
 /// # Errors
 /// When the header is malformed, or claims more elements than there are bytes for, or when their
 /// data type has no counterpart in [`Dtype`].
-pub fn load_npy(data: &[u8]) -> Result<NpyView<'_>, NpyError> {
-    load_npy_with(data, &NpyOptions::default())
+pub fn load(data: &[u8]) -> Result<NpyView<'_>, NpyError> {
+    load_with(data, &NpyOptions::default())
 }
 
-/// Like [`load_npy`], with other limits.
+/// Like [`load`], with other limits.
 ///
 /// # Errors
-/// As [`load_npy`]; and what `options` reject.
-pub fn load_npy_with<'a>(data: &'a [u8], options: &NpyOptions) -> Result<NpyView<'a>, NpyError> {
+/// As [`load`]; and what `options` reject.
+pub fn load_with<'a>(data: &'a [u8], options: &NpyOptions) -> Result<NpyView<'a>, NpyError> {
     Ok(NpyView::new(header::read(data, options)?, data))
 }
 
-/// Like [`load_npy`], for elements to be changed in place: what is written to the array is written
+/// Like [`load`], for elements to be changed in place: what is written to the array is written
 /// to the bytes.
 ///
 /// ```
-/// use serbench::npy::{load_npy, load_npy_mut, to_npy};
+/// use serbench::npy::{load, load_mut, to_vec};
 ///
-/// let mut bytes = to_npy(&ndarray::array![1_u8, 2, 3]);
-/// load_npy_mut(&mut bytes)?.view_mut::<u8>()?[1] = 20;
-/// assert_eq!(load_npy(&bytes)?.to_owned::<u8>()?, ndarray::array![1, 20, 3].into_dyn());
+/// let mut bytes = to_vec(&ndarray::array![1_u8, 2, 3]);
+/// load_mut(&mut bytes)?.view_mut::<u8>()?[1] = 20;
+/// assert_eq!(load(&bytes)?.to_owned::<u8>()?, ndarray::array![1, 20, 3].into_dyn());
 /// # Ok::<(), serbench::npy::NpyError>(())
 /// ```
 ///
 /// While such a view lives the bytes can't be resized:
 ///
 /// ```compile_fail,E0499
-/// let mut bytes = serbench::npy::to_npy(&ndarray::array![1_u8, 2, 3]);
-/// let mut npy = serbench::npy::load_npy_mut(&mut bytes)?;
+/// let mut bytes = serbench::npy::to_vec(&ndarray::array![1_u8, 2, 3]);
+/// let mut npy = serbench::npy::load_mut(&mut bytes)?;
 /// bytes.push(0);
 /// npy.view_mut::<u8>()?[1] = 20;
 /// # Ok::<(), serbench::npy::NpyError>(())
 /// ```
 ///
 /// # Errors
-/// As [`load_npy`].
-pub fn load_npy_mut(data: &mut [u8]) -> Result<NpyViewMut<'_>, NpyError> {
+/// As [`load`].
+pub fn load_mut(data: &mut [u8]) -> Result<NpyViewMut<'_>, NpyError> {
     let header = header::read(data, &NpyOptions::default())?;
     let bytes = &mut data[header.payload..header.payload + header.len];
     Ok(NpyViewMut { header, bytes })
@@ -140,7 +140,7 @@ impl<'a> NpyView<'a> {
     /// In this order: [`WrongDtype`](NpyError::WrongDtype),
     /// [`NonNativeEndian`](NpyError::NonNativeEndian), [`Misaligned`](NpyError::Misaligned),
     /// [`InvalidBool`](NpyError::InvalidBool).
-    pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'a, T>, NpyError> {
+    pub fn view<T: Element>(&self) -> Result<ArrayViewD<'a, T>, NpyError> {
         check_native::<T>(&self.header)?;
         // No element is misaligned when there is none.
         let elements = if self.bytes.is_empty() {
@@ -157,8 +157,8 @@ impl<'a> NpyView<'a> {
     ///
     /// ```
     /// let mut bytes = vec![0];
-    /// serbench::save_npy(&mut bytes, &ndarray::array![1.5, 2.5])?;
-    /// let array = serbench::load_npy(&bytes[1..])?.view_unaligned::<f64>()?;
+    /// serbench::npy::save(&mut bytes, &ndarray::array![1.5, 2.5])?;
+    /// let array = serbench::npy::load(&bytes[1..])?.view_unaligned::<f64>()?;
     /// assert_eq!(array.iter().map(|element| element.get()).sum::<f64>(), 4.0);
     /// assert_eq!(array[1].get(), 2.5);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -166,7 +166,7 @@ impl<'a> NpyView<'a> {
     ///
     /// # Errors
     /// As [`view`](Self::view), but for [`Misaligned`](NpyError::Misaligned).
-    pub fn view_unaligned<T: NpyElement>(&self) -> Result<ArrayViewD<'a, Unalign<T>>, NpyError> {
+    pub fn view_unaligned<T: Element>(&self) -> Result<ArrayViewD<'a, Unalign<T>>, NpyError> {
         check_native::<T>(&self.header)?;
         let elements = T::cast_unaligned(self.bytes)?;
         Ok(shaped!(ArrayView::from_shape, &self.header, elements))
@@ -176,32 +176,32 @@ impl<'a> NpyView<'a> {
     ///
     /// # Errors
     /// [`WrongDtype`](NpyError::WrongDtype), [`InvalidBool`](NpyError::InvalidBool).
-    pub fn to_owned<T: NpyElement>(&self) -> Result<ArrayD<T>, NpyError> {
+    pub fn to_owned<T: Element>(&self) -> Result<ArrayD<T>, NpyError> {
         check::<T>(&self.header)?;
         let elements = T::decode(self.bytes, self.header.swapped)?;
         Ok(shaped!(Array::from_shape_vec, &self.header, elements))
     }
 
-    /// Like [`to_owned`](Self::to_owned); `read` gets the bytes piece by piece, each just before
+    /// Like [`to_owned`](Self::to_owned); `read` gets the bytes chunk by chunk, each just before
     /// it is copied. That way they come from the cache the second time; an array that is as large
-    /// as the cache is one piece, since copying it in pieces costs more than that saves.
+    /// as the cache is one chunk, since copying it in several costs more than that saves.
     #[cfg(feature = "npz")]
-    pub(crate) fn to_owned_with<T: NpyElement>(
+    pub(crate) fn to_owned_with<T: Element>(
         &self,
         mut read: impl FnMut(&[u8]),
     ) -> Result<ArrayD<T>, NpyError> {
         /// Fits into the first cache, and is a multiple of every element's size.
-        const PIECE: usize = 8 << 10;
+        const CHUNK: usize = 8 << 10;
         check::<T>(&self.header)?;
-        let piece_len = if self.bytes.len() < LARGE {
-            PIECE
+        let chunk_len = if self.bytes.len() < LARGE {
+            CHUNK
         } else {
             self.bytes.len()
         };
         let mut elements = Vec::with_capacity(self.bytes.len() / size_of::<T>());
-        for piece in self.bytes.chunks(piece_len) {
-            read(piece);
-            T::append(piece, self.header.swapped, &mut elements)?;
+        for chunk in self.bytes.chunks(chunk_len) {
+            read(chunk);
+            T::append(chunk, self.header.swapped, &mut elements)?;
         }
         Ok(shaped!(Array::from_shape_vec, &self.header, elements))
     }
@@ -210,7 +210,7 @@ impl<'a> NpyView<'a> {
     ///
     /// # Errors
     /// [`WrongDtype`](NpyError::WrongDtype), [`InvalidBool`](NpyError::InvalidBool).
-    pub fn to_cow<T: NpyElement>(&self) -> Result<CowArray<'a, T, IxDyn>, NpyError> {
+    pub fn to_cow<T: Element>(&self) -> Result<CowArray<'a, T, IxDyn>, NpyError> {
         match self.view() {
             Ok(view) => Ok(view.into()),
             Err(NpyError::NonNativeEndian | NpyError::Misaligned { .. }) => {
@@ -268,7 +268,7 @@ impl<'a> NpyViewMut<'a> {
     ///
     /// # Errors
     /// As [`NpyView::view`].
-    pub fn view_mut<T: NpyElement>(&mut self) -> Result<ArrayViewMutD<'_, T>, NpyError> {
+    pub fn view_mut<T: Element>(&mut self) -> Result<ArrayViewMutD<'_, T>, NpyError> {
         view_mut(&self.header, self.bytes)
     }
 
@@ -276,7 +276,7 @@ impl<'a> NpyViewMut<'a> {
     ///
     /// # Errors
     /// As [`NpyView::view`].
-    pub fn into_view_mut<T: NpyElement>(self) -> Result<ArrayViewMutD<'a, T>, NpyError> {
+    pub fn into_view_mut<T: Element>(self) -> Result<ArrayViewMutD<'a, T>, NpyError> {
         view_mut(&self.header, self.bytes)
     }
 }
@@ -287,7 +287,7 @@ impl fmt::Debug for NpyViewMut<'_> {
     }
 }
 
-fn view_mut<'a, T: NpyElement>(
+fn view_mut<'a, T: Element>(
     header: &Header,
     bytes: &'a mut [u8],
 ) -> Result<ArrayViewMutD<'a, T>, NpyError> {
@@ -300,7 +300,7 @@ fn view_mut<'a, T: NpyElement>(
     Ok(shaped!(ArrayViewMut::from_shape, header, elements))
 }
 
-fn check_native<T: NpyElement>(header: &Header) -> Result<(), NpyError> {
+fn check_native<T: Element>(header: &Header) -> Result<(), NpyError> {
     check::<T>(header)?;
     if header.swapped {
         return Err(NpyError::NonNativeEndian);
@@ -308,12 +308,12 @@ fn check_native<T: NpyElement>(header: &Header) -> Result<(), NpyError> {
     Ok(())
 }
 
-fn check<T: NpyElement>(header: &Header) -> Result<(), NpyError> {
+fn check<T: Element>(header: &Header) -> Result<(), NpyError> {
     if T::loads(header.dtype) {
         return Ok(());
     }
     Err(NpyError::WrongDtype {
         stored: header.dtype,
-        requested: T::npy_dtype(),
+        requested: T::DTYPE,
     })
 }

@@ -1,4 +1,4 @@
-//! The bytes of a ZIP archive in, what its central directory says of each member out.
+//! Reads the central directory of a ZIP archive.
 
 use std::borrow::Cow;
 

@@ -1,12 +1,12 @@
-//! Bytes in, their CRC-32 as ZIP has it out. libdeflate takes half the time of crc32fast for a
-//! kilobyte, and as long for a megabyte.
+//! CRC-32 as ZIP has it. libdeflate takes half the time of crc32fast for a kilobyte, and as long
+//! for a megabyte.
 
 #[cfg(not(feature = "libdeflate"))]
 use crc32fast::Hasher;
 #[cfg(feature = "libdeflate")]
 use libdeflater::Crc as Hasher;
 
-/// The CRC-32 of pieces that follow one another.
+/// The CRC-32 of chunks that follow one another.
 pub(super) struct Crc(Hasher);
 
 impl Crc {
@@ -14,8 +14,8 @@ impl Crc {
         Self(Hasher::new())
     }
 
-    pub(super) fn update(&mut self, piece: &[u8]) {
-        self.0.update(piece);
+    pub(super) fn update(&mut self, chunk: &[u8]) {
+        self.0.update(chunk);
     }
 
     pub(super) fn finish(self) -> u32 {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_give_the_crc_of_the_whole() {
+    fn chunks_give_the_crc_of_the_whole() {
         // The check value of CRC-32/ISO-HDLC in the catalogue of CRC algorithms.
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         let bytes: Vec<u8> = (0..3000_u32).map(|at| ((at * at) >> 3) as u8).collect();

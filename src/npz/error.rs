@@ -1,11 +1,11 @@
-//! What can be wrong with an NPZ archive, or with what is asked of it.
+//! The error of loading an NPZ archive.
 
 use std::{error::Error, fmt};
 
 use crate::npy::NpyError;
 
 /// Why an archive or one of its members can't be loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NpzError {
     /// The data don't end like a ZIP archive.
@@ -90,26 +90,12 @@ impl fmt::Display for NpzError {
                 )
             }
             Self::InvalidMember { name, reason } => write!(f, "{name}: {reason}"),
-            Self::WrongCrc { name } => write!(f, "{name}: the content has another CRC-32"),
+            Self::WrongCrc { name } => write!(f, "{name}: CRC-32 mismatch: the content is damaged"),
             Self::NotNpy { name } => write!(f, "{name} is not an NPY file; `raw` gives its bytes"),
             Self::Npy { name, error } => write!(f, "{name}: {error}"),
         }
     }
 }
 
-impl Error for NpzError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Npy { name: _, error } => Some(error),
-            Self::NotAnArchive
-            | Self::InvalidArchive { .. }
-            | Self::TooLarge { .. }
-            | Self::Missing { .. }
-            | Self::Encrypted { .. }
-            | Self::UnsupportedMethod { .. }
-            | Self::InvalidMember { .. }
-            | Self::WrongCrc { .. }
-            | Self::NotNpy { .. } => None,
-        }
-    }
-}
+// `Display` shows the cause, so that it is no `source` that reports would print again.
+impl Error for NpzError {}

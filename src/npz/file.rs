@@ -1,4 +1,4 @@
-//! The bytes of an archive in; its members by name, as NPY or as bytes, out.
+//! Loads the members of an archive by name.
 
 use std::{borrow::Cow, cmp::Ordering, fmt, sync::OnceLock};
 
@@ -11,24 +11,57 @@ use super::{
     inflate::{inflate_aligned, inflate_vec},
     member::Content,
 };
-use crate::npy::{NpyElement, NpyError, NpyOptions, NpyView, header};
+use crate::{
+    Element,
+    npy::{NpyError, NpyOptions, NpyView, header},
+};
 
-/// What [`load_npz_with`] accepts and checks.
+/// What [`load_with`] accepts and checks.
+///
+/// ```
+/// use serbench::npz::{self, NpzOptions};
+///
+/// let mut bytes = Vec::new();
+/// npz::save_compressed(&mut bytes, &[&ndarray::Array1::<f64>::zeros(1000)], &[])?;
+/// let options = NpzOptions::new().max_uncompressed_bytes(1000);
+/// assert!(npz::load_with(&bytes, &options).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NpzOptions {
-    /// The most bytes that all compressed members together may claim to hold; 1 GiB. Stored
-    /// members are as long as they are.
-    pub max_uncompressed_bytes: u64,
-    /// Whether [`NpzFile::get`] and [`NpzFile::raw`] compare the CRC-32 of the content; yes.
-    pub verify_crc: bool,
+    pub(super) max_uncompressed_bytes: u64,
+    pub(super) verify_crc: bool,
 }
 
-impl Default for NpzOptions {
-    fn default() -> Self {
+impl NpzOptions {
+    /// What [`load`] accepts and checks.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             max_uncompressed_bytes: 1 << 30,
             verify_crc: true,
         }
+    }
+
+    /// The most bytes that all compressed members together may claim to hold; 1 GiB by default.
+    /// Stored members are as long as they are.
+    #[must_use]
+    pub const fn max_uncompressed_bytes(mut self, bytes: u64) -> Self {
+        self.max_uncompressed_bytes = bytes;
+        self
+    }
+
+    /// Whether the CRC-32 of each member that is read is compared; yes by default.
+    #[must_use]
+    pub const fn verify_crc(mut self, verify: bool) -> Self {
+        self.verify_crc = verify;
+        self
+    }
+}
+
+impl Default for NpzOptions {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -37,15 +70,15 @@ impl Default for NpzOptions {
 ///
 /// # Errors
 /// When the archive is malformed, or its members claim more than 1 GiB.
-pub fn load_npz(data: &[u8]) -> Result<NpzFile<'_>, NpzError> {
-    load_npz_with(data, &NpzOptions::default())
+pub fn load(data: &[u8]) -> Result<NpzFile<'_>, NpzError> {
+    load_with(data, &NpzOptions::default())
 }
 
-/// Like [`load_npz`], with other limits.
+/// Like [`load`], with other limits.
 ///
 /// # Errors
-/// As [`load_npz`].
-pub fn load_npz_with<'a>(data: &'a [u8], options: &NpzOptions) -> Result<NpzFile<'a>, NpzError> {
+/// As [`load`].
+pub fn load_with<'a>(data: &'a [u8], options: &NpzOptions) -> Result<NpzFile<'a>, NpzError> {
     let directory = Directory::read(data)?;
     let declared = directory
         .records
@@ -84,14 +117,9 @@ pub struct NpzFile<'a> {
 }
 
 impl<'a> NpzFile<'a> {
-    /// The keys, as numpy's `files`.
-    pub fn files(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
-        self.directory.records.iter().map(key)
-    }
-
-    /// The keys.
+    /// The names of the arrays, which numpy calls `files`: the members' without `.npy`.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
-        self.files()
+        self.directory.records.iter().map(key)
     }
 
     /// The members of all [`keys`](Self::keys), as [`get`](Self::get) gives them.
@@ -129,7 +157,7 @@ impl<'a> NpzFile<'a> {
     ///
     /// # Errors
     /// When there is no such member, when it is damaged, encrypted or compressed by another method,
-    /// and when it is no NPY file that [`load_npy`](crate::npy::load_npy) can load.
+    /// and when it is no NPY file that [`npy::load`](crate::npy::load) can load.
     pub fn get(&self, key: &str) -> Result<NpzMember<'a>, NpzError> {
         let record = self.find(key).ok_or_else(|| missing(key))?;
         let content = match self.located(record)? {
@@ -160,7 +188,7 @@ impl<'a> NpzFile<'a> {
     ///
     /// # Errors
     /// As [`get`](Self::get), and [`NpzError::Npy`] for what [`NpzMember::to_owned`] refuses.
-    pub fn get_owned<T: NpyElement>(&self, key: &str) -> Result<ArrayD<T>, NpzError> {
+    pub fn get_owned<T: Element>(&self, key: &str) -> Result<ArrayD<T>, NpzError> {
         let record = self.find(key).ok_or_else(|| missing(key))?;
         if self.verify_crc
             && let Located::Stored(bytes) = self.located(record)?
@@ -256,14 +284,14 @@ enum Located<'a> {
 }
 
 /// The elements of the NPY file `bytes` if nothing is wrong with it and its CRC-32 is right. Each
-/// piece is copied while the cache still holds it for the CRC.
-fn copy_checked<T: NpyElement>(record: &Record, bytes: &[u8]) -> Option<ArrayD<T>> {
+/// chunk is copied while the cache still holds it for the CRC.
+fn copy_checked<T: Element>(record: &Record, bytes: &[u8]) -> Option<ArrayD<T>> {
     let header = header::read(bytes, &NpyOptions::default()).ok()?;
     let end = header.payload + header.len;
     let mut crc = Crc::new();
     crc.update(&bytes[..header.payload]);
     let npy = NpyView::new(header, bytes);
-    let array = npy.to_owned_with(|piece| crc.update(piece)).ok()?;
+    let array = npy.to_owned_with(|chunk| crc.update(chunk)).ok()?;
     crc.update(&bytes[end..]);
     (crc.finish() == record.crc).then_some(array)
 }

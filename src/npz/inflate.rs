@@ -1,4 +1,4 @@
-//! A DEFLATE stream in, its content out, into a buffer of exactly the size that was declared.
+//! Decompresses a member into a buffer of exactly the declared size.
 
 use flate2::{Decompress, FlushDecompress, Status};
 use zerocopy::IntoBytes;

@@ -1,14 +1,13 @@
-//! The content of a member and its header in; views and copies of its elements out.
+//! A loaded member: views and copies of its elements.
 
 use std::fmt;
 
 use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
-use zerocopy::Unalign;
 
 use super::inflate::AlignedBytes;
 use crate::{
-    Dtype,
-    npy::{NpyElement, NpyError, NpyView, header::Header},
+    Dtype, Element,
+    npy::{NpyError, NpyView, Unalign, header::Header},
 };
 
 /// An array of an archive whose header has been read: bytes of the archive if it is stored there,
@@ -90,7 +89,7 @@ impl<'a> NpzMember<'a> {
     ///
     /// # Errors
     /// As [`NpyView::view`].
-    pub fn view<T: NpyElement>(&self) -> Result<ArrayViewD<'_, T>, NpyError> {
+    pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, NpyError> {
         self.npy().view()
     }
 
@@ -99,7 +98,7 @@ impl<'a> NpzMember<'a> {
     ///
     /// # Errors
     /// As [`NpyView::view_unaligned`].
-    pub fn view_unaligned<T: NpyElement>(&self) -> Result<ArrayViewD<'_, Unalign<T>>, NpyError> {
+    pub fn view_unaligned<T: Element>(&self) -> Result<ArrayViewD<'_, Unalign<T>>, NpyError> {
         self.npy().view_unaligned()
     }
 
@@ -107,7 +106,7 @@ impl<'a> NpzMember<'a> {
     ///
     /// # Errors
     /// As [`NpyView::to_owned`].
-    pub fn to_owned<T: NpyElement>(&self) -> Result<ArrayD<T>, NpyError> {
+    pub fn to_owned<T: Element>(&self) -> Result<ArrayD<T>, NpyError> {
         self.npy().to_owned()
     }
 
@@ -115,7 +114,7 @@ impl<'a> NpzMember<'a> {
     ///
     /// # Errors
     /// As [`NpyView::to_cow`].
-    pub fn to_cow<T: NpyElement>(&self) -> Result<CowArray<'_, T, IxDyn>, NpyError> {
+    pub fn to_cow<T: Element>(&self) -> Result<CowArray<'_, T, IxDyn>, NpyError> {
         self.npy().to_cow()
     }
 }

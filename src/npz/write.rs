@@ -1,4 +1,4 @@
-//! Arrays and their names in, an NPZ archive out.
+//! Saves arrays by name as an NPZ archive.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use crate::npy::SaveNpy;
 /// # Errors
 /// The writer's; and `InvalidInput` for a name that occurs twice or that ZIP can't hold, and for
 /// more axes than the 64 that numpy can read.
-pub fn savez<W: Write>(
+pub fn save<W: Write>(
     writer: W,
     positional: &[&dyn SaveNpy],
     named: &[(&str, &dyn SaveNpy)],
@@ -24,11 +24,11 @@ pub fn savez<W: Write>(
     add_all(NpzWriter::new(writer), positional, named)
 }
 
-/// Like [`savez`], with DEFLATE at zlib's default level, as `numpy.savez_compressed`.
+/// Like [`save`], with DEFLATE at zlib's default level, as `numpy.savez_compressed`.
 ///
 /// # Errors
-/// As [`savez`].
-pub fn savez_compressed<W: Write>(
+/// As [`save`].
+pub fn save_compressed<W: Write>(
     writer: W,
     positional: &[&dyn SaveNpy],
     named: &[(&str, &dyn SaveNpy)],
@@ -60,12 +60,12 @@ fn add_all<W: Write>(
 /// arrays and their names.
 ///
 /// ```
-/// use serbench::npz::{NpzWriter, load_npz};
+/// use serbench::npz::{self, NpzWriter};
 ///
 /// let mut npz = NpzWriter::new(Vec::new());
 /// npz.add("x", &ndarray::array![1.0, 2.0])?;
 /// let bytes = npz.finish()?;
-/// assert_eq!(load_npz(&bytes)?.get("x")?.shape(), [2]);
+/// assert_eq!(npz::load(&bytes)?.get("x")?.shape(), [2]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{
     cell::Cell,
 };
 
-use serbench::load_npy;
+use serbench::npy;
 
 use crate::corpus::npy_cases;
 
@@ -71,7 +71,7 @@ fn the_allocator_sees_everything() {
 fn loading_npy_allocates_a_few_times_the_header_at_most() {
     for case in npy_cases() {
         let limit = 4 * case.bytes.len().min(10_000) + 256;
-        let peak = peak(|| drop(load_npy(&case.bytes)));
+        let peak = peak(|| drop(npy::load(&case.bytes)));
         assert!(peak <= limit, "{}: {peak} bytes", case.name);
     }
 }
@@ -81,16 +81,16 @@ fn copying_elements_allocates_what_the_file_holds() {
     for case in npy_cases() {
         // Shape and strides of up to 64 axes come on top.
         let limit = case.bytes.len() + 3000;
-        let peak = peak(|| drop(load_npy(&case.bytes).map(|npy| npy.to_owned::<f64>())));
+        let peak = peak(|| drop(npy::load(&case.bytes).map(|npy| npy.to_owned::<f64>())));
         assert!(peak <= limit, "{}: {peak} bytes", case.name);
     }
 }
 
 #[test]
 fn plain_files_are_viewed_without_any_allocation() {
-    let file = serbench::to_npy(&ndarray::Array4::<u8>::zeros((2, 3, 4, 5)));
+    let file = npy::to_vec(&ndarray::Array4::<u8>::zeros((2, 3, 4, 5)));
     assert_eq!(
-        peak(|| load_npy(&file).unwrap().view::<u8>().unwrap().len()),
+        peak(|| npy::load(&file).unwrap().view::<u8>().unwrap().len()),
         0
     );
 }
@@ -98,13 +98,13 @@ fn plain_files_are_viewed_without_any_allocation() {
 #[cfg(feature = "npz")]
 #[test]
 fn loading_npz_allocates_in_proportion_to_the_archive() {
-    use serbench::load_npz;
+    use serbench::npz;
 
     for case in crate::archives::npz_cases() {
         // DEFLATE members may grow to 1032 times their size; the decompressor has its own state.
         let limit = 2 * case.bytes.len() + case.inflated + 80 * 1024;
         let peak = peak(|| {
-            if let Ok(npz) = load_npz(&case.bytes) {
+            if let Ok(npz) = npz::load(&case.bytes) {
                 for (_, member) in &npz {
                     drop(member);
                 }

@@ -3,18 +3,19 @@
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use num_complex::Complex;
 use serbench::{
-    DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
-    DatetimeW, DatetimeY, Dtype, NpyElement, NpyError, NpyView, NpzFile, TimeUnit, f16, load_npy,
-    load_npz,
-    npy::{
-        TimedeltaD, TimedeltaH, TimedeltaM, TimedeltaMin, TimedeltaMs, TimedeltaNs, TimedeltaS,
-        TimedeltaUs, TimedeltaW, TimedeltaY, Unalign,
+    Dtype, Element, TimeUnit,
+    datetime::{
+        DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS,
+        DatetimeUs, DatetimeW, DatetimeY, TimedeltaD, TimedeltaH, TimedeltaM, TimedeltaMin,
+        TimedeltaMs, TimedeltaNs, TimedeltaS, TimedeltaUs, TimedeltaW, TimedeltaY,
     },
-    to_npy,
+    f16,
+    npy::{self, NpyError, NpyView, Unalign},
+    npz::{self, NpzFile},
 };
 
 /// A type whose element number `i`, counted in C order, elements.py knows.
-pub(crate) trait Nth: NpyElement {
+pub(crate) trait Nth: Element {
     /// numpy's code for the type.
     const CODE: &'static str;
 
@@ -88,7 +89,7 @@ pub(crate) trait Visit {
 pub(crate) fn dispatch(dtype: Dtype, visit: &mut impl Visit) {
     macro_rules! find {
         ($($type:ty),*) => { $(
-            if dtype == <$type>::npy_dtype() {
+            if dtype == <$type>::DTYPE {
                 return visit.visit::<$type>();
             }
         )* };
@@ -213,18 +214,18 @@ impl Visit for Check<'_> {
             }
         }
         // Types without their own load as `i64`, and are saved as it.
-        if native && npy.dtype() == T::npy_dtype() && bytes[6] == 1 {
-            assert_eq!(to_npy(&array), *bytes, "{name}");
+        if native && npy.dtype() == T::DTYPE && bytes[6] == 1 {
+            assert_eq!(npy::to_vec(&array), *bytes, "{name}");
         }
     }
 }
 
 /// Checks an archive of arrays that elements.py made; returns how many there are.
 pub(crate) fn check(archive: &[u8]) -> usize {
-    let npz: NpzFile = load_npz(archive).unwrap();
-    for name in npz.files() {
+    let npz: NpzFile = npz::load(archive).unwrap();
+    for name in npz.keys() {
         let bytes = npz.raw(name).unwrap();
-        let npy = load_npy(&bytes).unwrap();
+        let npy = npy::load(&bytes).unwrap();
         assert_eq!(npz.get(name).unwrap().dtype(), npy.dtype());
         let dtype = npy.dtype();
         let mut check = Check {

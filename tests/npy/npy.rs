@@ -2,13 +2,13 @@
 
 use ndarray::{Array1, ArrayD, IxDyn, ShapeBuilder, arr0, array, s};
 use num_complex::Complex;
-use serbench::{DatetimeD, DatetimeNs, f16};
 
 use crate::corpus::{npy, npy_cases, npy_with, payload, text, variant};
 use serbench::{
-    Dtype, NpyError, NpyOptions, TimeUnit, load_npy, load_npy_mut, load_npy_with,
-    npy::{NpyElement, TimedeltaMs, TimedeltaNs},
-    npy_header, npy_len, save_npy, to_npy,
+    Dtype, Element, TimeUnit,
+    datetime::{DatetimeD, DatetimeNs, TimedeltaMs, TimedeltaNs},
+    f16,
+    npy::{self, NpyError, NpyOptions},
 };
 
 fn outcome<T>(result: Result<T, NpyError>) -> String {
@@ -23,22 +23,22 @@ fn every_case_gives_its_error() {
     let cases = npy_cases();
     assert!(cases.len() > 150, "{} cases", cases.len());
     for case in cases {
-        let found = outcome(load_npy(&case.bytes));
+        let found = outcome(npy::load(&case.bytes));
         assert_eq!(found, case.expected, "{}", case.name);
     }
 }
 
 #[test]
 fn every_prefix_and_changed_byte_is_survived() {
-    let file = to_npy(&array![[1.0, 2.0], [3.0, 4.0]]);
+    let file = npy::to_vec(&array![[1.0, 2.0], [3.0, 4.0]]);
     for len in 0..file.len() {
-        assert!(load_npy(&file[..len]).is_err(), "{len} bytes");
+        assert!(npy::load(&file[..len]).is_err(), "{len} bytes");
     }
     for at in 0..128 {
         for byte in 0..=u8::MAX {
             let mut changed = file.clone();
             changed[at] = byte;
-            if let Ok(npy) = load_npy(&changed) {
+            if let Ok(npy) = npy::load(&changed) {
                 let elements: usize = npy.shape().iter().product();
                 assert_eq!(npy.bytes().len(), elements * npy.dtype().itemsize());
                 let _ = (npy.to_cow::<f64>(), npy.to_cow::<bool>());
@@ -49,7 +49,7 @@ fn every_prefix_and_changed_byte_is_survived() {
 
 #[test]
 fn errors_say_where_and_what() {
-    let error = |bytes: &[u8]| load_npy(bytes).unwrap_err().to_string();
+    let error = |bytes: &[u8]| npy::load(bytes).unwrap_err().to_string();
     assert_eq!(
         error(&npy("{'descr': '<f8', 'fortran_order': 0, 'shape': (6,)}")),
         "invalid header at byte 44: expected `True` or `False`"
@@ -72,7 +72,7 @@ fn errors_say_where_and_what() {
 fn elements_of_unsupported_types_can_be_found() {
     for (descr, object) in [("<U5", false), ("|O", true)] {
         let bytes = npy(&text(descr, "(6,)"));
-        let start = match load_npy(&bytes).unwrap_err() {
+        let start = match npy::load(&bytes).unwrap_err() {
             NpyError::UnsupportedDtype {
                 descr: found,
                 payload,
@@ -95,7 +95,7 @@ fn notations_give_the_same_elements() {
         "{ 'fortran_order': False, 'descr': '=f8',\n'shape': ( 6 , ) } \n",
     ] {
         let bytes = npy(header);
-        let array = load_npy(&bytes).unwrap().to_owned::<f64>().unwrap();
+        let array = npy::load(&bytes).unwrap().to_owned::<f64>().unwrap();
         assert_eq!(array, Array1::range(0.0, 6.0, 1.0).into_dyn(), "{header}");
     }
 }
@@ -104,20 +104,11 @@ fn notations_give_the_same_elements() {
 fn options_reject() {
     let mut bytes = npy("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }");
     let check = |bytes: &[u8], options: NpyOptions, expected: &str| {
-        assert_eq!(outcome(load_npy_with(bytes, &options)), expected);
+        assert_eq!(outcome(npy::load_with(bytes, &options)), expected);
     };
-    let c_order_only = NpyOptions {
-        c_order_only: true,
-        ..NpyOptions::default()
-    };
-    let reject_trailing = NpyOptions {
-        reject_trailing: true,
-        ..NpyOptions::default()
-    };
-    let short = NpyOptions {
-        max_header_size: 57,
-        ..NpyOptions::default()
-    };
+    let c_order_only = NpyOptions::new().c_order_only(true);
+    let reject_trailing = NpyOptions::new().reject_trailing(true);
+    let short = NpyOptions::new().max_header_size(57);
     check(&bytes, c_order_only, "FortranOrder");
     check(&bytes, reject_trailing.clone(), "ok");
     check(&bytes, short, "HeaderTooLarge");
@@ -135,7 +126,7 @@ fn views_fail_in_order() {
     };
     let check = |file: &[u8], shift, expected: Result<(), NpyError>| {
         let (bytes, range) = shifted(file, shift);
-        let found = load_npy(&bytes[range]).unwrap().view::<f64>().map(drop);
+        let found = npy::load(&bytes[range]).unwrap().view::<f64>().map(drop);
         assert_eq!(found, expected);
     };
     let swapped = npy_with(1, 0, &format!("{:<118}", text(">f8", "(6,)")), &payload());
@@ -156,16 +147,16 @@ fn views_fail_in_order() {
 
 #[test]
 fn every_alignment_gives_the_elements() {
-    fn check<T: NpyElement>(elements: [T; 3]) {
+    fn check<T: Element>(elements: [T; 3]) {
         let array = ArrayD::from_shape_vec(vec![3], elements.to_vec()).unwrap();
-        let file = to_npy(&array);
+        let file = npy::to_vec(&array);
         let mut buffer = vec![0; file.len() + 64];
         let aligned = buffer.as_ptr().align_offset(64);
         for shift in 0..16 {
             let range = aligned + shift..aligned + shift + file.len();
             buffer[range.clone()].copy_from_slice(&file);
-            let npy = load_npy(&buffer[range.clone()]).unwrap();
-            assert_eq!(npy.dtype(), T::npy_dtype());
+            let npy = npy::load(&buffer[range.clone()]).unwrap();
+            assert_eq!(npy.dtype(), T::DTYPE);
             assert_eq!(npy.to_owned::<T>().unwrap(), array);
             let cow = npy.to_cow::<T>().unwrap();
             assert_eq!(cow, array);
@@ -174,7 +165,7 @@ fn every_alignment_gives_the_elements() {
             let fits = shift % align_of::<T>() == 0;
             assert_eq!(cow.is_view(), fits);
             assert_eq!(npy.view::<T>().is_ok(), fits, "{shift}");
-            let changed = load_npy_mut(&mut buffer[range]).unwrap();
+            let changed = npy::load_mut(&mut buffer[range]).unwrap();
             assert_eq!(changed.into_view_mut::<T>().is_ok(), fits);
         }
     }
@@ -200,14 +191,14 @@ fn every_alignment_gives_the_elements() {
 fn empty_arrays_are_never_misaligned() {
     for shape in [vec![0], vec![3, 0], vec![0, 1, 2, 3, 4]] {
         let array = ArrayD::<f64>::zeros(shape);
-        let file = to_npy(&array);
+        let file = npy::to_vec(&array);
         let mut buffer = vec![0];
         buffer.extend(file);
         for start in [0, 1] {
             buffer.rotate_left(start);
             let range = 1 - start..buffer.len() - start;
             assert_eq!(
-                load_npy(&buffer[range]).unwrap().view::<f64>().unwrap(),
+                npy::load(&buffer[range]).unwrap().view::<f64>().unwrap(),
                 array
             );
         }
@@ -216,9 +207,9 @@ fn empty_arrays_are_never_misaligned() {
 
 #[test]
 fn the_other_byte_order_is_converted() {
-    fn check<T: NpyElement>(descr: &str, bytes: &[u8], expected: T) {
+    fn check<T: Element>(descr: &str, bytes: &[u8], expected: T) {
         let bytes = npy_with(1, 0, &text(descr, "()"), bytes);
-        let npy = load_npy(&bytes).unwrap();
+        let npy = npy::load(&bytes).unwrap();
         let shift = npy.view::<T>().map(drop);
         assert_eq!(shift, Err(NpyError::NonNativeEndian), "{descr}");
         assert_eq!(npy.to_owned::<T>().unwrap(), arr0(expected).into_dyn());
@@ -245,13 +236,13 @@ fn the_other_byte_order_is_converted() {
     check(">m8[ms]", &[0, 0, 0, 0, 0, 0, 1, 0], 256_i64);
     // One byte has no order.
     let bytes = npy_with(1, 0, &text(">u1", "(6,)"), &[1, 2, 3, 4, 5, 6]);
-    assert_eq!(load_npy(&bytes).unwrap().view::<u8>().unwrap()[3], 4);
+    assert_eq!(npy::load(&bytes).unwrap().view::<u8>().unwrap()[3], 4);
 }
 
 #[test]
 fn moments_and_durations_keep_their_unit() {
-    let file = to_npy(&array![DatetimeNs(5), DatetimeNs(i64::MIN)]);
-    let npy = load_npy(&file).unwrap();
+    let file = npy::to_vec(&array![DatetimeNs(5), DatetimeNs(i64::MIN)]);
+    let npy = npy::load(&file).unwrap();
     assert_eq!(npy.dtype(), Dtype::Datetime64(TimeUnit::Nanosecond));
     assert_eq!(
         npy.to_owned::<i64>().unwrap(),
@@ -261,7 +252,7 @@ fn moments_and_durations_keep_their_unit() {
     assert_eq!(outcome(npy.to_owned::<TimedeltaNs>()), "WrongDtype");
     assert_eq!(outcome(npy.to_owned::<u64>()), "WrongDtype");
     let attoseconds = npy_with(1, 0, &text("<m8[as]", "(6,)"), &payload());
-    let npy = load_npy(&attoseconds).unwrap();
+    let npy = npy::load(&attoseconds).unwrap();
     assert_eq!(npy.dtype(), Dtype::Timedelta64(TimeUnit::Attosecond));
     assert_eq!(outcome(npy.to_owned::<i64>()), "ok");
 }
@@ -273,13 +264,13 @@ fn booleans_are_checked() {
         payload[index] = 2;
         let mut file = npy_with(1, 0, &text("|b1", "(100,)"), &payload);
         let expected = NpyError::InvalidBool { index };
-        let npy = load_npy(&file).unwrap();
+        let npy = npy::load(&file).unwrap();
         assert_eq!(npy.view::<bool>().unwrap_err(), expected);
         let anywhere = npy.view_unaligned::<bool>().map(drop);
         assert_eq!(anywhere.unwrap_err(), expected);
         assert_eq!(npy.to_owned::<bool>().unwrap_err(), expected);
         assert_eq!(npy.to_cow::<bool>().unwrap_err(), expected);
-        let mut npy = load_npy_mut(&mut file).unwrap();
+        let mut npy = npy::load_mut(&mut file).unwrap();
         assert_eq!(npy.view_mut::<bool>().unwrap_err(), expected);
         npy.bytes_mut()[index] = 0;
         npy.view_mut::<bool>().unwrap()[0] = false;
@@ -289,11 +280,11 @@ fn booleans_are_checked() {
 
 #[test]
 fn debug_output_leaves_the_elements_out() {
-    let mut file = to_npy(&ndarray::Array2::<f32>::zeros((1000, 2)));
+    let mut file = npy::to_vec(&ndarray::Array2::<f32>::zeros((1000, 2)));
     let expected = "{ dtype: float32, shape: [1000, 2], fortran_order: false, .. }";
-    let found = format!("{:?}", load_npy(&file).unwrap());
+    let found = format!("{:?}", npy::load(&file).unwrap());
     assert_eq!(found, format!("NpyView {expected}"));
-    let found = format!("{:?}", load_npy_mut(&mut file).unwrap());
+    let found = format!("{:?}", npy::load_mut(&mut file).unwrap());
     assert_eq!(found, format!("NpyViewMut {expected}"));
 }
 
@@ -302,8 +293,8 @@ fn fortran_order_is_kept() {
     let c = array![[1, 2, 3], [4, 5, 6]];
     let mut f = ndarray::Array2::zeros((2, 3).f());
     f.assign(&c);
-    let file = to_npy(&f);
-    let npy = load_npy(&file).unwrap();
+    let file = npy::to_vec(&f);
+    let npy = npy::load(&file).unwrap();
     assert!(npy.fortran_order());
     assert_eq!(npy.bytes()[4], 4);
     for array in [
@@ -319,15 +310,15 @@ fn fortran_order_is_kept() {
     });
     let mut f = ArrayD::zeros(IxDyn(&axes).f());
     f.assign(&c);
-    let file = to_npy(&f);
-    assert!(load_npy(&file).unwrap().fortran_order());
-    assert_eq!(load_npy(&file).unwrap().to_owned::<u64>().unwrap(), c);
+    let file = npy::to_vec(&f);
+    assert!(npy::load(&file).unwrap().fortran_order());
+    assert_eq!(npy::load(&file).unwrap().to_owned::<u64>().unwrap(), c);
 }
 
 #[test]
 fn mutable_views_reach_the_bytes() {
-    let mut file = to_npy(&array![[1.0, 2.0], [3.0, 4.0]]);
-    let mut npy = load_npy_mut(&mut file).unwrap();
+    let mut file = npy::to_vec(&array![[1.0, 2.0], [3.0, 4.0]]);
+    let mut npy = npy::load_mut(&mut file).unwrap();
     assert_eq!((npy.dtype(), npy.shape()), (Dtype::Float64, &[2, 2][..]));
     match npy.view_mut::<f64>() {
         Ok(mut view) => view[[1, 0]] = 30.0,
@@ -339,7 +330,7 @@ fn mutable_views_reach_the_bytes() {
     }
     let expected = array![[1.0, 2.0], [30.0, 4.0]].into_dyn();
     assert_eq!(
-        load_npy(&file).unwrap().to_owned::<f64>().unwrap(),
+        npy::load(&file).unwrap().to_owned::<f64>().unwrap(),
         expected
     );
 }
@@ -350,15 +341,15 @@ fn layouts_are_saved_in_logical_order() {
         .into_shape_with_order((200, 200))
         .unwrap();
     let check = |array: ndarray::ArrayView2<i32>| {
-        let file = to_npy(&array);
-        assert_eq!(file.len(), npy_len(&array));
-        assert_eq!(npy_header(&array).len() % 64, 0);
-        assert!(file.starts_with(&npy_header(&array)));
+        let file = npy::to_vec(&array);
+        assert_eq!(file.len(), npy::encoded_len(&array));
+        assert_eq!(npy::header(&array).len() % 64, 0);
+        assert!(file.starts_with(&npy::header(&array)));
         let mut written = Vec::new();
-        save_npy(&mut written, &array).unwrap();
+        npy::save(&mut written, &array).unwrap();
         assert_eq!(written, file);
         assert_eq!(
-            load_npy(&file).unwrap().to_owned::<i32>().unwrap(),
+            npy::load(&file).unwrap().to_owned::<i32>().unwrap(),
             array.into_dyn()
         );
     };
@@ -375,13 +366,13 @@ fn layouts_are_saved_in_logical_order() {
 #[test]
 fn more_axes_than_numpy_has_are_refused() {
     let array = ArrayD::<u8>::zeros(vec![1; 65]);
-    let error = save_npy(Vec::new(), &array).unwrap_err();
+    let error = npy::save(Vec::new(), &array).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
 
 #[test]
 fn writer_errors_are_passed_on() {
     let mut room = [0; 130];
-    let error = save_npy(&mut room[..], &array![1.0]).unwrap_err();
+    let error = npy::save(&mut room[..], &array![1.0]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WriteZero);
 }

@@ -3,8 +3,10 @@
 use ndarray::{Array1, ArrayD, array};
 use num_complex::Complex;
 use serbench::{
-    DatetimeUs, NpyElement, NpzError, NpzFile, NpzOptions, NpzWriter, SaveNpy, load_npz,
-    load_npz_with, savez, savez_compressed, to_npy,
+    Element,
+    datetime::DatetimeUs,
+    npy::{self, SaveNpy},
+    npz::{self, NpzError, NpzFile, NpzMember, NpzOptions, NpzWriter},
 };
 
 use crate::{
@@ -14,11 +16,13 @@ use crate::{
 };
 
 /// What `get_owned` gives, which is what `get` and `to_owned` give.
-fn owned_both_ways<T: NpyElement>(npz: &NpzFile, key: &str) -> Result<ArrayD<T>, NpzError> {
+fn owned_both_ways<T: Element>(npz: &NpzFile, key: &str) -> Result<ArrayD<T>, NpzError> {
     let owned = npz.get_owned::<T>(key);
     let in_steps = npz.get(key).map(|member| member.to_owned::<T>());
     match (&owned, in_steps) {
-        (Ok(array), Ok(Ok(expected))) => assert_eq!(to_npy(array), to_npy(&expected), "{key}"),
+        (Ok(array), Ok(Ok(expected))) => {
+            assert_eq!(npy::to_vec(array), npy::to_vec(&expected), "{key}")
+        }
         (Err(NpzError::Npy { name: _, error }), Ok(Err(expected))) => assert_eq!(*error, expected),
         (Err(error), Err(expected)) => assert_eq!(*error, expected),
         (owned, in_steps) => panic!("{owned:?} at once, {in_steps:?} in steps"),
@@ -27,7 +31,7 @@ fn owned_both_ways<T: NpyElement>(npz: &NpzFile, key: &str) -> Result<ArrayD<T>,
 }
 
 fn outcome(bytes: &[u8], options: &NpzOptions) -> String {
-    let npz = load_npz_with(bytes, options);
+    let npz = npz::load_with(bytes, options);
     if let Ok(npz) = &npz {
         let _ = owned_both_ways::<f64>(npz, "x");
     }
@@ -60,13 +64,13 @@ fn every_prefix_and_changed_byte_is_survived() {
     ];
     let file = zip(&entries, &End::default());
     for len in 0..file.len() {
-        assert!(load_npz(&file[..len]).is_err(), "{len} bytes");
+        assert!(npz::load(&file[..len]).is_err(), "{len} bytes");
     }
     for at in 0..file.len() {
         for byte in [0, 1, 8, 0x7f, 0x80, 0xfe, 0xff] {
             let mut changed = file.clone();
             changed[at] = byte;
-            if let Ok(npz) = load_npz(&changed) {
+            if let Ok(npz) = npz::load(&changed) {
                 for key in npz.keys() {
                     let _ = owned_both_ways::<f64>(&npz, key);
                 }
@@ -82,10 +86,7 @@ fn crc_is_verified_unless_told_otherwise() {
         ..Entry::deflated("x.npy", &plain())
     };
     let bytes = zip(&[entry], &End::default());
-    let unverified = NpzOptions {
-        verify_crc: false,
-        ..NpzOptions::default()
-    };
+    let unverified = NpzOptions::new().verify_crc(false);
     assert_eq!(outcome(&bytes, &NpzOptions::default()), "WrongCrc");
     assert_eq!(outcome(&bytes, &unverified), "ok");
 }
@@ -99,10 +100,7 @@ fn the_limit_is_on_compressed_members_together() {
         Entry::deflated("y.npy", &plain()),
     ];
     let bytes = zip(&entries, &End::default());
-    let limit = |bytes| NpzOptions {
-        max_uncompressed_bytes: bytes,
-        ..NpzOptions::default()
-    };
+    let limit = |bytes| NpzOptions::new().max_uncompressed_bytes(bytes);
     assert_eq!(outcome(&bytes, &limit(2 * len)), "ok");
     assert_eq!(outcome(&bytes, &limit(2 * len - 1)), "TooLarge");
 }
@@ -110,19 +108,19 @@ fn the_limit_is_on_compressed_members_together() {
 #[test]
 fn a_file_is_a_mapping() {
     let mut bytes = Vec::new();
-    savez(
+    npz::save(
         &mut bytes,
         &[&array![1_u8], &array![2_u8]],
         &[("x", &array![3_u8]), ("a.npy", &array![4_u8])],
     )
     .unwrap();
-    let npz = load_npz(&bytes).unwrap();
+    let npz = npz::load(&bytes).unwrap();
     assert_eq!(format!("{npz:?}"), "NpzFile object with 4 entries");
     assert_eq!(
-        npz.files().collect::<Vec<_>>(),
+        npz.keys().collect::<Vec<_>>(),
         ["arr_0", "arr_1", "x", "a.npy"]
     );
-    assert!(npz.keys().eq(npz.files()));
+    assert!(npz.keys().eq(npz.keys()));
     assert_eq!((npz.len(), npz.is_empty()), (4, false));
     for (key, there) in [
         ("x", true),
@@ -144,8 +142,7 @@ fn a_file_is_a_mapping() {
         npz.get("y").unwrap_err().to_string(),
         "y is not a file in the archive"
     );
-    let first =
-        |member: Result<serbench::NpzMember, _>| member.unwrap().to_owned::<u8>().unwrap()[0];
+    let first = |member: Result<NpzMember, _>| member.unwrap().to_owned::<u8>().unwrap()[0];
     assert_eq!(npz.values().map(first).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(
         npz.iter()
@@ -157,9 +154,9 @@ fn a_file_is_a_mapping() {
     for (key, _) in &npz {
         keys.push(key);
     }
-    assert!(npz.files().eq(keys));
+    assert!(npz.keys().eq(keys));
     let empty = zip(&[], &End::default());
-    assert!(load_npz(&empty).unwrap().is_empty());
+    assert!(npz::load(&empty).unwrap().is_empty());
 }
 
 #[test]
@@ -169,8 +166,8 @@ fn members_that_are_no_arrays_are_bytes() {
         Entry::deflated("x.npy", &plain()),
     ];
     let bytes = zip(&entries, &End::default());
-    let npz = load_npz(&bytes).unwrap();
-    assert_eq!(npz.files().collect::<Vec<_>>(), ["meta.txt", "x"]);
+    let npz = npz::load(&bytes).unwrap();
+    assert_eq!(npz.keys().collect::<Vec<_>>(), ["meta.txt", "x"]);
     assert_eq!(*npz.raw("meta.txt").unwrap(), *b"seed 7");
     assert_eq!(*npz.raw("x").unwrap(), plain());
     assert_eq!(
@@ -190,7 +187,7 @@ fn many_members_are_found() {
     entries.push(Entry::stored("a3.npy", b"last".to_vec()));
     entries.push(Entry::stored("a4", b"exact".to_vec()));
     let bytes = zip(&entries, &End::default());
-    let npz = load_npz(&bytes).unwrap();
+    let npz = npz::load(&bytes).unwrap();
     for (i, name) in names.iter().enumerate() {
         match name.as_str() {
             "a3" => assert_eq!(*npz.raw(name).unwrap(), *b"last"),
@@ -223,11 +220,15 @@ fn round_trip(compress: bool) {
         ("größe/数", &unicode),
     ];
     let mut bytes = Vec::new();
-    let save = if compress { savez_compressed } else { savez };
+    let save = if compress {
+        npz::save_compressed
+    } else {
+        npz::save
+    };
     save(&mut bytes, &[&float.t()], &named).unwrap();
-    let npz = load_npz(&bytes).unwrap();
+    let npz = npz::load(&bytes).unwrap();
     let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
-    assert_eq!(npz.files().skip(1).collect::<Vec<_>>(), names);
+    assert_eq!(npz.keys().skip(1).collect::<Vec<_>>(), names);
     let found = npz.get("arr_0").unwrap();
     assert!(found.fortran_order());
     assert_eq!(found.stored().is_some(), !compress);
@@ -249,7 +250,7 @@ fn round_trip(compress: bool) {
     assert_eq!(get::<bool>(&npz, "größe/数"), unicode.into_dyn());
 }
 
-fn get<T: NpyElement>(npz: &NpzFile, key: &str) -> ArrayD<T> {
+fn get<T: Element>(npz: &NpzFile, key: &str) -> ArrayD<T> {
     owned_both_ways(npz, key).unwrap()
 }
 
@@ -268,8 +269,8 @@ fn large_members_are_checked_while_they_are_copied() {
         ("bools", &bools),
     ];
     let mut bytes = Vec::new();
-    savez(&mut bytes, &[], &named).unwrap();
-    let npz = load_npz(&bytes).unwrap();
+    npz::save(&mut bytes, &[], &named).unwrap();
+    let npz = npz::load(&bytes).unwrap();
     assert_eq!(get::<f64>(&npz, "floats"), floats.into_dyn());
     assert_eq!(get::<Complex<f64>>(&npz, "complex"), complex.into_dyn());
     assert_eq!(get::<bool>(&npz, "bools"), bools.into_dyn());
@@ -283,18 +284,15 @@ fn large_members_are_checked_while_they_are_copied() {
     let mut changed = bytes.clone();
     changed[in_floats] ^= 1;
     changed[in_bools] = 2;
-    let npz = load_npz(&changed).unwrap();
+    let npz = npz::load(&changed).unwrap();
     for error in [
         owned_both_ways::<f64>(&npz, "floats").unwrap_err(),
         owned_both_ways::<bool>(&npz, "bools").unwrap_err(),
     ] {
         assert!(matches!(error, NpzError::WrongCrc { .. }), "{error:?}");
     }
-    let options = NpzOptions {
-        verify_crc: false,
-        ..NpzOptions::default()
-    };
-    let npz = load_npz_with(&changed, &options).unwrap();
+    let options = NpzOptions::new().verify_crc(false);
+    let npz = npz::load_with(&changed, &options).unwrap();
     let error = owned_both_ways::<bool>(&npz, "bools").unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -313,7 +311,7 @@ fn a_wrong_boolean_is_told_where_the_crc_is_right() {
     payload[17_000] = 2;
     let npy = npy_with(1, 0, &text("|b1", "(20000,)"), &payload);
     let bytes = zip(&[Entry::stored("x.npy", npy)], &End::default());
-    let error = owned_both_ways::<bool>(&load_npz(&bytes).unwrap(), "x").unwrap_err();
+    let error = owned_both_ways::<bool>(&npz::load(&bytes).unwrap(), "x").unwrap_err();
     assert_eq!(error.to_string(), "x.npy: boolean 17000 is neither 0 nor 1");
 }
 
@@ -334,7 +332,7 @@ fn saved_members_are_aligned() {
     let mut aligned = vec![0; bytes.len() + 64];
     let start = aligned.as_ptr().align_offset(64);
     aligned[start..start + bytes.len()].copy_from_slice(&bytes);
-    let npz = load_npz(&aligned[start..start + bytes.len()]).unwrap();
+    let npz = npz::load(&aligned[start..start + bytes.len()]).unwrap();
     for len in lengths {
         let member = npz.get(&"n".repeat(len)).unwrap();
         assert_eq!(member.bytes().as_ptr().align_offset(64), 0);
@@ -348,8 +346,8 @@ fn compressed_members_can_always_be_viewed() {
     for len in [0, 1, 3, 1000] {
         let array = Array1::from_iter((0..len).map(|i| Complex::new(f64::from(i), 0.5)));
         let mut bytes = Vec::new();
-        savez_compressed(&mut bytes, &[&array], &[]).unwrap();
-        let member = load_npz(&bytes).unwrap().get("arr_0").unwrap();
+        npz::save_compressed(&mut bytes, &[&array], &[]).unwrap();
+        let member = npz::load(&bytes).unwrap().get("arr_0").unwrap();
         assert_eq!(member.view::<Complex<f64>>().unwrap(), array.into_dyn());
     }
 }
@@ -368,8 +366,8 @@ fn runs_of_a_byte_and_of_a_pattern_are_inflated() {
     .enumerate()
     {
         let mut bytes = Vec::new();
-        savez_compressed(&mut bytes, &[&array], &[]).unwrap();
-        let member = load_npz(&bytes).unwrap().get("arr_0").unwrap();
+        npz::save_compressed(&mut bytes, &[&array], &[]).unwrap();
+        let member = npz::load(&bytes).unwrap().get("arr_0").unwrap();
         assert!(member.view::<f64>().unwrap() == array.into_dyn(), "{index}");
     }
 }
@@ -377,19 +375,19 @@ fn runs_of_a_byte_and_of_a_pattern_are_inflated() {
 #[test]
 fn names_are_checked() {
     let x = array![1.0];
-    let error = savez(Vec::new(), &[&x], &[("arr_0", &x)]).unwrap_err();
+    let error = npz::save(Vec::new(), &[&x], &[("arr_0", &x)]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Cannot use un-named variables and keyword arr_0"
     );
-    let error = savez(Vec::new(), &[], &[("x", &x), ("x", &x)]).unwrap_err();
+    let error = npz::save(Vec::new(), &[], &[("x", &x), ("x", &x)]).unwrap_err();
     assert_eq!(error.to_string(), "the archive already has a x.npy");
     let mut npz = NpzWriter::compressed(Vec::new());
     assert!(npz.add(&"n".repeat(65_532), &x).is_err());
     npz.add(&"n".repeat(65_531), &x).unwrap();
     let bytes = npz.finish().unwrap();
     assert_eq!(
-        load_npz(&bytes).unwrap().files().next().unwrap().len(),
+        npz::load(&bytes).unwrap().keys().next().unwrap().len(),
         65_531
     );
 }
@@ -398,7 +396,7 @@ fn names_are_checked() {
 fn equal_arrays_give_equal_archives() {
     let save = || {
         let mut bytes = Vec::new();
-        savez_compressed(&mut bytes, &[&array![1, 2, 3]], &[]).unwrap();
+        npz::save_compressed(&mut bytes, &[&array![1, 2, 3]], &[]).unwrap();
         bytes
     };
     assert_eq!(save(), save());
@@ -419,7 +417,7 @@ fn more_members_than_16_bits_count_use_zip64() {
             .take(200)
             .any(|bytes| bytes == b"PK\x06\x06");
         assert_eq!(zip64, count >= 65_535);
-        let npz = load_npz(&bytes).unwrap();
+        let npz = npz::load(&bytes).unwrap();
         assert_eq!(npz.len(), count);
         assert_eq!(npz.get("65533").unwrap().shape(), [0]);
     }

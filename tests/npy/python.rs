@@ -7,7 +7,12 @@ use std::{
     process::Command,
 };
 
-use serbench::{Dtype, NpyView, NpzError, NpzWriter, load_npy, load_npz, to_npy, to_pickle_p5};
+use serbench::{
+    Dtype,
+    npy::{self, NpyView},
+    npz::{self, NpzError, NpzWriter},
+    pickle,
+};
 
 use crate::{
     corpus::variant,
@@ -55,10 +60,10 @@ impl Visit for Save<'_> {
         for (layout, _) in LAYOUTS {
             let array = expected::<T>(layout);
             let name = format!("le.{}.{layout}", T::CODE);
-            fs::write(self.folder.join(format!("{name}.npy")), to_npy(&array)).unwrap();
+            fs::write(self.folder.join(format!("{name}.npy")), npy::to_vec(&array)).unwrap();
             fs::write(
                 self.folder.join(format!("{name}.pickle")),
-                to_pickle_p5(&array),
+                pickle::to_vec(&array),
             )
             .unwrap();
             self.stored.add(&name, &array).unwrap();
@@ -113,8 +118,8 @@ impl Visit for Bytes<'_> {
     fn visit<T: Nth>(&mut self) {
         self.bytes = match self.npy.to_owned::<T>() {
             Ok(array) => {
-                let file = to_npy(&array.as_standard_layout());
-                Ok(load_npy(&file).unwrap().bytes().to_vec())
+                let file = npy::to_vec(&array.as_standard_layout());
+                Ok(npy::load(&file).unwrap().bytes().to_vec())
             }
             Err(error) => Err(variant(&error)),
         }
@@ -133,11 +138,11 @@ fn bytes(npy: NpyView) -> Result<Vec<u8>, String> {
 
 fn load(name: &str, data: &[u8]) -> Result<Vec<u8>, String> {
     if name.ends_with(".npy") {
-        return load_npy(data)
+        return npy::load(data)
             .map_err(|error| variant(&error))
             .and_then(bytes);
     }
-    load_npz(data)
+    npz::load(data)
         .and_then(|npz| npz.get("x"))
         .map_err(|error: NpzError| variant(&error))
         .and_then(|member| bytes(member.npy()))

@@ -13,7 +13,7 @@ use crate::{
     build::machine,
     cli::{self, Measure},
     commands::{
-        pair::{Judged, measure_pair},
+        pair::{Judged, between},
         report::show_tables,
     },
     config::{Config, Mode},
@@ -207,7 +207,7 @@ fn screen(
     let mut measure = measure.clone();
     // The tables are in the folder itself already, and in files of the same names.
     measure.output.output = measure.output.output.map(|folder| folder.join("pairs"));
-    measure_pair(
+    between(
         session,
         &measure,
         &cli::Trial::default(),

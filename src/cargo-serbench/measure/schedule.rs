@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     decide::Request,
-    decide::evidence::{Role, control_id},
+    decide::evidence::{Role, canary_id},
     run::{Arm, Benchmark, Phase, Run, Side},
 };
 
 /// Blocks to measure of the same arms.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Job {
+pub struct Work {
     pub phase: Phase,
     pub arms: Vec<Arm>,
     pub blocks: usize,
 }
 
 /// One commit by itself: each encoder beside its reference, and what has no reference alone.
-pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
+pub fn beside_references(run: &Run, blocks: usize) -> Vec<Work> {
     let works = |id: &String| works(&run.benchmarks, id, Side::Candidate);
     let arm = |id: &str| arm(Side::Candidate, id, 0.0);
     let referenced: BTreeSet<&String> = run
@@ -35,7 +35,7 @@ pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
             None if referenced.contains(id) => None,
             Some(_) | None => Some(vec![arm(id)]),
         })
-        .map(|arms| Job {
+        .map(|arms| Work {
             phase: Phase::Screen,
             arms,
             blocks,
@@ -44,7 +44,7 @@ pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
 }
 
 /// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
-/// positive control is slowed down by twice; `injected` slows every candidate but the references, in
+/// slowed canary is slowed down by twice; `injected` slows every candidate but the references, in
 /// trials.
 pub fn between_commits(
     run: &Run,
@@ -56,7 +56,7 @@ pub fn between_commits(
         let in_baseline = works(&run.benchmarks, id, Side::Baseline);
         if let (false, Some(reference)) = (in_baseline, &benchmark.reference) {
             // Nothing to compare with but the reference, for a limit.
-            arms.insert(id.clone(), versus_reference(reference, id));
+            arms.insert(id.clone(), beside(reference, id));
             continue;
         }
         let slowdown = if benchmark.reference.is_some() {
@@ -72,16 +72,13 @@ pub fn between_commits(
             ],
         );
     }
-    if let Some(id) = &run.self_check {
-        for (role, slowdown) in [
-            (Role::NullControl, 0.0),
-            (Role::PositiveControl, 2.0 * threshold(id)),
-        ] {
+    if let Some(id) = &run.canary {
+        for (role, slowdown) in [(Role::SameCode, 0.0), (Role::Slowed, 2.0 * threshold(id))] {
             let pair = vec![
                 arm(Side::Candidate, id, 0.0),
                 arm(Side::Candidate, id, slowdown),
             ];
-            arms.insert(control_id(id, role), pair);
+            arms.insert(canary_id(id, role), pair);
         }
     }
     arms
@@ -93,10 +90,10 @@ pub fn requested(
     requests: &[Request],
     arms: &BTreeMap<String, Vec<Arm>>,
     limited: impl Fn(&str) -> bool,
-) -> Vec<Job> {
+) -> Vec<Work> {
     let mut all = Vec::new();
     for Request { id, phase, blocks } in requests {
-        let work = |arms| Job {
+        let work = |arms| Work {
             phase: *phase,
             arms,
             blocks: *blocks,
@@ -111,14 +108,14 @@ pub fn requested(
             && works(&run.benchmarks, reference, Side::Candidate)
             && arms[id][0].side == Side::Baseline
         {
-            all.push(work(versus_reference(reference, id)));
+            all.push(work(beside(reference, id)));
         }
     }
     all
 }
 
 /// The arms of an encoder beside its reference at the candidate.
-fn versus_reference(reference: &str, id: &str) -> Vec<Arm> {
+fn beside(reference: &str, id: &str) -> Vec<Arm> {
     vec![
         arm(Side::Candidate, reference, 0.0),
         arm(Side::Candidate, id, 0.0),
@@ -127,13 +124,13 @@ fn versus_reference(reference: &str, id: &str) -> Vec<Arm> {
 
 /// The benchmark that is also measured against itself: among those that are measured a worker, if
 /// there is one, picked by `seed`; none when nothing is measured.
-pub fn self_check(run: &Run, measured: &[String], seed: u64) -> Option<String> {
+pub fn canary(run: &Run, measured: &[String], seed: u64) -> Option<String> {
     let native = |id: &&String| {
-        let verification = run
+        let subject = run
             .benchmarks
             .get(*id)
             .and_then(|benchmark| benchmark.candidate.as_ref());
-        verification.is_some_and(|verification| verification.native)
+        subject.is_some_and(|subject| subject.native)
     };
     let workers: Vec<&String> = measured.iter().filter(native).collect();
     let choice = if workers.is_empty() {
@@ -146,8 +143,10 @@ pub fn self_check(run: &Run, measured: &[String], seed: u64) -> Option<String> {
 }
 
 fn works(benchmarks: &BTreeMap<String, Benchmark>, id: &str, side: Side) -> bool {
-    let verification = benchmarks.get(id).and_then(|benchmark| benchmark.at(side));
-    verification.is_some_and(|verification| verification.failure().is_none())
+    let subject = benchmarks
+        .get(id)
+        .and_then(|benchmark| benchmark.subject(side));
+    subject.is_some_and(|subject| subject.failure().is_none())
 }
 
 fn arm(side: Side, id: &str, slowdown: f64) -> Arm {

@@ -224,7 +224,7 @@ impl Launcher {
             .env("NEXTEST", "1")
             .args(["--list", "--format", "terse"]);
         if !full {
-            command.env_remove("SERBENCH_FULL");
+            command.env_remove(protocol::FULL);
         }
         let (child, output) = spawn(command, launch)?;
         finish(child, output, self.timeout, launch.id)
@@ -236,7 +236,7 @@ fn base_command(executable: &Executable) -> Command {
     command
         .current_dir(&executable.folder)
         .env("CARGO_MANIFEST_DIR", &executable.folder)
-        .env("SERBENCH_FULL", "1")
+        .env(protocol::FULL, "1")
         .env_remove(protocol::SOCKET)
         .env_remove(protocol::SLOWDOWN)
         .stdin(Stdio::null());
@@ -254,7 +254,7 @@ fn bench_command(launch: Launch<'_>, arguments: &[&str]) -> Command {
     command
         .args(["--bench", "--exact", launch.id])
         .args(arguments);
-    command.env("SERBENCH_PADDING", "x".repeat(launch.padding));
+    command.env(protocol::PADDING, "x".repeat(launch.padding));
     command
 }
 

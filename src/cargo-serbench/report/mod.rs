@@ -16,8 +16,8 @@ use anyhow::{Context, Result};
 
 use crate::{
     cli::{Format, Output},
-    compare::CaseTable,
-    decide::{Decision, Summary},
+    compare::Case,
+    decide::{Decision, Gate},
     run::Run,
 };
 
@@ -25,15 +25,12 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub enum Results<'a> {
     /// One commit by itself.
-    Tables {
-        run: &'a Run,
-        cases: &'a [CaseTable],
-    },
+    Tables { run: &'a Run, cases: &'a [Case] },
     /// Two commits, decided.
     Gate {
         run: &'a Run,
         decisions: &'a [Decision],
-        summary: &'a Summary,
+        gate: &'a Gate,
     },
 }
 

@@ -4,7 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use ndarray::{ArrayD, ArrayViewD};
-use serbench::{NpyElement, NpyView, concat, f16, to_npy};
+use serbench::{
+    Element, concat, f16,
+    npy::{self, NpyView},
+};
 
 fuzz_target!(|data: &[u8]| {
     unpack(data);
@@ -33,14 +36,14 @@ fn unpack(message: &[u8]) {
     }
 }
 
-fn pack_again<T: NpyElement>(array: &NpyView<'_>) {
+fn pack_again<T: Element>(array: &NpyView<'_>) {
     let Ok(owned) = array.to_owned::<T>() else {
         return;
     };
     let cow = array
         .to_cow::<T>()
         .expect("what is copied can be viewed or copied");
-    assert_eq!(to_npy(&cow), to_npy(&owned));
+    assert_eq!(npy::to_vec(&cow), npy::to_vec(&owned));
     // Fortran order with two axes, strides with more.
     let mut turned = owned.view();
     if owned.ndim() > 1 {
@@ -62,8 +65,8 @@ fn pack_again<T: NpyElement>(array: &NpyView<'_>) {
         .iter()
         .map(|array| array.to_owned().expect("it was just packed"))
         .collect();
-    assert_eq!(to_npy(&again[0]), to_npy(&owned));
-    assert_eq!(to_npy(&again[1]), to_npy(&owned));
-    let in_c_order = |array: &ArrayViewD<'_, T>| to_npy(&array.as_standard_layout());
+    assert_eq!(npy::to_vec(&again[0]), npy::to_vec(&owned));
+    assert_eq!(npy::to_vec(&again[1]), npy::to_vec(&owned));
+    let in_c_order = |array: &ArrayViewD<'_, T>| npy::to_vec(&array.as_standard_layout());
     assert_eq!(in_c_order(&again[2].view()), in_c_order(&turned));
 }

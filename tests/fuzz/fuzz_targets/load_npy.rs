@@ -2,29 +2,29 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use serbench::{from_pickle_p5, load_npy, load_npy_mut, to_npy};
+use serbench::{npy, pickle};
 
 fuzz_target!(|data: &[u8]| {
-    let _ = from_pickle_p5::<f64>(data);
+    let _ = pickle::from_slice::<f64>(data);
     let mut changed = data.to_vec();
-    if let Ok(mut npy) = load_npy_mut(&mut changed)
+    if let Ok(mut npy) = npy::load_mut(&mut changed)
         && let Ok(mut view) = npy.view_mut::<bool>()
     {
         view.map_inplace(|element| *element = !*element);
     }
-    let Ok(npy) = load_npy(data) else { return };
+    let Ok(npy) = npy::load(data) else { return };
     let elements: usize = npy.shape().iter().product();
     assert_eq!(npy.bytes().len(), elements * npy.dtype().itemsize());
     macro_rules! touch {
         ($($type:ty),*) => { $(
             if let Ok(owned) = npy.to_owned::<$type>() {
-                let bytes = |array: &ndarray::ArrayD<$type>| to_npy(array);
+                let bytes = |array: &ndarray::ArrayD<$type>| npy::to_vec(array);
                 assert_eq!(bytes(&npy.to_cow::<$type>().unwrap().into_owned()), bytes(&owned));
                 if let Ok(anywhere) = npy.view_unaligned::<$type>() {
                     assert_eq!(bytes(&anywhere.map(|element| element.get())), bytes(&owned));
                 }
                 let saved = bytes(&owned);
-                let again = load_npy(&saved).unwrap();
+                let again = npy::load(&saved).unwrap();
                 assert_eq!((again.shape(), again.fortran_order()), (owned.shape(), {
                     !owned.is_standard_layout()
                 }));

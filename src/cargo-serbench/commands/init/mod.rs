@@ -19,7 +19,7 @@ const WORKFLOW: &str = include_str!("serbench.yml");
 const LINES: [(&[&str], &str); 5] = [
     (
         &["dev-dependencies", "divan"],
-        "[dev-dependencies.divan]\nversion = \"0.1.21\"\n",
+        "[dev-dependencies.divan]\nversion = \"0.1\"\n",
     ),
     (
         &["dev-dependencies", "ndarray"],
@@ -27,7 +27,7 @@ const LINES: [(&[&str], &str); 5] = [
     ),
     (
         &["dev-dependencies", "serbench"],
-        "[dev-dependencies.serbench]\nversion = \"0.1\"\ndefault-features = false\n",
+        "[dev-dependencies.serbench]\nversion = \"0.1\"\n",
     ),
     (
         &["bench"],

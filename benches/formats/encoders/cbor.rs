@@ -1,15 +1,15 @@
-//! An array in, CBOR (RFC 8949) out, and back.
+//! CBOR (RFC 8949) of an array.
 
 use ndarray::{ArrayD, ArrayViewD};
+use serbench::{BoxError, Encoder, Format};
 use serde_bytes::{ByteBuf, Bytes};
 
 use super::{FormatElement, check_length, elements, shaped};
-use crate::{BoxError, Encoder, Format};
 
 /// CBOR of the shape and of the elements as a sequence of numbers, floats in the shortest form
 /// that holds them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cbor;
+pub(crate) struct Cbor;
 
 impl<T: FormatElement> Encoder<T> for Cbor {
     const FORMAT: Format = Format::Other;
@@ -27,7 +27,7 @@ impl<T: FormatElement> Encoder<T> for Cbor {
 
 /// CBOR of the shape and of the elements' bytes as one byte string.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CborBytes;
+pub(crate) struct CborBytes;
 
 impl<T: FormatElement> Encoder<T> for CborBytes {
     const FORMAT: Format = Format::Other;

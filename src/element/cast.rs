@@ -1,33 +1,18 @@
-//! Bytes of a file in, elements out, and back: one implementation for each Rust type.
+//! Reads elements from bytes and the other way round: one implementation for each Rust type.
 
-use std::fmt;
-
+use half::f16;
 use num_complex::Complex;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unalign};
+use zerocopy::{FromBytes, IntoBytes, Unalign};
 
-use super::NpyError;
-use crate::{
-    DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs,
-    DatetimeW, DatetimeY, Dtype, TimeUnit, f16,
-};
+use super::Element;
+use crate::{Dtype, TimeUnit, datetime, npy::NpyError};
 
-/// A type that elements of an NPY file can be loaded as and saved from: those of
-/// [`Element`](crate::Element), [`Complex<f32>`](super::Complex), `Complex<f64>` and durations such
-/// as [`TimedeltaNs`]. Sealed, because numpy's data types are a closed set.
-pub trait NpyElement: Copy + fmt::Debug + PartialEq + Send + Sync + Cast + 'static {
-    /// The data type it is saved as.
-    fn npy_dtype() -> Dtype;
-
+/// The casts behind [`Element`]. Lengths of bytes are multiples of the element's size.
+pub trait Cast: Sized {
     /// Whether elements of `dtype` can be loaded as this type. Besides its own, `i64` takes all
     /// `datetime64` and `timedelta64`, as their count of units.
-    #[must_use]
-    fn loads(dtype: Dtype) -> bool {
-        dtype == Self::npy_dtype()
-    }
-}
+    fn loads(dtype: Dtype) -> bool;
 
-/// The casts behind [`NpyElement`]. Lengths of bytes are multiples of the element's size.
-pub trait Cast: Sized {
     /// The bytes as elements in native byte order.
     fn cast(bytes: &[u8]) -> Result<&[Self], NpyError>;
 
@@ -59,48 +44,28 @@ fn misaligned<T, E>(_: E) -> NpyError {
     }
 }
 
-// Durations as numpy's `timedelta64` stores them: a count of units; the least is NaT.
-macro_rules! timedelta {
-    ($($(#[$doc:meta])* $name:ident, $unit:ident;)*) => { $(
-        $(#[$doc])*
-        ///
-        /// A count of units; `i64::MIN` is NaT, "not a time".
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, FromBytes, Immutable, KnownLayout)]
-        #[repr(transparent)]
-        pub struct $name(pub i64);
-
-        impl NpyElement for $name {
-            fn npy_dtype() -> Dtype {
-                Dtype::Timedelta64(TimeUnit::$unit)
-            }
-        }
-
-        cast!($name, 8, |chunk| Self(i64::from_ne_bytes(chunk)), |chunk| Self(swapped_i64(chunk)));
-    )* };
-}
-
 /// Appends elements of `N` bytes each from anywhere in memory.
 ///
-/// The compiler makes the loop a `memcpy`; see [`piece_len`].
+/// The compiler makes the loop a `memcpy`; see [`chunk_len`].
 #[inline]
 fn convert<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T, out: &mut Vec<T>) {
-    let (chunks, rest) = bytes.as_chunks::<N>();
+    let (elements, rest) = bytes.as_chunks::<N>();
     debug_assert!(rest.is_empty());
-    out.reserve(chunks.len());
-    for piece in chunks.chunks(piece_len(bytes) / N) {
-        out.extend(piece.iter().map(|chunk| element(*chunk)));
+    out.reserve(elements.len());
+    for chunk in elements.chunks(chunk_len(bytes) / N) {
+        out.extend(chunk.iter().map(|bytes| element(*bytes)));
     }
 }
 
-/// From how many bytes on a copy is best made in one go. Pieces are slower where the system maps
+/// From how many bytes on a copy is best made in one go. Chunks are slower where the system maps
 /// each such block anew: 1.5 times at some misaligned addresses of 10 MiB.
-pub(super) const LARGE: usize = 2 << 20;
+pub(crate) const LARGE: usize = 2 << 20;
 
 /// How many of `bytes` are best copied at once; a multiple of every element's size.
 ///
 /// glibc copies blocks of more than 2 KiB with `rep movsb`, which takes up to 15 times as long at
 /// some misaligned addresses, and those that the cache can't hold without it.
-const fn piece_len(bytes: &[u8]) -> usize {
+const fn chunk_len(bytes: &[u8]) -> usize {
     if bytes.len() < LARGE {
         2048
     } else {
@@ -110,8 +75,12 @@ const fn piece_len(bytes: &[u8]) -> usize {
 
 // Types whose every bit pattern is a value: zerocopy casts them.
 macro_rules! cast {
-    ($type:ty, $size:literal, $native:expr, $swapped:expr) => {
+    ($type:ty, $loads:pat, $native:expr, $swapped:expr) => {
         impl Cast for $type {
+            fn loads(dtype: Dtype) -> bool {
+                matches!(dtype, $loads)
+            }
+
             #[inline]
             fn cast(bytes: &[u8]) -> Result<&[Self], NpyError> {
                 <[Self]>::ref_from_bytes(bytes).map_err(misaligned::<Self, _>)
@@ -144,19 +113,14 @@ macro_rules! cast {
 }
 
 macro_rules! number {
-    ($($type:ty => $dtype:ident, $size:literal;)*) => { $(
-        impl NpyElement for $type {
-            fn npy_dtype() -> Dtype {
-                Dtype::$dtype
-            }
+    ($($type:ty, $dtype:ident, $loads:pat,)*) => { $(
+        impl Element for $type {
+            const DTYPE: Dtype = Dtype::$dtype;
         }
 
-        number!(cast $type, $size);
-    )* };
-    (cast $type:ty, $size:literal) => {
         cast!(
             $type,
-            $size,
+            $loads,
             <$type>::from_ne_bytes,
             if cfg!(target_endian = "little") {
                 <$type>::from_be_bytes
@@ -164,81 +128,64 @@ macro_rules! number {
                 <$type>::from_le_bytes
             }
         );
-    };
-}
-
-number! {
-    i8 => Int8, 1; i16 => Int16, 2; i32 => Int32, 4;
-    u8 => Uint8, 1; u16 => Uint16, 2; u32 => Uint32, 4; u64 => Uint64, 8;
-    f16 => Float16, 2; f32 => Float32, 4; f64 => Float64, 8;
-}
-
-impl NpyElement for i64 {
-    fn npy_dtype() -> Dtype {
-        Dtype::Int64
-    }
-
-    fn loads(dtype: Dtype) -> bool {
-        matches!(
-            dtype,
-            Dtype::Int64 | Dtype::Datetime64(_) | Dtype::Timedelta64(_)
-        )
-    }
-}
-
-number!(cast i64, 8);
-
-fn swapped_i64(chunk: [u8; 8]) -> i64 {
-    i64::from_ne_bytes(chunk).swap_bytes()
-}
-
-macro_rules! moment {
-    ($($name:ident),*) => { $(
-        impl NpyElement for $name {
-            fn npy_dtype() -> Dtype {
-                <Self as crate::Element>::DTYPE
-            }
-        }
-
-        cast!($name, 8, |chunk| Self(i64::from_ne_bytes(chunk)), |chunk| Self(swapped_i64(chunk)));
     )* };
 }
 
-moment! {
-    DatetimeY, DatetimeM, DatetimeW, DatetimeD, DatetimeH, DatetimeMin, DatetimeS, DatetimeMs,
-    DatetimeUs, DatetimeNs
+number! {
+    i8, Int8, Dtype::Int8,
+    i16, Int16, Dtype::Int16,
+    i32, Int32, Dtype::Int32,
+    i64, Int64, Dtype::Int64 | Dtype::Datetime64(_) | Dtype::Timedelta64(_),
+    u8, Uint8, Dtype::Uint8,
+    u16, Uint16, Dtype::Uint16,
+    u32, Uint32, Dtype::Uint32,
+    u64, Uint64, Dtype::Uint64,
+    f16, Float16, Dtype::Float16,
+    f32, Float32, Dtype::Float32,
+    f64, Float64, Dtype::Float64,
 }
 
-timedelta! {
-    /// `timedelta64[Y]`.
-    TimedeltaY, Year;
-    /// `timedelta64[M]`.
-    TimedeltaM, Month;
-    /// `timedelta64[W]`.
-    TimedeltaW, Week;
-    /// `timedelta64[D]`.
-    TimedeltaD, Day;
-    /// `timedelta64[h]`.
-    TimedeltaH, Hour;
-    /// `timedelta64[m]`.
-    TimedeltaMin, Minute;
-    /// `timedelta64[s]`.
-    TimedeltaS, Second;
-    /// `timedelta64[ms]`.
-    TimedeltaMs, Millisecond;
-    /// `timedelta64[us]`.
-    TimedeltaUs, Microsecond;
-    /// `timedelta64[ns]`.
-    TimedeltaNs, Nanosecond;
+macro_rules! time {
+    ($($datetime:ident, $timedelta:ident, $unit:ident;)*) => {
+        $(time!(datetime::$datetime, Dtype::Datetime64(TimeUnit::$unit));)*
+        $(time!(datetime::$timedelta, Dtype::Timedelta64(TimeUnit::$unit));)*
+    };
+    ($type:ty, Dtype::$dtype:ident(TimeUnit::$unit:ident)) => {
+        impl Element for $type {
+            const DTYPE: Dtype = Dtype::$dtype(TimeUnit::$unit);
+        }
+
+        cast!(
+            $type,
+            Dtype::$dtype(TimeUnit::$unit),
+            |chunk| Self(i64::from_ne_bytes(chunk)),
+            |chunk| Self(i64::from_ne_bytes(chunk).swap_bytes())
+        );
+    };
 }
 
-impl NpyElement for bool {
-    fn npy_dtype() -> Dtype {
-        Dtype::Bool
-    }
+time! {
+    DatetimeY, TimedeltaY, Year;
+    DatetimeM, TimedeltaM, Month;
+    DatetimeW, TimedeltaW, Week;
+    DatetimeD, TimedeltaD, Day;
+    DatetimeH, TimedeltaH, Hour;
+    DatetimeMin, TimedeltaMin, Minute;
+    DatetimeS, TimedeltaS, Second;
+    DatetimeMs, TimedeltaMs, Millisecond;
+    DatetimeUs, TimedeltaUs, Microsecond;
+    DatetimeNs, TimedeltaNs, Nanosecond;
+}
+
+impl Element for bool {
+    const DTYPE: Dtype = Dtype::Bool;
 }
 
 impl Cast for bool {
+    fn loads(dtype: Dtype) -> bool {
+        dtype == Dtype::Bool
+    }
+
     fn cast(bytes: &[u8]) -> Result<&[Self], NpyError> {
         check_bools(bytes)?;
         Ok(as_bools(bytes))
@@ -328,13 +275,15 @@ fn as_unaligned(elements: &[bool]) -> &[Unalign<bool>] {
 
 macro_rules! complex {
     ($($part:ty => $dtype:ident, $size:literal;)*) => { $(
-        impl NpyElement for Complex<$part> {
-            fn npy_dtype() -> Dtype {
-                Dtype::$dtype
-            }
+        impl Element for Complex<$part> {
+            const DTYPE: Dtype = Dtype::$dtype;
         }
 
         impl Cast for Complex<$part> {
+            fn loads(dtype: Dtype) -> bool {
+                dtype == Dtype::$dtype
+            }
+
             #[inline]
             fn cast(bytes: &[u8]) -> Result<&[Self], NpyError> {
                 <[[$part; 2]]>::ref_from_bytes(bytes)

@@ -1,4 +1,4 @@
-//! An array goes to another process as bytes of some format and comes back from it the same way.
+//! Sends an array to another process in some format, and gets it back the same way.
 //!
 //! The other process is a second one of the same executable, so its `main` must begin with
 //! [`serve_if_child`].
@@ -11,18 +11,20 @@ use std::{
 };
 
 use ndarray::{Array1, ArrayView1};
+#[cfg(feature = "arrow")]
+use serbench::Encoder;
+use serbench::npy;
 use zerocopy::IntoBytes;
 
 #[cfg(feature = "arrow")]
-use crate::Encoder;
-use crate::npy::{load_npy, save_npy};
+use super::arrow;
 
 /// Says in the environment that a process is the child, and of which format.
 const CHILD: &str = "SERBENCH_BOUNDARY_CHILD";
 
 /// How an array crosses from one process to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transfer {
+pub(crate) enum Transfer {
     /// The elements' bytes alone.
     Raw,
     /// An NPY file.
@@ -31,49 +33,44 @@ pub enum Transfer {
     #[cfg(feature = "arrow")]
     Arrow,
     /// JSON text by `serde_json`. NaN and infinities are refused on arrival.
-    #[cfg(feature = "encoders")]
     Json,
 }
 
 impl Transfer {
     /// Every way that this build has.
-    pub const ALL: &[Self] = &[
+    pub(crate) const ALL: &[Self] = &[
         Self::Raw,
         Self::Npy,
         #[cfg(feature = "arrow")]
         Self::Arrow,
-        #[cfg(feature = "encoders")]
         Self::Json,
     ];
 
     /// The name in benchmark ids.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
             Self::Npy => "npy",
             #[cfg(feature = "arrow")]
             Self::Arrow => "arrow",
-            #[cfg(feature = "encoders")]
             Self::Json => "json",
         }
     }
 
-    fn encode(self, array: ArrayView1<'_, f64>, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(crate) fn encode(self, array: ArrayView1<'_, f64>, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::Raw => out.extend_from_slice(elements(&array).as_bytes()),
-            Self::Npy => save_npy(out, &array)?,
+            Self::Npy => npy::save(out, &array)?,
             #[cfg(feature = "arrow")]
-            Self::Arrow => crate::formats::Arrow
+            Self::Arrow => arrow::Arrow
                 .encode(array.into_dyn(), out)
                 .map_err(io::Error::other)?,
-            #[cfg(feature = "encoders")]
             Self::Json => serde_json::to_writer(out, &*elements(&array))?,
         }
         Ok(())
     }
 
-    fn decode(self, bytes: &[u8]) -> io::Result<Array1<f64>> {
+    pub(crate) fn decode(self, bytes: &[u8]) -> io::Result<Array1<f64>> {
         Ok(match self {
             Self::Raw => {
                 let (chunks, rest) = bytes.as_chunks::<8>();
@@ -85,18 +82,17 @@ impl Transfer {
                     .map(|chunk| f64::from_ne_bytes(*chunk))
                     .collect()
             }
-            Self::Npy => load_npy(bytes)
+            Self::Npy => npy::load(bytes)
                 .and_then(|npy| npy.to_owned())
                 .map_err(io::Error::other)?
                 .into_dimensionality()
                 .map_err(io::Error::other)?,
             #[cfg(feature = "arrow")]
-            Self::Arrow => crate::formats::Arrow
+            Self::Arrow => arrow::Arrow
                 .decode(bytes, &[])
                 .map_err(io::Error::other)?
                 .into_dimensionality()
                 .map_err(io::Error::other)?,
-            #[cfg(feature = "encoders")]
             Self::Json => serde_json::from_slice::<Vec<f64>>(bytes)?.into(),
         })
     }
@@ -113,7 +109,7 @@ fn elements<'a>(array: &'a ArrayView1<'_, f64>) -> Cow<'a, [f64]> {
 /// A process that returns every array sent to it, decoded and encoded again. It ends when this is
 /// dropped.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     child: std::process::Child,
     input: Option<ChildStdin>,
     output: ChildStdout,
@@ -126,7 +122,7 @@ impl Peer {
     ///
     /// # Errors
     /// When the process can't be started.
-    pub fn start(transfer: Transfer) -> io::Result<Self> {
+    pub(crate) fn start(transfer: Transfer) -> io::Result<Self> {
         let mut child = Command::new(env::current_exe()?)
             .env(CHILD, transfer.name())
             .stdin(Stdio::piped())
@@ -146,7 +142,7 @@ impl Peer {
     ///
     /// # Errors
     /// When the other process is gone or couldn't read the array.
-    pub fn round_trip(&mut self, array: ArrayView1<'_, f64>) -> io::Result<Array1<f64>> {
+    pub(crate) fn round_trip(&mut self, array: ArrayView1<'_, f64>) -> io::Result<Array1<f64>> {
         let input = self
             .input
             .as_mut()
@@ -174,7 +170,7 @@ impl Drop for Peer {
 ///
 /// # Errors
 /// When a pipe breaks or what comes isn't an array in the transfer's format.
-pub fn serve_if_child() -> io::Result<bool> {
+pub(crate) fn serve_if_child() -> io::Result<bool> {
     let Ok(name) = env::var(CHILD) else {
         return Ok(false);
     };
@@ -194,14 +190,14 @@ pub fn serve_if_child() -> io::Result<bool> {
 }
 
 /// Writes the length of `bytes` and them.
-fn send(writer: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn send(writer: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     writer.write_all(&(bytes.len() as u64).to_ne_bytes())?;
     writer.write_all(bytes)?;
     writer.flush()
 }
 
 /// Reads what [`send`] wrote; false when there is no more.
-fn receive(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
+pub(crate) fn receive(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut length = [0; 8];
     match reader.read_exact(&mut length) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
@@ -219,35 +215,4 @@ fn receive(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
 
 fn invalid(message: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use ndarray::{array, s};
-
-    use super::{Transfer, receive, send};
-
-    #[test]
-    fn transfers_round_trip() {
-        for transfer in Transfer::ALL {
-            for array in [array![], array![0.1, -0.0, 1e300, 5e-324]] {
-                for view in [array.view(), array.slice(s![..;-1])] {
-                    let mut bytes = Vec::new();
-                    transfer.encode(view, &mut bytes).unwrap();
-                    assert_eq!(transfer.decode(&bytes).unwrap(), view, "{transfer:?}");
-                }
-            }
-            assert!(transfer.decode(b"[1").is_err(), "{transfer:?}");
-        }
-    }
-
-    #[test]
-    fn cut_off_messages_are_errors() {
-        let (mut sent, mut received) = (Vec::new(), Vec::new());
-        send(&mut sent, b"abc").unwrap();
-        assert!(receive(&mut sent.as_slice(), &mut received).unwrap());
-        assert_eq!(received, b"abc");
-        assert!(!receive(&mut [].as_slice(), &mut received).unwrap());
-        assert!(receive(&mut &sent[..9], &mut received).is_err());
-    }
 }

@@ -1,5 +1,4 @@
-//! One array goes through each step of the ladder from a view to another process, so that a suite
-//! can measure what leaving the array costs.
+//! The steps of the ladder from a view of an array to another process.
 //!
 //! The steps are those of a demonstration of numpy's boundaries, each written as a caller would
 //! write it with ndarray, its result returned so that it can be checked:
@@ -14,20 +13,17 @@
 //! | [`list_vec`], [`list_boxed`], `list_value_tree` | every element, as objects of a general kind |
 //! | [`string_elided`], [`string_full`] | text |
 //! | [`pickle_dumps`], [`pickle_roundtrip`] | bytes that Python loads |
-//! | [`ipc`] | bytes in some format, to another process and back |
+//! | [`ipc`](super::ipc) | bytes in some format, to another process and back |
 //!
 //! [`pairs`] holds two ways each to the same result; a pair whose results differ is an error,
-//! however fast one of them is. [`footprints`] tells the memory of each form of an array.
-
-pub mod ipc;
+//! however fast one of them is.
 
 use ndarray::{Array1, ArrayD, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 
-use crate::pickle::{from_pickle_p5, to_pickle_p5};
+use serbench::pickle;
 
 /// The middle half of the array, `a[n/4 : 3n/4]`.
-#[must_use]
-pub fn view_slice(array: ArrayView1<'_, f64>) -> ArrayView1<'_, f64> {
+pub(crate) fn view_slice(array: ArrayView1<'_, f64>) -> ArrayView1<'_, f64> {
     let len = array.len();
     array.slice_move(s![len / 4..3 * len / 4])
 }
@@ -36,8 +32,7 @@ pub fn view_slice(array: ArrayView1<'_, f64>) -> ArrayView1<'_, f64> {
 ///
 /// # Panics
 /// When its length is not a multiple of ten, or it is not contiguous.
-#[must_use]
-pub fn view_reshape(array: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
+pub(crate) fn view_reshape(array: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
     let rows = array.len() / 10;
     array
         .into_shape_with_order((rows, 10))
@@ -48,14 +43,12 @@ pub fn view_reshape(array: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
 ///
 /// # Panics
 /// As [`view_reshape`].
-#[must_use]
-pub fn view_transpose(array: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
+pub(crate) fn view_transpose(array: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
     view_reshape(array).reversed_axes()
 }
 
 /// The array in memory of its own.
-#[must_use]
-pub fn copy(array: ArrayView1<'_, f64>) -> Array1<f64> {
+pub(crate) fn copy(array: ArrayView1<'_, f64>) -> Array1<f64> {
     array.to_owned()
 }
 
@@ -63,8 +56,7 @@ pub fn copy(array: ArrayView1<'_, f64>) -> Array1<f64> {
 ///
 /// # Panics
 /// When the array is empty.
-#[must_use]
-pub fn scalar_first(array: ArrayView1<'_, f64>) -> f64 {
+pub(crate) fn scalar_first(array: ArrayView1<'_, f64>) -> f64 {
     array[0]
 }
 
@@ -72,27 +64,24 @@ pub fn scalar_first(array: ArrayView1<'_, f64>) -> f64 {
 ///
 /// # Panics
 /// When the array is empty.
-#[must_use]
-pub fn scalar_first_last(array: ArrayView1<'_, f64>) -> (f64, f64) {
+pub(crate) fn scalar_first_last(array: ArrayView1<'_, f64>) -> (f64, f64) {
     (array[0], array[array.len() - 1])
 }
 
 /// `a[i] = i / 2` for each `i`, one at a time.
-pub fn element_assign(mut array: ArrayViewMut1<'_, f64>) {
+pub(crate) fn element_assign(mut array: ArrayViewMut1<'_, f64>) {
     for index in 0..array.len() {
         array[index] = index as f64 / 2.0;
     }
 }
 
 /// The sum, by ndarray, which adds several elements at once.
-#[must_use]
-pub fn sum_vectorised(array: ArrayView1<'_, f64>) -> f64 {
+pub(crate) fn sum_vectorised(array: ArrayView1<'_, f64>) -> f64 {
     array.sum()
 }
 
 /// The sum, one `a[i]` after the other.
-#[must_use]
-pub fn sum_element_loop(array: ArrayView1<'_, f64>) -> f64 {
+pub(crate) fn sum_element_loop(array: ArrayView1<'_, f64>) -> f64 {
     let mut sum = 0.0;
     for index in 0..array.len() {
         sum += array[index];
@@ -104,8 +93,7 @@ pub fn sum_element_loop(array: ArrayView1<'_, f64>) -> f64 {
 ///
 /// # Panics
 /// When an index is out of bounds.
-#[must_use]
-pub fn gather_select(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f64> {
+pub(crate) fn gather_select(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f64> {
     array.select(Axis(0), indices)
 }
 
@@ -113,8 +101,7 @@ pub fn gather_select(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f6
 ///
 /// # Panics
 /// When an index is out of bounds.
-#[must_use]
-pub fn gather_loop(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f64> {
+pub(crate) fn gather_loop(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f64> {
     let mut gathered = Vec::with_capacity(indices.len());
     for index in indices {
         gathered.push(array[*index]);
@@ -123,16 +110,14 @@ pub fn gather_loop(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f64>
 }
 
 /// The elements above one half, `a[a > 0.5]`.
-#[must_use]
-pub fn bool_mask(array: ArrayView1<'_, f64>) -> Array1<f64> {
+pub(crate) fn bool_mask(array: ArrayView1<'_, f64>) -> Array1<f64> {
     let mask = array.mapv(|value| value > 0.5);
     let chosen = array.iter().zip(&mask).filter(|(_, chosen)| **chosen);
     chosen.map(|(value, _)| *value).collect()
 }
 
 /// `sin(sqrt(2 a + 1))`, each operation on the whole array, and how many results are above 0.9.
-#[must_use]
-pub fn arithmetic(array: ArrayView1<'_, f64>) -> (Array1<f64>, usize) {
+pub(crate) fn arithmetic(array: ArrayView1<'_, f64>) -> (Array1<f64>, usize) {
     let scaled = array.to_owned() * 2.0 + 1.0;
     let waves = scaled.mapv_into(f64::sqrt).mapv_into(f64::sin);
     let above = waves.mapv(|value| value > 0.9);
@@ -141,8 +126,7 @@ pub fn arithmetic(array: ArrayView1<'_, f64>) -> (Array1<f64>, usize) {
 }
 
 /// `where(a > 0.5, exp(a), log(a + 1))`, each operation on the whole array.
-#[must_use]
-pub fn exp_log_where(array: ArrayView1<'_, f64>) -> Array1<f64> {
+pub(crate) fn exp_log_where(array: ArrayView1<'_, f64>) -> Array1<f64> {
     let exponentials = array.mapv(f64::exp);
     let logarithms = (array.to_owned() + 1.0).mapv_into(f64::ln);
     ndarray::Zip::from(array)
@@ -153,23 +137,22 @@ pub fn exp_log_where(array: ArrayView1<'_, f64>) -> Array1<f64> {
 
 /// What [`aggregate`] tells of an array.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Aggregate {
+pub(crate) struct Aggregate {
     /// The arithmetic mean.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// The standard deviation of the whole population, as `numpy.std` gives it.
-    pub std: f64,
+    pub(crate) std: f64,
     /// The middle value, or the mean of the two middle ones.
-    pub median: f64,
+    pub(crate) median: f64,
     /// The 95th percentile, interpolated linearly as `numpy.percentile` does.
-    pub percentile_95: f64,
+    pub(crate) percentile_95: f64,
 }
 
 /// Mean, standard deviation, median and 95th percentile.
 ///
 /// # Panics
 /// When the array is empty.
-#[must_use]
-pub fn aggregate(array: ArrayView1<'_, f64>) -> Aggregate {
+pub(crate) fn aggregate(array: ArrayView1<'_, f64>) -> Aggregate {
     let len = array.len() as f64;
     let mean = array.sum() / len;
     let squares = array.mapv(|value| (value - mean) * (value - mean));
@@ -195,35 +178,30 @@ fn percentile(values: &mut [f64], fraction: f64) -> f64 {
 ///
 /// # Panics
 /// When the lengths differ.
-#[must_use]
-pub fn dot(array: ArrayView1<'_, f64>, other: ArrayView1<'_, f64>) -> f64 {
+pub(crate) fn dot(array: ArrayView1<'_, f64>, other: ArrayView1<'_, f64>) -> f64 {
     array.dot(&other)
 }
 
 /// A sorted copy.
-#[must_use]
-pub fn sort(array: ArrayView1<'_, f64>) -> Array1<f64> {
+pub(crate) fn sort(array: ArrayView1<'_, f64>) -> Array1<f64> {
     let mut values = array.to_vec();
     values.sort_unstable_by(f64::total_cmp);
     values.into()
 }
 
 /// The array as a vector, Rust's own list of numbers.
-#[must_use]
-pub fn list_vec(array: ArrayView1<'_, f64>) -> Vec<f64> {
+pub(crate) fn list_vec(array: ArrayView1<'_, f64>) -> Vec<f64> {
     array.to_vec()
 }
 
 /// The array as a vector of numbers on the heap, as a Python list is.
-#[must_use]
-pub fn list_boxed(array: ArrayView1<'_, f64>) -> Vec<Box<f64>> {
+#[expect(clippy::vec_box, reason = "the boxes are what is measured")]
+pub(crate) fn list_boxed(array: ArrayView1<'_, f64>) -> Vec<Box<f64>> {
     array.iter().map(|value| Box::new(*value)).collect()
 }
 
 /// The array as a tree of JSON values. NaN and infinities become null.
-#[cfg(feature = "encoders")]
-#[must_use]
-pub fn list_value_tree(array: ArrayView1<'_, f64>) -> serde_json::Value {
+pub(crate) fn list_value_tree(array: ArrayView1<'_, f64>) -> serde_json::Value {
     array
         .iter()
         .map(|value| serde_json::Value::from(*value))
@@ -231,35 +209,30 @@ pub fn list_value_tree(array: ArrayView1<'_, f64>) -> serde_json::Value {
 }
 
 /// `str(a)`: above 500 elements ndarray shows the outer ones only.
-#[must_use]
-pub fn string_elided(array: ArrayView1<'_, f64>) -> String {
+pub(crate) fn string_elided(array: ArrayView1<'_, f64>) -> String {
     array.to_string()
 }
 
 /// The text of all elements.
-#[must_use]
-pub fn string_full(array: ArrayView1<'_, f64>) -> String {
+pub(crate) fn string_full(array: ArrayView1<'_, f64>) -> String {
     format!("{array:#}")
 }
 
 /// The array as Python pickles it with protocol 5.
-#[must_use]
-pub fn pickle_dumps(array: ArrayView1<'_, f64>) -> Vec<u8> {
-    to_pickle_p5(&array)
+pub(crate) fn pickle_dumps(array: ArrayView1<'_, f64>) -> Vec<u8> {
+    pickle::to_vec(&array)
 }
 
 /// The array pickled, and loaded again.
 ///
 /// # Panics
 /// When the pickle can't be loaded, which would be an error of this crate.
-#[must_use]
-pub fn pickle_roundtrip(array: ArrayView1<'_, f64>) -> ArrayD<f64> {
-    from_pickle_p5(&to_pickle_p5(&array)).expect("a pickle made here can be loaded")
+pub(crate) fn pickle_roundtrip(array: ArrayView1<'_, f64>) -> ArrayD<f64> {
+    pickle::from_slice(&pickle::to_vec(&array)).expect("a pickle made here can be loaded")
 }
 
 /// Values that are scaled and exceed a threshold, counted and summed as whole arrays.
-#[must_use]
-pub fn practice_good(array: ArrayView1<'_, f64>) -> Vec<f64> {
+pub(crate) fn practice_good(array: ArrayView1<'_, f64>) -> Vec<f64> {
     let scaled = array.to_owned() * 2.0;
     let kept = scaled.mapv(|value| if value > 1.0 { value } else { 0.0 });
     let count = kept.iter().filter(|value| **value > 0.0).count();
@@ -267,8 +240,7 @@ pub fn practice_good(array: ArrayView1<'_, f64>) -> Vec<f64> {
 }
 
 /// The same count and sum with a list of objects and a loop over it.
-#[must_use]
-pub fn practice_bad(array: ArrayView1<'_, f64>) -> Vec<f64> {
+pub(crate) fn practice_bad(array: ArrayView1<'_, f64>) -> Vec<f64> {
     let list = list_boxed(array);
     let mut scaled = Vec::new();
     for value in &list {
@@ -286,13 +258,13 @@ pub fn practice_bad(array: ArrayView1<'_, f64>) -> Vec<f64> {
 
 /// Two ways to the same numbers, the first without leaving the array.
 #[derive(Clone, Copy, Debug)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// What is computed.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// On the whole array.
-    pub good: fn(ArrayView1<'_, f64>) -> Vec<f64>,
+    pub(crate) good: fn(ArrayView1<'_, f64>) -> Vec<f64>,
     /// Element by element.
-    pub bad: fn(ArrayView1<'_, f64>) -> Vec<f64>,
+    pub(crate) bad: fn(ArrayView1<'_, f64>) -> Vec<f64>,
 }
 
 impl Pair {
@@ -301,15 +273,14 @@ impl Pair {
     ///
     /// # Errors
     /// When they don't, with the numbers.
-    pub fn check(&self, array: ArrayView1<'_, f64>) -> Result<(), String> {
+    pub(crate) fn check(&self, array: ArrayView1<'_, f64>) -> Result<(), String> {
         same_numbers(&(self.good)(array), &(self.bad)(array))
             .map_err(|difference| format!("{}: {difference}", self.name))
     }
 }
 
 /// The pairs of the ladder.
-#[must_use]
-pub fn pairs() -> [Pair; 4] {
+pub(crate) fn pairs() -> [Pair; 4] {
     [
         Pair {
             name: "sum",
@@ -340,8 +311,7 @@ pub fn pairs() -> [Pair; 4] {
 }
 
 /// Half of the indices below `len`, last first: what the gathers of the ladder take.
-#[must_use]
-pub fn every_other_backwards(len: usize) -> Vec<usize> {
+pub(crate) fn every_other_backwards(len: usize) -> Vec<usize> {
     (0..len).rev().step_by(2).collect()
 }
 
@@ -350,7 +320,7 @@ pub fn every_other_backwards(len: usize) -> Vec<usize> {
 ///
 /// # Errors
 /// When they aren't, with the first difference.
-pub fn same_numbers(these: &[f64], those: &[f64]) -> Result<(), String> {
+pub(crate) fn same_numbers(these: &[f64], those: &[f64]) -> Result<(), String> {
     if these.len() != those.len() {
         return Err(format!("{} numbers and {}", these.len(), those.len()));
     }
@@ -362,147 +332,5 @@ pub fn same_numbers(these: &[f64], those: &[f64]) -> Result<(), String> {
     {
         Some((a, b)) => Err(format!("{a} and {b}")),
         None => Ok(()),
-    }
-}
-
-/// The memory of an array of 64-bit floats in some form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Footprint {
-    /// The form, by the name of the step that makes it.
-    pub form: &'static str,
-    /// Bytes asked of the allocator for each element. An allocator takes more for small blocks:
-    /// glibc 32 for a boxed float's 8.
-    pub per_element: usize,
-    /// Bytes that don't depend on the number of elements.
-    pub fixed: usize,
-}
-
-/// What each form of an array takes beyond the array that it is made from.
-#[must_use]
-pub fn footprints() -> Vec<Footprint> {
-    vec![
-        Footprint {
-            form: "view_slice",
-            per_element: 0,
-            fixed: size_of::<ArrayView1<'_, f64>>(),
-        },
-        Footprint {
-            form: "copy",
-            per_element: size_of::<f64>(),
-            fixed: size_of::<Array1<f64>>(),
-        },
-        Footprint {
-            form: "list_boxed",
-            per_element: size_of::<Box<f64>>() + size_of::<f64>(),
-            fixed: size_of::<Vec<Box<f64>>>(),
-        },
-        #[cfg(feature = "encoders")]
-        Footprint {
-            form: "list_value_tree",
-            per_element: size_of::<serde_json::Value>(),
-            fixed: size_of::<serde_json::Value>(),
-        },
-    ]
-}
-
-#[cfg(test)]
-#[expect(clippy::float_cmp, reason = "equal operations give equal floats")]
-mod tests {
-    use ndarray::{Array1, array};
-
-    use super::{
-        Aggregate, Pair, aggregate, arithmetic, bool_mask, dot, element_assign, exp_log_where,
-        pairs, practice_bad, same_numbers, scalar_first_last, sort, string_elided, string_full,
-        view_reshape, view_slice, view_transpose,
-    };
-    use crate::random::Random;
-
-    fn column() -> Array1<f64> {
-        let mut random = Random::seeded(1);
-        Array1::from_shape_simple_fn(1000, || random.unit())
-    }
-
-    #[test]
-    fn views_show_the_array() {
-        let column = column();
-        assert_eq!(view_slice(column.view())[0], column[250]);
-        assert_eq!(view_slice(column.view()).len(), 500);
-        assert_eq!(view_reshape(column.view())[[3, 4]], column[34]);
-        assert_eq!(view_transpose(column.view())[[4, 3]], column[34]);
-        assert_eq!(scalar_first_last(column.view()), (column[0], column[999]));
-    }
-
-    #[test]
-    fn statistics_are_numpys() {
-        // By numpy's definitions: std of the population, percentiles interpolated linearly.
-        let odd = array![4.0, 1.0, 3.0, 10.0, 2.0];
-        let expected = Aggregate {
-            mean: 4.0,
-            std: 10.0_f64.sqrt(),
-            median: 3.0,
-            percentile_95: 8.8,
-        };
-        let got = aggregate(odd.view());
-        same_numbers(
-            &[got.mean, got.std, got.median, got.percentile_95],
-            &[
-                expected.mean,
-                expected.std,
-                expected.median,
-                expected.percentile_95,
-            ],
-        )
-        .unwrap();
-        assert_eq!(aggregate(array![1.0, 2.0, 4.0, 3.0].view()).median, 2.5);
-        assert_eq!(aggregate(array![7.0].view()).percentile_95, 7.0);
-    }
-
-    #[test]
-    fn computations_are_right() {
-        let small = array![0.75, 0.25, 1.0];
-        assert_eq!(bool_mask(small.view()), array![0.75, 1.0]);
-        assert_eq!(sort(small.view()), array![0.25, 0.75, 1.0]);
-        assert_eq!(dot(small.view(), small.view()), 0.5625 + 0.0625 + 1.0);
-        let (waves, above) = arithmetic(small.view());
-        assert_eq!(waves[1], 1.5_f64.sqrt().sin());
-        assert_eq!(above, 3);
-        assert_eq!(
-            exp_log_where(small.view()),
-            array![0.75_f64.exp(), 1.25_f64.ln(), 1.0_f64.exp()]
-        );
-        let mut assigned = small;
-        element_assign(assigned.view_mut());
-        assert_eq!(assigned, array![0.0, 0.5, 1.0]);
-    }
-
-    #[test]
-    fn long_text_is_elided_or_full() {
-        let column = column();
-        assert!(string_elided(column.view()).contains("..."));
-        let full = string_full(column.view());
-        assert_eq!(full.matches(',').count(), 999);
-    }
-
-    #[test]
-    fn pairs_agree() {
-        for pair in pairs() {
-            pair.check(column().view()).unwrap();
-            pair.check(array![].view()).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_pair_that_disagrees_is_an_error() {
-        // The demonstration's own bad practice looked at a tenth of the array.
-        let unequal = Pair {
-            name: "count",
-            bad: |array| practice_bad(array.slice(ndarray::s![..100])),
-            ..pairs()[3]
-        };
-        let error = unequal.check(column().view()).unwrap_err();
-        assert!(error.starts_with("count: "), "{error}");
-        assert!(same_numbers(&[1.0], &[1.0, 2.0]).is_err());
-        assert!(same_numbers(&[f64::NAN], &[1.0]).is_err());
-        assert!(same_numbers(&[1.0], &[1.000_001]).is_err());
     }
 }

@@ -1,7 +1,6 @@
-//! One array in, the bytes of many formats out, and the array back from them: what the `formats`
-//! suite compares.
+//! The formats that the `formats` suite compares, each an [`Encoder`] that reads its own bytes
+//! back, so that every output is verified.
 //!
-//! Each format is an [`Encoder`] that reads its own bytes back, so that every output is verified.
 //! All but [`Raw`] and `Bitcode` hold the shape besides the elements.
 //!
 //! | encoder | what the bytes are | [`Access`] |
@@ -19,7 +18,7 @@
 //! | `Bitcode` (feature `bitcode`) | bitcode of a sequence of numbers | |
 //! | `Cbor`, `CborBytes` (feature `ciborium`) | CBOR with a sequence of numbers, or with one byte string | |
 //!
-//! JSON is written by [`encoders`](crate::encoders) and read by [`json`].
+//! JSON is written by [`serbench::encoders`] and read by [`json`].
 
 #[cfg(feature = "arrow")]
 mod arrow;
@@ -27,7 +26,7 @@ mod arrow;
 mod bitcode;
 #[cfg(feature = "ciborium")]
 mod cbor;
-pub mod json;
+pub(crate) mod json;
 #[cfg(feature = "rkyv")]
 mod rkyv;
 
@@ -35,24 +34,21 @@ use std::borrow::Cow;
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use safetensors::{SafeTensors, tensor::TensorView};
+use serbench::{BoxError, Element, Encoder, Format, npy, npz, pickle};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_bytes::Bytes;
 
 #[cfg(feature = "arrow")]
-pub use self::arrow::{Arrow, access_arrow};
+pub(crate) use self::arrow::{Arrow, access_arrow};
 #[cfg(feature = "bitcode")]
-pub use self::bitcode::Bitcode;
+pub(crate) use self::bitcode::Bitcode;
 #[cfg(feature = "ciborium")]
-pub use self::cbor::{Cbor, CborBytes};
+pub(crate) use self::cbor::{Cbor, CborBytes};
 #[cfg(feature = "rkyv")]
-pub use self::rkyv::{ArchivedTensor, Rkyv, Tensor, access_rkyv};
-use crate::{
-    BoxError, Element, Encoder, Format, from_pickle_p5, load_npy, load_npz, npy::NpyElement,
-    save_npy, savez, savez_compressed, to_pickle_p5,
-};
+pub(crate) use self::rkyv::{ArchivedTensor, Rkyv, Tensor, access_rkyv};
 
 /// An element that every format here can hold: booleans, integers and floats of 32 and 64 bits.
-pub trait FormatElement: Element + NpyElement + Serialize + DeserializeOwned {
+pub(crate) trait FormatElement: Element + Serialize + DeserializeOwned {
     /// The data type by safetensors' name.
     const SAFETENSORS: safetensors::Dtype;
 }
@@ -71,7 +67,7 @@ element! {
 }
 
 /// A format whose arrays can be used where they lie.
-pub trait Access<T: Element>: Encoder<T> {
+pub(crate) trait Access<T: Element>: Encoder<T> {
     /// The array in `bytes`, which `encode` wrote, without a copy.
     ///
     /// # Errors
@@ -82,7 +78,7 @@ pub trait Access<T: Element>: Encoder<T> {
 /// The elements in C order in this machine's byte order, nothing else. Reading them takes knowing
 /// data type and shape.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Raw;
+pub(crate) struct Raw;
 
 impl<T: FormatElement> Encoder<T> for Raw {
     const FORMAT: Format = Format::Other;
@@ -106,45 +102,45 @@ impl<T: FormatElement> Access<T> for Raw {
 
 /// An NPY file.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Npy;
+pub(crate) struct Npy;
 
 impl<T: FormatElement> Encoder<T> for Npy {
     const FORMAT: Format = Format::Other;
 
     fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        Ok(save_npy(out, &array.as_standard_layout())?)
+        Ok(npy::save(out, &array.as_standard_layout())?)
     }
 
     fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
-        Ok(load_npy(bytes)?.to_owned()?)
+        Ok(npy::load(bytes)?.to_owned()?)
     }
 }
 
 impl<T: FormatElement> Access<T> for Npy {
     fn access<'a>(&self, bytes: &'a [u8], _shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError> {
-        Ok(load_npy(bytes)?.view()?)
+        Ok(npy::load(bytes)?.view()?)
     }
 }
 
 /// An NPZ archive whose one member is stored as it is. Reading it checks its CRC-32.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Npz;
+pub(crate) struct Npz;
 
 impl<T: FormatElement> Encoder<T> for Npz {
     const FORMAT: Format = Format::Other;
 
     fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        Ok(savez(out, &[&array.as_standard_layout()], &[])?)
+        Ok(npz::save(out, &[&array.as_standard_layout()], &[])?)
     }
 
     fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
-        Ok(load_npz(bytes)?.get("arr_0")?.to_owned()?)
+        Ok(npz::load(bytes)?.get("arr_0")?.to_owned()?)
     }
 }
 
 impl<T: FormatElement> Access<T> for Npz {
     fn access<'a>(&self, bytes: &'a [u8], _shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError> {
-        let member = load_npz(bytes)?.get("arr_0")?;
+        let member = npz::load(bytes)?.get("arr_0")?;
         let stored = member.stored().ok_or("the member is compressed")?;
         Ok(stored.view()?)
     }
@@ -152,41 +148,45 @@ impl<T: FormatElement> Access<T> for Npz {
 
 /// An NPZ archive whose one member is compressed by DEFLATE.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NpzDeflate;
+pub(crate) struct NpzDeflate;
 
 impl<T: FormatElement> Encoder<T> for NpzDeflate {
     const FORMAT: Format = Format::Other;
 
     fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        Ok(savez_compressed(out, &[&array.as_standard_layout()], &[])?)
+        Ok(npz::save_compressed(
+            out,
+            &[&array.as_standard_layout()],
+            &[],
+        )?)
     }
 
     fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
-        Ok(load_npz(bytes)?.get("arr_0")?.to_owned()?)
+        Ok(npz::load(bytes)?.get("arr_0")?.to_owned()?)
     }
 }
 
-/// A pickle of protocol 5 that Python loads as a numpy array. Only [`to_pickle_p5`]'s own form is
+/// A pickle of protocol 5 that Python loads as a numpy array. Only [`pickle::to_vec`]'s own form is
 /// read back.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PickleP5;
+pub(crate) struct PickleP5;
 
 impl<T: FormatElement> Encoder<T> for PickleP5 {
     const FORMAT: Format = Format::Other;
 
     fn encode(&self, array: ArrayViewD<'_, T>, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        *out = to_pickle_p5(&array.as_standard_layout());
+        *out = pickle::to_vec(&array.as_standard_layout());
         Ok(())
     }
 
     fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<T>, BoxError> {
-        Ok(from_pickle_p5(bytes)?)
+        Ok(pickle::from_slice(bytes)?)
     }
 }
 
 /// A safetensors file of one tensor.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Safetensors;
+pub(crate) struct Safetensors;
 
 impl<T: FormatElement> Encoder<T> for Safetensors {
     const FORMAT: Format = Format::Other;
@@ -227,7 +227,7 @@ fn tensor<T: FormatElement>(bytes: &[u8]) -> Result<TensorView<'_>, BoxError> {
 /// MessagePack of the shape and of the elements as a sequence of numbers, each with a byte that
 /// tells its type: what serde makes of a vector.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct MessagePack;
+pub(crate) struct MessagePack;
 
 impl<T: FormatElement> Encoder<T> for MessagePack {
     const FORMAT: Format = Format::Other;
@@ -245,7 +245,7 @@ impl<T: FormatElement> Encoder<T> for MessagePack {
 
 /// MessagePack of the shape and of the elements' bytes as one binary value.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct MessagePackBin;
+pub(crate) struct MessagePackBin;
 
 impl<T: FormatElement> Encoder<T> for MessagePackBin {
     const FORMAT: Format = Format::Other;
@@ -265,7 +265,7 @@ impl<T: FormatElement> Encoder<T> for MessagePackBin {
 
 /// postcard of the shape and of the elements as a sequence of numbers.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Postcard;
+pub(crate) struct Postcard;
 
 impl<T: FormatElement> Encoder<T> for Postcard {
     const FORMAT: Format = Format::Other;

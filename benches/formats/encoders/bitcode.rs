@@ -1,14 +1,14 @@
-//! An array in, bitcode out, and back.
+//! bitcode of an array.
 
 use ndarray::{ArrayD, ArrayViewD};
+use serbench::{BoxError, Encoder, Format};
 
 use super::{FormatElement, elements, shaped};
-use crate::{BoxError, Encoder, Format};
 
 /// bitcode of the elements as a sequence of numbers, without the shape, which bitcode could only
 /// take together with a copy of them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bitcode;
+pub(crate) struct Bitcode;
 
 impl<T: FormatElement + bitcode::Encode + bitcode::DecodeOwned> Encoder<T> for Bitcode {
     const FORMAT: Format = Format::Other;

@@ -1,23 +1,20 @@
-//! What it costs to leave an array, from a view to another process: the ladder of [`boundary`].
+//! What it costs to leave an array, from a view to another process: the ladder of [`steps`].
 //! Ids are `boundary::<step>::f64::<elements>`; the reference is `view_slice`.
+
+#[cfg(feature = "arrow")]
+#[path = "../formats/encoders/arrow.rs"]
+mod arrow;
+mod ipc;
+mod steps;
 
 use std::{cell::RefCell, hint::black_box, sync::LazyLock};
 
 use divan::Bencher;
+use ipc::{Peer, Transfer, serve_if_child};
 use ndarray::{Array1, ArrayD, ArrayView1, ArrayView2, s};
-use serbench::{
-    Check, Description, Element,
-    array::SEED,
-    bench_described,
-    boundary::{
-        self, Aggregate, every_other_backwards,
-        ipc::{Peer, Transfer, serve_if_child},
-        pairs, same_numbers,
-    },
-    pickle::from_pickle_p5,
-    random::Random,
-};
+use serbench::{Description, Element, array::SEED, bench_described, pickle, random::Random};
 use serde_json::Value;
+use steps::{Aggregate, every_other_backwards, pairs, same_numbers};
 
 fn main() -> std::io::Result<()> {
     if serve_if_child()? {
@@ -90,16 +87,10 @@ fn step<T: Element, O: Taken>(
         || operation(black_box(values)),
         |operation| {
             let output = operation();
-            Description {
-                dtype: Some(T::DTYPE),
-                shape: Some(vec![values.len()]),
-                bytes_in: Some(8 * values.len() as u64),
-                bytes_out: Some(output.taken() as u64),
-                check: match check(values, &output) {
-                    Ok(()) => Check::Passed,
-                    Err(difference) => Check::Failed(difference),
-                },
-            }
+            Description::of(&values.into_dyn())
+                .dtype(T::DTYPE)
+                .bytes_out(output.taken() as u64)
+                .check(check(values, &output))
         },
     );
 }
@@ -125,7 +116,7 @@ fn equal<'a>(
 /// `a[n/4 : 3n/4]` without a copy. The reference.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn view_slice<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::view_slice, |values, view| {
+    step::<T, _>(bencher, case, steps::view_slice, |values, view| {
         let quarter = values.len() / 4;
         equal(view, (quarter..3 * quarter).map(|index| values[index]))
     });
@@ -134,7 +125,7 @@ fn view_slice<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// Ten columns without a copy.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn view_reshape<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::view_reshape, |values, view| {
+    step::<T, _>(bencher, case, steps::view_reshape, |values, view| {
         equal(view.rows().into_iter().flatten(), values.to_vec())
     });
 }
@@ -142,7 +133,7 @@ fn view_reshape<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// Ten rows without a copy.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn view_transpose<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::view_transpose, |values, view| {
+    step::<T, _>(bencher, case, steps::view_transpose, |values, view| {
         equal(view.columns().into_iter().flatten(), values.to_vec())
     });
 }
@@ -150,7 +141,7 @@ fn view_transpose<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// All elements in memory of their own.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn copy<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::copy, |values, copy| {
+    step::<T, _>(bencher, case, steps::copy, |values, copy| {
         equal(copy, values.to_vec())
     });
 }
@@ -158,7 +149,7 @@ fn copy<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// `a[0]`.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn scalar_first<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::scalar_first, |values, first| {
+    step::<T, _>(bencher, case, steps::scalar_first, |values, first| {
         equal([first], [values[0]])
     });
 }
@@ -169,7 +160,7 @@ fn scalar_first_last<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(
         bencher,
         case,
-        boundary::scalar_first_last,
+        steps::scalar_first_last,
         |values, (first, last)| equal([first, last], [values[0], values[values.len() - 1]]),
     );
 }
@@ -178,7 +169,7 @@ fn scalar_first_last<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 #[divan::bench(types = [f64], args = ["100k"])]
 fn element_assign<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     let array = RefCell::new(values(case).to_owned());
-    let assign = |_| boundary::element_assign(black_box(array.borrow_mut().view_mut()));
+    let assign = |_| steps::element_assign(black_box(array.borrow_mut().view_mut()));
     step::<T, _>(bencher, case, assign, |values, ()| {
         equal(
             &*array.borrow(),
@@ -190,7 +181,7 @@ fn element_assign<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// The sum by ndarray.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn sum_vectorised<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::sum_vectorised, |values, sum| {
+    step::<T, _>(bencher, case, steps::sum_vectorised, |values, sum| {
         pair("sum", values, &[*sum])
     });
 }
@@ -198,7 +189,7 @@ fn sum_vectorised<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// The sum by a loop over `a[i]`.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn sum_element_loop<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::sum_element_loop, |values, sum| {
+    step::<T, _>(bencher, case, steps::sum_element_loop, |values, sum| {
         pair("sum", values, &[*sum])
     });
 }
@@ -215,7 +206,7 @@ fn pair(name: &str, values: ArrayView1<'_, f64>, output: &[f64]) -> Result<(), S
 #[divan::bench(types = [f64], args = ["100k"])]
 fn gather_select<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     let indices = every_other_backwards(values(case).len());
-    let gather = |values| boundary::gather_select(values, &indices);
+    let gather = |values| steps::gather_select(values, &indices);
     step::<T, _>(bencher, case, gather, |values, gathered| {
         pair("gather", values, &gathered.to_vec())
     });
@@ -225,7 +216,7 @@ fn gather_select<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 #[divan::bench(types = [f64], args = ["100k"])]
 fn gather_loop<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     let indices = every_other_backwards(values(case).len());
-    let gather = |values| boundary::gather_loop(values, &indices);
+    let gather = |values| steps::gather_loop(values, &indices);
     step::<T, _>(bencher, case, gather, |values, gathered| {
         pair("gather", values, &gathered.to_vec())
     });
@@ -234,7 +225,7 @@ fn gather_loop<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// `a[a > 0.5]`.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn bool_mask<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::bool_mask, |values, chosen| {
+    step::<T, _>(bencher, case, steps::bool_mask, |values, chosen| {
         pair("mask", values, &chosen.to_vec())
     });
 }
@@ -245,7 +236,7 @@ fn arithmetic<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(
         bencher,
         case,
-        boundary::arithmetic,
+        steps::arithmetic,
         |values, (waves, above)| {
             let expected: Vec<f64> = values
                 .iter()
@@ -261,7 +252,7 @@ fn arithmetic<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// `where(a > 0.5, exp(a), log(a + 1))`.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn exp_log_where<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::exp_log_where, |values, output| {
+    step::<T, _>(bencher, case, steps::exp_log_where, |values, output| {
         let expected = values.iter().map(|value| {
             if *value > 0.5 {
                 value.exp()
@@ -276,8 +267,8 @@ fn exp_log_where<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// Mean, standard deviation, median and 95th percentile.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn aggregate<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::aggregate, |values, got| {
-        let (sorted, len) = (boundary::sort(values), values.len() as f64);
+    step::<T, _>(bencher, case, steps::aggregate, |values, got| {
+        let (sorted, len) = (steps::sort(values), values.len() as f64);
         let mean = values.iter().sum::<f64>() / len;
         let variance = values
             .iter()
@@ -304,7 +295,7 @@ fn dot<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(
         bencher,
         case,
-        |values| boundary::dot(values, values),
+        |values| steps::dot(values, values),
         |values, product| {
             same_numbers(
                 &[*product],
@@ -317,7 +308,7 @@ fn dot<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// A sorted copy.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn sort<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::sort, |values, sorted| {
+    step::<T, _>(bencher, case, steps::sort, |values, sorted| {
         let mut expected = values.to_vec();
         expected.sort_by(f64::total_cmp);
         equal(sorted, expected)
@@ -327,7 +318,7 @@ fn sort<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// A vector of all elements.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn list_vec<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::list_vec, |values, list| {
+    step::<T, _>(bencher, case, steps::list_vec, |values, list| {
         equal(list, values.to_vec())
     });
 }
@@ -335,7 +326,7 @@ fn list_vec<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// A vector of elements that are each on the heap.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn list_boxed<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::list_boxed, |values, list| {
+    step::<T, _>(bencher, case, steps::list_boxed, |values, list| {
         equal(list.iter().map(AsRef::as_ref), values.to_vec())
     });
 }
@@ -343,7 +334,7 @@ fn list_boxed<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// A tree of JSON values, the nearest to Python's list of objects.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn list_value_tree<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::list_value_tree, |values, tree| {
+    step::<T, _>(bencher, case, steps::list_value_tree, |values, tree| {
         let list = tree.as_array().ok_or("the tree is not a list")?;
         let numbers: Vec<f64> = list.iter().filter_map(Value::as_f64).collect();
         equal(&numbers, values.to_vec())
@@ -353,7 +344,7 @@ fn list_value_tree<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// `str(a)`, which shows only the outer elements of a long array.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn string_elided<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::string_elided, |values, text| {
+    step::<T, _>(bencher, case, steps::string_elided, |values, text| {
         // ndarray elides the middle of more than 500 elements.
         if text.contains("...") == (values.len() > 500) {
             equal(&numbers(text)?[..5], values.iter().copied().take(5))
@@ -370,7 +361,7 @@ fn string_elided<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// The text of all elements.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn string_full<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::string_full, |values, text| {
+    step::<T, _>(bencher, case, steps::string_full, |values, text| {
         equal(&numbers(text)?, values.to_vec())
     });
 }
@@ -393,8 +384,8 @@ fn numbers(text: &str) -> Result<Vec<f64>, String> {
 /// Python's pickle of the array, protocol 5.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn pickle_dumps<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::pickle_dumps, |values, pickle| {
-        let loaded = from_pickle_p5::<f64>(pickle).map_err(|error| error.to_string())?;
+    step::<T, _>(bencher, case, steps::pickle_dumps, |values, pickle| {
+        let loaded = pickle::from_slice::<f64>(pickle).map_err(|error| error.to_string())?;
         equal(&loaded, values.to_vec())
     });
 }
@@ -402,12 +393,9 @@ fn pickle_dumps<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// The same, and the array from it.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn pickle_roundtrip<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(
-        bencher,
-        case,
-        boundary::pickle_roundtrip,
-        |values, array| equal(array, values.to_vec()),
-    );
+    step::<T, _>(bencher, case, steps::pickle_roundtrip, |values, array| {
+        equal(array, values.to_vec())
+    });
 }
 
 /// To another process and back as bare bytes.
@@ -449,7 +437,7 @@ fn ipc<T: Element>(bencher: Bencher<'_, '_>, case: &str, transfer: Transfer) {
 /// Scale, threshold, count and sum on whole arrays.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn practice_good<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::practice_good, |values, result| {
+    step::<T, _>(bencher, case, steps::practice_good, |values, result| {
         pair("practice", values, result)
     });
 }
@@ -457,7 +445,7 @@ fn practice_good<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// The same with a list of objects and a loop.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn practice_bad<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    step::<T, _>(bencher, case, boundary::practice_bad, |values, result| {
+    step::<T, _>(bencher, case, steps::practice_bad, |values, result| {
         pair("practice", values, result)
     });
 }

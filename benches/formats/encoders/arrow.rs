@@ -1,4 +1,4 @@
-//! An array in, an Arrow stream out, and back, or the stream used where it lies.
+//! Arrow streams: written, read, and used where they lie.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -9,15 +9,13 @@ use arrow_ipc::{
     writer::StreamWriter,
 };
 use arrow_schema::{DataType, Field, Schema};
-use ndarray::{ArrayD, ArrayViewD};
-
-use super::{elements, shaped};
-use crate::{BoxError, Encoder, Format};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use serbench::{BoxError, Encoder, Format};
 
 /// An Arrow stream of one batch with one column; the shape is in the schema's metadata. Writing
 /// copies the elements once more, because arrays of Arrow own theirs.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Arrow;
+pub(crate) struct Arrow;
 
 impl Encoder<f64> for Arrow {
     const FORMAT: Format = Format::Other;
@@ -27,7 +25,8 @@ impl Encoder<f64> for Arrow {
         let metadata = HashMap::from([("shape".to_owned(), axes.join(" "))]);
         let field = Field::new("elements", DataType::Float64, false);
         let schema = Arc::new(Schema::new_with_metadata(vec![field], metadata));
-        let column = Float64Array::new(elements(&array).into_owned().into(), None);
+        let elements: Vec<f64> = array.iter().copied().collect();
+        let column = Float64Array::new(elements.into(), None);
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)])?;
         let mut writer = StreamWriter::try_new(out, &schema)?;
         writer.write(&batch)?;
@@ -46,7 +45,8 @@ impl Encoder<f64> for Arrow {
             .get("shape")
             .ok_or("the schema has no shape")?;
         let shape: Result<Vec<usize>, _> = axes.split_whitespace().map(str::parse).collect();
-        shaped(column(&batch)?.values().to_vec(), &shape?)
+        let elements = column(&batch)?.values().to_vec();
+        Ok(ArrayD::from_shape_vec(IxDyn(&shape?), elements)?)
     }
 }
 
@@ -54,7 +54,7 @@ impl Encoder<f64> for Arrow {
 ///
 /// # Errors
 /// When `bytes` aren't what [`Arrow`] wrote.
-pub fn access_arrow(bytes: &Buffer) -> Result<Float64Array, BoxError> {
+pub(crate) fn access_arrow(bytes: &Buffer) -> Result<Float64Array, BoxError> {
     let mut decoder = StreamDecoder::new();
     let mut rest = bytes.clone();
     let batch = decoder

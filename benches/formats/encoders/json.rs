@@ -1,17 +1,16 @@
-//! JSON text of nested lists in, the array out, without a tree of values between them.
+//! Reads JSON text of nested lists into an array, without a tree of values between them.
 
 use std::fmt;
 
 use ndarray::{ArrayD, IxDyn};
+use serbench::BoxError;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
-
-use crate::BoxError;
 
 /// Decodes with `serde_json`.
 ///
 /// # Errors
 /// When `text` isn't JSON of nested lists of this shape.
-pub fn decode_serde_json<T: DeserializeOwned>(
+pub(crate) fn decode_serde_json<T: DeserializeOwned>(
     text: &[u8],
     shape: &[usize],
 ) -> Result<ArrayD<T>, BoxError> {
@@ -25,7 +24,7 @@ pub fn decode_serde_json<T: DeserializeOwned>(
 ///
 /// # Errors
 /// As [`decode_serde_json`].
-pub fn decode_sonic_rs<T: DeserializeOwned>(
+pub(crate) fn decode_sonic_rs<T: DeserializeOwned>(
     text: &[u8],
     shape: &[usize],
 ) -> Result<ArrayD<T>, BoxError> {
@@ -39,7 +38,7 @@ pub fn decode_sonic_rs<T: DeserializeOwned>(
 ///
 /// # Errors
 /// As [`decode_serde_json`].
-pub fn decode_simd_json<T: DeserializeOwned>(
+pub(crate) fn decode_simd_json<T: DeserializeOwned>(
     text: &[u8],
     shape: &[usize],
 ) -> Result<ArrayD<T>, BoxError> {

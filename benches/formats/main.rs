@@ -5,26 +5,28 @@
 //!
 //! orjson has no `deserialize`: its counterpart here only writes.
 
+mod encoders;
+
 use divan::Bencher;
-use ndarray::{ArrayD, ArrayViewD};
 #[cfg(feature = "bitcode")]
-use serbench::formats::Bitcode;
+use encoders::Bitcode;
+use encoders::{
+    Access, FormatElement, MessagePack, MessagePackBin, Npy, Npz, NpzDeflate, PickleP5, Postcard,
+    Raw, Safetensors,
+    json::{decode_serde_json, decode_simd_json, decode_sonic_rs},
+};
 #[cfg(feature = "arrow")]
-use serbench::formats::{Arrow, access_arrow};
+use encoders::{Arrow, access_arrow};
 #[cfg(feature = "ciborium")]
-use serbench::formats::{Cbor, CborBytes};
+use encoders::{Cbor, CborBytes};
 #[cfg(feature = "rkyv")]
-use serbench::formats::{Rkyv, access_rkyv};
+use encoders::{Rkyv, access_rkyv};
+use ndarray::{ArrayD, ArrayViewD};
 use serbench::{
     BoxError, Check, Description, Element, Encoder,
     array::{SEED, Shape, seeded, shapes},
     bench_described, bench_encoder,
     encoders::{JsonElement, Orjson, SerdeJson, SimdJson, SonicRs},
-    formats::{
-        Access, FormatElement, MessagePack, MessagePackBin, Npy, Npz, NpzDeflate, PickleP5,
-        Postcard, Raw, Safetensors,
-        json::{decode_serde_json, decode_simd_json, decode_sonic_rs},
-    },
 };
 
 fn main() {
@@ -52,16 +54,16 @@ fn read<T: Element, O>(
     same: impl FnOnce(&O) -> bool,
 ) {
     let read = || read().expect("a format reads what it wrote");
-    bench_described(bencher, read, |read| Description {
-        dtype: Some(T::DTYPE),
-        shape: Some(array.shape().to_vec()),
-        bytes_in: Some(bytes.len() as u64),
-        bytes_out: Some(bytes_out as u64),
-        check: if same(&read()) {
+    bench_described(bencher, read, |read| {
+        let check = if same(&read()) {
             Check::Passed
         } else {
             Check::Failed("the elements are not those that were written".to_owned())
-        },
+        };
+        Description::of(&array.view())
+            .bytes_in(bytes.len() as u64)
+            .bytes_out(bytes_out as u64)
+            .check(check)
     });
 }
 

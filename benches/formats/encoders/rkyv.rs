@@ -1,18 +1,18 @@
-//! An array in, an rkyv archive out, and back, or the archive used where it lies.
+//! rkyv archives: written, read, and used where they lie.
 
 use ndarray::{ArrayD, ArrayViewD};
 use rkyv::{Archive, Serialize, api::high::to_bytes_in, rancor, rend::f64_le, with::InlineAsBox};
+use serbench::{BoxError, Encoder, Format};
 
 use super::{elements, shaped};
-use crate::{BoxError, Encoder, Format};
 
 /// An rkyv archive of the shape and of the elements as a boxed slice.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rkyv;
+pub(crate) struct Rkyv;
 
 /// What [`Rkyv`] writes; [`access_rkyv`] gives its archived form.
 #[derive(Archive, Serialize)]
-pub struct Tensor<'a> {
+pub(crate) struct Tensor<'a> {
     #[rkyv(with = InlineAsBox)]
     shape: &'a [u64],
     #[rkyv(with = InlineAsBox)]
@@ -22,7 +22,7 @@ pub struct Tensor<'a> {
 impl ArchivedTensor<'_> {
     /// The elements in C order, little-endian.
     #[must_use]
-    pub fn elements(&self) -> &[f64_le] {
+    pub(crate) fn elements(&self) -> &[f64_le] {
         &self.elements
     }
 }
@@ -31,7 +31,7 @@ impl ArchivedTensor<'_> {
 ///
 /// # Errors
 /// When `bytes` aren't what [`Rkyv`] wrote, or don't start at a multiple of eight.
-pub fn access_rkyv(bytes: &[u8]) -> Result<&ArchivedTensor<'_>, BoxError> {
+pub(crate) fn access_rkyv(bytes: &[u8]) -> Result<&ArchivedTensor<'_>, BoxError> {
     Ok(rkyv::access::<ArchivedTensor<'_>, rancor::BoxedError>(
         bytes,
     )?)
