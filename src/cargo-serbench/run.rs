@@ -37,7 +37,8 @@ pub struct Run {
     /// Whether benchmarks were measured whose executables are equal at both commits.
     pub identical_measured: bool,
     /// The benchmark that was also measured against itself, to check the measurement.
-    pub canary: Option<String>,
+    #[serde(rename = "canary")]
+    pub self_check: Option<String>,
     /// By id.
     pub benchmarks: BTreeMap<String, Benchmark>,
     /// In the order in which they were measured.
@@ -73,14 +74,14 @@ pub struct Benchmark {
     /// The id of the benchmark that this one is divided by; absent for the reference itself and
     /// where there is none.
     pub reference: Option<String>,
-    pub baseline: Option<Subject>,
-    pub candidate: Option<Subject>,
+    pub baseline: Option<Verification>,
+    pub candidate: Option<Verification>,
 }
 
 /// A benchmark at one commit: what verification and the memory processes found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Subject {
+pub struct Verification {
     pub state: State,
     /// Whether the bench speaks the protocol, or divan's table was read.
     pub native: bool,
@@ -128,7 +129,7 @@ pub struct Memory {
 pub struct Arm {
     pub side: Side,
     pub id: String,
-    /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero but for canaries and trials.
+    /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero but for self-checks and trials.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slowdown: f64,
 }
@@ -191,7 +192,7 @@ fn is_zero(slowdown: &f64) -> bool {
 
 impl Benchmark {
     /// The benchmark at one commit.
-    pub fn subject(&self, side: Side) -> Option<&Subject> {
+    pub fn at(&self, side: Side) -> Option<&Verification> {
         match side {
             Side::Baseline => self.baseline.as_ref(),
             Side::Candidate => self.candidate.as_ref(),
@@ -199,7 +200,7 @@ impl Benchmark {
     }
 }
 
-impl Subject {
+impl Verification {
     /// A benchmark that was not started because its executable is the same at both commits.
     pub fn unseen(executable: &str) -> Self {
         Self {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::{cli, commands::pair::between, run::Side, session};
+use crate::{cli, commands::pair::measure_pair, run::Side, session};
 
 /// Any commit against any other.
 pub fn compare(args: &cli::Compare) -> Result<ExitCode> {
@@ -15,7 +15,7 @@ pub fn compare(args: &cli::Compare) -> Result<ExitCode> {
         repo.resolve(&args.candidate)?,
     ];
     let candidate = session::commit(&session, &args.measure, &candidate, Side::Candidate)?;
-    let judged = between(
+    let judged = measure_pair(
         &session,
         &args.measure,
         &args.trial,

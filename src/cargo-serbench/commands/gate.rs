@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     cli::{self, Measure, Settings},
-    commands::{pair::between, report::report_again},
+    commands::{pair::measure_pair, report::report_again},
     session, shell,
 };
 
@@ -36,7 +36,7 @@ pub fn gate(args: &cli::Gate) -> Result<ExitCode> {
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
     );
     let candidate = session::worktree(&session, &args.measure)?;
-    let judged = between(
+    let judged = measure_pair(
         &session,
         &args.measure,
         &args.trial,

@@ -32,13 +32,13 @@ pub struct Judged {
 }
 
 /// Entries of accepted.toml, in the work tree and at the baseline.
-pub struct Excuses {
+pub struct Waivers {
     now: Vec<accept::Entry>,
     at_baseline: Vec<accept::Entry>,
 }
 
 /// Measures two commits in pairs until every benchmark is decided.
-pub fn between(
+pub fn measure_pair(
     session: &Session,
     measure: &Measure,
     trial: &cli::Trial,
@@ -61,14 +61,14 @@ pub fn between(
     measure::measure_until_decided(session, trial, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
     let stored = measure::store(session, &run);
-    let excuses = excuses(&session.workspace, session.repo.as_ref(), &run)?;
-    let judged = show_verdicts(&run, &session.config, &excuses, &measure.output)?;
+    let waivers = waivers(&session.workspace, session.repo.as_ref(), &run)?;
+    let judged = show_verdicts(&run, &session.config, &waivers, &measure.output)?;
     stored?;
     Ok(judged)
 }
 
 /// The accepted changes that the baseline does not have yet.
-pub fn excuses(workspace: &Workspace, repo: Option<&Repo>, run: &Run) -> Result<Excuses> {
+pub fn waivers(workspace: &Workspace, repo: Option<&Repo>, run: &Run) -> Result<Waivers> {
     let file = Path::new(session::FOLDER).join(session::ACCEPTED);
     let read =
         |text: Option<String>| text.map_or(Ok(Vec::new()), |text| accept::read(&text, &file));
@@ -86,13 +86,13 @@ pub fn excuses(workspace: &Workspace, repo: Option<&Repo>, run: &Run) -> Result<
         (Some(repo), Some(commit)) => read(repo.file(&commit, &file)?)?,
         (_, _) => Vec::new(),
     };
-    Ok(Excuses { now, at_baseline })
+    Ok(Waivers { now, at_baseline })
 }
 
 pub fn show_verdicts(
     run: &Run,
     config: &Config,
-    excuses: &Excuses,
+    waivers: &Waivers,
     output: &cli::Output,
 ) -> Result<Judged> {
     let policy = decide::policy(None);
@@ -101,20 +101,20 @@ pub fn show_verdicts(
         .iter_mut()
         .filter(|decision| decision.role == Role::Benchmark)
     {
-        decision.excused = excuse(decision, config, excuses);
+        decision.waived = waiver(decision, config, waivers);
     }
-    let gate = decide::gate(&decisions, config.strict);
+    let summary = decide::summarize(&decisions, config.strict);
     report::write(
         report::Results::Gate {
             run,
             decisions: &decisions,
-            gate: &gate,
+            summary: &summary,
         },
         output,
     )?;
     hint_at_accepting(&decisions);
     Ok(Judged {
-        code: ExitCode::from(gate.outcome.exit_code(config.strict)),
+        code: ExitCode::from(summary.outcome.exit_code(config.strict)),
         slower: decisions
             .into_iter()
             .filter(|decision| !decision.is_cleared())
@@ -128,7 +128,7 @@ fn hint_at_accepting(decisions: &[Decision]) {
     let regressed = |decision: &&Decision| {
         decision.role == Role::Benchmark
             && decision.verdict == Verdict::Regressed
-            && decision.excused.is_none()
+            && decision.waived.is_none()
     };
     let ids: Vec<String> = decisions
         .iter()
@@ -146,11 +146,11 @@ fn hint_at_accepting(decisions: &[Decision]) {
 }
 
 /// Why a benchmark's regression does not fail the gate: it is only tracked, or was accepted.
-fn excuse(decision: &Decision, config: &Config, excuses: &Excuses) -> Option<String> {
+fn waiver(decision: &Decision, config: &Config, waivers: &Waivers) -> Option<String> {
     if config.mode(&decision.id) == Mode::Track {
         return Some("tracked, not gated".to_owned());
     }
-    let entry = accept::accepted(&excuses.now, &excuses.at_baseline, &decision.id)?;
+    let entry = accept::accepted(&waivers.now, &waivers.at_baseline, &decision.id)?;
     let lower = decision.change.map_or(1.0, |change| change.lower.exp());
     entry
         .covers(lower)

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     cli::{self, Settings},
-    commands::pair::{excuses, show_verdicts},
+    commands::pair::{show_verdicts, waivers},
     compare,
     discover::git,
     report,
@@ -30,14 +30,14 @@ pub fn report_again(file: &Path, settings: &Settings) -> Result<ExitCode> {
     let config = session::configuration(manifest, workspace, keys)?.config;
     let workspace = session::selected(&mut manifest.metadata(), workspace)?;
     let repo = git::open(&workspace.root)?;
-    let excuses = excuses(&workspace, repo.as_ref(), &run)?;
-    Ok(show_verdicts(&run, &config, &excuses, output)?.code)
+    let waivers = waivers(&workspace, repo.as_ref(), &run)?;
+    Ok(show_verdicts(&run, &config, &waivers, output)?.code)
 }
 
 pub fn show_tables(run: &Run, output: &cli::Output) -> Result<ExitCode> {
     let cases = compare::cases(run);
     report::write(report::Results::Tables { run, cases: &cases }, output)?;
-    let failed = |row: &compare::Row| row.subject.failure().is_some();
+    let failed = |row: &compare::Row| row.verification.failure().is_some();
     let all_worked = !cases.iter().flat_map(|case| &case.rows).any(failed);
     Ok(if all_worked {
         ExitCode::SUCCESS

@@ -13,7 +13,7 @@ use crate::{
     build::machine,
     cli::{self, Measure},
     commands::{
-        pair::{Judged, between},
+        pair::{Judged, measure_pair},
         report::show_tables,
     },
     config::{Config, Mode},
@@ -207,7 +207,7 @@ fn screen(
     let mut measure = measure.clone();
     // The tables are in the folder itself already, and in files of the same names.
     measure.output.output = measure.output.output.map(|folder| folder.join("pairs"));
-    between(
+    measure_pair(
         session,
         &measure,
         &cli::Trial::default(),

@@ -110,7 +110,7 @@ fn tables(record: &Record, render: fn(&Table) -> String) -> String {
     text + "\n"
 }
 
-fn heading(case: &compare::Case) -> String {
+fn heading(case: &compare::CaseTable) -> String {
     match case.case.as_str() {
         "" => case.suite.clone(),
         name => format!("{} {name}", case.suite),

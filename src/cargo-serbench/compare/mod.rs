@@ -7,7 +7,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use self::stats::{Estimate, WalshAverages};
 use crate::{
-    run::{Block, Run, Side, Subject, Times},
+    run::{Block, Run, Side, Times, Verification},
     select::{self, Parts},
 };
 
@@ -28,7 +28,7 @@ pub enum Clock {
 pub struct Row {
     pub id: String,
     pub encoder: String,
-    pub subject: Subject,
+    pub verification: Verification,
     /// Median time of an operation, nanoseconds; absent when nothing was timed.
     pub latency_ns: Option<f64>,
     /// Log-ratio encoder / reference. `None` without a reference, or with too few blocks.
@@ -43,7 +43,7 @@ pub struct Row {
 
 /// All encoders on one array.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub struct CaseTable {
     pub suite: String,
     /// Data type and shape, as in the id.
     pub case: String,
@@ -54,13 +54,13 @@ pub struct Case {
 }
 
 /// The tables of one commit.
-pub fn cases(run: &Run) -> Vec<Case> {
+pub fn cases(run: &Run) -> Vec<CaseTable> {
     let rows = run.benchmarks.iter().filter_map(|(id, benchmark)| {
-        let subject = benchmark.candidate.as_ref()?;
+        let verification = benchmark.candidate.as_ref()?;
         let reference = benchmark.reference.as_deref();
         let (blocks, ratio) = reference.map_or((0, None), |reference| ratio(run, reference, id));
-        let latency_ns = latency(run, id, subject);
-        let row = row(id, subject.clone(), latency_ns, (blocks, ratio));
+        let latency_ns = latency(run, id, verification);
+        let row = row(id, verification.clone(), latency_ns, (blocks, ratio));
         Some((row, reference))
     });
     group(rows)
@@ -69,15 +69,15 @@ pub fn cases(run: &Run) -> Vec<Case> {
 /// A row of a table.
 pub fn row(
     id: &str,
-    subject: Subject,
+    verification: Verification,
     latency_ns: Option<f64>,
     (blocks, ratio): (usize, Option<Estimate>),
 ) -> Row {
-    let bytes = subject.bytes_out.or(subject.bytes_in);
+    let bytes = verification.bytes_out.or(verification.bytes_in);
     Row {
         id: id.to_owned(),
         encoder: select::parts(id).encoder.to_owned(),
-        subject,
+        verification,
         latency_ns,
         ratio,
         blocks,
@@ -89,13 +89,13 @@ pub fn row(
 }
 
 /// Rows and the ids that they are divided by in, the tables that they make out.
-pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<Case> {
-    let mut cases: BTreeMap<(String, String), Case> = BTreeMap::new();
+pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<CaseTable> {
+    let mut cases: BTreeMap<(String, String), CaseTable> = BTreeMap::new();
     for (row, reference) in rows {
         let Parts { suite, case, .. } = select::parts(&row.id);
         let entry = cases
             .entry((suite.to_owned(), case.to_owned()))
-            .or_insert_with(|| Case {
+            .or_insert_with(|| CaseTable {
                 suite: suite.to_owned(),
                 case: case.to_owned(),
                 reference: None,
@@ -106,7 +106,7 @@ pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<Case
         }
         entry.rows.push(row);
     }
-    let mut cases: Vec<Case> = cases.into_values().collect();
+    let mut cases: Vec<CaseTable> = cases.into_values().collect();
     for case in &mut cases {
         for row in &mut case.rows {
             row.is_reference = Some(&row.encoder) == case.reference.as_ref();
@@ -126,7 +126,7 @@ fn by_weight(one: &Row, other: &Row) -> Ordering {
 }
 
 /// pynumpy's order of data types; unknown ones last.
-fn dtype_order(case: &Case) -> usize {
+fn dtype_order(case: &CaseTable) -> usize {
     const ORDER: [&str; 13] = [
         "float16",
         "float32",
@@ -145,7 +145,7 @@ fn dtype_order(case: &Case) -> usize {
     let dtype = case
         .rows
         .iter()
-        .find_map(|row| row.subject.dtype.as_deref());
+        .find_map(|row| row.verification.dtype.as_deref());
     ORDER
         .iter()
         .position(|name| Some(*name) == dtype)
@@ -175,9 +175,9 @@ pub fn estimate(logs: &[f64]) -> Option<Estimate> {
 
 /// CPU time when all of the benchmarks have it and work on one thread.
 pub fn clock(run: &Run, ids: &[&str], side: Side) -> Clock {
-    let subject = |id: &&str| run.benchmarks.get(*id)?.subject(side);
-    let single = |subject: &Subject| subject.native && !subject.multithreaded;
-    if ids.iter().all(|id| subject(id).is_some_and(single)) {
+    let verification = |id: &&str| run.benchmarks.get(*id)?.at(side);
+    let single = |verification: &Verification| verification.native && !verification.multithreaded;
+    if ids.iter().all(|id| verification(id).is_some_and(single)) {
         Clock::Cpu
     } else {
         Clock::Wall
@@ -224,8 +224,8 @@ pub fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
 }
 
 /// Median over all slices of the candidate's arm.
-pub fn latency(run: &Run, id: &str, subject: &Subject) -> Option<f64> {
-    let clock = if subject.native && !subject.multithreaded {
+pub fn latency(run: &Run, id: &str, verification: &Verification) -> Option<f64> {
+    let clock = if verification.native && !verification.multithreaded {
         Clock::Cpu
     } else {
         Clock::Wall

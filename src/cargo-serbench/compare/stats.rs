@@ -64,7 +64,7 @@ impl Estimate {
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    middle(&sorted)
+    median_of_sorted(&sorted)
 }
 
 /// The log-ratio that one block measured: the median of ln(candidate / baseline) over adjacent
@@ -126,7 +126,7 @@ impl WalshAverages {
             None => (f64::NEG_INFINITY, f64::INFINITY),
         };
         Estimate {
-            point: middle(&self.sorted),
+            point: median_of_sorted(&self.sorted),
             lower,
             upper,
             level,
@@ -190,7 +190,7 @@ pub fn normal_quantile(p: f64) -> f64 {
 }
 
 /// The middle of a sorted, non-empty list.
-fn middle(sorted: &[f64]) -> f64 {
+fn median_of_sorted(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
     if sorted.len() % 2 == 1 {
         sorted[half]

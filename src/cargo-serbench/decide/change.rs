@@ -3,12 +3,12 @@
 use super::Policy;
 use crate::compare::Clock;
 use crate::compare::stats::{Estimate, WalshAverages};
-use crate::decide::evidence::{Block, Evidence, Presence};
+use crate::decide::evidence::{BlockRatio, Evidence, Presence};
 use crate::run::Phase;
 
 /// A benchmark beside the reference that is divided out.
 #[derive(Clone, Copy)]
-pub(super) struct Case<'a> {
+pub(super) struct Comparison<'a> {
     pub(super) evidence: &'a Evidence,
     /// The reference; none for the reference itself.
     pub(super) named: Option<&'a Evidence>,
@@ -16,7 +16,7 @@ pub(super) struct Case<'a> {
     pub(super) reference: Option<&'a Evidence>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> Comparison<'a> {
     /// All evidence, each beside its reference.
     pub(super) fn all(evidence: &'a [Evidence]) -> Vec<Self> {
         let named = |case: &'a Evidence| {
@@ -25,7 +25,7 @@ impl<'a> Case<'a> {
         };
         evidence
             .iter()
-            .map(|evidence| Case {
+            .map(|evidence| Comparison {
                 evidence,
                 named: named(evidence),
                 reference: named(evidence).filter(|reference| reference.presence == Presence::Both),
@@ -45,7 +45,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether both are divided by the same reference.
-    pub(super) fn shares_reference(&self, other: &Case<'_>) -> bool {
+    pub(super) fn shares_reference(&self, other: &Comparison<'_>) -> bool {
         match (self.reference, other.reference) {
             (Some(one), Some(other)) => one.id == other.id,
             (None, _) | (_, None) => false,
@@ -91,7 +91,7 @@ impl<'a> Case<'a> {
         let judged = self.clock();
         Some(Reading {
             judged: change(judged)?,
-            witness: match judged {
+            wall_check: match judged {
                 Clock::Cpu => change(Clock::Wall),
                 Clock::Wall => None,
             },
@@ -109,14 +109,14 @@ pub(super) struct Reading {
     /// On the clock that is judged.
     pub(super) judged: Change,
     /// On the wall, when CPU time is judged.
-    pub(super) witness: Option<Change>,
+    pub(super) wall_check: Option<Change>,
 }
 
 impl Reading {
     /// The change whose whole interval of `level` lies above the log-ratio `threshold`, if there
     /// is one; that of the judged clock if both do.
     pub(super) fn above(&self, threshold: f64, level: f64) -> Option<&Change> {
-        [Some(&self.judged), self.witness.as_ref()]
+        [Some(&self.judged), self.wall_check.as_ref()]
             .into_iter()
             .flatten()
             .find(|change| change.at(level).lower > threshold)
@@ -129,11 +129,11 @@ impl Reading {
         upper < threshold && upper - point <= threshold * policy.clear_width
     }
 
-    /// Whether the witness contradicts that the change is within the log-ratio `threshold`: its
+    /// Whether wall time contradicts that the change is within the log-ratio `threshold`: its
     /// whole interval is above; or, before the `last` look, while more blocks can tell, it may be
     /// above and is slower than the judged clock by more than half the threshold.
-    pub(super) fn witness_objects(&self, threshold: f64, policy: &Policy, last: bool) -> bool {
-        self.witness.as_ref().is_some_and(|wall| {
+    pub(super) fn wall_objects(&self, threshold: f64, policy: &Policy, last: bool) -> bool {
+        self.wall_check.as_ref().is_some_and(|wall| {
             let Estimate {
                 point,
                 lower,
@@ -148,7 +148,7 @@ impl Reading {
     /// The change that keeps an undecided benchmark from being clear.
     pub(super) fn undecided(&self, threshold: f64, level: f64) -> &Change {
         let clear = self.judged.at(level).upper < threshold;
-        self.witness
+        self.wall_check
             .as_ref()
             .filter(|_| clear)
             .unwrap_or(&self.judged)
@@ -156,7 +156,7 @@ impl Reading {
 
     /// The change of wall time.
     pub(super) fn wall(&self) -> &Change {
-        self.witness.as_ref().unwrap_or(&self.judged)
+        self.wall_check.as_ref().unwrap_or(&self.judged)
     }
 }
 
@@ -201,7 +201,7 @@ impl Change {
 }
 
 fn averages(evidence: &Evidence, phase: Phase, clock: Clock, most: usize) -> Option<WalshAverages> {
-    let log_ratio = |block: &Block| match clock {
+    let log_ratio = |block: &BlockRatio| match clock {
         Clock::Cpu => block.cpu,
         Clock::Wall => block.wall,
     };

@@ -2,7 +2,7 @@
 
 use super::{
     Policy,
-    change::{Case, Reading},
+    change::{Comparison, Reading},
     screen::{self, Screened, Wanted},
 };
 use crate::compare::stats::two_sided;
@@ -20,7 +20,7 @@ pub(super) struct Suspicions<'a> {
 
 /// A suspect after its last completed look.
 pub(super) struct Suspect<'a> {
-    case: Case<'a>,
+    case: Comparison<'a>,
     /// Suspects that share the reference.
     sharing: usize,
     /// The number of completed looks.
@@ -44,28 +44,30 @@ pub(super) enum Finding {
 
 impl<'a> Suspicions<'a> {
     /// Finds the suspects and looks at their fresh blocks.
-    pub(super) fn new(cases: &[Case<'a>], policy: &Policy) -> Self {
+    pub(super) fn new(cases: &[Comparison<'a>], policy: &Policy) -> Self {
         let screen_over = screen::spent(cases, policy, policy.screen_share);
-        let accused: Vec<Case<'a>> = cases
+        let suspected: Vec<Comparison<'a>> = cases
             .iter()
             .filter(|case| case.evidence.presence == Presence::Both)
             .filter(|case| screen::screened(case, policy, screen_over) == Screened::Suspect)
             .copied()
             .collect();
-        let mut suspects: Vec<Suspect<'a>> = accused
+        let mut suspects: Vec<Suspect<'a>> = suspected
             .iter()
             .map(|case| {
-                let sharing = accused.iter().filter(|other| case.shares_reference(other));
+                let sharing = suspected
+                    .iter()
+                    .filter(|other| case.shares_reference(other));
                 Suspect::new(*case, sharing.count(), policy)
             })
             .collect();
-        // Canaries must not cost the others power: each is a family of its own.
-        let (mut family, canaries): (Vec<_>, Vec<_>) = suspects
+        // Controls must not cost the others power: each is a family of its own.
+        let (mut family, controls): (Vec<_>, Vec<_>) = suspects
             .iter_mut()
             .partition(|suspect| suspect.case.evidence.role == Role::Benchmark);
         holm(&mut family, policy);
-        for canary in canaries {
-            holm(&mut [canary], policy);
+        for control in controls {
+            holm(&mut [control], policy);
         }
         Self {
             suspects,
@@ -98,7 +100,7 @@ impl<'a> Suspicions<'a> {
 
 impl<'a> Suspect<'a> {
     /// Looks at as many fresh blocks as complete a look, of the suspect and of its reference.
-    fn new(case: Case<'a>, sharing: usize, policy: &Policy) -> Self {
+    fn new(case: Comparison<'a>, sharing: usize, policy: &Policy) -> Self {
         let shared = screen::shared_blocks(sharing);
         let complete = |blocks: &usize| {
             case.evidence.count(Phase::Confirm) >= *blocks
@@ -131,18 +133,18 @@ impl<'a> Suspect<'a> {
         let last = self.looks == policy.looks.len();
         let threshold = self.case.threshold();
         self.reading.as_ref().is_some_and(|reading| {
-            reading.is_below(threshold, policy) && !reading.witness_objects(threshold, policy, last)
+            reading.is_below(threshold, policy) && !reading.wall_objects(threshold, policy, last)
         })
     }
 
-    /// The level of the interval that must be above the threshold beside `rivals` suspects, itself
+    /// The level of the interval that must be above the threshold beside `family_size` suspects, itself
     /// included.
-    fn corrected_level(&self, rivals: usize, policy: &Policy) -> f64 {
+    fn corrected_level(&self, family_size: usize, policy: &Policy) -> f64 {
         let blocks = self
             .looks
             .checked_sub(1)
             .map_or(0, |last| policy.looks[last]);
-        corrected_level(blocks, self.case.clocks() * rivals, policy)
+        corrected_level(blocks, self.case.clocks() * family_size, policy)
     }
 
     fn is_above(&self, level: f64) -> bool {
@@ -165,18 +167,18 @@ pub(super) fn corrected_level(blocks: usize, tests: usize, policy: &Policy) -> f
 /// Confirms a family of suspects by Holm 1979: each that is confirmed among all makes the test
 /// easier for the rest.
 fn holm(family: &mut [&mut Suspect<'_>], policy: &Policy) {
-    let mut rivals = family.len();
+    let mut family_size = family.len();
     loop {
         let mut found = 0;
         for suspect in family.iter_mut() {
-            let level = suspect.corrected_level(rivals, policy);
+            let level = suspect.corrected_level(family_size, policy);
             if suspect.finding == Finding::Open && suspect.is_above(level) {
                 suspect.finding = Finding::Confirmed { level };
                 found += 1;
             }
         }
-        rivals -= found;
-        if found == 0 || rivals == 0 {
+        family_size -= found;
+        if found == 0 || family_size == 0 {
             return;
         }
     }

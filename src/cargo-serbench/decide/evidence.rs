@@ -6,12 +6,12 @@ use crate::{
     compare::stats,
     compare::{self, Clock},
     config::{Config, Tolerance},
-    run::{Benchmark, Block as Measured, Phase, Run, Side, Subject},
+    run::{Benchmark, Block, Phase, Run, Side, Verification},
 };
 
 /// What one pair of fresh processes measured. All log-ratios are natural logarithms.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Block {
+pub struct BlockRatio {
     pub phase: Phase,
     /// Log-ratio candidate / baseline of thread CPU time.
     pub cpu: f64,
@@ -27,9 +27,9 @@ pub enum Role {
     /// To be judged.
     Benchmark,
     /// A benchmark against itself, which must not alarm.
-    SameCode,
+    NullControl,
     /// A benchmark against itself slowed down by twice the threshold, which must alarm.
-    Slowed,
+    PositiveControl,
 }
 
 /// Where a benchmark exists.
@@ -69,38 +69,46 @@ pub struct Evidence {
     pub multithreaded: bool,
     pub tolerance: Tolerance,
     /// In the order of measuring.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<BlockRatio>,
     /// Log-ratios encoder / reference of blocks at the candidate alone, on the clock that is
     /// judged. Needed only for a limit.
     pub to_reference: Vec<f64>,
     pub memory: Option<MemoryPair>,
 }
 
-/// The name under which the canary of `role` on benchmark `id` goes.
-pub fn canary_id(id: &str, role: Role) -> String {
+/// The name under which the control of `role` on benchmark `id` goes.
+pub fn control_id(id: &str, role: Role) -> String {
     match role {
         Role::Benchmark => id.to_owned(),
-        Role::SameCode => format!("{id} against itself"),
-        Role::Slowed => format!("{id} slowed down"),
+        Role::NullControl => format!("{id} against itself"),
+        Role::PositiveControl => format!("{id} slowed down"),
     }
 }
 
-/// Everything in `run` that verdicts rest on, benchmarks by id and then the canaries.
+/// Everything in `run` that verdicts rest on, benchmarks by id and then the controls.
 pub fn evidence(run: &Run, config: &Config) -> Vec<Evidence> {
     let mut all: Vec<Evidence> = run
         .benchmarks
         .iter()
         .map(|(id, benchmark)| of_benchmark(run, id, benchmark, config.tolerance(id)))
         .collect();
-    if let Some(id) = &run.canary {
-        let subject = run
+    if let Some(id) = &run.self_check {
+        let verification = run
             .benchmarks
             .get(id)
             .and_then(|benchmark| benchmark.candidate.as_ref());
-        for role in [Role::SameCode, Role::Slowed] {
+        for role in [Role::NullControl, Role::PositiveControl] {
             // Only workers can be slowed down.
-            if role == Role::SameCode || subject.is_some_and(|subject| subject.native) {
-                all.push(of_canary(run, id, subject, role, config.tolerance(id)));
+            if role == Role::NullControl
+                || verification.is_some_and(|verification| verification.native)
+            {
+                all.push(of_control(
+                    run,
+                    id,
+                    verification,
+                    role,
+                    config.tolerance(id),
+                ));
             }
         }
     }
@@ -138,22 +146,22 @@ fn of_benchmark(run: &Run, id: &str, benchmark: &Benchmark, tolerance: Tolerance
     }
 }
 
-fn of_canary(
+fn of_control(
     run: &Run,
     id: &str,
-    subject: Option<&Subject>,
+    verification: Option<&Verification>,
     role: Role,
     tolerance: Tolerance,
 ) -> Evidence {
     Evidence {
-        id: canary_id(id, role),
+        id: control_id(id, role),
         role,
-        presence: match subject.and_then(Subject::failure) {
+        presence: match verification.and_then(Verification::failure) {
             Some(reason) => Presence::Failed(reason.to_owned()),
             None => Presence::Both,
         },
         reference: None,
-        multithreaded: subject.is_some_and(|it| it.multithreaded || !it.native),
+        multithreaded: verification.is_some_and(|it| it.multithreaded || !it.native),
         tolerance: Tolerance {
             max_latency_ratio: None,
             max_memory_ratio: None,
@@ -164,7 +172,7 @@ fn of_canary(
             first.side == second.side
                 && first.id == id
                 && second.id == id
-                && (second.slowdown > 0.0) == (role == Role::Slowed)
+                && (second.slowdown > 0.0) == (role == Role::PositiveControl)
         }),
         to_reference: Vec::new(),
         memory: None,
@@ -191,15 +199,15 @@ fn presence(benchmark: &Benchmark, identical_measured: bool) -> Presence {
 }
 
 /// The pairs among the blocks of `run` that `wanted` picks.
-fn blocks(run: &Run, wanted: impl Fn(&Measured) -> bool) -> Vec<Block> {
-    let log_ratio = |block: &Measured, clock| {
+fn blocks(run: &Run, wanted: impl Fn(&Block) -> bool) -> Vec<BlockRatio> {
+    let log_ratio = |block: &Block, clock| {
         let [first, second] = [0, 1].map(|arm| compare::times(&block.slices[arm], clock));
         stats::block_log_ratio(&first, &second)
     };
     run.blocks
         .iter()
         .filter(|block| block.arms.len() == 2 && wanted(block))
-        .map(|block| Block {
+        .map(|block| BlockRatio {
             phase: block.phase,
             cpu: log_ratio(block, Clock::Cpu),
             wall: log_ratio(block, Clock::Wall),
@@ -209,7 +217,7 @@ fn blocks(run: &Run, wanted: impl Fn(&Measured) -> bool) -> Vec<Block> {
 }
 
 fn memory(benchmark: &Benchmark) -> Option<MemoryPair> {
-    let counts = |subject: &Option<Subject>| subject.as_ref()?.memory;
+    let counts = |verification: &Option<Verification>| verification.as_ref()?.memory;
     let plain = |memory: crate::run::Memory| Memory {
         peak: memory.peak,
         bytes: memory.bytes,

@@ -1,10 +1,10 @@
 //! The ratio to the reference in, its standing to the configured limits out.
 
-use super::{LimitCheck, Metric, Policy, Standing, change::Case};
+use super::{LimitCheck, Metric, Policy, Standing, change::Comparison};
 use crate::compare::stats::{Estimate, WalshAverages};
 
 /// The limits that the benchmark has.
-pub(super) fn checks(case: &Case<'_>, policy: &Policy) -> Vec<LimitCheck> {
+pub(super) fn checks(case: &Comparison<'_>, policy: &Policy) -> Vec<LimitCheck> {
     [latency(case, policy), memory(case)]
         .into_iter()
         .flatten()
@@ -12,7 +12,7 @@ pub(super) fn checks(case: &Case<'_>, policy: &Policy) -> Vec<LimitCheck> {
 }
 
 /// The limit on latency. A limit that can't be checked is unclear.
-pub(super) fn latency(case: &Case<'_>, policy: &Policy) -> Option<LimitCheck> {
+pub(super) fn latency(case: &Comparison<'_>, policy: &Policy) -> Option<LimitCheck> {
     let limit = case.evidence.tolerance.max_latency_ratio?;
     let blocks = &case.evidence.to_reference;
     let averages = (!blocks.is_empty()).then(|| WalshAverages::new(blocks));
@@ -37,7 +37,7 @@ pub(super) fn latency(case: &Case<'_>, policy: &Policy) -> Option<LimitCheck> {
 }
 
 /// The limit on peak heap, which is counted exactly.
-fn memory(case: &Case<'_>) -> Option<LimitCheck> {
+fn memory(case: &Comparison<'_>) -> Option<LimitCheck> {
     let limit = case.evidence.tolerance.max_memory_ratio?;
     let pair = case.evidence.memory;
     let reference = case.named.and_then(|reference| reference.memory);

@@ -2,7 +2,7 @@
 
 use serbench::Memory;
 
-use super::{MemoryChange, Metric, Verdict, change::Case, verdict::percent};
+use super::{MemoryChange, Metric, Verdict, change::Comparison, verdict::percent};
 use crate::decide::evidence::MemoryPair;
 
 /// The verdict on memory; fields as in [`super::Decision`].
@@ -16,7 +16,7 @@ pub(super) struct MemoryVerdict {
 /// Compares every count of both commits, relative to the reference's. What is counted twice alike
 /// is exact and needs no interval; a difference between repeats is told, and then no change is
 /// certain.
-pub(super) fn judge(case: &Case<'_>) -> MemoryVerdict {
+pub(super) fn judge(case: &Comparison<'_>) -> MemoryVerdict {
     let changes = changes(case);
     let tolerance = case.evidence.tolerance;
     let threshold = tolerance.memory_threshold.ln_1p();
@@ -45,11 +45,11 @@ pub(super) fn judge(case: &Case<'_>) -> MemoryVerdict {
 }
 
 /// The reference's counts, if its change can be divided out.
-fn reference(case: &Case<'_>) -> Option<MemoryPair> {
+fn reference(case: &Comparison<'_>) -> Option<MemoryPair> {
     case.reference.and_then(|reference| reference.memory)
 }
 
-fn changes(case: &Case<'_>) -> Vec<MemoryChange> {
+fn changes(case: &Comparison<'_>) -> Vec<MemoryChange> {
     let Some(own) = case.evidence.memory else {
         return Vec::new();
     };

@@ -6,15 +6,15 @@
 //! **What is judged.** The *change*: how the benchmark's log-ratio candidate / baseline differs
 //! from that of its reference encoder, whose blocks serve all benchmarks that name it. A benchmark
 //! without a reference, and the reference itself, are judged on their own log-ratio. Code that
-//! runs on one thread is judged on CPU time, which other programs disturb least; wall time is its
-//! witness. Code with threads is judged on wall time.
+//! runs on one thread is judged on CPU time, which other programs disturb least; wall time is
+//! checked beside it. Code with threads is judged on wall time.
 //!
 //! **Screen.** Every benchmark gets a few blocks. When the interval of its change ends below the
 //! threshold, it is `unchanged`, or `improved` if a wider interval ends below the indifference. The
 //! interval must also be narrow, so that noise never turns into `unchanged`. When the interval
 //! begins above the threshold, on either clock, the benchmark is a suspect. Between the two it gets
 //! more blocks, up to a maximum; what is undecided there is a suspect if its estimate is above the
-//! threshold, or if it is the slowed canary, and `inconclusive` if not. The witness asks for more
+//! threshold, or if it is the positive control, and `inconclusive` if not. Wall time asks for more
 //! blocks when it disagrees by half the threshold and may be above it, but at the maximum only an
 //! interval above counts: a noisy wall clock costs time, not verdicts.
 //!
@@ -37,17 +37,17 @@ pub mod evidence;
 
 mod change;
 mod confirm;
-mod gate;
 mod limit;
 mod memory;
 mod screen;
 #[cfg(test)]
 mod simulate;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-use self::{change::Case, confirm::Suspicions};
+use self::{change::Comparison, confirm::Suspicions};
 use crate::{
     compare::Clock,
     compare::stats::Estimate,
@@ -55,7 +55,7 @@ use crate::{
     run::Phase,
 };
 
-pub use self::gate::{Gate, Outcome, gate};
+pub use self::summary::{Outcome, Summary, summarize};
 
 /// How much is measured and how sure a verdict must be.
 #[derive(Clone, Debug, PartialEq)]
@@ -230,8 +230,8 @@ pub struct Decision {
     pub needs_seconds: Option<f64>,
     /// One sentence, without a full stop.
     pub reason: String,
-    /// Why a regression does not fail the gate, if something excuses it.
-    pub excused: Option<String>,
+    /// Why a regression does not fail the gate, if it is waived.
+    pub waived: Option<String>,
 }
 
 impl Decision {
@@ -243,7 +243,7 @@ impl Decision {
             | Verdict::Identical
             | Verdict::Added
             | Verdict::Removed => true,
-            Verdict::Regressed | Verdict::Inconclusive | Verdict::Failed => self.excused.is_some(),
+            Verdict::Regressed | Verdict::Inconclusive | Verdict::Failed => self.waived.is_some(),
         }
     }
 }
@@ -252,7 +252,7 @@ impl Decision {
 /// decided or the budget is spent. A benchmark that can't be measured any more must become
 /// [`Presence::Failed`], or it is asked for again.
 pub fn next(evidence: &[Evidence], policy: &Policy) -> Vec<Request> {
-    let cases = Case::all(evidence);
+    let cases = Comparison::all(evidence);
     let screening = screen::wanted(&cases, policy);
     let wanted = if screening.is_empty() {
         Suspicions::new(&cases, policy).wanted(policy)
@@ -274,17 +274,21 @@ pub fn next(evidence: &[Evidence], policy: &Policy) -> Vec<Request> {
 
 /// A decision for each piece of evidence, in the same order.
 pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
-    let cases = Case::all(evidence);
+    let cases = Comparison::all(evidence);
     let suspicions = Suspicions::new(&cases, policy);
     cases
         .iter()
         .map(|case| {
             let decision = match &case.evidence.presence {
                 Presence::Both => compared(case, &suspicions, policy),
-                Presence::Identical => plain(case, Verdict::Identical, "the same code and data"),
-                Presence::Added => plain(case, Verdict::Added, "not in the baseline"),
-                Presence::Removed => plain(case, Verdict::Removed, "not in the candidate"),
-                Presence::Failed(reason) => plain(case, Verdict::Failed, reason),
+                Presence::Identical => {
+                    without_figures(case, Verdict::Identical, "the same code and data")
+                }
+                Presence::Added => without_figures(case, Verdict::Added, "not in the baseline"),
+                Presence::Removed => {
+                    without_figures(case, Verdict::Removed, "not in the candidate")
+                }
+                Presence::Failed(reason) => without_figures(case, Verdict::Failed, reason),
             };
             Decision {
                 limits: limit::checks(case, policy),
@@ -296,7 +300,7 @@ pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
 
 /// The decision on a benchmark that both commits have: of the verdicts on latency and on memory
 /// the graver one.
-fn compared(case: &Case<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> Decision {
+fn compared(case: &Comparison<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> Decision {
     let latency = verdict::judge(case, suspicions, policy);
     let memory = memory::judge(case);
     let mut reasons = vec![latency.reason];
@@ -323,7 +327,7 @@ fn compared(case: &Case<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> De
         sensitivity: latency.sensitivity,
         needs_seconds: latency.needs_seconds,
         reason: reasons.join("; "),
-        ..plain(case, Verdict::Inconclusive, "")
+        ..without_figures(case, Verdict::Inconclusive, "")
     }
 }
 
@@ -339,7 +343,7 @@ fn gravity(verdict: Verdict) -> u8 {
 }
 
 /// A decision that rests on no figures.
-fn plain(case: &Case<'_>, verdict: Verdict, reason: &str) -> Decision {
+fn without_figures(case: &Comparison<'_>, verdict: Verdict, reason: &str) -> Decision {
     Decision {
         id: case.evidence.id.clone(),
         role: case.evidence.role,
@@ -355,7 +359,7 @@ fn plain(case: &Case<'_>, verdict: Verdict, reason: &str) -> Decision {
         sensitivity: None,
         needs_seconds: None,
         reason: reason.to_owned(),
-        excused: None,
+        waived: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Policy, Standing, change::Case, limit};
+use super::{Policy, Standing, change::Comparison, limit};
 use crate::decide::evidence::{Evidence, Presence, Role};
 use crate::run::Phase;
 
@@ -25,7 +25,13 @@ impl<'a> Wanted<'a> {
     /// At least `blocks` for the benchmark, and as many for its reference as serve the `sharing`
     /// benchmarks best that it is divided out of: the error of k differences with one shared side
     /// is least, at equal cost, when that side has √k times the blocks.
-    pub(super) fn raise(&mut self, case: &Case<'a>, phase: Phase, blocks: usize, sharing: usize) {
+    pub(super) fn raise(
+        &mut self,
+        case: &Comparison<'a>,
+        phase: Phase,
+        blocks: usize,
+        sharing: usize,
+    ) {
         let mut raise = |evidence: &'a Evidence, blocks: usize| {
             let target = self.0.entry((&evidence.id, phase)).or_default();
             *target = blocks.max(*target);
@@ -59,9 +65,9 @@ pub(super) fn shared_blocks(sharing: usize) -> usize {
 }
 
 /// The blocks that the screen still needs; nothing when it is over.
-pub(super) fn wanted<'a>(cases: &[Case<'a>], policy: &Policy) -> Wanted<'a> {
+pub(super) fn wanted<'a>(cases: &[Comparison<'a>], policy: &Policy) -> Wanted<'a> {
     let over = spent(cases, policy, policy.screen_share);
-    let open: Vec<(&Case<'a>, usize)> = cases
+    let open: Vec<(&Comparison<'a>, usize)> = cases
         .iter()
         .filter_map(|case| Some((case, blocks_wanted(case, policy, over)?)))
         .collect();
@@ -76,7 +82,7 @@ pub(super) fn wanted<'a>(cases: &[Case<'a>], policy: &Policy) -> Wanted<'a> {
 }
 
 /// Whether the `share` of the budget has been spent.
-pub(super) fn spent(cases: &[Case<'_>], policy: &Policy, share: f64) -> bool {
+pub(super) fn spent(cases: &[Comparison<'_>], policy: &Policy, share: f64) -> bool {
     let blocks = cases.iter().flat_map(|case| &case.evidence.blocks);
     let seconds: f64 = blocks.map(|block| block.seconds).sum();
     policy
@@ -86,7 +92,7 @@ pub(super) fn spent(cases: &[Case<'_>], policy: &Policy, share: f64) -> bool {
 
 /// What the screen says about a benchmark that both commits have; `last` is whether the time for
 /// the screen is over.
-pub(super) fn screened(case: &Case<'_>, policy: &Policy, last: bool) -> Screened {
+pub(super) fn screened(case: &Comparison<'_>, policy: &Policy, last: bool) -> Screened {
     let Some(reading) = case.screened() else {
         return Screened::Open;
     };
@@ -100,15 +106,15 @@ pub(super) fn screened(case: &Case<'_>, policy: &Policy, last: bool) -> Screened
         Screened::Open
     } else if reading.above(threshold, policy.suspect_level).is_some() {
         Screened::Suspect
-    } else if reading.witness_objects(threshold, policy, last) {
+    } else if reading.wall_objects(threshold, policy, last) {
         Screened::Open
     } else if improved {
         Screened::Improved
     } else if reading.is_below(threshold, policy) && (last || point >= -threshold) {
         Screened::Unchanged
-    } else if last && (point > threshold || case.evidence.role == Role::Slowed) {
+    } else if last && (point > threshold || case.evidence.role == Role::PositiveControl) {
         // Fresh blocks are worth more than the same number added to those that picked it. The
-        // slowed canary is known to be slower, so bad luck at first shall not be the end of it.
+        // positive control is known to be slower, so bad luck at first shall not be the end of it.
         Screened::Suspect
     } else {
         // An improvement of the size of the threshold, too, is worth blocks until it is certain.
@@ -117,7 +123,7 @@ pub(super) fn screened(case: &Case<'_>, policy: &Policy, last: bool) -> Screened
 }
 
 /// The number of blocks that an open benchmark should have next.
-fn blocks_wanted(case: &Case<'_>, policy: &Policy, over: bool) -> Option<usize> {
+fn blocks_wanted(case: &Comparison<'_>, policy: &Policy, over: bool) -> Option<usize> {
     let limit_open = || {
         limit::latency(case, policy).is_some_and(|check| check.standing == Standing::Unclear)
             && !case.evidence.to_reference.is_empty()

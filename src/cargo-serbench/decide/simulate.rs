@@ -11,7 +11,7 @@ use serbench::random::Random;
 use super::{Decision, Policy, Verdict, decide, next};
 use crate::compare::stats::{block_log_ratio, normal_quantile};
 use crate::config::Tolerance;
-use crate::decide::evidence::{Block, Evidence, Presence, Role};
+use crate::decide::evidence::{BlockRatio, Evidence, Presence, Role};
 
 /// What disturbs a machine. Shares and standard deviations of log-times; times in milliseconds.
 #[derive(Clone, Copy)]
@@ -218,7 +218,7 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
             for _ in 0..request.blocks {
                 let (cpu, wall) =
                     block(&mut random, &plan.noise, of(plan.slowdown), of(plan.stall));
-                evidence[index].blocks.push(Block {
+                evidence[index].blocks.push(BlockRatio {
                     phase: request.phase,
                     cpu,
                     wall,

@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use serbench::Memory;
 
-use super::{Decision, Metric, Outcome, Policy, Request, Standing, Verdict, decide, gate, next};
+use super::{
+    Decision, Metric, Outcome, Policy, Request, Standing, Verdict, decide, next, summarize,
+};
 use crate::compare::Clock;
 use crate::compare::stats::normal_quantile;
 use crate::config::Tolerance;
-use crate::decide::evidence::{Block, Evidence, MemoryPair, Presence, Role};
+use crate::decide::evidence::{BlockRatio, Evidence, MemoryPair, Presence, Role};
 use crate::run::Phase;
 
 fn benchmark(id: &str) -> Evidence {
@@ -26,13 +28,19 @@ fn benchmark(id: &str) -> Evidence {
 }
 
 /// Blocks number `numbers` of ratios `cpu` and `wall` that scatter with standard deviation `spread`.
-fn blocks(phase: Phase, numbers: Range<usize>, cpu: f64, wall: f64, spread: f64) -> Vec<Block> {
+fn blocks(
+    phase: Phase,
+    numbers: Range<usize>,
+    cpu: f64,
+    wall: f64,
+    spread: f64,
+) -> Vec<BlockRatio> {
     numbers
         .map(|index| {
             // Multiples of the golden ratio fill 0..1 evenly, however many there are.
             let even = (0.5 + 0.618_034 * index as f64).fract();
             let noise = spread * normal_quantile(even);
-            Block {
+            BlockRatio {
                 phase,
                 cpu: cpu.ln() + noise,
                 wall: wall.ln() + noise,
@@ -143,7 +151,7 @@ fn slowed_canary_gets_a_second_chance() {
         assert_eq!(asked.first().map(|request| request.phase), phase);
     };
     check(Role::Benchmark, None);
-    check(Role::Slowed, Some(Phase::Confirm));
+    check(Role::PositiveControl, Some(Phase::Confirm));
 }
 
 #[test]
@@ -366,7 +374,7 @@ fn latency_limits_have_three_answers() {
         assert_eq!(more.is_empty(), standing != Standing::Unclear);
         let decisions = decide(&[evidence], &Policy::default());
         assert_eq!(decisions[0].limits[0].standing, standing);
-        let over = gate(&decisions, false).outcome == Outcome::Regressed;
+        let over = summarize(&decisions, false).outcome == Outcome::Regressed;
         assert_eq!(over, standing == Standing::Over);
     }
 }
@@ -505,9 +513,13 @@ fn outcomes_follow_from_verdicts() {
             .iter()
             .map(|verdict| decided(Role::Benchmark, *verdict))
             .collect();
-        assert_eq!(gate(&decisions, false).outcome, outcome, "{verdicts:?}");
         assert_eq!(
-            gate(&decisions, true).outcome,
+            summarize(&decisions, false).outcome,
+            outcome,
+            "{verdicts:?}"
+        );
+        assert_eq!(
+            summarize(&decisions, true).outcome,
             strict_outcome,
             "{verdicts:?}"
         );
@@ -574,17 +586,22 @@ fn canaries_can_take_a_pass_back() {
     ] {
         let decisions = [
             decided(Role::Benchmark, benchmark),
-            decided(Role::SameCode, same_code),
-            decided(Role::Slowed, slowed),
+            decided(Role::NullControl, same_code),
+            decided(Role::PositiveControl, slowed),
         ];
-        let gate = gate(&decisions, false);
+        let summary = summarize(&decisions, false);
         assert_eq!(
-            gate.outcome, outcome,
+            summary.outcome, outcome,
             "{benchmark:?} {same_code:?} {slowed:?}"
         );
-        assert_eq!(gate.verdicts.values().sum::<usize>(), 1);
+        assert_eq!(summary.verdicts.values().sum::<usize>(), 1);
         if outcome == Outcome::Inconclusive {
-            assert!(gate.trouble.iter().any(|trouble| trouble.contains("`a`")));
+            assert!(
+                summary
+                    .problems
+                    .iter()
+                    .any(|problem| problem.contains("`a`"))
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Metric, Policy, Verdict,
-    change::{Case, Change, Reading},
+    change::{Change, Comparison, Reading},
     confirm::{self, Finding, Suspect, Suspicions},
     screen::{self, Screened},
 };
@@ -30,7 +30,11 @@ pub(super) struct Latency {
 }
 
 /// The verdict on a benchmark that both commits have.
-pub(super) fn judge(case: &Case<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> Latency {
+pub(super) fn judge(
+    case: &Comparison<'_>,
+    suspicions: &Suspicions<'_>,
+    policy: &Policy,
+) -> Latency {
     let suspect = suspicions.of(case.evidence);
     let fresh = suspect.and_then(|suspect| suspect.reading.as_ref());
     let screened = case.screened();
@@ -74,7 +78,7 @@ pub(super) fn judge(case: &Case<'_>, suspicions: &Suspicions<'_>, policy: &Polic
 
 /// The verdict and the level of the interval that decided.
 fn verdict(
-    case: &Case<'_>,
+    case: &Comparison<'_>,
     suspect: Option<&Suspect<'_>>,
     last: bool,
     policy: &Policy,
@@ -91,7 +95,7 @@ fn verdict(
     }
 }
 
-fn unmeasured(case: &Case<'_>) -> Latency {
+fn unmeasured(case: &Comparison<'_>) -> Latency {
     Latency {
         verdict: Verdict::Inconclusive,
         metric: Metric::Latency(case.clock()),
@@ -107,7 +111,7 @@ fn unmeasured(case: &Case<'_>) -> Latency {
 /// The slowdown that the last look would call `regressed` with 95 % probability, were this
 /// benchmark the only suspect: threshold + (z of the corrected level + z of 95 %) standard errors.
 /// With few blocks the error is overestimated, so that in simulations 98-100 % are seen.
-fn sensitivity(case: &Case<'_>, reading: &Reading, policy: &Policy) -> Option<f64> {
+fn sensitivity(case: &Comparison<'_>, reading: &Reading, policy: &Policy) -> Option<f64> {
     let blocks = *policy.looks.last()?;
     let level = confirm::corrected_level(blocks, case.clocks(), policy);
     let error = reading.judged.error_of_one_block(policy.clear_level) / (blocks as f64).sqrt();
@@ -119,7 +123,12 @@ fn sensitivity(case: &Case<'_>, reading: &Reading, policy: &Policy) -> Option<f6
 
 /// The seconds after which the interval would no longer hold the threshold with 80 % probability,
 /// if the estimate is right: a normal interval shrinks with the square root of the blocks.
-fn needs_seconds(case: &Case<'_>, change: &Change, fresh: bool, policy: &Policy) -> Option<f64> {
+fn needs_seconds(
+    case: &Comparison<'_>,
+    change: &Change,
+    fresh: bool,
+    policy: &Policy,
+) -> Option<f64> {
     let distance = change.at(policy.clear_level).point - case.threshold();
     let last = *policy.looks.last()?;
     let level = if distance > 0.0 {
@@ -146,7 +155,7 @@ fn z_of(level: f64) -> f64 {
 }
 
 /// The seconds that one more block of the benchmark and of its reference take.
-fn seconds_per_block(case: &Case<'_>) -> f64 {
+fn seconds_per_block(case: &Comparison<'_>) -> f64 {
     [Some(case.evidence), case.reference]
         .into_iter()
         .flatten()
@@ -159,7 +168,7 @@ fn seconds_per_block(case: &Case<'_>) -> f64 {
 
 /// The figures that decided, beside what they were compared with.
 fn main_reason(
-    case: &Case<'_>,
+    case: &Comparison<'_>,
     verdict: Verdict,
     decided: &Change,
     level: f64,
@@ -195,7 +204,7 @@ fn main_reason(
 
 /// What a reader must know beside the figures.
 fn notes(
-    case: &Case<'_>,
+    case: &Comparison<'_>,
     reading: &Reading,
     decided: &Change,
     verdict: Verdict,
@@ -203,8 +212,8 @@ fn notes(
     level: f64,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(witness) = &reading.witness {
-        let [cpu, wall] = [&reading.judged, witness].map(|change| change.at(level));
+    if let Some(wall_check) = &reading.wall_check {
+        let [cpu, wall] = [&reading.judged, wall_check].map(|change| change.at(level));
         if (wall.point - cpu.point).abs() > case.threshold() / 2.0 {
             let (cpu, wall) = (percent(cpu.point), interval(wall));
             notes.push(format!(
@@ -224,7 +233,7 @@ fn notes(
 
 /// Whether the ratio moved only because the reference did, or the time without the ratio.
 fn moved_reference(
-    case: &Case<'_>,
+    case: &Comparison<'_>,
     decided: &Change,
     verdict: Verdict,
     level: f64,

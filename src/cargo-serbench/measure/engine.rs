@@ -17,7 +17,7 @@ use serbench::{
 
 use crate::{
     divan,
-    measure::schedule::Work as Planned,
+    measure::schedule::Job,
     process::{self, Executable, Launch, Launcher, Started, Worker, last_words},
     run::{Arm, Block, Phase, Side, Times},
 };
@@ -61,7 +61,7 @@ pub struct Engine<'a> {
     random: Random,
     cpus: Vec<usize>,
     /// Operations of a slice, by id: the same at both commits and in all blocks.
-    work: BTreeMap<String, Work>,
+    work: BTreeMap<String, Batches>,
 }
 
 /// The arm that failed, with the reason.
@@ -81,7 +81,7 @@ impl std::fmt::Display for ArmFailed {
 impl std::error::Error for ArmFailed {}
 
 /// Names the arm whose process an error came from.
-fn blame<T>(arm: &Arm, result: Result<T>) -> Result<T> {
+fn with_arm<T>(arm: &Arm, result: Result<T>) -> Result<T> {
     result.map_err(|error| {
         ArmFailed {
             side: arm.side,
@@ -102,7 +102,7 @@ pub struct Runnable {
 
 /// The work of one slice.
 #[derive(Clone, Copy, Debug)]
-struct Work {
+struct Batches {
     /// Timed batches.
     batches: u64,
     /// Operations in a batch.
@@ -200,12 +200,12 @@ impl<'a> Engine<'a> {
                 slowdown,
                 padding,
             };
-            workers.push(blame(arm, connect(self.launcher, launch))?);
+            workers.push(with_arm(arm, connect(self.launcher, launch))?);
         }
         let mut longest = Duration::ZERO;
         for (arm, worker) in starting.iter().map(|&arm| &arms[arm]).zip(&mut workers) {
             let nanos = self.pace.slice.as_nanos() as u64 / 2;
-            let warm = blame(arm, ask(worker, Command::Warm { nanos }))?;
+            let warm = with_arm(arm, ask(worker, Command::Warm { nanos }))?;
             let work = self
                 .work
                 .entry(arm.id.clone())
@@ -218,11 +218,11 @@ impl<'a> Engine<'a> {
         for alternation in 0..alternations {
             process::check_interrupt()?;
             for arm in order(arms.len(), alternation, backwards) {
-                let Work { batches, size } = self.work[&arms[arm].id];
+                let Batches { batches, size } = self.work[&arms[arm].id];
                 let command = Command::Run { batches, size };
                 // Forwards or backwards, an order is its own inverse.
                 let worker = &mut workers[starting[arm]];
-                let slice = blame(&arms[arm], ask(worker, command))?;
+                let slice = with_arm(&arms[arm], ask(worker, command))?;
                 slices[arm].push(times(&slice));
             }
         }
@@ -247,8 +247,8 @@ impl<'a> Engine<'a> {
         for alternation in 0..2 {
             for arm in order(arms.len(), alternation, backwards) {
                 let (id, runnable) = (&arms[arm].id, &runnables[arm]);
-                let Work { batches, size } = self.work[id];
-                let row = blame(
+                let Batches { batches, size } = self.work[id];
+                let row = with_arm(
                     &arms[arm],
                     self.visit(id, runnable, cpu, Some((batches, size))),
                 )?;
@@ -266,12 +266,17 @@ impl<'a> Engine<'a> {
 
     /// Lets divan tune itself once, and keeps its sample size for all later visits: unpinned, it
     /// would differ from process to process and with it the result.
-    fn foreign_work(&mut self, arm: &Arm, runnable: &Runnable, cpu: Option<usize>) -> Result<Work> {
-        let row = blame(arm, self.visit(&arm.id, runnable, cpu, None))?;
+    fn foreign_work(
+        &mut self,
+        arm: &Arm,
+        runnable: &Runnable,
+        cpu: Option<usize>,
+    ) -> Result<Batches> {
+        let row = with_arm(arm, self.visit(&arm.id, runnable, cpu, None))?;
         let size = (row.iterations / row.samples.max(1)).max(1);
         let sample = size as f64 * row.median.0 as f64 / 1e3;
         let batches = (FOREIGN_VISIT.as_nanos() as f64 / sample.max(1.0)).clamp(5.0, 100.0);
-        Ok(Work {
+        Ok(Batches {
             batches: batches as u64,
             size,
         })
@@ -323,12 +328,12 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// Measures all of `work` in rounds of one block each, in random order, and appends to `blocks`.
+/// Measures all of `work` in run_schedule of one block each, in random order, and appends to `blocks`.
 /// After `deadline` it stops. A benchmark that fails is not tried again and comes back with the side
 /// it failed on and the reason.
-pub fn rounds(
+pub fn run_schedule(
     engine: &mut Engine<'_>,
-    work: &[Planned],
+    work: &[Job],
     deadline: Option<Instant>,
     blocks: &mut Vec<Block>,
     mut progress: impl FnMut(usize, usize, &Arm),
@@ -337,9 +342,9 @@ pub fn rounds(
     let most = work.iter().map(|work| work.blocks).max().unwrap_or(0);
     let (mut done, mut failures) = (0, BTreeMap::new());
     for round in 0..most {
-        let mut order: Vec<&Planned> = work.iter().filter(|work| work.blocks > round).collect();
+        let mut order: Vec<&Job> = work.iter().filter(|work| work.blocks > round).collect();
         engine.shuffle(&mut order);
-        for Planned { phase, arms, .. } in order {
+        for Job { phase, arms, .. } in order {
             if deadline.is_some_and(|deadline| Instant::now() > deadline) {
                 return Ok(failures);
             }
@@ -394,13 +399,13 @@ fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
 
 /// Batches long enough that reading the clock costs less than a percent of them, and as many as
 /// fill the slice.
-fn work(operation_ns: f64, slice: Duration) -> Work {
+fn work(operation_ns: f64, slice: Duration) -> Batches {
     const BATCH_NS: f64 = 5_000.0;
     let size = (BATCH_NS / operation_ns.max(0.1)).ceil().max(1.0);
     let batches = (slice.as_nanos() as f64 / (size * operation_ns.max(0.1)))
         .round()
         .max(1.0);
-    Work {
+    Batches {
         batches: batches as u64,
         size: size as u64,
     }

@@ -13,13 +13,13 @@ use anyhow::Result;
 
 use self::{
     engine::{Engine, Pace, Runnable},
-    schedule::Work,
+    schedule::Job,
 };
 use crate::{
     build::machine,
     cli::{Measure, Trial},
     decide::{self, evidence},
-    run::{self, Benchmark, Phase, Run, Side, Subject},
+    run::{self, Benchmark, Phase, Run, Side, Verification},
     session::{Session, Tree},
     shell,
     verify::{self, Listed},
@@ -53,7 +53,7 @@ pub fn new_run(
         baseline: baseline.map(|tree| tree.source.clone()),
         candidate: candidate.source.clone(),
         identical_measured: false,
-        canary: None,
+        self_check: None,
         benchmarks: BTreeMap::new(),
         blocks: Vec::new(),
     })
@@ -69,8 +69,8 @@ pub fn skip_identical(baseline: &Tree, candidate: &Tree, chosen: &BTreeSet<Strin
         if let (Some(one), Some(other)) = (one, other)
             && one.hash == other.hash
         {
-            let subject = Subject::unseen(&other.hash);
-            let (baseline, candidate) = (Some(subject.clone()), Some(subject));
+            let verification = Verification::unseen(&other.hash);
+            let (baseline, candidate) = (Some(verification.clone()), Some(verification));
             run.benchmarks.insert(
                 id.clone(),
                 Benchmark {
@@ -96,7 +96,7 @@ pub fn verify_side(
         .filter(|id| {
             run.benchmarks
                 .get(*id)
-                .and_then(|known| known.subject(side))
+                .and_then(|known| known.at(side))
                 .is_none()
         })
         .filter_map(|id| tree.catalog.benchmarks.get(id).cloned())
@@ -110,27 +110,30 @@ pub fn verify_side(
         format_args!("{}{name}", shell::count(listed.len(), "benchmark")),
     );
     let mut progress = shell::Progress::start("Verifying");
-    let subjects = verify::verify(&session.launcher, &listed, |number, id| {
+    let verifications = verify::verify(&session.launcher, &listed, |number, id| {
         progress.update(number as f64, listed.len() as f64, id);
     })?;
     drop(progress);
     if side == Side::Candidate {
-        hint_at_foreign(&subjects);
+        hint_at_foreign(&verifications);
     }
     for Listed { id, reference, .. } in listed {
-        let subject = subjects.get(&id).cloned();
-        if let Some(reason) = subject.as_ref().and_then(Subject::failure) {
+        let verification = verifications.get(&id).cloned();
+        if let Some(reason) = verification.as_ref().and_then(Verification::failure) {
             shell::warning(format_args!("`{id}`{name}: {reason}"));
         }
-        if subject.as_ref().is_some_and(|subject| subject.prints) {
+        if verification
+            .as_ref()
+            .is_some_and(|verification| verification.prints)
+        {
             shell::warning(format_args!(
                 "`{id}`{name} prints to stdout, which costs it time"
             ));
         }
         let benchmark = run.benchmarks.entry(id).or_default();
         match side {
-            Side::Baseline => benchmark.baseline = subject,
-            Side::Candidate => benchmark.candidate = subject,
+            Side::Baseline => benchmark.baseline = verification,
+            Side::Candidate => benchmark.candidate = verification,
         }
         benchmark.reference = reference.or(benchmark.reference.take());
     }
@@ -146,14 +149,14 @@ pub fn engine<'a>(
     let mut runnables = BTreeMap::new();
     for (side, tree) in trees {
         for (id, benchmark) in &run.benchmarks {
-            if let (Some(subject), Some(listed)) =
-                (benchmark.subject(*side), tree.catalog.benchmarks.get(id))
+            if let (Some(verification), Some(listed)) =
+                (benchmark.at(*side), tree.catalog.benchmarks.get(id))
             {
-                let Subject {
+                let Verification {
                     native,
                     multithreaded,
                     ..
-                } = *subject;
+                } = *verification;
                 let executable = listed.executable.clone();
                 runnables.insert(
                     (*side, id.clone()),
@@ -184,7 +187,7 @@ pub fn measure_until_decided(
     let policy = decide::policy(Some(budget));
     let first = decide::next(&evidence::evidence(run, config), &policy);
     let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
-    run.canary = schedule::canary(run, &measured, run.seed);
+    run.self_check = schedule::self_check(run, &measured, run.seed);
     let injected = trial.inject.unwrap_or(0.0) / 100.0;
     let arms = schedule::between_commits(run, |id| config.tolerance(id).threshold, injected);
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
@@ -201,7 +204,7 @@ pub fn measure_until_decided(
 pub fn measure_work(
     engine: &mut Engine<'_>,
     run: &mut Run,
-    work: &[Work],
+    work: &[Job],
     deadline: Option<Instant>,
 ) -> Result<()> {
     let Some(first) = work.first() else {
@@ -216,7 +219,7 @@ pub fn measure_work(
         .map(|(number, thing)| shell::count(number, thing));
     shell::status(verb, format_args!("{pairs}, {blocks}"));
     let mut progress = shell::Progress::start(verb);
-    let failures = engine::rounds(
+    let failures = engine::run_schedule(
         engine,
         work,
         deadline,
@@ -229,27 +232,28 @@ pub fn measure_work(
     for (id, (side, reason)) in failures {
         shell::warning(format_args!("`{id}`{}: {reason}", of_side(run, side)));
         let benchmark = run.benchmarks.entry(id).or_default();
-        let subject = match side {
+        let verification = match side {
             Side::Baseline => &mut benchmark.baseline,
             Side::Candidate => &mut benchmark.candidate,
         };
-        if let Some(subject) = subject {
-            subject.state = run::State::Failed(reason);
+        if let Some(verification) = verification {
+            verification.state = run::State::Failed(reason);
         }
     }
     Ok(())
 }
 
 /// Says what it would take for benchmarks that divan times to be timed as well as others.
-fn hint_at_foreign(subjects: &BTreeMap<String, Subject>) {
-    let foreign = |subject: &&Subject| !subject.native && subject.failure().is_none();
-    let count = subjects.values().filter(foreign).count();
+fn hint_at_foreign(verifications: &BTreeMap<String, Verification>) {
+    let foreign =
+        |verification: &&Verification| !verification.native && verification.failure().is_none();
+    let count = verifications.values().filter(foreign).count();
     if count > 0 {
         shell::hint(format_args!(
             "{count} of {} benchmarks are timed by divan itself, which takes about five times as long \
              and leaves output and memory unchecked; `serbench::bench` in place of \
              `bencher.bench_local` changes that",
-            subjects.len()
+            verifications.len()
         ));
     }
 }

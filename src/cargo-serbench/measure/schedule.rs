@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     decide::Request,
-    decide::evidence::{Role, canary_id},
+    decide::evidence::{Role, control_id},
     run::{Arm, Benchmark, Phase, Run, Side},
 };
 
 /// Blocks to measure of the same arms.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Work {
+pub struct Job {
     pub phase: Phase,
     pub arms: Vec<Arm>,
     pub blocks: usize,
 }
 
 /// One commit by itself: each encoder beside its reference, and what has no reference alone.
-pub fn beside_references(run: &Run, blocks: usize) -> Vec<Work> {
+pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
     let works = |id: &String| works(&run.benchmarks, id, Side::Candidate);
     let arm = |id: &str| arm(Side::Candidate, id, 0.0);
     let referenced: BTreeSet<&String> = run
@@ -35,7 +35,7 @@ pub fn beside_references(run: &Run, blocks: usize) -> Vec<Work> {
             None if referenced.contains(id) => None,
             Some(_) | None => Some(vec![arm(id)]),
         })
-        .map(|arms| Work {
+        .map(|arms| Job {
             phase: Phase::Screen,
             arms,
             blocks,
@@ -44,7 +44,7 @@ pub fn beside_references(run: &Run, blocks: usize) -> Vec<Work> {
 }
 
 /// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
-/// slowed canary is slowed down by twice; `injected` slows every candidate but the references, in
+/// positive control is slowed down by twice; `injected` slows every candidate but the references, in
 /// trials.
 pub fn between_commits(
     run: &Run,
@@ -56,7 +56,7 @@ pub fn between_commits(
         let in_baseline = works(&run.benchmarks, id, Side::Baseline);
         if let (false, Some(reference)) = (in_baseline, &benchmark.reference) {
             // Nothing to compare with but the reference, for a limit.
-            arms.insert(id.clone(), beside(reference, id));
+            arms.insert(id.clone(), versus_reference(reference, id));
             continue;
         }
         let slowdown = if benchmark.reference.is_some() {
@@ -72,13 +72,16 @@ pub fn between_commits(
             ],
         );
     }
-    if let Some(id) = &run.canary {
-        for (role, slowdown) in [(Role::SameCode, 0.0), (Role::Slowed, 2.0 * threshold(id))] {
+    if let Some(id) = &run.self_check {
+        for (role, slowdown) in [
+            (Role::NullControl, 0.0),
+            (Role::PositiveControl, 2.0 * threshold(id)),
+        ] {
             let pair = vec![
                 arm(Side::Candidate, id, 0.0),
                 arm(Side::Candidate, id, slowdown),
             ];
-            arms.insert(canary_id(id, role), pair);
+            arms.insert(control_id(id, role), pair);
         }
     }
     arms
@@ -90,10 +93,10 @@ pub fn requested(
     requests: &[Request],
     arms: &BTreeMap<String, Vec<Arm>>,
     limited: impl Fn(&str) -> bool,
-) -> Vec<Work> {
+) -> Vec<Job> {
     let mut all = Vec::new();
     for Request { id, phase, blocks } in requests {
-        let work = |arms| Work {
+        let work = |arms| Job {
             phase: *phase,
             arms,
             blocks: *blocks,
@@ -108,14 +111,14 @@ pub fn requested(
             && works(&run.benchmarks, reference, Side::Candidate)
             && arms[id][0].side == Side::Baseline
         {
-            all.push(work(beside(reference, id)));
+            all.push(work(versus_reference(reference, id)));
         }
     }
     all
 }
 
 /// The arms of an encoder beside its reference at the candidate.
-fn beside(reference: &str, id: &str) -> Vec<Arm> {
+fn versus_reference(reference: &str, id: &str) -> Vec<Arm> {
     vec![
         arm(Side::Candidate, reference, 0.0),
         arm(Side::Candidate, id, 0.0),
@@ -124,13 +127,13 @@ fn beside(reference: &str, id: &str) -> Vec<Arm> {
 
 /// The benchmark that is also measured against itself: among those that are measured a worker, if
 /// there is one, picked by `seed`; none when nothing is measured.
-pub fn canary(run: &Run, measured: &[String], seed: u64) -> Option<String> {
+pub fn self_check(run: &Run, measured: &[String], seed: u64) -> Option<String> {
     let native = |id: &&String| {
-        let subject = run
+        let verification = run
             .benchmarks
             .get(*id)
             .and_then(|benchmark| benchmark.candidate.as_ref());
-        subject.is_some_and(|subject| subject.native)
+        verification.is_some_and(|verification| verification.native)
     };
     let workers: Vec<&String> = measured.iter().filter(native).collect();
     let choice = if workers.is_empty() {
@@ -143,10 +146,8 @@ pub fn canary(run: &Run, measured: &[String], seed: u64) -> Option<String> {
 }
 
 fn works(benchmarks: &BTreeMap<String, Benchmark>, id: &str, side: Side) -> bool {
-    let subject = benchmarks
-        .get(id)
-        .and_then(|benchmark| benchmark.subject(side));
-    subject.is_some_and(|subject| subject.failure().is_none())
+    let verification = benchmarks.get(id).and_then(|benchmark| benchmark.at(side));
+    verification.is_some_and(|verification| verification.failure().is_none())
 }
 
 fn arm(side: Side, id: &str, slowdown: f64) -> Arm {

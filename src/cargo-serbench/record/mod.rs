@@ -19,7 +19,7 @@ use crate::{
     build::machine::{self, Machine, Toolchain},
     compare::stats,
     compare::{self, Clock},
-    run::{self, Block, Memory, Run, Side, State, Subject},
+    run::{self, Block, Memory, Run, Side, State, Verification},
 };
 
 /// The version of the stored form. Readers refuse a newer one by name.
@@ -262,8 +262,8 @@ impl Record {
 
 impl Measured {
     /// What verification found, as a run has it.
-    pub fn subject(&self) -> Subject {
-        Subject {
+    pub fn subject(&self) -> Verification {
+        Verification {
             state: self.state.clone(),
             native: self.native,
             executable: self.executable.clone(),
@@ -302,7 +302,7 @@ pub fn difference(
         .collect()
 }
 
-fn measured(run: &Run, id: &str, subject: &Subject, reference: Option<&str>) -> Measured {
+fn measured(run: &Run, id: &str, subject: &Verification, reference: Option<&str>) -> Measured {
     let state = match &subject.state {
         State::Failed(reason) => State::Failed(reason.chars().take(LONGEST_REASON).collect()),
         State::Verified | State::Unchecked => subject.state.clone(),

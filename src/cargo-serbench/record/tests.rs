@@ -11,7 +11,7 @@ use proptest::{
 use super::{Blocks, Measured, Origin, Record, SCHEMA, difference, text};
 use crate::{
     build::machine::{Machine, Toolchain},
-    run::{Arm, Benchmark, Block, Memory, Phase, Run, Side, Source, State, Subject, Times},
+    run::{Arm, Benchmark, Block, Memory, Phase, Run, Side, Source, State, Times, Verification},
 };
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -34,8 +34,8 @@ fn toolchain() -> Toolchain {
     }
 }
 
-fn subject() -> Subject {
-    Subject {
+fn subject() -> Verification {
+    Verification {
         state: State::Verified,
         native: true,
         executable: "7e47e973b0bd3e3a".to_owned(),
@@ -80,7 +80,7 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
             lock: Some("74511591deae2493".to_owned()),
         },
         identical_measured: false,
-        canary: None,
+        self_check: None,
         benchmarks,
         blocks,
     }

@@ -3,7 +3,7 @@
 use super::{Cell, Tone};
 use crate::{
     compare::stats::Estimate,
-    decide::{Gate, Outcome, Verdict},
+    decide::{Outcome, Summary, Verdict},
     run::Run,
     shell,
 };
@@ -91,10 +91,10 @@ pub fn change(estimate: &Estimate) -> Cell {
 }
 
 /// The first line of a gate's report: the answer and how sure it is.
-pub fn headline(gate: &Gate, run: &Run) -> Cell {
-    let count = |verdict| gate.verdicts.get(&verdict).copied().unwrap_or(0);
+pub fn headline(summary: &Summary, run: &Run) -> Cell {
+    let count = |verdict| summary.verdicts.get(&verdict).copied().unwrap_or(0);
     let mut parts = vec![
-        shell::count(gate.verdicts.values().sum(), "benchmark"),
+        shell::count(summary.verdicts.values().sum(), "benchmark"),
         format!("{} regressed", count(Verdict::Regressed)),
     ];
     for verdict in [
@@ -109,29 +109,29 @@ pub fn headline(gate: &Gate, run: &Run) -> Cell {
             parts.push(format!("{} {}", count(verdict), verdict.word()));
         }
     }
-    if gate.over_limit > 0 {
-        parts.push(format!("{} over a limit", gate.over_limit));
+    if summary.over_limit > 0 {
+        parts.push(format!("{} over a limit", summary.over_limit));
     }
-    if gate.unclear_limit > 0 {
-        parts.push(format!("{} near a limit", gate.unclear_limit));
+    if summary.unclear_limit > 0 {
+        parts.push(format!("{} near a limit", summary.unclear_limit));
     }
-    if let Some(sensitivity) = gate.sensitivity {
+    if let Some(sensitivity) = summary.sensitivity {
         parts.push(format!("sees {:.1} % at 95 %", sensitivity * 100.0));
     }
     parts.push(format!("{:.0} s", run.seconds));
-    let trouble: String = gate
-        .trouble
+    let problems: String = summary
+        .problems
         .iter()
-        .map(|trouble| format!("; {trouble}"))
+        .map(|problem| format!("; {problem}"))
         .collect();
-    let tone = match gate.outcome {
+    let tone = match summary.outcome {
         Outcome::Passed => Tone::Good,
         Outcome::Regressed | Outcome::CouldNotMeasure => Tone::Bad,
         Outcome::Inconclusive => Tone::Unsure,
     };
-    let word = gate.outcome.word();
+    let word = summary.outcome.word();
     Cell {
-        text: format!("gate: {word} ({}){trouble}", parts.join(", ")),
+        text: format!("gate: {word} ({}){problems}", parts.join(", ")),
         tone,
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{Align, Cell, Column, Tone, cells};
 use crate::{
-    compare::{Case, Row},
+    compare::{CaseTable, Row},
     decide::{Decision, Metric, Verdict},
-    run::{State, Subject},
+    run::{State, Verification},
 };
 
 fn left<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
@@ -24,7 +24,7 @@ fn right<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
 }
 
 /// The columns of one case: pynumpy's, and throughput, size and exact memory.
-pub fn case(case: &Case) -> Vec<Column<Row>> {
+pub fn case(case: &CaseTable) -> Vec<Column<Row>> {
     let mut columns = vec![left("Library", library)];
     columns.extend(figures());
     if let Some(reference) = &case.reference {
@@ -52,14 +52,14 @@ fn figures() -> [Column<Row>; 6] {
 }
 
 /// pynumpy's line above its table, and the case: `53.2MiB float32 output (orjson), json f32::100x100`.
-pub fn case_title(case: &Case) -> String {
+pub fn case_title(case: &CaseTable) -> String {
     let name = format!("{} {}", case.suite, case.case);
     // An id may end with its encoder.
     let name = name.trim_end().to_owned();
     let Some(row) = case.rows.first() else {
         return name;
     };
-    match (row.subject.bytes_out, &row.subject.dtype) {
+    match (row.verification.bytes_out, &row.verification.dtype) {
         (Some(bytes), Some(dtype)) => {
             format!(
                 "{} {dtype} output ({}), {name}",
@@ -80,7 +80,7 @@ fn id(row: &Row) -> Cell {
 }
 
 fn latency(row: &Row) -> Cell {
-    match (&row.subject.state, row.latency_ns) {
+    match (&row.verification.state, row.latency_ns) {
         (State::Failed(_), _) => Cell {
             text: "failed".to_owned(),
             tone: Tone::Bad,
@@ -98,9 +98,9 @@ fn throughput(row: &Row) -> Cell {
 
 /// Output bytes for each element that went in: the size of a format.
 fn bytes_per_element(row: &Row) -> Cell {
-    let Subject {
+    let Verification {
         bytes_out, shape, ..
-    } = &row.subject;
+    } = &row.verification;
     let elements = shape.as_ref().map(|shape| shape.iter().product::<usize>());
     match (bytes_out, elements) {
         (Some(bytes), Some(elements)) if elements > 0 => {
@@ -111,19 +111,19 @@ fn bytes_per_element(row: &Row) -> Cell {
 }
 
 fn peak(row: &Row) -> Cell {
-    row.subject.memory.map_or_else(Cell::absent, |memory| {
+    row.verification.memory.map_or_else(Cell::absent, |memory| {
         Cell::plain(cells::bytes(memory.peak))
     })
 }
 
 fn allocations(row: &Row) -> Cell {
-    row.subject.memory.map_or_else(Cell::absent, |memory| {
+    row.verification.memory.map_or_else(Cell::absent, |memory| {
         Cell::plain(memory.allocations.to_string())
     })
 }
 
 fn rss(row: &Row) -> Cell {
-    row.subject
+    row.verification
         .rss
         .map_or_else(Cell::absent, |bytes| Cell::plain(cells::mebibytes(bytes)))
 }
@@ -141,7 +141,7 @@ fn versus(row: &Row) -> Cell {
 
 /// The ratio without its interval, for the overview.
 pub fn brief_ratio(row: &Row) -> Cell {
-    match (&row.ratio, &row.subject.state) {
+    match (&row.ratio, &row.verification.state) {
         (_, State::Failed(_)) => Cell {
             text: "failed".to_owned(),
             tone: Tone::Bad,

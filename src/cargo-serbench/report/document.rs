@@ -3,9 +3,9 @@
 
 use super::{Align, Cell, Column, Header, Results, Table, Tone, cells, columns, table};
 use crate::{
-    compare::{Case, Row},
+    compare::{CaseTable, Row},
     decide::evidence::Role,
-    decide::{Decision, Gate, Verdict},
+    decide::{Decision, Summary, Verdict},
     run::Run,
 };
 
@@ -33,16 +33,16 @@ pub fn document(results: Results<'_>) -> Document {
         Results::Gate {
             run,
             decisions,
-            gate,
-        } => verdicts(run, decisions, gate),
+            summary,
+        } => verdicts(run, decisions, summary),
     }
 }
 
-fn tables(run: &Run, cases: &[Case]) -> Document {
+fn tables(run: &Run, cases: &[CaseTable]) -> Document {
     let mut sections = Vec::new();
     for suite in suites(cases) {
         let of_suite = cases.iter().filter(|case| case.suite == suite);
-        let (alone, compared): (Vec<&Case>, Vec<&Case>) =
+        let (alone, compared): (Vec<&CaseTable>, Vec<&CaseTable>) =
             of_suite.partition(|case| case.reference.is_none() && case.rows.len() == 1);
         sections.extend(compared.iter().copied().map(case_section));
         sections.extend(alone_section(&suite, &alone));
@@ -53,7 +53,7 @@ fn tables(run: &Run, cases: &[Case]) -> Document {
     let failed = cases
         .iter()
         .flat_map(|case| &case.rows)
-        .filter(|row| row.subject.failure().is_some());
+        .filter(|row| row.verification.failure().is_some());
     let headline = match failed.count() {
         0 => None,
         failed => Some(Cell {
@@ -67,13 +67,13 @@ fn tables(run: &Run, cases: &[Case]) -> Document {
     Document { headline, sections }
 }
 
-fn suites(cases: &[Case]) -> Vec<String> {
+fn suites(cases: &[CaseTable]) -> Vec<String> {
     let mut suites: Vec<String> = cases.iter().map(|case| case.suite.clone()).collect();
     suites.dedup();
     suites
 }
 
-fn case_section(case: &Case) -> Section {
+fn case_section(case: &CaseTable) -> Section {
     Section {
         title: columns::case_title(case),
         table: table(&columns::case(case), &case.rows),
@@ -83,7 +83,7 @@ fn case_section(case: &Case) -> Section {
 }
 
 /// One table of all that has neither a reference nor another encoder on the same array.
-fn alone_section(suite: &str, cases: &[&Case]) -> Option<Section> {
+fn alone_section(suite: &str, cases: &[&CaseTable]) -> Option<Section> {
     let rows: Vec<Row> = cases.iter().flat_map(|case| case.rows.clone()).collect();
     (!rows.is_empty()).then(|| Section {
         title: suite.to_owned(),
@@ -97,17 +97,17 @@ fn troubles(rows: &[Row]) -> Vec<String> {
     rows.iter()
         .filter_map(|row| {
             let prints = row
-                .subject
+                .verification
                 .prints
                 .then(|| "prints to stdout, which costs it time".to_owned());
-            let trouble = row.subject.failure().map(str::to_owned).or(prints)?;
+            let trouble = row.verification.failure().map(str::to_owned).or(prints)?;
             Some(format!("{}: {trouble}", row.id))
         })
         .collect()
 }
 
 /// Ratio to the reference of every encoder on every array, encoders across.
-fn overview(suite: &str, cases: &[&Case]) -> Section {
+fn overview(suite: &str, cases: &[&CaseTable]) -> Section {
     let reference = cases[0].reference.clone().unwrap_or_default();
     let mut encoders: Vec<&str> = Vec::new();
     for row in cases.iter().flat_map(|case| &case.rows) {
@@ -144,7 +144,7 @@ fn overview(suite: &str, cases: &[&Case]) -> Section {
     }
 }
 
-fn verdicts(run: &Run, decisions: &[Decision], gate: &Gate) -> Document {
+fn verdicts(run: &Run, decisions: &[Decision], summary: &Summary) -> Document {
     // The headline counts the identical ones, of which there is nothing else to say.
     let benchmarks = decisions.iter().filter(|decision| {
         decision.role == Role::Benchmark && decision.verdict != Verdict::Identical
@@ -167,7 +167,7 @@ fn verdicts(run: &Run, decisions: &[Decision], gate: &Gate) -> Document {
         section("Canaries", canaries, true),
     ];
     Document {
-        headline: Some(cells::headline(gate, run)),
+        headline: Some(cells::headline(summary, run)),
         sections: sections.into_iter().flatten().collect(),
     }
 }
@@ -192,7 +192,7 @@ fn section(
     let notes = rows
         .iter()
         .filter(|decision| !detail || decision.role != Role::Benchmark)
-        .map(|decision| match &decision.excused {
+        .map(|decision| match &decision.waived {
             None => format!("{}: {}", decision.id, decision.reason),
             Some(excuse) => format!("{}: {} ({excuse})", decision.id, decision.reason),
         })

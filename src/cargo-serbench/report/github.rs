@@ -12,7 +12,7 @@ pub fn render(results: Results<'_>) -> String {
     match results {
         Results::Tables { cases, .. } => {
             for row in cases.iter().flat_map(|case| &case.rows) {
-                if let Some(reason) = row.subject.failure() {
+                if let Some(reason) = row.verification.failure() {
                     lines.push(annotation("error", &row.id, reason));
                 }
             }
@@ -20,7 +20,7 @@ pub fn render(results: Results<'_>) -> String {
         Results::Gate {
             run,
             decisions,
-            gate,
+            summary,
         } => {
             for decision in decisions
                 .iter()
@@ -31,7 +31,7 @@ pub fn render(results: Results<'_>) -> String {
                     .iter()
                     .any(|check| check.standing == Standing::Over);
                 let level = match decision.verdict {
-                    Verdict::Regressed if decision.excused.is_some() => Some("notice"),
+                    Verdict::Regressed if decision.waived.is_some() => Some("notice"),
                     Verdict::Regressed | Verdict::Failed => Some("error"),
                     Verdict::Inconclusive => Some("warning"),
                     Verdict::Improved
@@ -45,7 +45,7 @@ pub fn render(results: Results<'_>) -> String {
                     lines.push(annotation(level, &title, &decision.reason));
                 }
             }
-            let level = match gate.outcome {
+            let level = match summary.outcome {
                 Outcome::Passed => "notice",
                 Outcome::Inconclusive => "warning",
                 Outcome::Regressed | Outcome::CouldNotMeasure => "error",
@@ -53,7 +53,7 @@ pub fn render(results: Results<'_>) -> String {
             lines.push(annotation(
                 level,
                 "serbench",
-                &cells::headline(gate, run).text,
+                &cells::headline(summary, run).text,
             ));
         }
     }

@@ -98,11 +98,11 @@ pub fn render(results: Results<'_>) -> Result<String> {
         Results::Gate {
             run,
             decisions,
-            gate,
+            summary,
         } => Report {
-            outcome: Some(gate.outcome.word()),
-            headline: Some(cells::headline(gate, run).text),
-            trouble: &gate.trouble,
+            outcome: Some(summary.outcome.word()),
+            headline: Some(cells::headline(summary, run).text),
+            trouble: &summary.problems,
             tables: Vec::new(),
             decisions: decisions.iter().map(decision_row).collect(),
             run,
@@ -145,7 +145,7 @@ fn decision_row(decision: &Decision) -> DecisionRow<'_> {
         sensitivity: decision.sensitivity,
         needs_seconds: decision.needs_seconds,
         reason: &decision.reason,
-        excused: decision.excused.as_deref(),
+        excused: decision.waived.as_deref(),
     }
 }
 

@@ -15,7 +15,7 @@ pub fn render(results: Results<'_>) -> String {
         Results::Tables { cases, .. } => cases
             .iter()
             .flat_map(|case| &case.rows)
-            .map(|row| match row.subject.failure() {
+            .map(|row| match row.verification.failure() {
                 None => case(&row.id, None, &columns::brief_ratio(row).text),
                 Some(reason) => case(&row.id, Some((NonSuccessKind::Error, "failed")), reason),
             })
@@ -39,7 +39,7 @@ pub fn render(results: Results<'_>) -> String {
                 };
                 // The slowed canary is meant to regress.
                 let kind =
-                    kind.filter(|_| decision.role == Role::Benchmark && decision.excused.is_none());
+                    kind.filter(|_| decision.role == Role::Benchmark && decision.waived.is_none());
                 case(
                     &decision.id,
                     kind,

@@ -16,8 +16,8 @@ use anyhow::{Context, Result};
 
 use crate::{
     cli::{Format, Output},
-    compare::Case,
-    decide::{Decision, Gate},
+    compare::CaseTable,
+    decide::{Decision, Summary},
     run::Run,
 };
 
@@ -25,12 +25,15 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub enum Results<'a> {
     /// One commit by itself.
-    Tables { run: &'a Run, cases: &'a [Case] },
+    Tables {
+        run: &'a Run,
+        cases: &'a [CaseTable],
+    },
     /// Two commits, decided.
     Gate {
         run: &'a Run,
         decisions: &'a [Decision],
-        gate: &'a Gate,
+        summary: &'a Summary,
     },
 }
 

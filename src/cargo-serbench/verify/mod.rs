@@ -13,7 +13,7 @@ use serbench::{
 use crate::{
     divan,
     process::{Executable, Launch, Launcher, Started, Worker, last_words},
-    run::{Memory, State, Subject},
+    run::{Memory, State, Verification},
 };
 
 /// A benchmark and where to find it.
@@ -36,7 +36,7 @@ pub fn verify(
     launcher: &Launcher,
     listed: &[Listed],
     mut progress: impl FnMut(usize, &str),
-) -> Result<BTreeMap<String, Subject>> {
+) -> Result<BTreeMap<String, Verification>> {
     let mut subjects = BTreeMap::new();
     // Texts of references that others still have to be compared with.
     let mut texts: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
@@ -68,10 +68,10 @@ fn verify_one(
     launcher: &Launcher,
     benchmark: &Listed,
     reference: Option<&[u8]>,
-) -> Result<(Subject, Option<Vec<u8>>)> {
-    let mut subject = Subject {
+) -> Result<(Verification, Option<Vec<u8>>)> {
+    let mut subject = Verification {
         native: false,
-        ..Subject::unseen(&benchmark.hash)
+        ..Verification::unseen(&benchmark.hash)
     };
     let mut worker = match launcher.worker(launch(&benchmark.executable, &benchmark.id))? {
         Started::Worker(worker) => worker,
@@ -120,7 +120,7 @@ fn launch<'a>(executable: &'a Executable, id: &'a str) -> Launch<'a> {
     }
 }
 
-fn describe(subject: &mut Subject, answer: &Answer) {
+fn describe(subject: &mut Verification, answer: &Answer) {
     let number = |name: &str| answer.text(name)?.parse().ok();
     subject.dtype = answer.text("dtype").map(str::to_owned);
     subject.shape = answer.text("shape").and_then(|text| {
@@ -135,7 +135,7 @@ fn describe(subject: &mut Subject, answer: &Answer) {
         number("bytes_out").or_else(|| answer.bytes("output").map(|it| it.len() as u64));
 }
 
-fn state(subject: &Subject, answer: &Answer, reference: Option<&[u8]>) -> State {
+fn state(subject: &Verification, answer: &Answer, reference: Option<&[u8]>) -> State {
     match answer.text("check") {
         Some("passed") => State::Verified,
         Some("failed") => State::Failed(format!(
@@ -150,7 +150,11 @@ fn state(subject: &Subject, answer: &Answer, reference: Option<&[u8]>) -> State 
     }
 }
 
-fn json_state(subject: &Subject, answer: &Answer, reference: Option<&[u8]>) -> Result<(), String> {
+fn json_state(
+    subject: &Verification,
+    answer: &Answer,
+    reference: Option<&[u8]>,
+) -> Result<(), String> {
     let missing = || "the bench did not say what its array is".to_owned();
     let output = answer.bytes("output").ok_or_else(missing)?;
     let input = answer.bytes("input").ok_or_else(missing)?;

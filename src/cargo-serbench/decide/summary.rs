@@ -40,9 +40,9 @@ impl Outcome {
     }
 }
 
-/// The answer of the gate and what it rests on. Canaries are not counted.
+/// The answer of the gate and what it rests on. Controls are not counted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gate {
+pub struct Summary {
     pub outcome: Outcome,
     /// Benchmarks of each verdict; absent is none.
     pub verdicts: BTreeMap<Verdict, usize>,
@@ -53,16 +53,16 @@ pub struct Gate {
     /// the median of theirs; 0.04 is 4 %.
     pub sensitivity: Option<f64>,
     /// Why the outcome is not simply that of the verdicts.
-    pub trouble: Vec<String>,
+    pub problems: Vec<String>,
 }
 
 /// Sums decisions up.
 ///
-/// A regression stands even if the slowed canary was missed, for what is insensitive makes no
-/// false alarms. A canary that alarms without a reason takes the latency regressions down with it,
+/// A regression stands even if the positive control was missed, for what is insensitive makes no
+/// false alarms. A control that alarms without a reason takes the latency regressions down with it,
 /// but neither exact memory counts nor failures.
-pub fn gate(decisions: &[Decision], strict: bool) -> Gate {
-    let (benchmarks, canaries): (Vec<&Decision>, Vec<&Decision>) = decisions
+pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
+    let (benchmarks, controls): (Vec<&Decision>, Vec<&Decision>) = decisions
         .iter()
         .partition(|decision| decision.role == Role::Benchmark);
     let mut verdicts = BTreeMap::new();
@@ -80,30 +80,30 @@ pub fn gate(decisions: &[Decision], strict: bool) -> Gate {
         .iter()
         .filter_map(|decision| decision.sensitivity)
         .collect();
-    let alarms = false_alarms(&canaries);
-    let mut trouble: Vec<String> = alarms.iter().cloned().chain(missed(&canaries)).collect();
+    let alarms = false_alarms(&controls);
+    let mut problems: Vec<String> = alarms.iter().cloned().chain(missed(&controls)).collect();
     let undecided =
         verdicts.get(&Verdict::Inconclusive).copied().unwrap_or(0) + with_limit(Standing::Unclear);
     let decided = verdicts.keys().any(is_decided);
     if !decided && undecided > 0 {
-        trouble.push("no benchmark could be decided".to_owned());
+        problems.push("no benchmark could be decided".to_owned());
     }
     let outcome = if is_worse(&benchmarks, alarms.is_empty()) {
         Outcome::Regressed
     } else if verdicts.contains_key(&Verdict::Failed) || (!decided && undecided == 0) {
         Outcome::CouldNotMeasure
-    } else if !trouble.is_empty() || (strict && undecided > 0) {
+    } else if !problems.is_empty() || (strict && undecided > 0) {
         Outcome::Inconclusive
     } else {
         Outcome::Passed
     };
-    Gate {
+    Summary {
         outcome,
         verdicts,
         over_limit: with_limit(Standing::Over),
         unclear_limit: with_limit(Standing::Unclear),
         sensitivity: (!sensitivities.is_empty()).then(|| median(&sensitivities)),
-        trouble,
+        problems,
     }
 }
 
@@ -111,7 +111,7 @@ pub fn gate(decisions: &[Decision], strict: bool) -> Gate {
 fn is_worse(benchmarks: &[&Decision], trusted: bool) -> bool {
     let held_against = benchmarks
         .iter()
-        .filter(|decision| decision.excused.is_none());
+        .filter(|decision| decision.waived.is_none());
     held_against.into_iter().any(|decision| {
         let counts = |metric| match metric {
             Some(Metric::Latency(_)) | None => trusted,
@@ -138,8 +138,8 @@ fn is_decided(verdict: &Verdict) -> bool {
 }
 
 /// What is wrong when equal code does not look equal.
-fn false_alarms(canaries: &[&Decision]) -> Vec<String> {
-    let alarms = |canary: &&&Decision| match canary.verdict {
+fn false_alarms(controls: &[&Decision]) -> Vec<String> {
+    let alarms = |control: &&&Decision| match control.verdict {
         Verdict::Regressed | Verdict::Improved => true,
         Verdict::Unchanged
         | Verdict::Inconclusive
@@ -148,25 +148,25 @@ fn false_alarms(canaries: &[&Decision]) -> Vec<String> {
         | Verdict::Removed
         | Verdict::Failed => false,
     };
-    canaries
+    controls
         .iter()
-        .filter(|canary| canary.role == Role::SameCode)
+        .filter(|control| control.role == Role::NullControl)
         .filter(alarms)
-        .map(|canary| {
-            let Decision { id, reason, .. } = canary;
+        .map(|control| {
+            let Decision { id, reason, .. } = control;
             format!("`{id}` differs from itself ({reason}): no verdict on time can be trusted")
         })
         .collect()
 }
 
 /// What is wrong when a known slowdown is not seen.
-fn missed(canaries: &[&Decision]) -> Vec<String> {
-    canaries
+fn missed(controls: &[&Decision]) -> Vec<String> {
+    controls
         .iter()
-        .filter(|canary| canary.role == Role::Slowed)
-        .filter(|canary| canary.verdict != Verdict::Regressed)
-        .map(|canary| {
-            let Decision { id, reason, .. } = canary;
+        .filter(|control| control.role == Role::PositiveControl)
+        .filter(|control| control.verdict != Verdict::Regressed)
+        .map(|control| {
+            let Decision { id, reason, .. } = control;
             format!("`{id}`, slowed down by twice the threshold, was not seen ({reason})")
         })
         .collect()
