@@ -2,6 +2,9 @@
 //!
 //! A measurement passes through the stages in the order of the modules below.
 
+#[cfg(not(unix))]
+compile_error!("cargo-serbench needs a Unix: benchmarks are timed by clocks that Windows lacks");
+
 mod build;
 mod cli;
 mod commands;
@@ -10,6 +13,7 @@ mod config;
 mod decide;
 mod discover;
 mod divan;
+mod interrupt;
 mod measure;
 mod process;
 mod record;
@@ -49,7 +53,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // What an interrupt broke is not what went wrong.
-            let error = process::check_interrupt().err().unwrap_or(error);
+            let error = interrupt::check().err().unwrap_or(error);
             shell::error(format_args!("{error:#}"));
             ExitCode::from(101)
         }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::build::machine::{Machine, Toolchain};
+use crate::{build::toolchain::Toolchain, discover::machine::Machine};
 
 /// The version of the stored form. Readers refuse a newer one by name.
 pub const SCHEMA: u32 = 1;

@@ -10,8 +10,9 @@ use crate::{
     cli::{self, Measure},
     config::{self, Config, InForce, Mode},
     discover::git::{self, Commit, Repo},
-    discover::{self, BenchTarget, Workspace},
-    process::{self, Launcher},
+    discover::{BenchTarget, Workspace, workspace},
+    interrupt,
+    process::Launcher,
     run::{Side, Source},
     select,
     select::catalog::{self, Catalog},
@@ -63,7 +64,7 @@ pub fn open(measure: &Measure) -> Result<Session> {
     let config = config::load(&workspace, &measure.keys)?.config;
     let options = options(&config, measure);
     let repo = git::open(&workspace.root)?;
-    process::catch_interrupts()?;
+    interrupt::catch()?;
     let launcher = Launcher::new(Duration::from_secs(measure.effort.timeout.unwrap_or(300)))?;
     let lock = lock(&workspace.scratch())?;
     sweep(&workspace.scratch());
@@ -98,7 +99,7 @@ pub fn selected(
     command: &mut MetadataCommand,
     packages: &clap_cargo::Workspace,
 ) -> Result<Workspace> {
-    discover::workspace(command, |metadata| {
+    workspace::workspace(command, |metadata| {
         let (packages, _) = packages.partition_packages(metadata);
         packages
             .into_iter()
@@ -149,7 +150,7 @@ fn lock(scratch: &Path) -> Result<File> {
             );
             told = true;
         }
-        process::check_interrupt()?;
+        interrupt::check()?;
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(file)
@@ -314,7 +315,7 @@ fn build_catalog(
     for name in missing {
         shell::warning(format_args!("{what} has no suite `{name}`"));
     }
-    if let Some(version) = discover::old_divan(&workspace.metadata) {
+    if let Some(version) = workspace::old_divan(&workspace.metadata) {
         bail!(
             "the benches of {what} have divan {version}, which does not list benchmarks with \
              arguments for other programs; 0.1.19 and later do: \
@@ -329,7 +330,7 @@ fn build_catalog(
         Side::Baseline => "arm-a",
         Side::Candidate => "arm-b",
     };
-    build::put_aside(&mut built, &session.workspace.scratch().join(aside))?;
+    build::stage_executables(&mut built, &session.workspace.scratch().join(aside))?;
     let catalog = catalog::catalog(&session.launcher, &built, &session.config)?;
     for problem in &catalog.problems {
         shell::warning(problem);

@@ -9,9 +9,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    build::machine::{self, Machine, Toolchain},
-    cli, compare, discover,
-    discover::git::{self, Commit, Repo},
+    build::toolchain::Toolchain,
+    cli, compare,
+    discover::{
+        git::{self, Commit, Repo},
+        machine::{self, Machine},
+        workspace,
+    },
     record::Record,
     record::index::{Entry, Index, Name, Point},
     record::store::{self, Store},
@@ -29,7 +33,7 @@ pub fn open(at: &cli::Place) -> Result<Place> {
     shell::set_quiet(at.quiet);
     shell::set_color(at.color);
     let mut command = at.manifest.metadata();
-    let workspace = discover::workspace(command.no_deps(), |_| Vec::new())?;
+    let workspace = workspace::workspace(command.no_deps(), |_| Vec::new())?;
     Ok(Place {
         store: Store::of(&workspace),
         repo: git::open(&workspace.root)?,

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
-    build::machine,
+    build::toolchain,
     cli::{self, Measure},
     commands::{
         pair::{Judged, measure_pair},
@@ -76,8 +76,8 @@ fn against_record(
         let why = "the repository has no commit yet";
         return without_baseline(session, baseline.is_some(), why);
     };
-    let factors = machine::factors(&run.machine, &run.toolchain);
-    let key = machine::key(&run.machine, &run.toolchain);
+    let factors = toolchain::factors(&run.machine, &run.toolchain);
+    let key = toolchain::key(&run.machine, &run.toolchain);
     let asked = baseline
         .map(|revision| repo.resolve(revision))
         .transpose()?;

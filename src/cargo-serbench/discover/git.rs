@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -261,10 +262,7 @@ fn describe(commit: &git2::Commit<'_>) -> Commit {
     }
 }
 
-#[cfg(unix)]
 fn write_file(path: &Path, content: &[u8], mode: i32) -> Result<()> {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
     const LINK: i32 = 0o120_000;
     const EXECUTABLE: i32 = 0o100_755;
     if mode == LINK {
@@ -278,9 +276,4 @@ fn write_file(path: &Path, content: &[u8], mode: i32) -> Result<()> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     }
     Ok(())
-}
-
-#[cfg(not(unix))]
-fn write_file(path: &Path, content: &[u8], _mode: i32) -> Result<()> {
-    Ok(fs::write(path, content)?)
 }

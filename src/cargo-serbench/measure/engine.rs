@@ -16,9 +16,10 @@ use serbench::{
 };
 
 use crate::{
-    divan,
+    build::Executable,
+    divan, interrupt,
     measure::schedule::Job,
-    process::{self, Executable, Launch, Launcher, Started, Worker, last_words},
+    process::{self, Launch, Launcher, Started, Worker, failure_summary},
     run::{Arm, Block, Phase, Side, Times},
 };
 
@@ -148,7 +149,7 @@ impl<'a> Engine<'a> {
 
     /// Measures one block. Fails when an arm's process does.
     pub fn block(&mut self, phase: Phase, arms: &[Arm]) -> Result<Block> {
-        process::check_interrupt()?;
+        interrupt::check()?;
         let started = Instant::now();
         let mut runnables = Vec::new();
         for arm in arms {
@@ -216,7 +217,7 @@ impl<'a> Engine<'a> {
         let alternations = self.pace.alternations(longest * arms.len() as u32);
         let mut slices = vec![Vec::new(); arms.len()];
         for alternation in 0..alternations {
-            process::check_interrupt()?;
+            interrupt::check()?;
             for arm in order(arms.len(), alternation, backwards) {
                 let Batches { batches, size } = self.work[&arms[arm].id];
                 let command = Command::Run { batches, size };
@@ -315,7 +316,10 @@ impl<'a> Engine<'a> {
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let ended = self.launcher.run(launch, &options)?;
         if !ended.status.success() {
-            bail!("{}", last_words(&ended.stderr, &ended.status.to_string()));
+            bail!(
+                "{}",
+                failure_summary(&ended.stderr, &ended.status.to_string())
+            );
         }
         let row = divan::measurement(&ended.stdout, id).map_err(|error| anyhow!("{error}"))?;
         if row.optimised_away() {
@@ -357,7 +361,7 @@ pub fn run_schedule(
             match engine.block(*phase, arms) {
                 Ok(block) => blocks.push(block),
                 Err(error) => {
-                    process::check_interrupt()?;
+                    interrupt::check()?;
                     let ArmFailed { side, id, reason } = error.downcast()?;
                     failures.insert(id, (side, reason));
                 }
@@ -387,7 +391,10 @@ fn connect(launcher: &Launcher, launch: Launch<'_>) -> Result<Worker> {
     match launcher.worker(launch)? {
         Started::Worker(worker) => Ok(worker),
         Started::Ended(ended) => {
-            bail!("{}", last_words(&ended.stderr, &ended.status.to_string()))
+            bail!(
+                "{}",
+                failure_summary(&ended.stderr, &ended.status.to_string())
+            )
         }
     }
 }

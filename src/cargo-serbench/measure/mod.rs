@@ -16,9 +16,10 @@ use self::{
     schedule::Job,
 };
 use crate::{
-    build::machine,
+    build::toolchain,
     cli::{Measure, Trial},
     decide::{self, evidence},
+    discover::machine,
     run::{self, Benchmark, Phase, Run, Side, Verification},
     session::{Session, Tree},
     shell,
@@ -49,7 +50,7 @@ pub fn new_run(
             .seed
             .unwrap_or_else(|| clock_seed() % 1_000_000),
         machine: machine::machine(),
-        toolchain: machine::toolchain(&session.options)?,
+        toolchain: toolchain::toolchain(&session.options)?,
         baseline: baseline.map(|tree| tree.source.clone()),
         candidate: candidate.source.clone(),
         identical_measured: false,

@@ -16,9 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    build::machine::{self, Machine, Toolchain},
+    build::toolchain::{self, Toolchain},
     compare::stats,
     compare::{self, Clock},
+    discover::machine::Machine,
     run::{self, Block, Memory, Run, Side, State, Verification},
 };
 
@@ -176,12 +177,12 @@ impl Record {
 
     /// What makes it comparable, by name; see [`difference`].
     pub fn factors(&self) -> Vec<(&'static str, String)> {
-        machine::factors(&self.machine, &self.toolchain)
+        toolchain::factors(&self.machine, &self.toolchain)
     }
 
     /// The name of its file.
     pub fn key(&self) -> String {
-        machine::key(&self.machine, &self.toolchain)
+        toolchain::key(&self.machine, &self.toolchain)
     }
 
     /// The time at which its first run began.

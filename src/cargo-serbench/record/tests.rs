@@ -10,7 +10,8 @@ use proptest::{
 
 use super::{Blocks, Measured, Origin, Record, SCHEMA, difference, text};
 use crate::{
-    build::machine::{Machine, Toolchain},
+    build::toolchain::Toolchain,
+    discover::machine::Machine,
     run::{Arm, Benchmark, Block, Memory, Phase, Run, Side, Source, State, Times, Verification},
 };
 
@@ -28,7 +29,10 @@ fn machine() -> Machine {
 fn toolchain() -> Toolchain {
     Toolchain {
         rustc: "rustc 1.95.0 (59807616e 2026-04-14)".to_owned(),
-        flags: crate::build::FLAGS.map(str::to_owned).to_vec(),
+        flags: vec![
+            "-Cllvm-args=-align-all-functions=6".to_owned(),
+            "-Cllvm-args=-align-all-nofallthru-blocks=6".to_owned(),
+        ],
         profile: "bench".to_owned(),
         features: vec!["--features=encoders".to_owned()],
     }

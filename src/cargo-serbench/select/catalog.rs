@@ -8,7 +8,7 @@ use crate::{
     build::Built,
     config::Config,
     divan,
-    process::{Launcher, last_words},
+    process::{Launcher, failure_summary},
     select::{self, parts},
     verify::Listed,
 };
@@ -40,7 +40,7 @@ pub fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<
             bail!(
                 "bench `{}` could not list its benchmarks: {}",
                 bench.target.name,
-                last_words(&ended.stderr, &ended.status.to_string())
+                failure_summary(&ended.stderr, &ended.status.to_string())
             );
         }
         let listing = divan::listing(&ended.stdout);

@@ -11,8 +11,9 @@ use serbench::{
 };
 
 use crate::{
+    build::Executable,
     divan,
-    process::{Executable, Launch, Launcher, Started, Worker, last_words},
+    process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
 };
 
@@ -83,7 +84,8 @@ fn verify_one(
             return Ok((subject, None));
         }
         Started::Ended(ended) => {
-            subject.state = State::Failed(last_words(&ended.stderr, &ended.status.to_string()));
+            subject.state =
+                State::Failed(failure_summary(&ended.stderr, &ended.status.to_string()));
             return Ok((subject, None));
         }
     };
@@ -91,7 +93,7 @@ fn verify_one(
     let mut answer = match worker.ask(Command::Verify) {
         Ok(answer) => answer,
         Err(error) => {
-            crate::process::check_interrupt()?;
+            crate::interrupt::check()?;
             subject.state = State::Failed(format!("{error:#}"));
             return Ok((subject, None));
         }
@@ -260,7 +262,7 @@ fn ask_fresh(
     id: &str,
     command: Command,
 ) -> Result<Option<Answer>> {
-    crate::process::check_interrupt()?;
+    crate::interrupt::check()?;
     match launcher.worker(launch(executable, id))? {
         Started::Worker(mut worker) => Ok(worker.ask(command).ok()),
         Started::Ended(_) => Ok(None),

@@ -45,7 +45,7 @@ pub fn init(args: &cli::Init) -> Result<ExitCode> {
     shell::set_quiet(args.place.quiet);
     shell::set_color(args.place.color);
     let mut command = args.place.manifest.metadata();
-    let workspace = discover::workspace(command.no_deps(), |_| Vec::new())?;
+    let workspace = discover::workspace::workspace(command.no_deps(), |_| Vec::new())?;
     let Some(package) = workspace.metadata.root_package() else {
         bail!(
             "{} is a workspace and no package; --manifest-path names the Cargo.toml of one",

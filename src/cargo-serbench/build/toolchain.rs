@@ -1,4 +1,4 @@
-//! What makes two records comparable: the machine and the toolchain, in clear.
+//! The toolchain, and the key that makes two records comparable.
 
 use std::process::Command;
 
@@ -6,19 +6,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::build::{self, Options};
-
-/// The factors of the machine that times depend on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Machine {
-    pub os: String,
-    pub arch: String,
-    /// The processor's name as it gives it.
-    pub cpu: String,
-    /// CPUs in the machine.
-    pub cpus: usize,
-}
+use super::{Options, cargo::FLAGS, fingerprint::hex};
+use crate::discover::machine::Machine;
 
 /// The factors of the build that times depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,21 +23,11 @@ pub struct Toolchain {
     pub features: Vec<String>,
 }
 
-/// Reads the machine's factors.
-pub fn machine() -> Machine {
-    Machine {
-        os: std::env::consts::OS.to_owned(),
-        arch: std::env::consts::ARCH.to_owned(),
-        cpu: cpu_model(),
-        cpus: std::thread::available_parallelism().map_or(1, usize::from),
-    }
-}
-
 /// The factors of builds with `options`.
 pub fn toolchain(options: &Options) -> Result<Toolchain> {
     Ok(Toolchain {
         rustc: rustc_version()?,
-        flags: build::FLAGS.map(str::to_owned).to_vec(),
+        flags: FLAGS.map(str::to_owned).to_vec(),
         profile: options.profile.clone(),
         features: options.features.clone(),
     })
@@ -99,36 +78,6 @@ pub fn key(machine: &Machine, toolchain: &Toolchain) -> String {
         "{}-{}-{}",
         machine.os,
         machine.arch,
-        &build::hex(&Sha256::digest(text))[..8]
+        &hex(&Sha256::digest(text))[..8]
     )
-}
-
-#[cfg(target_os = "linux")]
-fn cpu_model() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    // x86 names the model, Arm only its numbers.
-    let field = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    field("model name")
-        .or_else(|| {
-            Some(format!(
-                "{} {}",
-                field("CPU implementer")?,
-                field("CPU part")?
-            ))
-        })
-        .unwrap_or_else(|| "unknown".to_owned())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn cpu_model() -> String {
-    let output = Command::new("sysctl")
-        .args(["-n", "machdep.cpu.brand_string"])
-        .output();
-    let name = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    name.ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned())
 }

@@ -1,0 +1,56 @@
+//! Hashes: of the code in an executable, of files.
+
+use std::{fmt::Write, fs, path::Path};
+
+use object::{Object, ObjectSection, SectionKind};
+use sha2::{Digest, Sha256};
+
+/// Hash of what an executable loads: two builds that differ only in paths, debug information or
+/// build ids are equal.
+pub fn code_hash(bytes: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    match object::File::parse(bytes) {
+        Ok(file) => {
+            for section in file.sections() {
+                let loaded = matches!(
+                    section.kind(),
+                    SectionKind::Text
+                        | SectionKind::Data
+                        | SectionKind::ReadOnlyData
+                        | SectionKind::ReadOnlyDataWithRel
+                        | SectionKind::ReadOnlyString
+                        | SectionKind::Tls
+                );
+                if loaded && let Ok(data) = section.data() {
+                    hash.update(section.name_bytes().unwrap_or_default());
+                    hash.update(section.address().to_le_bytes());
+                    hash.update(data);
+                }
+            }
+        }
+        // Not a format we know: every byte counts.
+        Err(_) => hash.update(bytes),
+    }
+    hex(&hash.finalize())[..16].to_owned()
+}
+
+/// Whether the name of one of divan's environment variables is in an executable. Its `--help`
+/// would tell too, but not when divan is built without its default features.
+pub fn has_divan(bytes: &[u8]) -> bool {
+    const NAME: &[u8] = b"DIVAN_SAMPLE_COUNT";
+    bytes.windows(NAME.len()).any(|window| window == NAME)
+}
+
+/// Short SHA-256 of a file, if it is there.
+pub fn file_hash(path: &Path) -> Option<String> {
+    let bytes = fs::read(path).ok()?;
+    Some(hex(&Sha256::digest(bytes))[..16].to_owned())
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string");
+        text
+    })
+}

@@ -1,0 +1,120 @@
+//! The cargo workspace: its packages and bench targets.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
+
+/// A cargo workspace.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    pub root: PathBuf,
+    pub target_directory: PathBuf,
+    /// Names of the packages that the user selected.
+    pub packages: Vec<String>,
+    /// The bench targets of these.
+    pub targets: Vec<BenchTarget>,
+    pub metadata: Metadata,
+}
+
+/// A `[[bench]]` of one package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BenchTarget {
+    pub package: String,
+    pub name: String,
+    /// Features without which cargo does not build it.
+    pub required_features: Vec<String>,
+}
+
+impl BenchTarget {
+    /// The first segment of the ids of its benchmarks: divan prints the crate's name.
+    pub fn suite(&self) -> String {
+        self.name.replace('-', "_")
+    }
+}
+
+impl Workspace {
+    /// Where this tool keeps what it can make again: builds, runs, the index.
+    pub fn scratch(&self) -> PathBuf {
+        self.target_directory.join("serbench")
+    }
+}
+
+/// Asks cargo about the workspace that `manifest` or the current folder belongs to. `packages`
+/// limits the targets to packages of these names; empty means all members.
+pub fn workspace(
+    command: &mut MetadataCommand,
+    wanted: impl Fn(&Metadata) -> Vec<String>,
+) -> Result<Workspace> {
+    let metadata = command
+        .exec()
+        .context("ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?")?;
+    let packages = wanted(&metadata);
+    let mut targets: Vec<BenchTarget> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| packages.contains(&package.name.to_string()))
+        .flat_map(|package| {
+            package
+                .targets
+                .iter()
+                .filter(|target| target.kind.contains(&TargetKind::Bench))
+                .map(|target| BenchTarget {
+                    package: package.name.to_string(),
+                    name: target.name.clone(),
+                    required_features: target.required_features.clone(),
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    targets.sort();
+    Ok(Workspace {
+        root: metadata.workspace_root.clone().into_std_path_buf(),
+        target_directory: metadata.target_directory.clone().into_std_path_buf(),
+        packages,
+        targets,
+        metadata,
+    })
+}
+
+/// The version of divan in the workspace, if it is older than 0.1.19: the first that lists all
+/// benchmarks in a form for programs (`--list --format terse`; see divan's changelog).
+pub fn old_divan(metadata: &Metadata) -> Option<String> {
+    let of = |package: &cargo_metadata::Package| {
+        let version = &package.version;
+        (
+            (version.major, version.minor, version.patch),
+            version.to_string(),
+        )
+    };
+    let divans = metadata
+        .packages
+        .iter()
+        .filter(|package| package.name.as_str() == "divan");
+    let (version, text) = divans.map(of).max()?;
+    (version < (0, 1, 19)).then_some(text)
+}
+
+/// What cargo knows the workspace's `package` by; the bare name may be another version's, too, that
+/// something depends on.
+pub fn package_id<'a>(workspace: &'a Workspace, package: &'a str) -> &'a str {
+    workspace
+        .metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|candidate| candidate.name.as_str() == package)
+        .map_or(package, |found| found.id.repr.as_str())
+}
+
+/// The folder of the manifest that `package` has in the workspace, relative to its root.
+pub fn package_folder(workspace: &Workspace, package: &str) -> PathBuf {
+    workspace
+        .metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|candidate| candidate.name.as_str() == package)
+        .and_then(|found| found.manifest_path.parent())
+        .and_then(|folder| folder.as_std_path().strip_prefix(&workspace.root).ok())
+        .map(Path::to_path_buf)
+        .unwrap_or_default()
+}

@@ -1,0 +1,211 @@
+//! Starts bench executables, as workers or under divan, and waits for them.
+
+use std::{
+    io,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serbench::protocol;
+
+use super::{
+    output::{Ended, Output},
+    worker::Worker,
+};
+use crate::{build::Executable, interrupt};
+
+/// How one process is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    pub executable: &'a Executable,
+    /// The benchmark, as divan lists it.
+    pub id: &'a str,
+    /// The CPU it is pinned to; `None` leaves it to the system.
+    pub cpu: Option<usize>,
+    /// Fraction by which operations are slowed down, see [`protocol::SLOWDOWN`].
+    pub slowdown: f64,
+    /// Bytes of padding in the environment, which moves the stack: layouts are averaged over.
+    pub padding: usize,
+}
+
+/// What a launch led to.
+#[derive(Debug)]
+pub enum Started {
+    Worker(Worker),
+    /// The process ended without connecting: not a worker, or it failed before.
+    Ended(Ended),
+}
+
+/// Starts bench processes; workers connect to it.
+#[derive(Debug)]
+pub struct Launcher {
+    listener: TcpListener,
+    secret: String,
+    timeout: Duration,
+}
+
+impl Launcher {
+    /// `timeout` bounds every wait for a process.
+    pub fn new(timeout: Duration) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").context("listen on a loopback socket")?;
+        listener
+            .set_nonblocking(true)
+            .context("listen on a loopback socket")?;
+        // Randomly keyed per process; keeps other programs of this machine from calling in.
+        let secret = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        Ok(Self {
+            listener,
+            secret: format!("{secret:016x}"),
+            timeout,
+        })
+    }
+
+    /// Starts a benchmark as a worker. A bench that does not know the protocol just runs: with
+    /// one sample of one iteration.
+    pub fn worker(&self, launch: Launch<'_>) -> Result<Started> {
+        let address = self
+            .listener
+            .local_addr()
+            .context("listen on a loopback socket")?;
+        let mut command = bench_command(launch, &["--sample-count", "1", "--sample-size", "1"]);
+        command.env(protocol::SOCKET, format!("{address} {}", self.secret));
+        if launch.slowdown > 0.0 {
+            command.env(protocol::SLOWDOWN, launch.slowdown.to_string());
+        }
+        let (mut child, output) = spawn(command, launch)?;
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    let mut worker = Worker::new(child, stream, output, self.timeout)?;
+                    if worker.hello(&self.secret)? {
+                        return Ok(Started::Worker(worker));
+                    }
+                    bail!("rejected a connection with the wrong token; try again");
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error).context("accept a worker's call"),
+            }
+            if let Some(status) = child.try_wait().context("wait for a bench process")? {
+                return Ok(Started::Ended(output.ended(status)?));
+            }
+            check_deadline(&mut child, deadline, launch.id)?;
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    /// Runs a benchmark to its end under divan itself, with divan's options `arguments`.
+    pub fn run(&self, launch: Launch<'_>, arguments: &[&str]) -> Result<Ended> {
+        let (child, output) = spawn(bench_command(launch, arguments), launch)?;
+        finish(child, &output, self.timeout, launch.id)
+    }
+
+    /// The output of `executable --list --format terse`, which divan obeys under nextest only.
+    /// With `full` the large cases are among them.
+    pub fn list(&self, executable: &Executable, full: bool) -> Result<Ended> {
+        let launch = Launch {
+            executable,
+            id: "--list",
+            cpu: None,
+            slowdown: 0.0,
+            padding: 0,
+        };
+        let mut command = base_command(executable);
+        command
+            .env("NEXTEST", "1")
+            .args(["--list", "--format", "terse"]);
+        if !full {
+            command.env_remove(protocol::FULL);
+        }
+        let (child, output) = spawn(command, launch)?;
+        finish(child, &output, self.timeout, launch.id)
+    }
+}
+
+fn base_command(executable: &Executable) -> Command {
+    let mut command = Command::new(&executable.path);
+    command
+        .current_dir(&executable.folder)
+        .env("CARGO_MANIFEST_DIR", &executable.folder)
+        .env(protocol::FULL, "1")
+        .env_remove(protocol::SOCKET)
+        .env_remove(protocol::SLOWDOWN)
+        .stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        // divan reads its options from the environment too; only ours may count.
+        if name.to_string_lossy().starts_with("DIVAN_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn bench_command(launch: Launch<'_>, arguments: &[&str]) -> Command {
+    let mut command = base_command(launch.executable);
+    command
+        .args(["--bench", "--exact", launch.id])
+        .args(arguments);
+    command.env(protocol::PADDING, "x".repeat(launch.padding));
+    command
+}
+
+fn spawn(mut command: Command, launch: Launch<'_>) -> Result<(Child, Output)> {
+    let output = Output::of(&mut command)?;
+    let child = command
+        .spawn()
+        .with_context(|| format!("start {}", launch.executable.path.display()))?;
+    if let Some(cpu) = launch.cpu {
+        pin(&child, cpu);
+    }
+    Ok((child, output))
+}
+
+/// Pins a process to one CPU; where the system does not let us, measuring goes on without.
+#[cfg(target_os = "linux")]
+fn pin(child: &Child, cpu: usize) {
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(cpu);
+    let _ = rustix::thread::sched_setaffinity(Some(rustix::process::Pid::from_child(child)), &set);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pin(_child: &Child, _cpu: usize) {}
+
+/// The CPUs this process may use; empty where the system does not say.
+#[cfg(target_os = "linux")]
+pub fn allowed_cpus() -> Vec<usize> {
+    let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+    (0..rustix::thread::CpuSet::MAX_CPU)
+        .filter(|cpu| set.is_set(*cpu))
+        .collect()
+}
+
+/// The CPUs this process may use; empty where the system does not say.
+#[cfg(not(target_os = "linux"))]
+pub fn allowed_cpus() -> Vec<usize> {
+    Vec::new()
+}
+
+fn finish(mut child: Child, output: &Output, timeout: Duration, id: &str) -> Result<Ended> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        if let Some(status) = child.try_wait().context("wait for a bench process")? {
+            return output.ended(status);
+        }
+        check_deadline(&mut child, deadline, id)?;
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn check_deadline(child: &mut Child, deadline: Instant, id: &str) -> Result<()> {
+    let interrupted = interrupt::check();
+    if interrupted.is_ok() && Instant::now() < deadline {
+        return Ok(());
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    interrupted?;
+    bail!("`{id}` did not end in time; give it longer with --timeout SECONDS")
+}

@@ -1,0 +1,146 @@
+//! The tool's side of the protocol: a bench process that answers commands.
+
+use std::{
+    io::{self, BufReader, Read, Write},
+    net::TcpStream,
+    process::Child,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serbench::protocol::{self, Answer};
+
+use super::output::{Output, failure_summary};
+use crate::interrupt;
+
+/// A bench process that waits for commands. Dropping it ends the process.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+    commands: TcpStream,
+    answers: BufReader<Answers>,
+    output: Output,
+    timeout: Duration,
+}
+
+/// What a worker sends. Waiting for it ends when the user interrupts.
+#[derive(Debug)]
+struct Answers {
+    stream: TcpStream,
+    timeout: Duration,
+}
+
+/// How long waiting for an answer goes on before looking whether the user has interrupted.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+impl Read for Answers {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if is_timeout(&error) => {
+                    if interrupt::check().is_err() {
+                        return Err(io::ErrorKind::ConnectionAborted.into());
+                    }
+                    if Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                }
+                read => return read,
+            }
+        }
+    }
+}
+
+/// Whether a read ended for want of data; systems call it either way.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+impl Worker {
+    pub fn new(child: Child, stream: TcpStream, output: Output, timeout: Duration) -> Result<Self> {
+        let setup = || -> io::Result<(TcpStream, BufReader<Answers>)> {
+            stream.set_nonblocking(false)?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            Ok((
+                stream.try_clone()?,
+                BufReader::new(Answers { stream, timeout }),
+            ))
+        };
+        let (commands, answers) = setup().context("accept a worker's call")?;
+        Ok(Self {
+            child,
+            commands,
+            answers,
+            output,
+            timeout,
+        })
+    }
+
+    /// Whether the worker belongs to this run. A wrong version is an error of its own.
+    pub fn hello(&mut self, secret: &str) -> Result<bool> {
+        let hello = Answer::read(&mut self.answers).context("read a worker's hello")?;
+        let version = hello.text("version").unwrap_or("none");
+        if version != protocol::VERSION.to_string() {
+            bail!(
+                "the bench links a serbench of protocol {version}, this tool speaks {}; \
+                 use the same version of `serbench` in Cargo.toml and of `cargo serbench`",
+                protocol::VERSION
+            );
+        }
+        Ok(hello.text("secret") == Some(secret))
+    }
+
+    /// Sends a command and waits for the answer. The error of a worker that died holds the end of
+    /// what it wrote to stderr.
+    pub fn ask(&mut self, command: protocol::Command) -> Result<Answer> {
+        let mut exchange = || -> io::Result<Answer> {
+            command.write(&mut self.commands)?;
+            Answer::read(&mut self.answers)
+        };
+        exchange().map_err(|error| self.reason(&error))
+    }
+
+    fn reason(&mut self, error: &io::Error) -> anyhow::Error {
+        if let Err(interrupted) = interrupt::check() {
+            return interrupted;
+        }
+        if is_timeout(error) {
+            let seconds = self.timeout.as_secs();
+            return anyhow!("no answer in {seconds} s; give it longer with --timeout SECONDS");
+        }
+        if let Err(error) = self.commands.flush() {
+            return error.into();
+        }
+        // The connection breaks a moment before the process is gone.
+        let ended = Instant::now() + Duration::from_secs(2);
+        let mut status = None;
+        while status.is_none() && Instant::now() < ended {
+            status = self.child.try_wait().ok().flatten();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(Err(interrupted)) = status.map(interrupt::check_ended) {
+            return interrupted;
+        }
+        let stderr = self.output.stderr().unwrap_or_default();
+        let how = status.map_or_else(|| "hung up".to_owned(), |status| status.to_string());
+        anyhow!("{}", failure_summary(&stderr, &how))
+    }
+
+    /// What the process has written to stdout up to now, divan's own lines included.
+    pub fn stdout(&self) -> Result<String> {
+        self.output.stdout()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Killing spares the bench its own farewell, which nobody reads.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
