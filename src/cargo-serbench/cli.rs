@@ -7,7 +7,10 @@ use clap::{
     builder::{NonEmptyStringValueParser, TypedValueParser},
 };
 
-use crate::config::key::{self, Mode};
+use crate::config::{
+    key::Mode,
+    units::{Percent, Ratio, Seconds},
+};
 
 /// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
 #[derive(Debug, Parser)]
@@ -111,8 +114,8 @@ pub struct Trial {
     pub measure_identical: bool,
 
     /// Slow every benchmark of the candidate but the references down by this much
-    #[arg(long, value_name = "PERCENT")]
-    pub inject: Option<f64>,
+    #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
+    pub inject: Option<Percent>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -380,29 +383,29 @@ pub struct Keys {
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub memory_suite: Option<String>,
 
-    /// Tolerate changes of latency up to this: 3% or 0.03
-    #[arg(long, value_name = "CHANGE", value_parser = key::flag("threshold"), allow_hyphen_values = true)]
-    pub threshold: Option<f64>,
+    /// Tolerate changes of latency up to this, such as 3%
+    #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero, allow_hyphen_values = true)]
+    pub threshold: Option<Percent>,
 
-    /// Don't tell of changes up to this: 1% or 0.01
-    #[arg(long, value_name = "CHANGE", value_parser = key::flag("indifference"), allow_hyphen_values = true)]
-    pub indifference: Option<f64>,
+    /// Treat smaller changes as noise, such as 1%
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
+    pub indifference: Option<Percent>,
 
-    /// Tolerate changes of memory up to this: 3% or 0.03
-    #[arg(long, value_name = "CHANGE", value_parser = key::flag("memory-threshold"), allow_hyphen_values = true)]
-    pub memory_threshold: Option<f64>,
+    /// Tolerate changes of memory up to this, such as 3%
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
+    pub memory_threshold: Option<Percent>,
 
     /// Fail when an encoder takes longer than this many times its reference
-    #[arg(long, value_name = "RATIO", value_parser = key::flag("max-latency-ratio"), allow_hyphen_values = true)]
-    pub max_latency_ratio: Option<f64>,
+    #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
+    pub max_latency_ratio: Option<Ratio>,
 
     /// Fail when an encoder's peak heap is above this many times its reference's
-    #[arg(long, value_name = "RATIO", value_parser = key::flag("max-memory-ratio"), allow_hyphen_values = true)]
-    pub max_memory_ratio: Option<f64>,
+    #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
+    pub max_memory_ratio: Option<Ratio>,
 
     /// Spend at most about this many seconds measuring
-    #[arg(long, value_name = "SECONDS", value_parser = key::flag("budget"), allow_hyphen_values = true)]
-    pub budget: Option<f64>,
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub budget: Option<Seconds>,
 
     /// Look for the baseline on this branch
     #[arg(long, value_name = "BRANCH", value_parser = text())]

@@ -44,7 +44,7 @@ fn trial() {
 
     report("the same commit", &all(gates, &[]), "unchanged");
     for percent in setting("SERBENCH_TRIAL_INJECT", "5").split(',') {
-        let gates = all(gates, &["--inject", percent]);
+        let gates = all(gates, &["--inject", &format!("{percent}%")]);
         report(&format!("{percent} % slower"), &gates, "regressed");
     }
 }

@@ -2,7 +2,10 @@
 
 use toml::Value;
 
-use super::layer::{EVERY_SUITE, Layer, Origin, Table, Valued};
+use super::{
+    layer::{EVERY_SUITE, Layer, Origin, Table, Valued},
+    units::{Percent, Ratio},
+};
 use crate::cli::Keys;
 
 /// What was typed, which the command line has checked, as the uppermost layer.
@@ -26,7 +29,8 @@ pub fn layer(keys: &Keys) -> Layer {
         features,
         default_features,
     } = keys;
-    let number = |number: &Option<f64>| number.map(Value::Float);
+    let percent = |percent: &Option<Percent>| percent.map(|it| Value::Float(it.fraction()));
+    let ratio = |ratio: &Option<Ratio>| ratio.map(|it| Value::Float(it.value()));
     let switch = |switch: &Option<bool>| switch.map(Value::Boolean);
     let name = |name: &Option<String>| name.clone().map(Value::String);
     let mode = mode.and_then(|mode| Value::try_from(mode).ok());
@@ -41,24 +45,28 @@ pub fn layer(keys: &Keys) -> Layer {
         ("features", "features", names(&separate(&features.features))),
         ("default-features", default_flag, default_features),
         ("profile", "profile", name(profile)),
-        ("threshold", "threshold", number(threshold)),
-        ("indifference", "indifference", number(indifference)),
+        ("threshold", "threshold", percent(threshold)),
+        ("indifference", "indifference", percent(indifference)),
         (
             "memory-threshold",
             "memory-threshold",
-            number(memory_threshold),
+            percent(memory_threshold),
         ),
         (
             "max-latency-ratio",
             "max-latency-ratio",
-            number(max_latency_ratio),
+            ratio(max_latency_ratio),
         ),
         (
             "max-memory-ratio",
             "max-memory-ratio",
-            number(max_memory_ratio),
+            ratio(max_memory_ratio),
         ),
-        ("budget", "budget", number(budget)),
+        (
+            "budget",
+            "budget",
+            budget.map(|it| Value::Float(it.value())),
+        ),
         ("default-branch", "default-branch", name(default_branch)),
         ("strict", "strict", switch(strict)),
         (

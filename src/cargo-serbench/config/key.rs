@@ -146,15 +146,6 @@ impl Kind {
     }
 }
 
-/// Reads the number that is given to the flag of the key `name`.
-pub fn flag(
-    name: &'static str,
-) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
-    let key = KEYS.iter().find(|key| key.name == name);
-    let kind = key.expect("flags are named after keys").kind;
-    move |text| kind.number(text)
-}
-
 /// The one of `known` that `unknown` was probably meant to be.
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known

@@ -5,6 +5,7 @@
 //! are, it is the only one of them that has a table.
 
 pub mod key;
+pub mod units;
 
 mod check;
 mod flags;

@@ -294,11 +294,11 @@ fn wrong_flags_are_told() {
         let text = typed(flags).unwrap_err();
         text.lines().next().unwrap_or_default().to_owned()
     };
-    insta::assert_snapshot!(told("--threshold 3"), @r#"error: invalid value '3' for '--threshold <CHANGE>': did you mean "3%" (0.03), or really "300%"?"#);
-    insta::assert_snapshot!(told("--threshold 0"), @r#"error: invalid value '0' for '--threshold <CHANGE>': allowed is a change above 0 and below 10, as 0.03 or "3%""#);
-    insta::assert_snapshot!(told("--indifference -1%"), @r#"error: invalid value '-1%' for '--indifference <CHANGE>': allowed is a change from 0 to below 10, as 0.01 or "1%""#);
-    insta::assert_snapshot!(told("--max-memory-ratio 0"), @"error: invalid value '0' for '--max-memory-ratio <RATIO>': allowed is a number above 0, as 1.5 for half as much again");
-    insta::assert_snapshot!(told("--budget -5"), @"error: invalid value '-5' for '--budget <SECONDS>': allowed is a number of seconds above 0, a million at most");
+    insta::assert_snapshot!(told("--threshold 3"), @"error: invalid value '3' for '--threshold <PERCENT>': did you mean 3%, or really 300%?");
+    insta::assert_snapshot!(told("--threshold 0"), @"error: invalid value '0' for '--threshold <PERCENT>': expected a percentage above 0%, such as 3%");
+    insta::assert_snapshot!(told("--indifference -1%"), @"error: invalid value '-1%' for '--indifference <PERCENT>': expected a percentage from 0% to below 1000%, such as 3%");
+    insta::assert_snapshot!(told("--max-memory-ratio 0"), @"error: invalid value '0' for '--max-memory-ratio <RATIO>': expected a number above 0, such as 1.5");
+    insta::assert_snapshot!(told("--budget -5"), @"error: invalid value '-5' for '--budget <SECONDS>': expected seconds, above 0 and at most a million, such as 60");
     insta::assert_snapshot!(told("--reference json="), @"error: invalid value 'json=' for '--reference <[SUITE=]ENCODER>': allowed is an encoder, or a suite and its encoder, as json=orjson");
     insta::assert_snapshot!(told("--mode on"), @"error: invalid value 'on' for '--mode <MODE>'");
     let both = load(

@@ -18,6 +18,7 @@ use self::{
 use crate::{
     build::toolchain,
     cli::{Measure, Trial},
+    config::units::Percent,
     decide::{self, evidence},
     discover::machine,
     run::{self, Benchmark, Phase, Run, Side, Verification},
@@ -189,7 +190,7 @@ pub fn measure_until_decided(
     let first = decide::next(&evidence::evidence(run, config), &policy);
     let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
     run.self_check = schedule::self_check(run, &measured, run.seed);
-    let injected = trial.inject.unwrap_or(0.0) / 100.0;
+    let injected = trial.inject.map_or(0.0, Percent::fraction);
     let arms = schedule::between_commits(run, |id| config.tolerance(id).threshold, injected);
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
     loop {
