@@ -1,155 +1,40 @@
-//! The command line as typed, nothing else.
+//! Groups of arguments that several commands share, and what they mean to the stages.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    Args,
     builder::{NonEmptyStringValueParser, TypedValueParser},
 };
+use toml::Value;
 
-use crate::config::{
-    key::Mode,
-    units::{Percent, Ratio, Seconds},
+use crate::{
+    config::{
+        Flag, Flags,
+        key::Mode,
+        units::{Percent, Ratio, Seconds},
+    },
+    report::Format,
+    select::{Selection, shard::Shard},
+    session::Request,
+    shell,
 };
 
-/// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
-#[derive(Debug, Parser)]
-#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
-pub enum Cargo {
-    /// Measure divan benchmarks, compare them with a reference and between commits
-    #[command(name = "serbench", version, about, long_about = None, after_long_help = AFTER_HELP)]
-    Serbench(Serbench),
-}
-
-const AFTER_HELP: &str = "\
-Examples:
-  cargo serbench                          measure everything, print the tables
-  cargo serbench --dtype f64 --quick      one data type, roughly
-  cargo serbench gate --baseline main     did this branch make anything slower?
-  cargo serbench compare v1.0 v1.1        two commits
-
-Exit codes:
-  0    passed
-  2    wrong usage
-  100  something regressed, or is over a limit
-  101  could not measure: build failed, wrong output, nothing measured, no baseline
-  102  inconclusive, with --strict only";
-
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct Serbench {
-    #[command(subcommand)]
-    pub command: Option<Command>,
-
-    /// Compare with the record of this revision [default: the merge base's or nearest ancestor's]
-    #[arg(long, value_name = "REV")]
-    pub baseline: Option<String>,
-
-    #[command(flatten)]
-    pub measure: Measure,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Compare the work tree with a baseline commit and fail on regressions
-    Gate(Gate),
-    /// Compare two commits and fail on regressions
-    Compare(Compare),
-    /// List the benchmarks that would be measured
-    List(Measure),
-    /// Print a stored run again, or decide it again with other thresholds
-    Report(Report),
-    /// Print the configuration in force as TOML, and where each value of it comes from
-    Config(Settings),
-    /// Show what was recorded for a commit; without one, list all records
-    Show(Show),
-    /// Chart the recorded ratios to the reference over commits
-    History(History),
-    /// Accept an intended change, for reviewers to see
-    Accept(Accept),
-    /// Join the records of shards into one
-    Merge(Merge),
-    /// Write a bench to begin with, its lines in Cargo.toml and a workflow; nothing is overwritten
-    Init(Init),
-}
-
+/// Which workspace, and which of its packages.
 #[derive(Clone, Debug, Args)]
-pub struct Gate {
-    /// Compare with this revision [default: the merge base with the default branch]
-    #[arg(long, value_name = "REV")]
-    pub baseline: Option<String>,
-
-    /// Decide a stored run again instead of measuring
-    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
-    pub replay: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub trial: Trial,
-
-    #[command(flatten)]
-    pub measure: Measure,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct Compare {
-    /// The revision to compare with
-    pub baseline: String,
-
-    /// The revision to judge
-    pub candidate: String,
-
-    #[command(flatten)]
-    pub trial: Trial,
-
-    #[command(flatten)]
-    pub measure: Measure,
-}
-
-/// For trials of the gate itself.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Trials")]
-pub struct Trial {
-    /// Measure benchmarks whose executables are identical, too
-    #[arg(long)]
-    pub measure_identical: bool,
-
-    /// Slow every benchmark of the candidate but the references down by this much
-    #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
-    pub inject: Option<Percent>,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct Report {
-    /// A run stored under target/serbench/runs
-    pub run: PathBuf,
-
-    #[command(flatten)]
-    pub settings: Settings,
-}
-
-/// What commands need that measure nothing: configuration and a form.
-#[derive(Clone, Debug, Args)]
-pub struct Settings {
+pub struct Project {
     #[command(flatten)]
     pub manifest: clap_cargo::Manifest,
 
     #[command(flatten)]
-    pub workspace: clap_cargo::Workspace,
-
-    #[command(flatten)]
-    pub keys: Keys,
-
-    #[command(flatten)]
-    pub output: Output,
+    pub packages: clap_cargo::Workspace,
 }
 
-/// What commands that only read and write records need.
-#[derive(Clone, Debug, Args)]
-pub struct Place {
-    #[command(flatten)]
-    pub manifest: clap_cargo::Manifest,
-
-    /// Say nothing on stderr but warnings and errors
+/// What is said on stderr, and in which colours.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Voice {
+    /// Print only warnings and errors on stderr
     #[arg(long, short)]
     pub quiet: bool,
 
@@ -158,111 +43,34 @@ pub struct Place {
     pub color: clap::ColorChoice,
 }
 
+impl Voice {
+    /// Makes them hold from now on.
+    pub fn apply(self) {
+        shell::set_quiet(self.quiet);
+        shell::set_color(match self.color {
+            clap::ColorChoice::Auto => shell::Color::Auto,
+            clap::ColorChoice::Always => shell::Color::Always,
+            clap::ColorChoice::Never => shell::Color::Never,
+        });
+    }
+}
+
+/// What commands that only read and write records need.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    #[command(flatten)]
+    pub manifest: clap_cargo::Manifest,
+
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
 /// Which records are shown.
 #[derive(Clone, Debug, Args)]
 pub struct Machines {
-    /// Only records whose machine key begins like this; `all` for every machine [default: this
-    /// machine's]
+    /// Show only records whose machine key begins like this, or `all` [default: this machine's]
     #[arg(long, value_name = "KEY")]
     pub machine: Option<String>,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct Show {
-    /// The commit, in any of git's ways; without it all records are listed, newest commit first
-    #[arg(value_name = "REV")]
-    pub revision: Option<String>,
-
-    /// How it is printed
-    #[arg(long, value_enum, default_value = "terminal")]
-    pub format: RecordFormat,
-
-    #[command(flatten)]
-    pub machines: Machines,
-
-    #[command(flatten)]
-    pub place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RecordFormat {
-    /// Aligned, coloured on a terminal
-    Terminal,
-    /// GitHub-flavoured tables
-    Markdown,
-    /// As it is stored, with block-level values
-    Json,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct History {
-    /// Only benchmarks whose id matches one of these regular expressions
-    #[arg(value_name = "FILTER")]
-    pub filters: Vec<String>,
-
-    /// Only the last so many commits, recorded or not
-    #[arg(long, value_name = "COMMITS")]
-    pub last: Option<usize>,
-
-    /// The commit whose first-parent history is shown
-    #[arg(long, value_name = "REV", default_value = "HEAD")]
-    pub from: String,
-
-    /// How it is printed
-    #[arg(long, value_enum, default_value = "terminal")]
-    pub format: HistoryFormat,
-
-    #[command(flatten)]
-    pub machines: Machines,
-
-    #[command(flatten)]
-    pub place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum HistoryFormat {
-    /// One line a benchmark
-    Terminal,
-    /// The same as a GitHub-flavoured table
-    Markdown,
-    /// Every value of every benchmark
-    Json,
-    /// One line a value
-    Csv,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct Accept {
-    /// Ids of benchmarks, or globs: `json::serde_json::*`
-    #[arg(value_name = "ID", required = true)]
-    pub benchmarks: Vec<String>,
-
-    /// Why the change is intended
-    #[arg(long, value_name = "TEXT")]
-    pub reason: String,
-
-    /// The largest change to accept, 1.06 for 6 % slower [default: any]
-    #[arg(long, value_name = "RATIO")]
-    pub change: Option<f64>,
-
-    #[command(flatten)]
-    pub place: Place,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct Merge {
-    /// Records, or folders that hold some
-    #[arg(value_name = "PATH", required = true)]
-    pub paths: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub place: Place,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct Init {
-    #[command(flatten)]
-    pub place: Place,
 }
 
 /// What is measured, and how.
@@ -272,10 +80,7 @@ pub struct Measure {
     pub select: Select,
 
     #[command(flatten)]
-    pub manifest: clap_cargo::Manifest,
-
-    #[command(flatten)]
-    pub workspace: clap_cargo::Workspace,
+    pub project: Project,
 
     #[command(flatten)]
     pub build: Build,
@@ -291,19 +96,38 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// Whether nothing that was typed narrows down what is measured.
-    pub fn is_of_all(&self) -> bool {
-        let Select {
-            filters,
-            bench,
-            encoder,
-            dtype,
-            shape,
-            shard,
-            full,
-        } = &self.select;
-        let lists = [filters, bench, encoder, dtype, shape, &self.keys.suite];
-        lists.iter().all(|list| list.is_empty()) && shard.is_none() && !full
+    /// The same for the stages, which know nothing of command lines.
+    pub fn request(&self) -> Request {
+        let Self {
+            select,
+            project,
+            build,
+            effort,
+            keys,
+            output: _,
+        } = self;
+        let network = [("--offline", build.offline), ("--locked", build.locked)];
+        let network = network.into_iter().filter(|(_, set)| *set);
+        Request {
+            manifest: project.manifest.clone(),
+            packages: project.packages.clone(),
+            benches: select.bench.clone(),
+            suites: keys.suite.clone(),
+            selection: Selection {
+                filters: select.filters.clone(),
+                encoders: select.encoder.clone(),
+                dtypes: select.dtype.clone(),
+                shapes: select.shape.clone(),
+                full: select.full,
+                shard: select.shard,
+            },
+            flags: keys.flags(),
+            all_features: keys.features.all_features,
+            network: network.map(|(flag, _)| flag.to_owned()).collect(),
+            quick: effort.quick,
+            seed: effort.seed,
+            timeout: Duration::from_secs(effort.timeout),
+        }
     }
 }
 
@@ -318,11 +142,11 @@ pub struct Select {
     #[arg(long, value_name = "NAME")]
     pub bench: Vec<String>,
 
-    /// Measure only these encoders (second segment of the id); the reference comes along
+    /// Measure only these encoders (second segment of the id) and their reference
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub encoder: Vec<String>,
 
-    /// Measure only these data types: f64, or float64 as numpy has it
+    /// Measure only these data types, in Rust's or numpy's words: f64, float64
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub dtype: Vec<String>,
 
@@ -332,7 +156,7 @@ pub struct Select {
 
     /// Measure one of several parts of the work, for CI jobs side by side: 2/4
     #[arg(long, value_name = "K/N")]
-    pub shard: Option<crate::select::shard::Shard>,
+    pub shard: Option<Shard>,
 
     /// Measure the large cases instead of the small ones, such as the shapes of orjson's pynumpy
     #[arg(long)]
@@ -351,7 +175,7 @@ pub struct Build {
     pub locked: bool,
 }
 
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct Effort {
     /// Measure fewer blocks: rougher figures, sooner
@@ -362,16 +186,16 @@ pub struct Effort {
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
 
-    /// Wait this long for one bench process [default: 300]
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<u64>,
+    /// Wait this long for one bench process
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub timeout: u64,
 }
 
 /// What a Cargo.toml can hold, too, under the same names; what is typed wins, also over overrides.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
 pub struct Keys {
-    /// Measure only these suites (bench targets), the key `suites`; `all` for every one
+    /// Measure only these suites (bench targets), or `all`
     #[arg(long, alias = "suites", value_name = "NAME", value_delimiter = ',', value_parser = text())]
     pub suite: Vec<String>,
 
@@ -435,6 +259,74 @@ pub struct Keys {
     pub default_features: Option<bool>,
 }
 
+impl Keys {
+    /// The keys that were typed.
+    pub fn flags(&self) -> Flags {
+        // All of them by name, so that none is forgotten.
+        let Self {
+            suite,
+            reference,
+            memory_suite,
+            threshold,
+            indifference,
+            memory_threshold,
+            max_latency_ratio,
+            max_memory_ratio,
+            budget,
+            default_branch,
+            strict,
+            require_baseline,
+            mode,
+            profile,
+            features,
+            default_features,
+        } = self;
+        let percent = |percent: &Option<Percent>| percent.map(|it| Value::Float(it.fraction()));
+        let ratio = |ratio: &Option<Ratio>| ratio.map(|it| Value::Float(it.value()));
+        let switch = |switch: &Option<bool>| switch.map(Value::Boolean);
+        let name = |name: &Option<String>| name.clone().map(Value::String);
+        let (default_flag, default_features) = if features.no_default_features {
+            ("no-default-features", Some(Value::Boolean(false)))
+        } else {
+            ("default-features", switch(default_features))
+        };
+        let mode = mode.and_then(|mode| Value::try_from(mode).ok());
+        let typed = [
+            ("suites", suites(suite)),
+            ("memory-suite", name(memory_suite)),
+            ("features", names(&separate(&features.features))),
+            ("default-features", default_features),
+            ("profile", name(profile)),
+            ("threshold", percent(threshold)),
+            ("indifference", percent(indifference)),
+            ("memory-threshold", percent(memory_threshold)),
+            ("max-latency-ratio", ratio(max_latency_ratio)),
+            ("max-memory-ratio", ratio(max_memory_ratio)),
+            ("budget", budget.map(|it| Value::Float(it.value()))),
+            ("default-branch", name(default_branch)),
+            ("strict", switch(strict)),
+            ("require-baseline", switch(require_baseline)),
+            ("mode", mode),
+        ];
+        let flag = |key| match key {
+            "suites" => "suite",
+            "default-features" => default_flag,
+            _ => key,
+        };
+        let keys = typed.into_iter().filter_map(|(key, value)| {
+            Some(Flag {
+                key,
+                flag: flag(key),
+                value: value?,
+            })
+        });
+        Flags {
+            keys: keys.collect(),
+            reference: reference.clone(),
+        }
+    }
+}
+
 /// A name that holds more than blanks.
 fn text() -> impl TypedValueParser<Value = String> {
     NonEmptyStringValueParser::new().try_map(|text| {
@@ -454,6 +346,28 @@ fn reference(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+/// Cargo separates names by commas and blanks alike.
+fn separate(features: &[String]) -> Vec<String> {
+    let separator = |c: char| c == ',' || c.is_whitespace();
+    let names = features.iter().flat_map(|names| names.split(separator));
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn names(names: &[String]) -> Option<Value> {
+    (!names.is_empty()).then(|| Value::from(names.to_vec()))
+}
+
+/// An empty list stands for all suites.
+fn suites(suites: &[String]) -> Option<Value> {
+    if suites.iter().any(|name| name == "all") {
+        return Some(Value::Array(Vec::new()));
+    }
+    names(suites)
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
@@ -461,32 +375,72 @@ pub struct Output {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "terminal")]
     pub format: Vec<Format>,
 
-    /// Write reports into this folder, one file a format; stdout gets the answer only. Those on what
-    /// looked slower than recorded and was measured again go to `pairs` in it
+    /// Write reports into this folder, one file for each format; stdout gets the answer only
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
 
-    /// Say nothing on stderr but warnings and errors
-    #[arg(long, short)]
-    pub quiet: bool,
-
-    /// When to colour the report
-    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
-    pub color: clap::ColorChoice,
+    #[command(flatten)]
+    pub voice: Voice,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Aligned, coloured on a terminal
-    Terminal,
-    /// GitHub-flavoured tables
-    Markdown,
-    /// The whole run with block-level values
-    Json,
-    /// One test case a benchmark
-    Junit,
-    /// One self-contained page
-    Html,
-    /// Workflow annotations and a job summary
-    Github,
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::Keys;
+    use crate::config::key::{self, Kind};
+
+    fn parse(flags: &str) -> Result<Keys, clap::Error> {
+        let words = std::iter::once("keys").chain(flags.split_whitespace());
+        let matches = Keys::augment_args(Command::new("keys")).try_get_matches_from(words)?;
+        Keys::from_arg_matches(&matches)
+    }
+
+    #[test]
+    fn every_key_is_a_flag() {
+        let command = Keys::augment_args(Command::new("keys"));
+        for key in key::keys(false).filter(|key| key.kind != Kind::Overrides) {
+            let mut flags = command.get_arguments();
+            let has = |name: &str| name == key.name;
+            let there = flags.any(|flag| {
+                let aliases = flag.get_all_aliases().unwrap_or_default();
+                flag.get_long().is_some_and(has) || aliases.into_iter().any(has)
+            });
+            assert!(there, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn all_that_is_typed_is_passed_on() {
+        let all = "--suite json,npy --memory-suite npy --features a,b --no-default-features --profile release \
+                   --threshold 4% --indifference 0.02 --memory-threshold 0 --max-latency-ratio 1.5 \
+                   --max-memory-ratio 2 --budget 9 --default-branch dev --strict --require-baseline=false \
+                   --mode track --reference x,json=y";
+        let flags = parse(all).unwrap().flags();
+        let shown: Vec<String> = flags
+            .keys
+            .iter()
+            .map(|it| format!("--{}: {} = {}", it.flag, it.key, it.value))
+            .collect();
+        insta::assert_snapshot!(shown.join("\n"));
+        assert_eq!(flags.reference, ["x", "json=y"]);
+        let suites = |text| parse(text).unwrap().flags().keys[0].value.to_string();
+        assert_eq!(suites("--suites npy"), r#"["npy"]"#);
+        assert_eq!(suites("--suite all"), "[]");
+    }
+
+    #[test]
+    fn wrong_flags_are_told() {
+        let told = |flags: &str| {
+            let text = parse(flags).unwrap_err().to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        insta::assert_snapshot!(told("--threshold 3"), @"error: invalid value '3' for '--threshold <PERCENT>': did you mean 3%, or really 300%?");
+        insta::assert_snapshot!(told("--threshold 0"), @"error: invalid value '0' for '--threshold <PERCENT>': expected a percentage above 0%, such as 3%");
+        insta::assert_snapshot!(told("--indifference -1%"), @"error: invalid value '-1%' for '--indifference <PERCENT>': expected a percentage from 0% to below 1000%, such as 3%");
+        insta::assert_snapshot!(told("--max-memory-ratio 0"), @"error: invalid value '0' for '--max-memory-ratio <RATIO>': expected a number above 0, such as 1.5");
+        insta::assert_snapshot!(told("--budget -5"), @"error: invalid value '-5' for '--budget <SECONDS>': expected seconds, above 0 and at most a million, such as 60");
+        insta::assert_snapshot!(told("--reference json="), @"error: invalid value 'json=' for '--reference <[SUITE=]ENCODER>': allowed is an encoder, or a suite and its encoder, as json=orjson");
+        insta::assert_snapshot!(told("--mode on"), @"error: invalid value 'on' for '--mode <MODE>'");
+    }
 }

@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use crate::exit::Exit;
+
 /// Set by Ctrl-C and SIGTERM.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -29,7 +31,7 @@ pub fn catch() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Relaxed) {
             // The second time the user means it. 130 is what shells call death by SIGINT.
-            std::process::exit(130);
+            std::process::exit(Exit::Interrupted.code().into());
         }
     })
     .context("listen for Ctrl-C")

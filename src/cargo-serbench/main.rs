@@ -1,6 +1,8 @@
 //! `cargo serbench`: a performance gate for divan benchmarks. Parses the command line and dispatches.
 //!
-//! A measurement passes through the stages in the order of the modules below.
+//! A measurement passes through the stages in this order: discover, build, process, divan, select,
+//! verify, compare, decide, measure, record, report. `tests/cli/layers.rs` holds the whole list;
+//! nothing imports from what comes later.
 
 #[cfg(not(unix))]
 compile_error!("cargo-serbench needs a Unix: benchmarks are timed by clocks that Windows lacks");
@@ -13,6 +15,7 @@ mod config;
 mod decide;
 mod discover;
 mod divan;
+mod exit;
 mod interrupt;
 mod measure;
 mod process;
@@ -26,38 +29,60 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Args, Parser};
 
-use cli::{Cargo, Command, Serbench};
+use exit::Exit;
+
+/// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
+enum Cargo {
+    /// Measure divan benchmarks, compare them with a reference and between commits
+    #[command(name = "serbench", version, about, long_about = None, after_long_help = AFTER_HELP)]
+    Serbench(Serbench),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  cargo serbench                          measure everything, print the tables
+  cargo serbench --dtype f64 --quick      one data type, roughly
+  cargo serbench gate --baseline main     did this branch make anything slower?
+  cargo serbench compare v1.0 v1.1        two commits
+
+Exit codes:
+  0    passed
+  2    wrong usage
+  100  something regressed, or is over a limit
+  101  could not measure: build failed, wrong output, nothing measured, no baseline
+  102  inconclusive, with --strict only
+  130  interrupted";
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Serbench {
+    #[command(subcommand)]
+    command: Option<commands::Command>,
+
+    #[command(flatten)]
+    run: commands::Run,
+}
 
 fn main() -> ExitCode {
-    let Cargo::Serbench(Serbench {
-        command,
-        baseline,
-        measure,
-    }) = Cargo::parse_from(command_line());
+    let Cargo::Serbench(Serbench { command, run }) = Cargo::parse_from(command_line());
     let done = match command {
-        None => commands::run::serbench(&measure, baseline.as_deref()),
-        Some(Command::Gate(args)) => commands::gate::gate(&args),
-        Some(Command::Compare(args)) => commands::compare::compare(&args),
-        Some(Command::List(measure)) => commands::list::list(&measure),
-        Some(Command::Report(args)) => commands::report::report_again(&args.run, &args.settings),
-        Some(Command::Config(args)) => commands::config::config(&args),
-        Some(Command::Show(args)) => commands::show::show(&args),
-        Some(Command::History(args)) => commands::history::history(&args),
-        Some(Command::Accept(args)) => commands::accept::accept(&args),
-        Some(Command::Merge(args)) => commands::merge::merge(&args),
-        Some(Command::Init(args)) => commands::init::init(&args),
+        None => run.execute(),
+        Some(command) => command.execute(),
     };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            // What an interrupt broke is not what went wrong.
-            let error = interrupt::check().err().unwrap_or(error);
-            shell::error(format_args!("{error:#}"));
-            ExitCode::from(101)
-        }
-    }
+    let exit = done.unwrap_or_else(|error| {
+        // What an interrupt broke is not what went wrong.
+        let (exit, error) = match interrupt::check() {
+            Err(interrupted) => (Exit::Interrupted, interrupted),
+            Ok(()) => (Exit::of(&error), error),
+        };
+        shell::error(format_args!("{error:#}"));
+        exit
+    });
+    exit.into()
 }
 
 /// The arguments with cargo's `serbench` put back where the program was called by itself.
@@ -67,4 +92,14 @@ fn command_line() -> Vec<std::ffi::OsString> {
         arguments.insert(1, "serbench".into());
     }
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cargo::command().debug_assert();
+    }
 }

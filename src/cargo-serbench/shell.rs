@@ -1,14 +1,17 @@
-//! The only writer to stderr: status lines like cargo's, warnings, hints, progress.
+//! The only writer to stdout and stderr: answers, status lines like cargo's, warnings, progress.
 
 use std::{
     fmt::Display,
-    io::{IsTerminal, Write},
+    io::{ErrorKind, IsTerminal, Write},
     path::Path,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use anstyle::{AnsiColor, Effects, Style};
+use anyhow::{Context, Result};
+
+pub use anstream::ColorChoice as Color;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
@@ -23,13 +26,22 @@ pub fn set_quiet(quiet: bool) {
 }
 
 /// Decides about colour on stdout and stderr.
-pub fn set_color(choice: clap::ColorChoice) {
-    match choice {
-        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
-        clap::ColorChoice::Always => anstream::ColorChoice::Always,
-        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+pub fn set_color(choice: Color) {
+    choice.write_global();
+}
+
+/// Prints to stdout. A reader that closes it early, as `head` does, has seen enough: no error.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("write to stdout")
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
-    .write_global();
 }
 
 /// Whether status and progress are silenced.

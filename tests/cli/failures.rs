@@ -55,7 +55,7 @@ fn nothing_to_measure() {
     repository.commit("Document");
     let check = |arguments: &[&str], words: &[&str]| {
         let outcome = repository.serbench(arguments);
-        outcome.exits(101).says_no_more().warns(words);
+        outcome.exits(2).says_no_more().warns(words);
     };
     let no_match = &[
         "error: none of 1 benchmarks matches nope",

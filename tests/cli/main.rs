@@ -6,6 +6,7 @@ mod foreign;
 mod history;
 #[cfg(unix)]
 mod interrupts;
+mod layers;
 mod recorded;
 mod records;
 mod reports;

@@ -1,64 +1,36 @@
-//! Intended changes: the file `baselines/accepted.toml` in, what it says of a benchmark out.
-//!
-//! An entry counts for one step of the baseline: as long as the baseline's own tree does not hold
-//! it. That stays right when commits are squashed or rebased, which a comparison of hashes with
-//! the commit named in the entry would not.
+//! `cargo serbench accept`: writes an intended change into `baselines/accepted.toml`, for review.
 
-use std::{path::Path, process::ExitCode};
-
-use anyhow::{Context, Result, anyhow, bail};
-use globset::Glob;
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
+use clap::Args;
 
 use crate::{
     cli,
     commands::records::{self, Place},
-    session::ACCEPTED,
+    exit::Exit,
+    record::accepted::{self, Entry},
     shell,
 };
 
-const HEAD: &str = "\
-# Changes that were intended. `cargo serbench accept` writes entries, review keeps them.
-# An entry counts until the baseline holds it, too.
-";
-
-/// How an entry begins.
-const TABLE: &str = "[[accepted]]";
-
-/// An intended change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// Ids, or globs of ids.
+#[derive(Clone, Debug, Args)]
+pub struct Accept {
+    /// Ids of benchmarks, or globs: `json::serde_json::*`
+    #[arg(value_name = "ID", required = true)]
     pub benchmarks: Vec<String>,
+
+    /// Why the change is intended
+    #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// Full hash of the commit checked out when it was accepted.
-    pub commit: String,
-    /// The largest change that is accepted; 1.06 is 6 % slower. Absent for any.
-    #[serde(skip_serializing_if = "Option::is_none")]
+
+    /// The largest change to accept, 1.06 for 6 % slower [default: any]
+    #[arg(long, value_name = "RATIO")]
     pub change: Option<f64>,
-}
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Accepted {
-    #[serde(default)]
-    accepted: Vec<Entry>,
-}
-
-impl Entry {
-    fn is_for(&self, id: &str) -> bool {
-        self.benchmarks.iter().any(|pattern| matches(pattern, id))
-    }
-
-    /// Whether a change whose interval begins at `lower` is no larger than what was accepted.
-    pub fn covers(&self, lower: f64) -> bool {
-        self.change.is_none_or(|change| lower <= change)
-    }
+    #[command(flatten)]
+    pub place: cli::Place,
 }
 
 /// `cargo serbench accept`.
-pub fn accept(args: &cli::Accept) -> Result<ExitCode> {
+pub fn accept(args: &Accept) -> Result<Exit> {
     let Place { store, repo } = records::open(&args.place)?;
     let head = records::head(repo.as_ref())?;
     let mut benchmarks = args.benchmarks.clone();
@@ -72,15 +44,15 @@ pub fn accept(args: &cli::Accept) -> Result<ExitCode> {
     };
     let known = records::ids(&records::index(&store)?);
     for pattern in &entry.benchmarks {
-        if !known.is_empty() && !known.iter().any(|id| matches(pattern, id)) {
+        if !known.is_empty() && !known.iter().any(|id| accepted::matches(pattern, id)) {
             shell::warning(format_args!(
                 "`{pattern}` is no benchmark of any record; `cargo serbench list` shows them all"
             ));
         }
     }
-    let path = store.baselines.join(ACCEPTED);
+    let path = store.baselines.join(accepted::FILE);
     let what = entry.benchmarks.join(", ");
-    store.edit(&path, |text| add(text, &path, entry))?;
+    store.edit(&path, |text| accepted::add(text, &path, entry))?;
     shell::status(
         "Accepted",
         format_args!("{what}, on top of {} ({})", head.short(), head.subject),
@@ -89,206 +61,5 @@ pub fn accept(args: &cli::Accept) -> Result<ExitCode> {
         "commit {} together with the change",
         shell::shown(&path).display()
     ));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Whether a pattern is `id` or a glob that it matches. Ids may hold what means something in a
-/// glob.
-pub fn matches(pattern: &str, id: &str) -> bool {
-    pattern == id || Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(id))
-}
-
-/// The entry that accepts a change of `id`, the last if there are several. `at_baseline` are the
-/// entries in the baseline's tree, which no longer count.
-pub fn accepted<'a>(entries: &'a [Entry], at_baseline: &[Entry], id: &str) -> Option<&'a Entry> {
-    entries
-        .iter()
-        .rev()
-        .find(|entry| entry.is_for(id) && !at_baseline.contains(entry))
-}
-
-/// Reads the text of `file`, which is named in what goes wrong.
-pub fn read(text: &str, file: &Path) -> Result<Vec<Entry>> {
-    let Accepted { accepted } = toml::from_str(text).map_err(|error| broken(file, &error))?;
-    for entry in &accepted {
-        check(entry).with_context(|| format!("read {}", file.display()))?;
-    }
-    Ok(accepted)
-}
-
-fn broken(file: &Path, error: &toml::de::Error) -> anyhow::Error {
-    let file = file.display();
-    anyhow!("{file} can't be read; `git checkout -- {file}` brings back the one in git\n{error}")
-}
-
-fn check(entry: &Entry) -> Result<()> {
-    let Entry {
-        benchmarks,
-        reason,
-        commit: _,
-        change,
-    } = entry;
-    for pattern in benchmarks {
-        Glob::new(pattern).with_context(|| format!("`{pattern}` is no id and no glob"))?;
-    }
-    if benchmarks.is_empty() {
-        bail!("an accepted change names no benchmark; `*` is all of them");
-    }
-    if reason.trim().is_empty() {
-        bail!("an accepted change needs a reason that a reviewer can judge");
-    }
-    if change.is_some_and(|change| !(change.is_finite() && change > 0.0)) {
-        bail!("a change is a ratio above zero; 1.06 is 6 % slower");
-    }
-    Ok(())
-}
-
-/// Adds `entry` to the text of `file` at its place by benchmarks and commit. The rest of the text
-/// stays as it is.
-pub fn add(text: &str, file: &Path, entry: Entry) -> Result<String> {
-    check(&entry)?;
-    let entries = read(text, file)?;
-    if entries.contains(&entry) {
-        return Ok(text.to_owned());
-    }
-    let text = if text.is_empty() { HEAD } else { text };
-    let lines: Vec<&str> = text.lines().collect();
-    let headers: Vec<usize> = (0..lines.len())
-        .filter(|line| lines[*line].trim() == TABLE)
-        .collect();
-    if headers.len() != entries.len() {
-        bail!(
-            "{} does not begin each entry with a line `{TABLE}`; write it so and try again",
-            file.display()
-        );
-    }
-    let key = |entry: &Entry| (entry.benchmarks.clone(), entry.commit.clone());
-    let after = entries.iter().position(|other| key(other) > key(&entry));
-    let accepted = Accepted {
-        accepted: vec![entry],
-    };
-    let new = toml::to_string(&accepted).context("write an accepted change as TOML")?;
-    let (before, rest) = match after {
-        Some(after) => {
-            // Comments right above an entry are its own.
-            let comments = lines[..headers[after]].iter().rev();
-            let comments = comments.take_while(|line| line.trim().starts_with('#'));
-            lines.split_at(headers[after] - comments.count())
-        }
-        None => (lines.as_slice(), [].as_slice()),
-    };
-    let before = before.join("\n");
-    let mut text = format!("{}\n\n{new}", before.trim_end());
-    if !rest.is_empty() {
-        text += &format!("\n{}\n", rest.join("\n"));
-    }
-    Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::{Entry, accepted, add, read};
-
-    fn entry(benchmark: &str, commit: char) -> Entry {
-        Entry {
-            benchmarks: vec![benchmark.to_owned()],
-            reason: "checks every key".to_owned(),
-            commit: commit.to_string().repeat(40),
-            change: None,
-        }
-    }
-
-    fn file() -> &'static Path {
-        Path::new("baselines/accepted.toml")
-    }
-
-    fn told(text: &str) -> String {
-        format!("{:#}", read(text, file()).unwrap_err())
-    }
-
-    #[test]
-    fn entries_are_kept_in_order_with_comments() {
-        let first = add("", file(), entry("json::b::*", 'b')).unwrap();
-        let text = first.replace(
-            "[[accepted]]",
-            "# talked about in the meeting\n[[accepted]]",
-        );
-        let text = add(&text, file(), entry("json::c::f64", 'a')).unwrap();
-        let change = Entry {
-            change: Some(1.06),
-            ..entry("json::a::*", 'c')
-        };
-        let text = add(&text, file(), change.clone()).unwrap();
-        insta::assert_snapshot!(text);
-        // Twice is once.
-        assert_eq!(add(&text, file(), change).unwrap(), text);
-        let commits: Vec<char> = read(&text, file())
-            .unwrap()
-            .iter()
-            .filter_map(|entry| entry.commit.chars().next())
-            .collect();
-        assert_eq!(commits, ['c', 'b', 'a']);
-    }
-
-    #[test]
-    fn an_entry_counts_until_the_baseline_holds_it() {
-        let old = entry("json::serde_json::*", 'a');
-        let new = entry("json::serde_json::*", 'b');
-        let all = [old.clone(), new.clone()];
-        let id = "json::serde_json::f64::100x100";
-        assert_eq!(accepted(&all, &[], id), Some(&new));
-        assert_eq!(accepted(&all, std::slice::from_ref(&new), id), Some(&old));
-        assert_eq!(accepted(&all, &all, id), None);
-        assert_eq!(accepted(&all, &[], "json::sonic_rs::f64::100x100"), None);
-    }
-
-    #[test]
-    fn ids_are_found_by_themselves() {
-        let odd = "b::f[1]::{x}";
-        assert!(accepted(&[entry(odd, 'a')], &[], odd).is_some());
-        assert!(accepted(&[entry("*", 'a')], &[], odd).is_some());
-        assert!(accepted(&[entry("json::{a,b}::f64", 'a')], &[], "json::b::f64").is_some());
-    }
-
-    #[test]
-    fn more_than_accepted_is_not_covered() {
-        let upto = |change| Entry {
-            change,
-            ..entry("*", 'a')
-        };
-        assert!(upto(Some(1.06)).covers(1.05));
-        assert!(!upto(Some(1.06)).covers(1.07));
-        assert!(upto(None).covers(9.0));
-    }
-
-    #[test]
-    fn what_is_wrong_is_told() {
-        let with = |line: &str| {
-            let lines = [
-                "benchmarks = [\"*\"]",
-                "reason = \"why\"",
-                "commit = \"abc\"",
-            ];
-            let field = line.split(' ').next().unwrap();
-            let kept = lines.iter().filter(|other| !other.starts_with(field));
-            let kept: Vec<&str> = kept.copied().chain([line]).collect();
-            told(&format!("[[accepted]]\n{}\n", kept.join("\n")))
-        };
-        let messages = [
-            told("[[accepted]"),
-            told("colour = 3"),
-            with("colour = 3"),
-            with("reason = \" \""),
-            with("benchmarks = []"),
-            with("benchmarks = [\"a[\"]"),
-            with("change = -1.0"),
-            with("change = nan"),
-        ];
-        insta::assert_snapshot!(messages.join("\n--\n"));
-        let inline = "accepted = [{ benchmarks = [\"*\"], reason = \"x\", commit = \"c\" }]";
-        let error = add(inline, file(), entry("*", 'a')).unwrap_err();
-        assert!(error.to_string().contains("a line `[[accepted]]`"));
-    }
+    Ok(Exit::Passed)
 }

@@ -1,27 +1,44 @@
 //! `cargo serbench compare`: any commit against any other.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
+use clap::Args;
 
-use crate::{cli, commands::pair::measure_pair, run::Side, session};
+use crate::{
+    cli::Measure,
+    commands::{
+        pair::{self, Trial},
+        revision,
+    },
+    exit::Exit,
+    run::Side,
+    session,
+};
 
-/// Any commit against any other.
-pub fn compare(args: &cli::Compare) -> Result<ExitCode> {
-    let session = session::open(&args.measure)?;
+#[derive(Clone, Debug, Args)]
+pub struct Compare {
+    /// The revision to compare with
+    pub baseline: String,
+
+    /// The revision to judge
+    pub candidate: String,
+
+    #[command(flatten)]
+    pub trial: Trial,
+
+    #[command(flatten)]
+    pub measure: Measure,
+}
+
+pub fn compare(args: &Compare) -> Result<Exit> {
+    let output = &args.measure.output;
+    output.voice.apply();
+    let session = session::open(args.measure.request())?;
     let repo = session.repository()?;
     let [baseline, candidate] = [
         repo.resolve(&args.baseline)?,
         repo.resolve(&args.candidate)?,
     ];
-    let candidate = session::commit(&session, &args.measure, &candidate, Side::Candidate)?;
-    let judged = measure_pair(
-        &session,
-        &args.measure,
-        &args.trial,
-        &baseline,
-        &candidate,
-        None,
-    )?;
-    Ok(judged.code)
+    let candidate = revision::commit(&session, &candidate, Side::Candidate)?;
+    let judged = pair::measure_pair(&session, args.trial, &baseline, &candidate, None, output)?;
+    Ok(judged.exit)
 }

@@ -1,16 +1,125 @@
 //! `cargo serbench config`: the configuration in force, and where each value comes from.
 
-use std::{io::Write, process::ExitCode};
-
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 
-use crate::{cli::Settings, session};
+use crate::{
+    cli::{Keys, Project, Voice},
+    exit::Exit,
+    session, shell,
+};
 
-pub fn config(args: &Settings) -> Result<ExitCode> {
-    session::set_output(&args.output);
-    let in_force = session::configuration(&args.manifest, &args.workspace, &args.keys)?;
-    anstream::stdout()
-        .lock()
-        .write_all(in_force.show(&args.output)?.as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub project: Project,
+
+    #[command(flatten)]
+    pub keys: Keys,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "toml")]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// As it could stand in a Cargo.toml
+    #[value(alias = "terminal")]
+    Toml,
+    /// Value and origin of each key
+    Json,
+}
+
+pub fn config(args: &Config) -> Result<Exit> {
+    args.voice.apply();
+    let Project { manifest, packages } = &args.project;
+    let in_force = session::configuration(manifest, packages, &args.keys.flags())?;
+    shell::print(&match args.format {
+        Format::Toml => in_force.to_toml(),
+        Format::Json => format!("{:#}\n", in_force.to_json()),
+    })?;
+    Ok(Exit::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::{Args, FromArgMatches};
+
+    use super::Config;
+    use crate::session;
+
+    /// A workspace of packages, each with a table (or none) and an empty library.
+    fn workspace(root: &str, packages: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let members: Vec<&str> = packages.iter().map(|(name, _)| *name).collect();
+        let manifest = format!("[workspace]\nmembers = {members:?}\nresolver = \"3\"\n{root}");
+        fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+        for (name, table) in packages {
+            let sources = folder.path().join(name).join("src");
+            fs::create_dir_all(&sources).unwrap();
+            fs::write(sources.join("lib.rs"), "").unwrap();
+            let manifest = format!("[package]\nname = {name:?}\nedition = \"2024\"\n{table}");
+            fs::write(folder.path().join(name).join("Cargo.toml"), manifest).unwrap();
+        }
+        folder
+    }
+
+    /// The line that shows `threshold`, or what is told.
+    fn threshold(folder: &tempfile::TempDir, flags: &str) -> String {
+        let manifest = folder.path().join("Cargo.toml");
+        let words = ["config", "--manifest-path"].map(str::to_owned);
+        let words = words
+            .into_iter()
+            .chain([manifest.display().to_string()])
+            .chain(flags.split_whitespace().map(str::to_owned));
+        let command = Config::augment_args(clap::Command::new("config"));
+        let args = Config::from_arg_matches(&command.get_matches_from(words)).unwrap();
+        let Config { project, keys, .. } = args;
+        let shown = session::configuration(&project.manifest, &project.packages, &keys.flags());
+        match shown.map(|it| it.to_toml()) {
+            Ok(text) => {
+                let line = text.lines().find(|line| line.starts_with("threshold"));
+                line.unwrap_or_default().to_owned()
+            }
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    const ONE: &str = "[package.metadata.serbench]\nthreshold = 0.01\n";
+    const TWO: &str = "[package.metadata.serbench]\nthreshold = 0.02\n";
+
+    #[test]
+    fn the_table_of_the_selected_package_counts() {
+        let packages = [("a", ONE), ("b", TWO), ("c", "")];
+        let folder = workspace(
+            "[workspace.metadata.serbench]\nthreshold = 0.5\n",
+            &packages,
+        );
+        insta::assert_snapshot!(threshold(&folder, "-p a"), @"threshold = 0.01                # a/Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p b"), @"threshold = 0.02                # b/Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p c"), @"threshold = 0.5                 # Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p b -p c"), @"threshold = 0.02                # b/Cargo.toml:5");
+        insta::assert_snapshot!(threshold(&folder, "-p b --threshold 7%"), @"threshold = 0.07                # --threshold");
+        insta::assert_snapshot!(threshold(&folder, "-p d"), @"no package of this workspace is called `d`; there are a, b, c");
+        insta::assert_snapshot!(threshold(&folder, ""), @"the packages a and b are both selected and have a [package.metadata.serbench] each; choose one with --package, or move what both share to [workspace.metadata.serbench]");
+    }
+
+    #[test]
+    fn the_file_with_the_error_is_named() {
+        let wrong = "\n[package.metadata.serbench]\nthreshold = 2\n";
+        let folder = workspace(
+            "[workspace.metadata.serbench]\nstrct = true\n",
+            &[("a", wrong)],
+        );
+        insta::assert_snapshot!(threshold(&folder, ""), @r#"
+    Cargo.toml:5: unknown key `strct` in [workspace.metadata.serbench]; did you mean `strict`?
+    a/Cargo.toml:6: `threshold` is 2; did you mean "2%" (0.02), or really "200%"?
+    "#);
+    }
 }

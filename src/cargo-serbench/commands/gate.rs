@@ -1,48 +1,58 @@
 //! `cargo serbench gate`: the work tree against a baseline commit.
 
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::{
-    cli::{self, Measure, Settings},
-    commands::{pair::measure_pair, report::report_again},
+    cli::Measure,
+    commands::{
+        pair::{self, Trial},
+        report, revision,
+    },
+    exit::Exit,
+    record::baseline,
     session, shell,
 };
 
-/// The work tree against a commit.
-pub fn gate(args: &cli::Gate) -> Result<ExitCode> {
+#[derive(Clone, Debug, Args)]
+pub struct Gate {
+    /// Compare with this revision [default: the merge base with the default branch]
+    #[arg(long, value_name = "REV")]
+    pub baseline: Option<String>,
+
+    /// The older name of `cargo serbench report FILE`
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline", hide = true)]
+    pub replay: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub trial: Trial,
+
+    #[command(flatten)]
+    pub measure: Measure,
+}
+
+pub fn gate(args: &Gate) -> Result<Exit> {
+    let Measure {
+        project,
+        keys,
+        output,
+        ..
+    } = &args.measure;
+    output.voice.apply();
     if let Some(file) = &args.replay {
-        let Measure {
-            manifest,
-            workspace,
-            keys,
-            output,
-            ..
-        } = args.measure.clone();
-        let settings = Settings {
-            manifest,
-            workspace,
-            keys,
-            output,
-        };
-        return report_again(file, &settings);
+        return report::stored(file, project, keys, output);
     }
-    let session = session::open(&args.measure)?;
+    let session = session::open(args.measure.request())?;
     let repo = session.repository()?;
-    let (baseline, why) = session::baseline(repo, args.baseline.as_deref(), &session.config)?;
+    let branch = session.config.default_branch.as_deref();
+    let (baseline, why) = baseline::for_gate(repo, args.baseline.as_deref(), branch)?;
     shell::status(
         "Baseline",
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
     );
-    let candidate = session::worktree(&session, &args.measure)?;
-    let judged = measure_pair(
-        &session,
-        &args.measure,
-        &args.trial,
-        &baseline,
-        &candidate,
-        None,
-    )?;
-    Ok(judged.code)
+    let candidate = revision::worktree(&session)?;
+    let judged = pair::measure_pair(&session, args.trial, &baseline, &candidate, None, output)?;
+    Ok(judged.exit)
 }

@@ -3,15 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
-    process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
 use regex::RegexSet;
 
 use crate::{
-    cli::{self, HistoryFormat},
+    cli,
     commands::records::{self, Place},
+    exit::Exit,
     record::index::{Entry, Index},
     record::series::{self, Series},
     report::{self, Align, Cell, Column, cells, markdown, terminal},
@@ -21,8 +22,44 @@ use crate::{
 /// Columns of a chart.
 const WIDTH: usize = 40;
 
-/// `cargo serbench history`.
-pub fn history(args: &cli::History) -> Result<ExitCode> {
+#[derive(Clone, Debug, Args)]
+pub struct History {
+    /// Only benchmarks whose id matches one of these regular expressions
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
+
+    /// Only the last so many commits, recorded or not
+    #[arg(long, value_name = "COMMITS")]
+    pub last: Option<usize>,
+
+    /// The commit whose first-parent history is shown
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    pub from: String,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub machines: cli::Machines,
+
+    #[command(flatten)]
+    pub place: cli::Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One line a benchmark
+    Terminal,
+    /// The same as a GitHub-flavoured table
+    Markdown,
+    /// Every value of every benchmark
+    Json,
+    /// One line a value
+    Csv,
+}
+
+pub fn history(args: &History) -> Result<Exit> {
     let Place { store, repo } = records::open(&args.place)?;
     let repo = records::in_git(repo.as_ref())?;
     let filters = RegexSet::new(&args.filters).context("FILTER is a regular expression")?;
@@ -42,13 +79,13 @@ pub fn history(args: &cli::History) -> Result<ExitCode> {
     if all.is_empty() {
         bail!(nothing(&index, args));
     }
-    records::print(&match args.format {
-        HistoryFormat::Terminal => charts(&index, &all, terminal::render_table),
-        HistoryFormat::Markdown => charts(&index, &all, markdown::render_table),
-        HistoryFormat::Json => json(&all),
-        HistoryFormat::Csv => csv(&all),
+    shell::print(&match args.format {
+        Format::Terminal => charts(&index, &all, terminal::render_table),
+        Format::Markdown => charts(&index, &all, markdown::render_table),
+        Format::Json => json(&all),
+        Format::Csv => csv(&all),
     })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Passed)
 }
 
 /// Says what is not shown.
@@ -57,7 +94,7 @@ fn tell_elsewhere(
     order: &[String],
     keys: &BTreeSet<String>,
     shallow: bool,
-    args: &cli::History,
+    args: &History,
 ) {
     let here: BTreeSet<&str> = order.iter().map(String::as_str).collect();
     let elsewhere = index
@@ -81,7 +118,7 @@ fn tell_elsewhere(
     }
 }
 
-fn nothing(index: &Index, args: &cli::History) -> String {
+fn nothing(index: &Index, args: &History) -> String {
     let ids = records::ids(index);
     let asked = if args.filters.is_empty() {
         format!("no commit of {}'s history has a record", args.from)

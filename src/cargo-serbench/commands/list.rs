@@ -1,17 +1,22 @@
 //! `cargo serbench list`: the benchmarks that would be measured.
 
-use std::{io::Write, process::ExitCode};
-
 use anyhow::Result;
+use clap::Args;
 
-use crate::{cli::Measure, session};
+use crate::{cli::Measure, commands::revision, exit::Exit, session, shell};
 
-pub fn list(measure: &Measure) -> Result<ExitCode> {
-    let session = session::open(measure)?;
-    let tree = session::worktree(&session, measure)?;
-    let mut stdout = anstream::stdout().lock();
-    for id in session::choose(&[&tree.catalog], measure, &session.config)? {
-        writeln!(stdout, "{id}")?;
-    }
-    Ok(ExitCode::SUCCESS)
+#[derive(Clone, Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub measure: Measure,
+}
+
+pub fn list(args: &List) -> Result<Exit> {
+    args.measure.output.voice.apply();
+    let session = session::open(args.measure.request())?;
+    let tree = revision::worktree(&session)?;
+    let ids = revision::choose(&session, &[&tree.catalog])?;
+    let lines: String = ids.iter().flat_map(|id| [id, "\n"]).collect();
+    shell::print(&lines)?;
+    Ok(Exit::Passed)
 }

@@ -7,22 +7,32 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
 use crate::{
     cli,
     commands::records::{self, Place},
     discover::git,
+    exit::Exit,
     record::store,
     record::{Measured, Origin, Record, difference},
     shell,
 };
 
-/// `cargo serbench merge`.
-pub fn merge(args: &cli::Merge) -> Result<ExitCode> {
+#[derive(Clone, Debug, Args)]
+pub struct Merge {
+    /// Records, or folders that hold some
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub place: cli::Place,
+}
+
+pub fn merge(args: &Merge) -> Result<Exit> {
     let Place { store, repo: _ } = records::open(&args.place)?;
     let mut files = Vec::new();
     for path in &args.paths {
@@ -62,7 +72,7 @@ pub fn merge(args: &cli::Merge) -> Result<ExitCode> {
             shell::shown(&path).display()
         ),
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Passed)
 }
 
 /// A file itself; of a folder all that end in `.json`, by name.

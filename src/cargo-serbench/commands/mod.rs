@@ -1,15 +1,64 @@
-//! One file for each command.
+//! One file for each command, which owns its arguments; and what several of them share.
 
-pub mod accept;
-pub mod compare;
-pub mod config;
-pub mod gate;
-pub mod history;
-pub mod init;
-pub mod list;
-pub mod merge;
+mod accept;
+mod compare;
+mod config;
+mod gate;
+mod history;
+mod init;
+mod list;
+mod merge;
+mod output;
 mod pair;
-pub mod records;
-pub mod report;
-pub mod run;
-pub mod show;
+mod records;
+mod report;
+mod revision;
+mod run;
+mod show;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+pub use self::run::Run;
+use crate::exit::Exit;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compare the work tree with a baseline commit and fail on regressions
+    Gate(gate::Gate),
+    /// Compare two commits and fail on regressions
+    Compare(compare::Compare),
+    /// List the benchmarks that would be measured
+    List(list::List),
+    /// Print a stored run again, or decide it again with other thresholds
+    Report(report::Report),
+    /// Print the configuration in force as TOML, and where each value of it comes from
+    Config(config::Config),
+    /// Show what was recorded for a commit; without one, list all records
+    Show(show::Show),
+    /// Chart the recorded ratios to the reference over commits
+    History(history::History),
+    /// Accept an intended change, for reviewers to see
+    Accept(accept::Accept),
+    /// Join the records of shards into one
+    Merge(merge::Merge),
+    /// Write a bench to begin with, its lines in Cargo.toml and a workflow; nothing is overwritten
+    Init(init::Init),
+}
+
+impl Command {
+    pub fn execute(&self) -> Result<Exit> {
+        match self {
+            Self::Gate(args) => gate::gate(args),
+            Self::Compare(args) => compare::compare(args),
+            Self::List(args) => list::list(args),
+            Self::Report(args) => report::report(args),
+            Self::Config(args) => config::config(args),
+            Self::Show(args) => show::show(args),
+            Self::History(args) => history::history(args),
+            Self::Accept(args) => accept::accept(args),
+            Self::Merge(args) => merge::merge(args),
+            Self::Init(args) => init::init(args),
+        }
+    }
+}

@@ -1,99 +1,121 @@
 //! Two commits, measured in pairs until every benchmark is decided.
 
-use std::{collections::BTreeSet, path::Path, process::ExitCode, time::Instant};
+use std::{collections::BTreeSet, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use clap::Args;
 
 use crate::{
-    cli::{self, Measure},
-    commands::accept,
-    config::{Config, Mode},
+    cli::Output,
+    commands::{
+        output,
+        revision::{self, Tree},
+    },
+    config::{Config, Mode, units::Percent},
     decide::{
         self, Decision, Verdict,
         evidence::{self, Role},
     },
-    discover::{
-        Workspace,
-        git::{Commit, Repo},
-    },
+    discover::git::Commit,
+    exit::Exit,
     measure::{self, engine::Pace},
-    report,
-    run::{Run, Side},
-    session::{self, Session, Tree},
+    record::accepted::Waivers,
+    report::Results,
+    run::{self, Run, Side},
+    session::Session,
     shell,
 };
 
+/// For trials of the gate itself.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Trials")]
+pub struct Trial {
+    /// Measure benchmarks whose executables are identical, too
+    #[arg(long)]
+    pub measure_identical: bool,
+
+    /// Slow every benchmark of the candidate but the references down by this much
+    #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
+    pub inject: Option<Percent>,
+}
+
 /// What became of a comparison of two commits.
 pub struct Judged {
-    pub code: ExitCode,
+    pub exit: Exit,
     /// The ids of which it is not settled that they are as fast as at the baseline, or may be
     /// slower.
     pub slower: BTreeSet<String>,
 }
 
-/// Entries of accepted.toml, in the work tree and at the baseline.
-pub struct Waivers {
-    now: Vec<accept::Entry>,
-    at_baseline: Vec<accept::Entry>,
-}
-
-/// Measures two commits in pairs until every benchmark is decided.
+/// Measures two commits in pairs until every benchmark is decided. `only` limits what is measured.
 pub fn measure_pair(
     session: &Session,
-    measure: &Measure,
-    trial: &cli::Trial,
+    trial: Trial,
     baseline: &Commit,
     candidate: &Tree,
     only: Option<&BTreeSet<String>>,
+    output: &Output,
 ) -> Result<Judged> {
-    let baseline = session::commit(session, measure, baseline, Side::Baseline)?;
-    let catalogs = [&baseline.catalog, &candidate.catalog];
-    let mut chosen = session::choose(&catalogs, measure, &session.config)?;
-    chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
-    let mut run = measure::new_run(session, measure, Some(&baseline), candidate)?;
-    run.identical_measured = trial.measure_identical;
-    let started = Instant::now();
-    measure::skip_identical(&baseline, candidate, &chosen, &mut run);
-    measure::verify_side(session, &baseline, &chosen, Side::Baseline, &mut run)?;
-    measure::verify_side(session, candidate, &chosen, Side::Candidate, &mut run)?;
-    let sides = [(Side::Baseline, &baseline), (Side::Candidate, candidate)];
-    let mut engine = measure::engine(session, &sides, &run, Pace::LONG);
-    measure::measure_until_decided(session, trial, &mut engine, &mut run)?;
-    run.seconds = started.elapsed().as_secs_f64();
-    let stored = measure::store(session, &run);
-    let waivers = waivers(&session.workspace, session.repo.as_ref(), &run)?;
-    let judged = show_verdicts(&run, &session.config, &waivers, &measure.output)?;
+    let baseline = revision::commit(session, baseline, Side::Baseline)?;
+    let run = measured(session, trial, &baseline, candidate, only)?;
+    // What was measured is shown though the disk be full.
+    let stored = store(session, &run);
+    let root = &session.workspace.root;
+    let waivers = Waivers::read(root, session.repo.as_ref(), run.baseline.as_ref())?;
+    let judged = show_verdicts(&run, &session.config, &waivers, output)?;
     stored?;
     Ok(judged)
 }
 
-/// The accepted changes that the baseline does not have yet.
-pub fn waivers(workspace: &Workspace, repo: Option<&Repo>, run: &Run) -> Result<Waivers> {
-    let file = Path::new(session::FOLDER).join(session::ACCEPTED);
-    let read =
-        |text: Option<String>| text.map_or(Ok(Vec::new()), |text| accept::read(&text, &file));
-    let now = match std::fs::read_to_string(workspace.root.join(&file)) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
-    };
-    let now = read(now)?;
-    let commit = run
-        .baseline
-        .as_ref()
-        .and_then(|source| source.commit.as_deref());
-    let at_baseline = match (repo, commit.and_then(|sha| repo?.commit(sha))) {
-        (Some(repo), Some(commit)) => read(repo.file(&commit, &file)?)?,
-        (_, _) => Vec::new(),
-    };
-    Ok(Waivers { now, at_baseline })
+fn measured(
+    session: &Session,
+    trial: Trial,
+    baseline: &Tree,
+    candidate: &Tree,
+    only: Option<&BTreeSet<String>>,
+) -> Result<Run> {
+    let Session {
+        request,
+        config,
+        options,
+        launcher,
+        ..
+    } = session;
+    let catalogs = [&baseline.catalog, &candidate.catalog];
+    let mut chosen = revision::choose(session, &catalogs)?;
+    chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
+    let sources = (Some(&baseline.source), &candidate.source);
+    let mut run = measure::new_run(options, request.seed, sources.0, sources.1)?;
+    run.identical_measured = trial.measure_identical;
+    let started = Instant::now();
+    measure::skip_identical(catalogs[0], catalogs[1], &chosen, &mut run);
+    let sides = [
+        (Side::Baseline, catalogs[0]),
+        (Side::Candidate, catalogs[1]),
+    ];
+    for (side, catalog) in sides {
+        measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
+    }
+    let mut engine = measure::engine(launcher, &sides, &run, Pace::LONG);
+    let injected = trial.inject.map_or(0.0, Percent::fraction);
+    measure::measure_until_decided(config, injected, &mut engine, &mut run)?;
+    run.seconds = started.elapsed().as_secs_f64();
+    Ok(run)
 }
 
+/// Stores a run where `cargo serbench report` finds it.
+pub fn store(session: &Session, run: &Run) -> Result<()> {
+    let path = run::store(run, &session.workspace.scratch().join("runs"))?;
+    shell::status("Stored", shell::shown(&path).display());
+    Ok(())
+}
+
+/// Decides a run of two commits and prints the verdicts.
 pub fn show_verdicts(
     run: &Run,
     config: &Config,
     waivers: &Waivers,
-    output: &cli::Output,
+    output: &Output,
 ) -> Result<Judged> {
     let policy = decide::policy(None);
     let mut decisions = decide::decide(&evidence::evidence(run, config), &policy);
@@ -104,17 +126,15 @@ pub fn show_verdicts(
         decision.waived = waiver(decision, config, waivers);
     }
     let summary = decide::summarize(&decisions, config.strict);
-    report::write(
-        report::Results::Gate {
-            run,
-            decisions: &decisions,
-            summary: &summary,
-        },
-        output,
-    )?;
+    let results = Results::Gate {
+        run,
+        decisions: &decisions,
+        summary: &summary,
+    };
+    output::write(results, output)?;
     hint_at_accepting(&decisions);
     Ok(Judged {
-        code: ExitCode::from(summary.outcome.exit_code(config.strict)),
+        exit: summary.outcome.exit(config.strict),
         slower: decisions
             .into_iter()
             .filter(|decision| !decision.is_cleared())
@@ -150,7 +170,7 @@ fn waiver(decision: &Decision, config: &Config, waivers: &Waivers) -> Option<Str
     if config.mode(&decision.id) == Mode::Track {
         return Some("tracked, not gated".to_owned());
     }
-    let entry = accept::accepted(&waivers.now, &waivers.at_baseline, &decision.id)?;
+    let entry = waivers.of(&decision.id)?;
     let lower = decision.change.map_or(1.0, |change| change.lower.exp());
     entry
         .covers(lower)

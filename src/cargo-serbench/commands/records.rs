@@ -1,10 +1,7 @@
 //! What commands that only read and write records have in common: nothing is built, nothing
 //! measured, no turn waited for.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{ErrorKind, Write},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,8 +27,7 @@ pub struct Place {
 
 /// Finds the workspace's records.
 pub fn open(at: &cli::Place) -> Result<Place> {
-    shell::set_quiet(at.quiet);
-    shell::set_color(at.color);
+    at.voice.apply();
     let mut command = at.manifest.metadata();
     let workspace = workspace::workspace(command.no_deps(), |_| Vec::new())?;
     Ok(Place {
@@ -178,20 +174,6 @@ pub fn toolchain_words(toolchain: &Toolchain) -> String {
 pub fn ratio(record: &Record, id: &str) -> (usize, Option<crate::compare::stats::Estimate>) {
     let logs = record.log_ratios(id).unwrap_or_default();
     (logs.len(), compare::estimate(logs))
-}
-
-/// Prints to stdout. Who closes it early, as `head` does, has seen enough.
-pub fn print(text: &str) -> Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("write to stdout")
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 /// The figures of a record, without the stamp of its file.

@@ -3,66 +3,95 @@
 use std::{
     collections::BTreeSet,
     path::PathBuf,
-    process::ExitCode,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail};
+use clap::Args;
 
 use crate::{
     build::toolchain,
-    cli::{self, Measure},
+    cli::{Measure, Output},
     commands::{
-        pair::{Judged, measure_pair},
+        pair::{self, Judged, Trial},
         report::show_tables,
+        revision::{self, Tree},
     },
     config::{Config, Mode},
     decide::{self, LimitCheck, Standing, evidence},
     discover::git::{self, Repo},
+    exit::Exit,
     measure::{self, engine::Pace, schedule},
     record::{
-        Record,
+        self, Record,
         baseline::{self, Lookup},
         store::{self, Store, Stored},
         suspects,
     },
-    run::{Run, Side},
-    session::{self, Session, Tree},
+    run::{self, Side},
+    session::{self, Session},
     shell,
 };
 
-/// One commit by itself: every encoder beside its reference.
-pub fn serbench(measure: &Measure, baseline: Option<&str>) -> Result<ExitCode> {
-    let session = session::open(measure)?;
-    let tree = session::worktree(&session, measure)?;
-    let chosen = session::choose(&[&tree.catalog], measure, &session.config)?;
-    let mut run = measure::new_run(&session, measure, None, &tree)?;
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// Compare with the record of this revision [default: the merge base's or nearest ancestor's]
+    #[arg(long, value_name = "REV")]
+    pub baseline: Option<String>,
+
+    #[command(flatten)]
+    pub measure: Measure,
+}
+
+impl Run {
+    /// Measures one commit by itself: every encoder beside its reference.
+    pub fn execute(&self) -> Result<Exit> {
+        let output = &self.measure.output;
+        output.voice.apply();
+        let session = session::open(self.measure.request())?;
+        let tree = revision::worktree(&session)?;
+        let run = measured(&session, &tree)?;
+        // What was measured is shown though the disk be full, and recorded though nobody reads it.
+        let stored = pair::store(&session, &run);
+        let shown = show_tables(&run, output);
+        stored?;
+        let limits = over_limits(&run, &session.config);
+        let gated = against_record(&session, self.baseline.as_deref(), output, &tree, &run)?;
+        Ok(shown?.or(limits).or(gated))
+    }
+}
+
+fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
+    let Session {
+        request,
+        config,
+        options,
+        launcher,
+        ..
+    } = session;
+    let chosen = revision::choose(session, &[&tree.catalog])?;
+    let mut run = measure::new_run(options, request.seed, None, &tree.source)?;
     let started = Instant::now();
-    measure::verify_side(&session, &tree, &chosen, Side::Candidate, &mut run)?;
-    let mut engine = measure::engine(&session, &[(Side::Candidate, &tree)], &run, Pace::BRIEF);
-    let blocks = if measure.effort.quick { 10 } else { 48 };
+    measure::verify_side(launcher, &tree.catalog, &chosen, Side::Candidate, &mut run)?;
+    let sides = [(Side::Candidate, &tree.catalog)];
+    let mut engine = measure::engine(launcher, &sides, &run, Pace::BRIEF);
+    let blocks = if request.quick { 10 } else { 48 };
     let work = schedule::beside_references(&run, blocks);
-    let budget = Duration::from_secs_f64(session.config.budget.unwrap_or(75.0));
+    let budget = Duration::from_secs_f64(config.budget.unwrap_or(75.0));
     measure::measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
     run.seconds = started.elapsed().as_secs_f64();
-    // What was measured is shown though the disk be full.
-    let stored = measure::store(&session, &run);
-    let shown = show_tables(&run, &measure.output)?;
-    stored?;
-    let shown = worse(shown, over_limits(&run, &session.config));
-    let gated = against_record(&session, measure, baseline, &tree, &run)?;
-    Ok(worse(shown, gated))
+    Ok(run)
 }
 
 /// Records what was measured of a clean commit, and compares it with an earlier record. What looks
 /// slower is built at that commit and measured beside it now: only pairs decide.
 fn against_record(
     session: &Session,
-    measure: &Measure,
     baseline: Option<&str>,
+    output: &Output,
     tree: &Tree,
-    run: &Run,
-) -> Result<ExitCode> {
+    run: &run::Run,
+) -> Result<Exit> {
     let store = Store::of(&session.workspace);
     let Some(repo) = &session.repo else {
         shell::status(
@@ -99,17 +128,17 @@ fn against_record(
             return without_baseline(session, asked.is_some(), &why);
         }
     };
-    keep_screened(session, measure, (&stored, &why), tree, run)
+    keep_screened(session, output, (&stored, &why), tree, run)
 }
 
 /// Records what was measured with what looks slower than in a stored record, and measures that.
 fn keep_screened(
     session: &Session,
-    measure: &Measure,
+    output: &Output,
     (stored, why): (&Stored, &str),
     tree: &Tree,
-    run: &Run,
-) -> Result<ExitCode> {
+    run: &run::Run,
+) -> Result<Exit> {
     let store = Store::of(&session.workspace);
     let repo = session.repository()?;
     let record = store::load(stored)?;
@@ -120,12 +149,12 @@ fn keep_screened(
         "Baseline",
         format_args!("record of {} ({why})", git::short(&stored.commit)),
     );
-    for line in suspects::unlike(&record, run, measure.is_of_all()) {
+    for line in suspects::unlike(&record, run, session.request.is_of_all()) {
         shell::hint(line);
     }
     if suspects.is_empty() {
         shell::status("Passed", "nothing looks slower than in that record");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Passed);
     }
     shell::status(
         "Suspecting",
@@ -135,12 +164,12 @@ fn keep_screened(
         ),
     );
     let again = suspects::with_references(&suspects, run);
-    let judged = screen(session, measure, stored, tree, &again)?;
+    let judged = screen(session, output, stored, tree, &again)?;
     let slower = again.intersection(&judged.slower).cloned().collect();
     if slower != suspects {
         save_record(&store, run, Some((&slower, &stored.commit)))?;
     }
-    Ok(judged.code)
+    Ok(judged.exit)
 }
 
 /// Says why the nearest records are no baseline; after the first few it is always the same.
@@ -160,14 +189,14 @@ fn tell_passed_over(reasons: &[String]) {
 /// Benchmarks that look slower than in the record of a commit, and that commit.
 type Suspicion<'a> = Option<(&'a BTreeSet<String>, &'a str)>;
 
-fn keep_record(repo: &Repo, store: &Store, run: &Run, suspicion: Suspicion<'_>) -> Result<()> {
+fn keep_record(repo: &Repo, store: &Store, run: &run::Run, suspicion: Suspicion<'_>) -> Result<()> {
     match save_record(store, run, suspicion)? {
         Some(path) => shell::status("Recorded", shell::shown(&path).display()),
         None => shell::status(
             "Recorded",
             format_args!(
                 "nothing: {}, so it is no commit; commit and run again for a record",
-                changes(&repo.changes(session::is_record)?)
+                changes(&repo.changes(record::is_record)?)
             ),
         ),
     }
@@ -175,7 +204,7 @@ fn keep_record(repo: &Repo, store: &Store, run: &Run, suspicion: Suspicion<'_>) 
 }
 
 /// The file, if the run is of a commit.
-fn save_record(store: &Store, run: &Run, suspicion: Suspicion<'_>) -> Result<Option<PathBuf>> {
+fn save_record(store: &Store, run: &run::Run, suspicion: Suspicion<'_>) -> Result<Option<PathBuf>> {
     let Some(mut record) = Record::from_run(run) else {
         return Ok(None);
     };
@@ -198,39 +227,31 @@ fn changes(paths: &[PathBuf]) -> String {
 /// Measures what looks slower than in a stored record, and references, beside that commit.
 fn screen(
     session: &Session,
-    measure: &Measure,
+    output: &Output,
     stored: &Stored,
     tree: &Tree,
     only: &BTreeSet<String>,
 ) -> Result<Judged> {
     let baseline = session.repository()?.resolve(&stored.commit)?;
-    let mut measure = measure.clone();
     // The tables are in the folder itself already, and in files of the same names.
-    measure.output.output = measure.output.output.map(|folder| folder.join("pairs"));
-    measure_pair(
-        session,
-        &measure,
-        &cli::Trial::default(),
-        &baseline,
-        tree,
-        Some(only),
-    )
-}
-
-/// The first that is not success.
-fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
-    if one == ExitCode::SUCCESS { other } else { one }
+    let folder = output.output.as_ref().map(|folder| folder.join("pairs"));
+    let output = Output {
+        output: folder,
+        ..output.clone()
+    };
+    let trial = Trial::default();
+    pair::measure_pair(session, trial, &baseline, tree, Some(only), &output)
 }
 
 /// Whether an encoder is surely over a limit on its ratio to the reference.
-fn over_limits(run: &Run, config: &Config) -> ExitCode {
+fn over_limits(run: &run::Run, config: &Config) -> Exit {
     let decisions = decide::decide(&evidence::evidence(run, config), &decide::policy(None));
-    let mut code = ExitCode::SUCCESS;
+    let mut code = Exit::Passed;
     for decision in &decisions {
         let over = |check: &&LimitCheck| check.standing == Standing::Over;
         for check in decision.limits.iter().filter(over) {
             if config.mode(&decision.id) == Mode::Gate {
-                code = ExitCode::from(100);
+                code = Exit::Regressed;
             }
             shell::error(format_args!(
                 "`{}` is over a limit: its {} is {:.2} times the reference's, {} is allowed",
@@ -245,10 +266,10 @@ fn over_limits(run: &Run, config: &Config) -> ExitCode {
 }
 
 /// Fails where a baseline was `asked` for, or is required.
-fn without_baseline(session: &Session, asked: bool, why: &str) -> Result<ExitCode> {
+fn without_baseline(session: &Session, asked: bool, why: &str) -> Result<Exit> {
     if asked || session.config.require_baseline {
         bail!("no baseline to compare with: {why}");
     }
     shell::status("Baseline", format_args!("none: {why}"));
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Passed)
 }

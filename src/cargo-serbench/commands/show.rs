@@ -1,14 +1,16 @@
 //! `cargo serbench show`: the record of a commit in, its tables out; or a list of all records.
 
-use std::{collections::BTreeMap, fmt::Write, process::ExitCode};
+use std::{collections::BTreeMap, fmt::Write};
 
 use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{self, RecordFormat},
+    cli,
     commands::records::{self, Place},
     compare,
     discover::git::{self, Commit, Repo},
+    exit::Exit,
     record::index::{Entry, Index},
     record::store::{self, Store},
     record::{Record, text},
@@ -17,19 +19,45 @@ use crate::{
     shell,
 };
 
-/// `cargo serbench show`.
-pub fn show(args: &cli::Show) -> Result<ExitCode> {
+#[derive(Clone, Debug, Args)]
+pub struct Show {
+    /// The commit, in any of git's ways; without it all records are listed, newest commit first
+    #[arg(value_name = "REV")]
+    pub revision: Option<String>,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub machines: cli::Machines,
+
+    #[command(flatten)]
+    pub place: cli::Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned, coloured on a terminal
+    Terminal,
+    /// GitHub-flavoured tables
+    Markdown,
+    /// As it is stored, with block-level values
+    Json,
+}
+
+pub fn show(args: &Show) -> Result<Exit> {
     let Place { store, repo } = records::open(&args.place)?;
     let repo = records::in_git(repo.as_ref())?;
     let text = match &args.revision {
         Some(revision) => commit(args, &store, &repo.resolve(revision)?)?,
         None => list(args, &store, repo)?,
     };
-    records::print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    shell::print(&text)?;
+    Ok(Exit::Passed)
 }
 
-fn commit(args: &cli::Show, store: &Store, commit: &Commit) -> Result<String> {
+fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
     let all = store.list_commit(&commit.sha)?;
     let name = format!("{} ({})", commit.short(), commit.subject);
     if all.is_empty() {
@@ -52,9 +80,9 @@ fn commit(args: &cli::Show, store: &Store, commit: &Commit) -> Result<String> {
         };
         shown = true;
         match args.format {
-            RecordFormat::Json => out += &text::write(&record),
-            RecordFormat::Terminal => out += &tables(&record, terminal::render_table),
-            RecordFormat::Markdown => out += &tables(&record, markdown::render_table),
+            Format::Json => out += &text::write(&record),
+            Format::Terminal => out += &tables(&record, terminal::render_table),
+            Format::Markdown => out += &tables(&record, markdown::render_table),
         }
     }
     if !shown && broken.len() == 1 {
@@ -123,7 +151,7 @@ struct Listed<'a> {
     back: Option<usize>,
 }
 
-fn list(args: &cli::Show, store: &Store, repo: &Repo) -> Result<String> {
+fn list(args: &Show, store: &Store, repo: &Repo) -> Result<String> {
     let index = records::index(store)?;
     let keys = records::keys(&index, &args.machines)?;
     let history: Vec<String> = match repo.head()? {
@@ -140,9 +168,9 @@ fn list(args: &cli::Show, store: &Store, repo: &Repo) -> Result<String> {
     }
     let table = report::table(&list_columns(), &listed);
     Ok(match args.format {
-        RecordFormat::Terminal => terminal::render_table(&table),
-        RecordFormat::Markdown => markdown::render_table(&table),
-        RecordFormat::Json => list_json(&listed),
+        Format::Terminal => terminal::render_table(&table),
+        Format::Markdown => markdown::render_table(&table),
+        Format::Json => list_json(&listed),
     })
 }
 

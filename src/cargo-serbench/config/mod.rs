@@ -26,15 +26,13 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, TargetKind};
 use serde::Deserialize;
 
+pub use self::flags::{Flag, Flags};
 use self::{
     glob::Globs,
     layer::{EVERY_SUITE, Layer, Source},
 };
 pub use crate::config::key::Mode;
-use crate::{
-    cli::{Format, Keys, Output},
-    discover::Workspace,
-};
+use crate::discover::Workspace;
 
 const DEFAULTS: Source<'static> = Source {
     file: None,
@@ -168,32 +166,19 @@ pub struct InForce {
 }
 
 impl InForce {
-    /// As text in the formats that were asked for and that it can have.
-    pub fn show(&self, output: &Output) -> Result<String> {
-        if let Some(folder) = &output.output {
-            bail!(
-                "the configuration is printed and not written to {}; redirect stdout",
-                folder.display()
-            );
-        }
-        let mut text = String::new();
-        for format in &output.format {
-            text += &match format {
-                Format::Terminal => show::toml(self),
-                Format::Json => format!("{:#}\n", show::json(self)),
-                Format::Markdown | Format::Junit | Format::Html | Format::Github => {
-                    bail!(
-                        "the configuration is printed as TOML or with --format json, not otherwise"
-                    )
-                }
-            };
-        }
-        Ok(text)
+    /// As TOML, with the origin of each value.
+    pub fn to_toml(&self) -> String {
+        show::toml(self)
+    }
+
+    /// The same for programs.
+    pub fn to_json(&self) -> serde_json::Value {
+        show::json(self)
     }
 }
 
 /// Reads what holds for the selected packages of `workspace`, under what was typed.
-pub fn load(workspace: &Workspace, keys: &Keys) -> Result<InForce> {
+pub fn load(workspace: &Workspace, flags: &Flags) -> Result<InForce> {
     let root = &workspace.root;
     let mut texts = vec![("workspace", root.join("Cargo.toml"))];
     texts.extend(package_manifest(workspace)?.map(|path| ("package", path)));
@@ -210,7 +195,7 @@ pub fn load(workspace: &Workspace, keys: &Keys) -> Result<InForce> {
             of,
         })
         .collect();
-    in_force(&sources, keys, Some(&suites(&workspace.metadata)))
+    in_force(&sources, flags, Some(&suites(&workspace.metadata)))
 }
 
 /// The manifest of the package whose table counts.
@@ -252,13 +237,13 @@ fn suites(metadata: &Metadata) -> Vec<String> {
 }
 
 /// Lays the layers over each other. `suites` are those that there are, if that is known.
-fn in_force(sources: &[Source<'_>], keys: &Keys, suites: Option<&[String]>) -> Result<InForce> {
+fn in_force(sources: &[Source<'_>], flags: &Flags, suites: Option<&[String]>) -> Result<InForce> {
     let mut problems = Vec::new();
     let mut layer = layer::read(DEFAULTS, &mut problems)?;
     for source in sources {
         layer.merge(layer::read(*source, &mut problems)?);
     }
-    layer.merge_flags(flags::layer(keys));
+    layer.merge_flags(flags::layer(flags));
     check::name_suites(&mut layer);
     if let Some(suites) = suites {
         check::suites(&layer, suites, &mut problems);

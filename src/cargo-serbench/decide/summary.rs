@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Decision, Metric, Standing, Verdict};
 use crate::compare::stats::median;
 use crate::decide::evidence::Role;
+use crate::exit::Exit;
 
 /// What the gate answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +31,13 @@ impl Outcome {
     }
 
     /// The exit code; inconclusive is a failure only when asked to be strict.
-    pub fn exit_code(self, strict: bool) -> u8 {
+    pub fn exit(self, strict: bool) -> Exit {
         match self {
-            Self::Passed => 0,
-            Self::Regressed => 100,
-            Self::CouldNotMeasure => 101,
-            Self::Inconclusive => 102 * u8::from(strict),
+            Self::Passed => Exit::Passed,
+            Self::Regressed => Exit::Regressed,
+            Self::CouldNotMeasure => Exit::CouldNotMeasure,
+            Self::Inconclusive if strict => Exit::Inconclusive,
+            Self::Inconclusive => Exit::Passed,
         }
     }
 }

@@ -614,7 +614,7 @@ fn exit_codes_are_those_documented() {
         (Outcome::CouldNotMeasure, 101, 101),
         (Outcome::Inconclusive, 0, 102),
     ] {
-        assert_eq!(outcome.exit_code(false), code);
-        assert_eq!(outcome.exit_code(true), strict_code);
+        assert_eq!(outcome.exit(false).code(), code);
+        assert_eq!(outcome.exit(true).code(), strict_code);
     }
 }

@@ -16,23 +16,22 @@ use self::{
     schedule::Job,
 };
 use crate::{
-    build::toolchain,
-    cli::{Measure, Trial},
-    config::units::Percent,
+    build::{Options, toolchain},
+    config::Config,
     decide::{self, evidence},
     discover::machine,
-    run::{self, Benchmark, Phase, Run, Side, Verification},
-    session::{Session, Tree},
-    shell,
-    verify::{self, Listed},
+    process::Launcher,
+    run::{self, Benchmark, Phase, Run, Side, Source, Verification},
+    select::catalog::{Catalog, Listed},
+    shell, verify,
 };
 
 /// A run in which nothing has been measured yet.
 pub fn new_run(
-    session: &Session,
-    options: &Measure,
-    baseline: Option<&Tree>,
-    candidate: &Tree,
+    options: &Options,
+    seed: Option<u64>,
+    baseline: Option<&Source>,
+    candidate: &Source,
 ) -> Result<Run> {
     let clock_seed = || {
         std::time::UNIX_EPOCH
@@ -46,14 +45,11 @@ pub fn new_run(
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
         seconds: 0.0,
-        seed: options
-            .effort
-            .seed
-            .unwrap_or_else(|| clock_seed() % 1_000_000),
+        seed: seed.unwrap_or_else(|| clock_seed() % 1_000_000),
         machine: machine::machine(),
-        toolchain: toolchain::toolchain(&session.options)?,
-        baseline: baseline.map(|tree| tree.source.clone()),
-        candidate: candidate.source.clone(),
+        toolchain: toolchain::toolchain(options)?,
+        baseline: baseline.cloned(),
+        candidate: candidate.clone(),
         identical_measured: false,
         self_check: None,
         benchmarks: BTreeMap::new(),
@@ -62,12 +58,17 @@ pub fn new_run(
 }
 
 /// Enters benchmarks whose executables are equal at both commits without starting them.
-pub fn skip_identical(baseline: &Tree, candidate: &Tree, chosen: &BTreeSet<String>, run: &mut Run) {
+pub fn skip_identical(
+    baseline: &Catalog,
+    candidate: &Catalog,
+    chosen: &BTreeSet<String>,
+    run: &mut Run,
+) {
     if run.identical_measured {
         return;
     }
     for id in chosen {
-        let [one, other] = [baseline, candidate].map(|tree| tree.catalog.benchmarks.get(id));
+        let [one, other] = [baseline, candidate].map(|catalog| catalog.benchmarks.get(id));
         if let (Some(one), Some(other)) = (one, other)
             && one.hash == other.hash
         {
@@ -87,8 +88,8 @@ pub fn skip_identical(baseline: &Tree, candidate: &Tree, chosen: &BTreeSet<Strin
 
 /// Verifies the benchmarks of one commit that are not known to be identical.
 pub fn verify_side(
-    session: &Session,
-    tree: &Tree,
+    launcher: &Launcher,
+    catalog: &Catalog,
     chosen: &BTreeSet<String>,
     side: Side,
     run: &mut Run,
@@ -101,7 +102,7 @@ pub fn verify_side(
                 .and_then(|known| known.at(side))
                 .is_none()
         })
-        .filter_map(|id| tree.catalog.benchmarks.get(id).cloned())
+        .filter_map(|id| catalog.benchmarks.get(id).cloned())
         .collect();
     if listed.is_empty() {
         return Ok(());
@@ -112,7 +113,7 @@ pub fn verify_side(
         format_args!("{}{name}", shell::count(listed.len(), "benchmark")),
     );
     let mut progress = shell::Progress::start("Verifying");
-    let verifications = verify::verify(&session.launcher, &listed, |number, id| {
+    let verifications = verify::verify(launcher, &listed, |number, id| {
         progress.update(number as f64, listed.len() as f64, id);
     })?;
     drop(progress);
@@ -143,16 +144,16 @@ pub fn verify_side(
 }
 
 pub fn engine<'a>(
-    session: &'a Session,
-    trees: &[(Side, &Tree)],
+    launcher: &'a Launcher,
+    catalogs: &[(Side, &Catalog)],
     run: &Run,
     pace: Pace,
 ) -> Engine<'a> {
     let mut runnables = BTreeMap::new();
-    for (side, tree) in trees {
+    for (side, catalog) in catalogs {
         for (id, benchmark) in &run.benchmarks {
             if let (Some(verification), Some(listed)) =
-                (benchmark.at(*side), tree.catalog.benchmarks.get(id))
+                (benchmark.at(*side), catalog.benchmarks.get(id))
             {
                 let Verification {
                     native,
@@ -171,17 +172,17 @@ pub fn engine<'a>(
             }
         }
     }
-    Engine::new(&session.launcher, runnables, pace, run.seed)
+    Engine::new(launcher, runnables, pace, run.seed)
 }
 
-/// Measures what the decision asks for until it asks for nothing more.
+/// Measures what the decision asks for until it asks for nothing more. `injected` slows the
+/// candidate's benchmarks down, but for references; 0.05 is 5 %.
 pub fn measure_until_decided(
-    session: &Session,
-    trial: &Trial,
+    config: &Config,
+    injected: f64,
     engine: &mut Engine<'_>,
     run: &mut Run,
 ) -> Result<()> {
-    let config = &session.config;
     // Hopeless noise costs seconds a benchmark; without a limit it could go on for very long.
     let budget = config
         .budget
@@ -190,7 +191,6 @@ pub fn measure_until_decided(
     let first = decide::next(&evidence::evidence(run, config), &policy);
     let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
     run.self_check = schedule::self_check(run, &measured, run.seed);
-    let injected = trial.inject.map_or(0.0, Percent::fraction);
     let arms = schedule::between_commits(run, |id| config.tolerance(id).threshold, injected);
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
     loop {
@@ -267,10 +267,4 @@ fn of_side(run: &Run, side: Side) -> &'static str {
         (Some(_), Side::Baseline) => " of the baseline",
         (Some(_), Side::Candidate) => " of the candidate",
     }
-}
-
-pub fn store(session: &Session, run: &Run) -> Result<()> {
-    let path = run::store(run, &session.workspace.scratch().join("runs"))?;
-    shell::status("Stored", shell::shown(&path).display());
-    Ok(())
 }

@@ -3,15 +3,18 @@
 //! `baselines/<full commit hash>/<machine key>.json` holds one. Ratios are kept block by block, so
 //! that a later version of the statistics can decide anew; estimates and intervals are not kept.
 
+pub mod accepted;
 pub mod baseline;
 pub mod index;
 pub mod series;
 pub mod store;
 pub mod suspects;
-
 pub mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,12 @@ pub const SCHEMA: u32 = 1;
 
 /// The longest reason of a failure that is kept, in characters: some print all of an output.
 const LONGEST_REASON: usize = 300;
+
+/// Whether a file of the workspace is a record, or what is left of writing one.
+pub fn is_record(path: &Path) -> bool {
+    path.strip_prefix(store::FOLDER)
+        .is_ok_and(|inner| inner != Path::new(accepted::FILE))
+}
 
 /// What one commit's benchmarks measured on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,12 +10,9 @@ mod junit;
 pub mod markdown;
 pub mod terminal;
 
-use std::{fs, io::Write};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
-    cli::{Format, Output},
     compare::CaseTable,
     decide::{Decision, Summary},
     run::Run,
@@ -37,41 +34,33 @@ pub enum Results<'a> {
     },
 }
 
-/// Writes `results` in every form that the user asked for: to stdout, or to one file a form and the
-/// answer to stdout.
-pub fn write(results: Results<'_>, output: &Output) -> Result<()> {
-    if output.output.is_some() {
-        let answer = document::Document {
-            sections: Vec::new(),
-            ..document::document(results)
-        };
-        print(&terminal::render(&answer))?;
-    }
-    for format in &output.format {
-        let text = render(results, *format)?;
-        match &output.output {
-            None => print(&text)?,
-            Some(folder) => {
-                let path = folder.join(file_name(*format));
-                let text = anstream::adapter::strip_str(&text).to_string();
-                fs::create_dir_all(folder)
-                    .and_then(|()| fs::write(&path, text))
-                    .with_context(|| format!("write the report to {}", path.display()))?;
-            }
-        }
-    }
-    Ok(())
+/// A form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned, coloured on a terminal
+    Terminal,
+    /// GitHub-flavoured tables
+    Markdown,
+    /// The whole run with block-level values
+    Json,
+    /// One test case a benchmark
+    Junit,
+    /// One self-contained page
+    Html,
+    /// Workflow annotations and a job summary
+    Github,
 }
 
-fn print(text: &str) -> Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .context("write the report")
+/// The answer alone, without tables.
+pub fn answer(results: Results<'_>) -> String {
+    terminal::render(&document::Document {
+        sections: Vec::new(),
+        ..document::document(results)
+    })
 }
 
-fn render(results: Results<'_>, format: Format) -> Result<String> {
+/// `results` in one form.
+pub fn render(results: Results<'_>, format: Format) -> Result<String> {
     Ok(match format {
         Format::Terminal => terminal::render(&document::document(results)),
         Format::Markdown => markdown::render(&document::document(results)),
@@ -82,7 +71,8 @@ fn render(results: Results<'_>, format: Format) -> Result<String> {
     })
 }
 
-fn file_name(format: Format) -> &'static str {
+/// The name of a report's file.
+pub fn file_name(format: Format) -> &'static str {
     match format {
         Format::Terminal => "serbench.txt",
         Format::Markdown => "serbench.md",

@@ -5,13 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, bail};
 
 use crate::{
-    build::Built,
+    build::{Built, Executable},
     config::Config,
     divan,
     process::{Launcher, failure_summary},
     select::{self, parts},
-    verify::Listed,
 };
+
+/// A benchmark and where to find it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: String,
+    pub executable: Executable,
+    /// Hash of the executable's code and data.
+    pub hash: String,
+    /// Whether it is only measured with `--full`.
+    pub large: bool,
+    /// The executable and id whose allocator counts, when it is another one.
+    pub memory: Option<(Executable, String)>,
+    pub reference: Option<String>,
+}
 
 /// What the executables of one commit hold.
 #[derive(Debug, Default)]

@@ -5,11 +5,41 @@ pub mod shard;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use regex::RegexSet;
 use serbench::Dtype;
 
-use crate::cli::Select;
+use self::shard::Shard;
+use crate::exit::Usage;
+
+/// Which benchmarks to measure; empty lists ask for all.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Regular expressions over ids.
+    pub filters: Vec<String>,
+    pub encoders: Vec<String>,
+    pub dtypes: Vec<String>,
+    pub shapes: Vec<String>,
+    /// The large cases instead of the small ones.
+    pub full: bool,
+    pub shard: Option<Shard>,
+}
+
+impl Selection {
+    /// Whether nothing narrows it down.
+    pub fn is_of_all(&self) -> bool {
+        let Self {
+            filters,
+            encoders,
+            dtypes,
+            shapes,
+            full,
+            shard,
+        } = self;
+        let lists = [filters, encoders, dtypes, shapes];
+        lists.iter().all(|list| list.is_empty()) && shard.is_none() && !full
+    }
+}
 
 /// The segments of an id that have a meaning: `suite::encoder::…`, where the rest is data type,
 /// shape and whatever else the bench has.
@@ -48,11 +78,12 @@ pub fn reference_of(id: &str, reference: &str) -> Option<String> {
 pub fn choose<'a>(
     ids: &BTreeSet<String>,
     large: &BTreeSet<String>,
-    select: &Select,
+    select: &Selection,
     reference: impl Fn(&str) -> Option<&'a str>,
 ) -> Result<BTreeSet<String>> {
-    let filters = RegexSet::new(&select.filters).context("FILTER is a regular expression")?;
-    let dtypes: Vec<String> = select.dtype.iter().map(|name| rust_name(name)).collect();
+    let filters = RegexSet::new(&select.filters)
+        .map_err(|error| Usage::new(format!("FILTER is a regular expression: {error}")))?;
+    let dtypes: Vec<String> = select.dtypes.iter().map(|name| rust_name(name)).collect();
     let mut chosen: BTreeSet<String> = ids
         .iter()
         .filter(|id| {
@@ -65,13 +96,14 @@ pub fn choose<'a>(
                         .any(|segment| wanted.iter().any(|w| w == segment))
             };
             // The large cases only when asked for, and then nothing else.
-            let size = if select.shape.is_empty() {
+            let size = if select.shapes.is_empty() {
                 large.contains(*id) == select.full
             } else {
-                has(&select.shape)
+                has(&select.shapes)
             };
             (filters.is_empty() || filters.is_match(id))
-                && (select.encoder.is_empty() || select.encoder.iter().any(|name| name == encoder))
+                && (select.encoders.is_empty()
+                    || select.encoders.iter().any(|name| name == encoder))
                 && has(&dtypes)
                 && size
         })
@@ -84,18 +116,18 @@ pub fn choose<'a>(
         .collect();
     chosen.extend(needed);
     if chosen.is_empty() {
-        bail!(nothing(ids, select));
+        bail!(Usage::new(nothing(ids, select)));
     }
     Ok(chosen)
 }
 
-fn nothing(ids: &BTreeSet<String>, select: &Select) -> String {
+fn nothing(ids: &BTreeSet<String>, select: &Selection) -> String {
     let mut asked = Vec::new();
     for (name, values) in [
         ("", &select.filters),
-        ("--encoder ", &select.encoder),
-        ("--dtype ", &select.dtype),
-        ("--shape ", &select.shape),
+        ("--encoder ", &select.encoders),
+        ("--dtype ", &select.dtypes),
+        ("--shape ", &select.shapes),
     ] {
         if !values.is_empty() {
             asked.push(format!("{name}{}", values.join(",")));
@@ -142,7 +174,7 @@ pub fn rust_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Parts, choose, parts, reference_of};
-    use crate::cli::Select;
+    use crate::select::Selection;
     use std::collections::BTreeSet;
 
     #[test]
@@ -172,7 +204,7 @@ mod tests {
         assert_eq!(reference_of("b::y::1", "y"), None);
     }
 
-    fn chosen(select: &Select) -> Vec<String> {
+    fn chosen(select: &Selection) -> Vec<String> {
         let ids: BTreeSet<String> = [
             "json::orjson::f64::100x100",
             "json::orjson::f64::pynumpy",
@@ -198,28 +230,28 @@ mod tests {
 
     #[test]
     fn selection() {
-        let select = Select::default();
+        let select = Selection::default();
         assert_eq!(chosen(&select).len(), 5);
-        let select = Select {
+        let select = Selection {
             full: true,
-            ..Select::default()
+            ..Selection::default()
         };
         assert_eq!(
             chosen(&select),
             ["json::orjson::f64::pynumpy", "json::sonic::f64::pynumpy"]
         );
-        let select = Select {
-            dtype: vec!["float64".into()],
-            encoder: vec!["sonic".into()],
-            ..Select::default()
+        let select = Selection {
+            dtypes: vec!["float64".into()],
+            encoders: vec!["sonic".into()],
+            ..Selection::default()
         };
         assert_eq!(
             chosen(&select),
             ["json::orjson::f64::100x100", "json::sonic::f64::100x100"]
         );
-        let select = Select {
+        let select = Selection {
             filters: vec!["nope".into()],
-            ..Select::default()
+            ..Selection::default()
         };
         insta::assert_snapshot!(chosen(&select)[0], @"none of 7 benchmarks matches nope, `json::orjson::f64::100x100` for one; `cargo serbench list` shows them all");
     }

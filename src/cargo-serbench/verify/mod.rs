@@ -15,21 +15,8 @@ use crate::{
     divan,
     process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
+    select::catalog::Listed,
 };
-
-/// A benchmark and where to find it.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    pub id: String,
-    pub executable: Executable,
-    /// Hash of the executable's code and data.
-    pub hash: String,
-    /// Whether it is only measured with `--full`.
-    pub large: bool,
-    /// The executable and id whose allocator counts, when it is another one.
-    pub memory: Option<(Executable, String)>,
-    pub reference: Option<String>,
-}
 
 /// Verifies `listed`, references first, so that what must equal them can be compared. `progress`
 /// is called before each with its number and id.

@@ -5,12 +5,12 @@ use std::{
     fs,
     io::{ErrorKind, Write},
     path::Path,
-    process::ExitCode,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
 
-use crate::{cli, discover, shell};
+use crate::{cli, discover, exit::Exit, shell};
 
 const BENCH: &str = include_str!("arrays.rs");
 const WORKFLOW: &str = include_str!("serbench.yml");
@@ -40,10 +40,14 @@ const LINES: [(&[&str], &str); 5] = [
     ),
 ];
 
-/// `cargo serbench init`.
-pub fn init(args: &cli::Init) -> Result<ExitCode> {
-    shell::set_quiet(args.place.quiet);
-    shell::set_color(args.place.color);
+#[derive(Clone, Debug, Args)]
+pub struct Init {
+    #[command(flatten)]
+    pub place: cli::Place,
+}
+
+pub fn init(args: &Init) -> Result<Exit> {
+    args.place.voice.apply();
     let mut command = args.place.manifest.metadata();
     let workspace = discover::workspace::workspace(command.no_deps(), |_| Vec::new())?;
     let Some(package) = workspace.metadata.root_package() else {
@@ -61,7 +65,7 @@ pub fn init(args: &cli::Init) -> Result<ExitCode> {
         WORKFLOW,
     )?;
     shell::hint("`cargo serbench` measures it; put your encoder in place of `Mine`");
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Passed)
 }
 
 /// Appends what Cargo.toml lacks.

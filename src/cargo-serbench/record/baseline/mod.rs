@@ -1,15 +1,54 @@
 //! The commits behind the candidate and the records there are in, the record to compare with out,
 //! and in words why that one, or why none.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
 use crate::{
     discover::git::{self, Commit, Repo},
     record::store::{self, Store, Stored},
     record::{Record, difference},
 };
+
+/// The commit that a gate compares with, and why that one.
+pub fn for_gate(
+    repo: &Repo,
+    asked: Option<&str>,
+    default_branch: Option<&str>,
+) -> Result<(Commit, String)> {
+    if let Some(revision) = asked {
+        return Ok((repo.resolve(revision)?, "as asked".to_owned()));
+    }
+    let head = repo
+        .head()?
+        .context("the repository has no commit yet to compare with")?;
+    let branch = repo.default_branch(default_branch);
+    if let Some(branch) = &branch {
+        match repo.merge_base(&repo.resolve(branch)?, &head)? {
+            Some(base) if base != head => {
+                return Ok((base, format!("the merge base with {branch}")));
+            }
+            // Of a branch of several commits, the one before HEAD would judge the last alone.
+            None if repo.is_shallow() => bail!(
+                "no --baseline given, and the merge base with {branch} is not here\n\
+                 this clone is shallow: `git fetch --unshallow` brings the whole history"
+            ),
+            Some(_) | None => {}
+        }
+    }
+    let ours = |path: &Path| path.starts_with(store::FOLDER);
+    if !repo.changes(ours)?.is_empty() {
+        return Ok((
+            head,
+            "the commit that the work tree was changed from".to_owned(),
+        ));
+    }
+    let parent = repo
+        .resolve("HEAD~1")
+        .context("no --baseline given, and the commit before HEAD is not here")?;
+    Ok((parent, "the commit before HEAD".to_owned()))
+}
 
 /// What the choice depends on.
 #[derive(Clone, Debug)]

@@ -17,9 +17,11 @@ use crate::{
     discover::Workspace,
     record::index::Stamp,
     record::{Record, text, text::is_hash},
-    session::FOLDER,
     shell,
 };
+
+/// The folder of records in a workspace.
+pub const FOLDER: &str = "baselines";
 
 /// How the names of half-written files begin. They lie at the top of the folder, where the next
 /// writer finds them without looking into each commit's.

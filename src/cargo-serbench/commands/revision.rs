@@ -1,0 +1,266 @@
+//! A source tree, a commit's or the work tree, built and asked for its benchmarks.
+
+use std::{collections::BTreeSet, path::Path};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::{
+    build,
+    config::{Config, Mode},
+    discover::git::{self, Commit},
+    discover::{BenchTarget, Workspace, workspace},
+    exit::Usage,
+    record,
+    run::{Side, Source},
+    select,
+    select::catalog::{self, Catalog},
+    select::shard,
+    session::{Request, Session},
+    shell,
+};
+
+/// A revision, built.
+pub struct Tree {
+    pub source: Source,
+    pub catalog: Catalog,
+}
+
+/// Builds the work tree as it is.
+pub fn worktree(session: &Session) -> Result<Tree> {
+    let Session {
+        workspace, repo, ..
+    } = session;
+    let lock = build::file_hash(&workspace.root.join("Cargo.lock"));
+    let mut source = Source {
+        commit: None,
+        subject: None,
+        dirty: false,
+        lock,
+    };
+    if let Some(repo) = repo {
+        let head = repo.head()?;
+        source.commit = head.as_ref().map(|commit| commit.sha.clone());
+        source.subject = head.map(|commit| commit.subject);
+        source.dirty = !repo.changes(record::is_record)?.is_empty();
+    }
+    let what = match (&source.commit, source.dirty) {
+        (Some(commit), true) => format!("the work tree ({} with changes)", git::short(commit)),
+        (Some(commit), false) => format!("the work tree ({})", git::short(commit)),
+        (None, _) => "the work tree".to_owned(),
+    };
+    let directory = build::target_directory(&workspace.scratch(), None);
+    let catalog = build_catalog(session, workspace, &directory, Side::Candidate, &what)?;
+    let ids = catalog.benchmarks.keys().map(String::as_str);
+    for idle in session.config.idle(ids) {
+        shell::warning(idle);
+    }
+    Ok(Tree { source, catalog })
+}
+
+/// Builds a commit from a source tree and in a target folder of its own.
+pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
+    let scratch = session.workspace.scratch();
+    let repo = session.repository()?;
+    let root = repo.extract(commit, &scratch.join("source"))?;
+    if !root.join("Cargo.toml").is_file() {
+        bail!(
+            "commit {} has no Cargo.toml here; is the workspace newer than it?",
+            commit.short()
+        );
+    }
+    // A commit without Cargo.lock would get today's newest dependencies.
+    let lock = root.join("Cargo.lock");
+    if !lock.exists() && session.workspace.root.join("Cargo.lock").exists() {
+        std::fs::copy(session.workspace.root.join("Cargo.lock"), &lock)
+            .with_context(|| format!("give commit {} a Cargo.lock", commit.short()))?;
+    }
+    let workspace = session.workspace_at(&root)?;
+    let directory = build::target_directory(&scratch, Some(&commit.tree));
+    let members: Vec<String> = workspace
+        .metadata
+        .workspace_packages()
+        .iter()
+        .map(|member| member.name.to_string())
+        .collect();
+    build::seed(
+        &build::target_directory(&scratch, None),
+        &directory,
+        &members,
+    )?;
+    build::touch(&directory);
+    let name = match side {
+        Side::Baseline => "the baseline",
+        Side::Candidate => "the candidate",
+    };
+    let what = format!("{name} {} ({})", commit.short(), commit.subject);
+    let catalog = build_catalog(session, &workspace, &directory, side, &what)?;
+    let source = Source {
+        commit: Some(commit.sha.clone()),
+        subject: Some(commit.subject.clone()),
+        dirty: false,
+        lock: build::file_hash(&lock),
+    };
+    Ok(Tree { source, catalog })
+}
+
+fn build_catalog(
+    session: &Session,
+    workspace: &Workspace,
+    directory: &Path,
+    side: Side,
+    what: &str,
+) -> Result<Catalog> {
+    let request = &session.request;
+    let targets = targets(workspace, &session.config, request);
+    if targets.is_empty() {
+        let reason = no_target(workspace, &session.config, request);
+        match side {
+            Side::Candidate => return Err(reason),
+            Side::Baseline => {
+                // A bench that came after the baseline is added, which is no error.
+                shell::warning(format_args!("nothing to compare with in {what}: {reason}"));
+                return Ok(Catalog::default());
+            }
+        }
+    }
+    let missing = request.suites.iter().filter(|name| {
+        let suite = name.replace('-', "_");
+        suite != "all" && !targets.iter().any(|target| target.suite() == suite)
+    });
+    for name in missing {
+        shell::warning(format_args!("{what} has no suite `{name}`"));
+    }
+    if let Some(version) = workspace::old_divan(&workspace.metadata) {
+        bail!(
+            "the benches of {what} have divan {version}, which does not list benchmarks with \
+             arguments for other programs; 0.1.19 and later do: \
+             `cargo update divan --precise 0.1.21`"
+        );
+    }
+    shell::status("Building", format_args!("{} of {what}", names(&targets)));
+    let mut built = build::build(workspace, &targets, directory, &session.options)
+        .with_context(|| format!("build {what}"))?;
+    // Names of one length, so that both sides find the same on their stacks.
+    let aside = match side {
+        Side::Baseline => "arm-a",
+        Side::Candidate => "arm-b",
+    };
+    build::stage_executables(&mut built, &session.workspace.scratch().join(aside))?;
+    let catalog = catalog::catalog(&session.launcher, &built, &session.config)?;
+    for problem in &catalog.problems {
+        shell::warning(problem);
+    }
+    Ok(catalog)
+}
+
+fn names(targets: &[BenchTarget]) -> String {
+    let names: BTreeSet<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// The bench targets that the user wants, and the one that counts memory.
+fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
+    let named = &request.benches;
+    // `--bench` by itself means that bench and none of the configured suites.
+    let by_suite = named.is_empty() || !request.suites.is_empty();
+    let wanted = |target: &&BenchTarget| {
+        let all = config.suites.is_empty();
+        let configured = by_suite && (all || config.suites.contains(&target.suite()));
+        configured || named.contains(&target.name)
+    };
+    let mut targets: Vec<BenchTarget> = workspace.targets.iter().filter(wanted).cloned().collect();
+    if !targets.is_empty() {
+        let memory = workspace
+            .targets
+            .iter()
+            .filter(|target| target.suite() == config.memory_suite);
+        targets.extend(memory.cloned());
+        targets.sort();
+        targets.dedup();
+    }
+    targets
+}
+
+fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {
+    let there: Vec<&str> = workspace
+        .targets
+        .iter()
+        .map(|target| target.name.as_str())
+        .collect();
+    let asked: Vec<&str> = config
+        .suites
+        .iter()
+        .chain(&request.benches)
+        .map(String::as_str)
+        .collect();
+    if there.is_empty() {
+        return anyhow!(
+            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls divan::main(), and \
+             `cargo serbench init` writes one to begin with",
+            workspace.root.display()
+        );
+    }
+    let message = format!(
+        "no bench named {}; there are {}",
+        asked.join(", "),
+        there.join(", ")
+    );
+    if request.benches.is_empty() && request.suites.is_empty() {
+        anyhow!(message)
+    } else {
+        Usage::new(message).into()
+    }
+}
+
+/// The ids that the user wants out of one or two catalogs.
+pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<String>> {
+    let Session {
+        config, request, ..
+    } = session;
+    let ids: BTreeSet<String> = catalogs
+        .iter()
+        .flat_map(|catalog| catalog.benchmarks.keys().cloned())
+        .collect();
+    if ids.is_empty() {
+        bail!("nothing to measure: the benches hold no benchmark");
+    }
+    let large = catalogs
+        .iter()
+        .flat_map(|catalog| catalog.benchmarks.values())
+        .filter(|listed| listed.large)
+        .map(|listed| listed.id.clone())
+        .collect();
+    let reference = |suite: &str| config.reference(suite);
+    let mut chosen = select::choose(&ids, &large, &request.selection, reference)?;
+    let on: BTreeSet<String> = chosen
+        .iter()
+        .filter(|id| config.mode(id) != Mode::Off)
+        .cloned()
+        .collect();
+    // A reference comes along as long as something is divided by it.
+    let needed: BTreeSet<String> = on
+        .iter()
+        .filter_map(|id| select::reference_of(id, config.reference(select::parts(id).suite)?))
+        .collect();
+    chosen.retain(|id| on.contains(id) || needed.contains(id));
+    if let Some(shard) = request.selection.shard {
+        let reference = |id: &str| {
+            let known = catalogs
+                .iter()
+                .find_map(|catalog| catalog.benchmarks.get(id))?;
+            known.reference.as_deref()
+        };
+        chosen = shard::keep(&chosen, shard, reference);
+        if chosen.is_empty() {
+            bail!(
+                "nothing to measure: shard {shard} of these benchmarks is empty; use fewer shards"
+            );
+        }
+    }
+    if chosen.is_empty() {
+        bail!(
+            "nothing to measure: the mode of each of these benchmarks is off; --mode track measures them, and `cargo serbench config` shows where it is set"
+        );
+    }
+    Ok(chosen)
+}
