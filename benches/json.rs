@@ -15,7 +15,10 @@ use serbench::{
 /// Five thousand elements, on which the reference takes 5 (booleans) to 200 µs (moments).
 const SMALL: [usize; 2] = [100, 50];
 
-pub(crate) fn main() {
+#[global_allocator]
+static ALLOCATOR: serbench::CountingAllocator = serbench::CountingAllocator;
+
+fn main() {
     divan::main();
 }
 
