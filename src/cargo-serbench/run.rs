@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{build::toolchain::Toolchain, discover::machine::Machine};
+use crate::{build::toolchain::Toolchain, discover::machine::Machine, select::BenchId};
 
 /// The version of the stored form. Readers refuse a newer one by name.
 pub const SCHEMA: u32 = 1;
@@ -38,9 +38,9 @@ pub struct Run {
     pub identical_measured: bool,
     /// The benchmark that was also measured against itself, to check the measurement.
     #[serde(rename = "canary")]
-    pub self_check: Option<String>,
+    pub self_check: Option<BenchId>,
     /// By id.
-    pub benchmarks: BTreeMap<String, Benchmark>,
+    pub benchmarks: BTreeMap<BenchId, Benchmark>,
     /// In the order in which they were measured.
     pub blocks: Vec<Block>,
 }
@@ -73,7 +73,7 @@ pub enum Side {
 pub struct Benchmark {
     /// The id of the benchmark that this one is divided by; absent for the reference itself and
     /// where there is none.
-    pub reference: Option<String>,
+    pub reference: Option<BenchId>,
     pub baseline: Option<Verification>,
     pub candidate: Option<Verification>,
 }
@@ -128,7 +128,7 @@ pub struct Memory {
 #[serde(deny_unknown_fields)]
 pub struct Arm {
     pub side: Side,
-    pub id: String,
+    pub id: BenchId,
     /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero but for self-checks and trials.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slowdown: f64,

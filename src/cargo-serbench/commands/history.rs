@@ -16,7 +16,8 @@ use crate::{
     record::index::{Entry, Index},
     record::series::{self, Series},
     report::{self, Align, Cell, Column, cells, markdown, terminal},
-    select, shell,
+    select::BenchId,
+    shell,
 };
 
 /// Columns of a chart.
@@ -186,7 +187,7 @@ fn columns<'a>() -> Vec<Column<Line<'a>>> {
         left("vs.", |line| {
             line.series
                 .reference
-                .map_or_else(Cell::absent, |id| Cell::plain(select::parts(id).encoder))
+                .map_or_else(Cell::absent, |id| Cell::plain(BenchId::from(id).encoder()))
         }),
         left("Oldest to newest", |line| {
             Cell::plain(series::sparkline(&line.values, WIDTH))

@@ -151,7 +151,7 @@ pub fn join(parts: Vec<(PathBuf, Record)>) -> Result<Record> {
             slower_than,
             ..part.measured.clone()
         };
-        joined.benchmarks.insert(id.to_owned(), measured);
+        joined.benchmarks.insert(id.into(), measured);
     }
     joined.tidy();
     Ok(joined)
@@ -245,7 +245,7 @@ mod tests {
         record.benchmarks.get_mut(REFERENCE).unwrap().latency_ns = Some(f64::from(minute));
         for name in encoders {
             let id = format!("json::{name}::f64");
-            record.benchmarks.insert(id, encoder.clone());
+            record.benchmarks.insert(id.into(), encoder.clone());
         }
         record
     }
@@ -263,7 +263,7 @@ mod tests {
     fn shards_join() {
         let (one, two, three) = (shard(20, &["a"]), shard(10, &["b", "c"]), shard(30, &["d"]));
         let all = joined(&[&one, &two, &three]).unwrap();
-        let ids: Vec<&str> = all.benchmarks.keys().map(String::as_str).collect();
+        let ids: Vec<&str> = all.benchmarks.keys().map(|id| id.as_str()).collect();
         assert_eq!(
             ids,
             ["a", "b", "c", "d", "orjson"].map(|name| format!("json::{name}::f64"))
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(joined(&[&one]).unwrap(), one);
         // A reference that one shard suspects stays suspected.
         let mut suspicious = one.clone();
-        suspicious.suspect(&[REFERENCE.to_owned()].into(), &"a".repeat(40));
+        suspicious.suspect(&[REFERENCE.into()].into(), &"a".repeat(40));
         let all = joined(&[&two, &suspicious, &three]).unwrap();
         let slower: Vec<&str> = all.slower().map(|(id, _)| id).collect();
         assert_eq!(slower, [REFERENCE]);
@@ -304,7 +304,7 @@ mod tests {
             with(|it| it.lock = None),
             with(|it| {
                 let again = it.benchmarks["json::b::f64"].clone();
-                it.benchmarks.insert("json::a::f64".to_owned(), again);
+                it.benchmarks.insert("json::a::f64".into(), again);
             }),
             with(|it| it.benchmarks.get_mut(REFERENCE).unwrap().bytes_out = Some(1)),
             with(|it| it.benchmarks.get_mut(REFERENCE).unwrap().memory = None),

@@ -22,6 +22,7 @@ use crate::{
     record::accepted::Waivers,
     report::Results,
     run::{self, Run, Side},
+    select::BenchId,
     session::Session,
     shell,
 };
@@ -44,7 +45,7 @@ pub struct Judged {
     pub exit: Exit,
     /// The ids of which it is not settled that they are as fast as at the baseline, or may be
     /// slower.
-    pub slower: BTreeSet<String>,
+    pub slower: BTreeSet<BenchId>,
 }
 
 /// Measures two commits in pairs until every benchmark is decided. `only` limits what is measured.
@@ -53,7 +54,7 @@ pub fn measure_pair(
     trial: Trial,
     baseline: &Commit,
     candidate: &Tree,
-    only: Option<&BTreeSet<String>>,
+    only: Option<&BTreeSet<BenchId>>,
     output: &Output,
 ) -> Result<Judged> {
     let baseline = revision::commit(session, baseline, Side::Baseline)?;
@@ -72,7 +73,7 @@ fn measured(
     trial: Trial,
     baseline: &Tree,
     candidate: &Tree,
-    only: Option<&BTreeSet<String>>,
+    only: Option<&BTreeSet<BenchId>>,
 ) -> Result<Run> {
     let Session {
         request,
@@ -171,7 +172,7 @@ fn waiver(decision: &Decision, config: &Config, waivers: &Waivers) -> Option<Str
         return Some("tracked, not gated".to_owned());
     }
     let entry = waivers.of(&decision.id)?;
-    let lower = decision.change.map_or(1.0, |change| change.lower.exp());
+    let lower = decision.change.map_or(1.0, |change| change.ratios()[1]);
     entry
         .covers(lower)
         .then(|| format!("accepted: {}", entry.reason))

@@ -171,22 +171,22 @@ pub fn toolchain_words(toolchain: &Toolchain) -> String {
 }
 
 /// The estimate of a benchmark's ratio to its reference, and of how many blocks.
-pub fn ratio(record: &Record, id: &str) -> (usize, Option<crate::compare::stats::Estimate>) {
+pub fn ratio(record: &Record, id: &str) -> (usize, Option<crate::compare::stats::LogRatio>) {
     let logs = record.log_ratios(id).unwrap_or_default();
     (logs.len(), compare::estimate(logs))
 }
 
 /// The figures of a record, without the stamp of its file.
 fn entry(record: &Record) -> (Entry, Vec<Name>) {
-    let point = |(id, measured): (&String, &crate::record::Measured)| Point {
+    let point = |(id, measured): (&crate::select::BenchId, &crate::record::Measured)| Point {
         ratio: record
             .log_ratios(id)
             .map(|logs| figures(middle(logs).exp())),
         latency_ns: measured.latency_ns,
     };
     let names = record.benchmarks.iter().map(|(id, measured)| Name {
-        id: id.clone(),
-        reference: measured.reference.clone(),
+        id: id.to_string(),
+        reference: measured.reference.as_ref().map(ToString::to_string),
     });
     let entry = Entry {
         commit: record.commit.clone(),

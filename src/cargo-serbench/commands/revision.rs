@@ -12,9 +12,9 @@ use crate::{
     exit::Usage,
     record,
     run::{Side, Source},
-    select,
     select::catalog::{self, Catalog},
     select::shard,
+    select::{self, BenchId},
     session::{Request, Session},
     shell,
 };
@@ -50,7 +50,7 @@ pub fn worktree(session: &Session) -> Result<Tree> {
     };
     let directory = build::target_directory(&workspace.scratch(), None);
     let catalog = build_catalog(session, workspace, &directory, Side::Candidate, &what)?;
-    let ids = catalog.benchmarks.keys().map(String::as_str);
+    let ids = catalog.benchmarks.keys().map(BenchId::as_str);
     for idle in session.config.idle(ids) {
         shell::warning(idle);
     }
@@ -213,11 +213,11 @@ fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyho
 }
 
 /// The ids that the user wants out of one or two catalogs.
-pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<String>> {
+pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<BenchId>> {
     let Session {
         config, request, ..
     } = session;
-    let ids: BTreeSet<String> = catalogs
+    let ids: BTreeSet<BenchId> = catalogs
         .iter()
         .flat_map(|catalog| catalog.benchmarks.keys().cloned())
         .collect();
@@ -232,15 +232,15 @@ pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<Strin
         .collect();
     let reference = |suite: &str| config.reference(suite);
     let mut chosen = select::choose(&ids, &large, &request.selection, reference)?;
-    let on: BTreeSet<String> = chosen
+    let on: BTreeSet<BenchId> = chosen
         .iter()
         .filter(|id| config.mode(id) != Mode::Off)
         .cloned()
         .collect();
     // A reference comes along as long as something is divided by it.
-    let needed: BTreeSet<String> = on
+    let needed: BTreeSet<BenchId> = on
         .iter()
-        .filter_map(|id| select::reference_of(id, config.reference(select::parts(id).suite)?))
+        .filter_map(|id| id.reference(config.reference(id.suite())?))
         .collect();
     chosen.retain(|id| on.contains(id) || needed.contains(id));
     if let Some(shard) = request.selection.shard {

@@ -29,6 +29,7 @@ use crate::{
         suspects,
     },
     run::{self, Side},
+    select::BenchId,
     session::{self, Session},
     shell,
 };
@@ -187,7 +188,7 @@ fn tell_passed_over(reasons: &[String]) {
 }
 
 /// Benchmarks that look slower than in the record of a commit, and that commit.
-type Suspicion<'a> = Option<(&'a BTreeSet<String>, &'a str)>;
+type Suspicion<'a> = Option<(&'a BTreeSet<BenchId>, &'a str)>;
 
 fn keep_record(repo: &Repo, store: &Store, run: &run::Run, suspicion: Suspicion<'_>) -> Result<()> {
     match save_record(store, run, suspicion)? {
@@ -230,7 +231,7 @@ fn screen(
     output: &Output,
     stored: &Stored,
     tree: &Tree,
-    only: &BTreeSet<String>,
+    only: &BTreeSet<BenchId>,
 ) -> Result<Judged> {
     let baseline = session.repository()?.resolve(&stored.commit)?;
     // The tables are in the folder itself already, and in files of the same names.
@@ -257,7 +258,7 @@ fn over_limits(run: &run::Run, config: &Config) -> Exit {
                 "`{}` is over a limit: its {} is {:.2} times the reference's, {} is allowed",
                 decision.id,
                 check.metric.word(),
-                check.ratio.point.exp(),
+                check.ratio.ratios()[0],
                 check.limit
             ));
         }

@@ -118,7 +118,7 @@ fn tables(record: &Record, render: fn(&Table) -> String) -> String {
     let rows = record.benchmarks.iter().map(|(id, measured)| {
         let ratio = records::ratio(record, id);
         let row = compare::row(id, measured.subject(), measured.latency_ns, ratio);
-        (row, measured.reference.as_deref())
+        (row, measured.reference.as_ref())
     });
     for case in compare::group(rows) {
         let table = report::table(&columns::case(&case), &case.rows);

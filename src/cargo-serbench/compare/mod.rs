@@ -5,10 +5,10 @@ pub mod stats;
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use self::stats::{Estimate, WalshAverages};
+use self::stats::{LogRatio, WalshAverages};
 use crate::{
     run::{Block, Run, Side, Times, Verification},
-    select::{self, Parts},
+    select::BenchId,
 };
 
 /// The confidence level of the intervals that tables show.
@@ -26,13 +26,13 @@ pub enum Clock {
 /// A benchmark of one commit, and its ratio to the reference.
 #[derive(Clone, Debug)]
 pub struct Row {
-    pub id: String,
+    pub id: BenchId,
     pub encoder: String,
     pub verification: Verification,
     /// Median time of an operation, nanoseconds; absent when nothing was timed.
     pub latency_ns: Option<f64>,
     /// Log-ratio encoder / reference. `None` without a reference, or with too few blocks.
-    pub ratio: Option<Estimate>,
+    pub ratio: Option<LogRatio>,
     /// Blocks behind the ratio.
     pub blocks: usize,
     /// Whether the others of the case are divided by this one.
@@ -57,7 +57,7 @@ pub struct CaseTable {
 pub fn cases(run: &Run) -> Vec<CaseTable> {
     let rows = run.benchmarks.iter().filter_map(|(id, benchmark)| {
         let verification = benchmark.candidate.as_ref()?;
-        let reference = benchmark.reference.as_deref();
+        let reference = benchmark.reference.as_ref();
         let (blocks, ratio) = reference.map_or((0, None), |reference| ratio(run, reference, id));
         let latency_ns = latency(run, id, verification);
         let row = row(id, verification.clone(), latency_ns, (blocks, ratio));
@@ -68,15 +68,15 @@ pub fn cases(run: &Run) -> Vec<CaseTable> {
 
 /// A row of a table.
 pub fn row(
-    id: &str,
+    id: &BenchId,
     verification: Verification,
     latency_ns: Option<f64>,
-    (blocks, ratio): (usize, Option<Estimate>),
+    (blocks, ratio): (usize, Option<LogRatio>),
 ) -> Row {
     let bytes = verification.bytes_out.or(verification.bytes_in);
     Row {
-        id: id.to_owned(),
-        encoder: select::parts(id).encoder.to_owned(),
+        id: id.clone(),
+        encoder: id.encoder().to_owned(),
         verification,
         latency_ns,
         ratio,
@@ -89,10 +89,10 @@ pub fn row(
 }
 
 /// Rows and the ids that they are divided by in, the tables that they make out.
-pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<CaseTable> {
+pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<CaseTable> {
     let mut cases: BTreeMap<(String, String), CaseTable> = BTreeMap::new();
     for (row, reference) in rows {
-        let Parts { suite, case, .. } = select::parts(&row.id);
+        let (suite, case) = (row.id.suite(), row.id.case());
         let entry = cases
             .entry((suite.to_owned(), case.to_owned()))
             .or_insert_with(|| CaseTable {
@@ -102,7 +102,7 @@ pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a str>)>) -> Vec<Case
                 rows: Vec::new(),
             });
         if let Some(reference) = reference {
-            entry.reference = Some(select::parts(reference).encoder.to_owned());
+            entry.reference = Some(reference.encoder().to_owned());
         }
         entry.rows.push(row);
     }
@@ -153,7 +153,7 @@ fn dtype_order(case: &CaseTable) -> usize {
 }
 
 /// Blocks and estimate of `id` / `reference` at the candidate.
-pub fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<Estimate>) {
+pub fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<LogRatio>) {
     let clock = clock(run, &[reference, id], Side::Candidate);
     let logs = log_ratios(
         &run.blocks,
@@ -165,7 +165,7 @@ pub fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<Estimate>) 
 }
 
 /// An estimate of blocks' log-ratios; `None` when there are none or too few for an interval.
-pub fn estimate(logs: &[f64]) -> Option<Estimate> {
+pub fn estimate(logs: &[f64]) -> Option<LogRatio> {
     if logs.is_empty() {
         return None;
     }

@@ -25,7 +25,7 @@ const MOST_EXACT: usize = 60;
 
 /// An estimated log-ratio with its two-sided confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
+pub struct LogRatio {
     /// The log-ratio; ln 1.05 is 5 % slower.
     pub point: f64,
     /// Lower end of the interval; -∞ when there are too few blocks for the level.
@@ -36,7 +36,12 @@ pub struct Estimate {
     pub level: f64,
 }
 
-impl Estimate {
+impl LogRatio {
+    /// Point, lower and upper end as ratios; 1.05 is 5 % slower.
+    pub fn ratios(self) -> [f64; 3] {
+        [self.point, self.lower, self.upper].map(f64::exp)
+    }
+
     /// This log-ratio minus an independent one, both at the same level: the log of the ratio of
     /// the ratios.
     pub fn minus(self, other: Self) -> Self {
@@ -119,13 +124,13 @@ impl WalshAverages {
     }
 
     /// The Hodges-Lehmann estimate with the signed-rank interval of confidence `level`, inside 0..1.
-    pub fn estimate(&self, level: f64) -> Estimate {
+    pub fn estimate(&self, level: f64) -> LogRatio {
         let last = self.sorted.len() - 1;
         let (lower, upper) = match bound_rank(self.blocks, (1.0 - level) / 2.0) {
             Some(rank) => (self.sorted[rank], self.sorted[last - rank]),
             None => (f64::NEG_INFINITY, f64::INFINITY),
         };
-        Estimate {
+        LogRatio {
             point: median_of_sorted(&self.sorted),
             lower,
             upper,
@@ -250,7 +255,7 @@ mod tests {
     use serde_json::Value;
 
     use super::{
-        Estimate, WalshAverages, block_log_ratio, bound_rank, median, normal_quantile, two_sided,
+        LogRatio, WalshAverages, block_log_ratio, bound_rank, median, normal_quantile, two_sided,
     };
 
     /// Made with scipy by tests/data/stats/generate.py.
@@ -332,13 +337,13 @@ mod tests {
     #[test]
     fn difference_of_intervals_is_mover() {
         // Zou and Donner 2008, equation 3, by hand.
-        let own = Estimate {
+        let own = LogRatio {
             point: 0.05,
             lower: 0.02,
             upper: 0.09,
             level: 0.95,
         };
-        let reference = Estimate {
+        let reference = LogRatio {
             point: 0.01,
             lower: -0.02,
             upper: 0.05,
@@ -348,7 +353,7 @@ mod tests {
         close(change.point, 0.04, 1e-15);
         close(change.lower, 0.04 - 0.05, 1e-15);
         close(change.upper, 0.04 + 0.05, 1e-15);
-        let unknown = Estimate {
+        let unknown = LogRatio {
             lower: f64::NEG_INFINITY,
             upper: f64::INFINITY,
             ..reference

@@ -2,7 +2,7 @@
 
 use super::Policy;
 use crate::compare::Clock;
-use crate::compare::stats::{Estimate, WalshAverages};
+use crate::compare::stats::{LogRatio, WalshAverages};
 use crate::decide::evidence::{BlockRatio, Evidence, Presence};
 use crate::run::Phase;
 
@@ -125,7 +125,7 @@ impl Reading {
     /// Whether the change is within the log-ratio `threshold`: the whole judged interval is below,
     /// and narrow enough that this is no luck of a vague one.
     pub(super) fn is_below(&self, threshold: f64, policy: &Policy) -> bool {
-        let Estimate { point, upper, .. } = self.judged.at(policy.clear_level);
+        let LogRatio { point, upper, .. } = self.judged.at(policy.clear_level);
         upper < threshold && upper - point <= threshold * policy.clear_width
     }
 
@@ -134,7 +134,7 @@ impl Reading {
     /// above and is slower than the judged clock by more than half the threshold.
     pub(super) fn wall_objects(&self, threshold: f64, policy: &Policy, last: bool) -> bool {
         self.wall_check.as_ref().is_some_and(|wall| {
-            let Estimate {
+            let LogRatio {
                 point,
                 lower,
                 upper,
@@ -169,19 +169,19 @@ pub(super) struct Change {
 
 impl Change {
     /// The change with the interval of `level`.
-    pub(super) fn at(&self, level: f64) -> Estimate {
+    pub(super) fn at(&self, level: f64) -> LogRatio {
         let own = self.own_at(level);
         self.reference_at(level)
             .map_or(own, |reference| own.minus(reference))
     }
 
     /// The benchmark's own log-ratio.
-    pub(super) fn own_at(&self, level: f64) -> Estimate {
+    pub(super) fn own_at(&self, level: f64) -> LogRatio {
         self.own.estimate(level)
     }
 
     /// The reference's log-ratio.
-    pub(super) fn reference_at(&self, level: f64) -> Option<Estimate> {
+    pub(super) fn reference_at(&self, level: f64) -> Option<LogRatio> {
         Some(self.reference.as_ref()?.estimate(level))
     }
 

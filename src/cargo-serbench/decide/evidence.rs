@@ -7,6 +7,7 @@ use crate::{
     compare::{self, Clock},
     config::{Config, Tolerance},
     run::{Benchmark, Block, Phase, Run, Side, Verification},
+    select::BenchId,
 };
 
 /// What one pair of fresh processes measured. All log-ratios are natural logarithms.
@@ -60,11 +61,11 @@ pub struct MemoryPair {
 /// All that is known about one benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    pub id: String,
+    pub id: BenchId,
     pub role: Role,
     pub presence: Presence,
     /// The id of the benchmark whose change is divided out; none, or its own id, for none.
-    pub reference: Option<String>,
+    pub reference: Option<BenchId>,
     /// Whether other threads work for it, so that only wall time is meaningful.
     pub multithreaded: bool,
     pub tolerance: Tolerance,
@@ -77,11 +78,11 @@ pub struct Evidence {
 }
 
 /// The name under which the control of `role` on benchmark `id` goes.
-pub fn control_id(id: &str, role: Role) -> String {
+pub fn control_id(id: &BenchId, role: Role) -> BenchId {
     match role {
-        Role::Benchmark => id.to_owned(),
-        Role::NullControl => format!("{id} against itself"),
-        Role::PositiveControl => format!("{id} slowed down"),
+        Role::Benchmark => id.clone(),
+        Role::NullControl => BenchId::new(format!("{id} against itself")),
+        Role::PositiveControl => BenchId::new(format!("{id} slowed down")),
     }
 }
 
@@ -115,19 +116,21 @@ pub fn evidence(run: &Run, config: &Config) -> Vec<Evidence> {
     all
 }
 
-fn of_benchmark(run: &Run, id: &str, benchmark: &Benchmark, tolerance: Tolerance) -> Evidence {
+fn of_benchmark(run: &Run, id: &BenchId, benchmark: &Benchmark, tolerance: Tolerance) -> Evidence {
     let to_reference = match &benchmark.reference {
         Some(reference) if tolerance.max_latency_ratio.is_some() => {
             let clock = compare::clock(run, &[reference, id], Side::Candidate);
-            let (denominator, numerator) =
-                ((Side::Candidate, reference.as_str()), (Side::Candidate, id));
+            let (denominator, numerator) = (
+                (Side::Candidate, reference.as_str()),
+                (Side::Candidate, id.as_str()),
+            );
             compare::log_ratios(&run.blocks, denominator, numerator, clock)
         }
         Some(_) | None => Vec::new(),
     };
     let sides = [&benchmark.baseline, &benchmark.candidate];
     Evidence {
-        id: id.to_owned(),
+        id: id.clone(),
         role: Role::Benchmark,
         presence: presence(benchmark, run.identical_measured),
         reference: benchmark.reference.clone(),
@@ -139,7 +142,7 @@ fn of_benchmark(run: &Run, id: &str, benchmark: &Benchmark, tolerance: Tolerance
         tolerance,
         blocks: blocks(run, |block| {
             let sides = [block.arms[0].side, block.arms[1].side];
-            sides == [Side::Baseline, Side::Candidate] && block.arms[0].id == id
+            sides == [Side::Baseline, Side::Candidate] && block.arms[0].id == *id
         }),
         to_reference,
         memory: memory(benchmark),
@@ -148,7 +151,7 @@ fn of_benchmark(run: &Run, id: &str, benchmark: &Benchmark, tolerance: Tolerance
 
 fn of_control(
     run: &Run,
-    id: &str,
+    id: &BenchId,
     verification: Option<&Verification>,
     role: Role,
     tolerance: Tolerance,
@@ -170,8 +173,8 @@ fn of_control(
         blocks: blocks(run, |block| {
             let [first, second] = [&block.arms[0], &block.arms[1]];
             first.side == second.side
-                && first.id == id
-                && second.id == id
+                && first.id == *id
+                && second.id == *id
                 && (second.slowdown > 0.0) == (role == Role::PositiveControl)
         }),
         to_reference: Vec::new(),

@@ -1,7 +1,7 @@
 //! The ratio to the reference in, its standing to the configured limits out.
 
 use super::{LimitCheck, Metric, Policy, Standing, change::Comparison};
-use crate::compare::stats::{Estimate, WalshAverages};
+use crate::compare::stats::{LogRatio, WalshAverages};
 
 /// The limits that the benchmark has.
 pub(super) fn checks(case: &Comparison<'_>, policy: &Policy) -> Vec<LimitCheck> {
@@ -59,7 +59,7 @@ fn memory(case: &Comparison<'_>) -> Option<LimitCheck> {
     } else {
         f64::NEG_INFINITY
     };
-    let ratio = Estimate {
+    let ratio = LogRatio {
         point,
         lower: point,
         upper: point,
@@ -74,8 +74,8 @@ fn memory(case: &Comparison<'_>) -> Option<LimitCheck> {
 }
 
 /// Nothing is known; no interval is wider.
-fn unknown(level: f64) -> Estimate {
-    Estimate {
+fn unknown(level: f64) -> LogRatio {
+    LogRatio {
         point: 0.0,
         lower: f64::NEG_INFINITY,
         upper: f64::INFINITY,

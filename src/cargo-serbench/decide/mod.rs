@@ -50,9 +50,10 @@ mod verdict;
 use self::{change::Comparison, confirm::Suspicions};
 use crate::{
     compare::Clock,
-    compare::stats::Estimate,
+    compare::stats::LogRatio,
     decide::evidence::{Evidence, Presence, Role},
     run::Phase,
+    select::BenchId,
 };
 
 pub use self::summary::{Outcome, Summary, summarize};
@@ -114,7 +115,7 @@ pub fn policy(budget: Option<f64>) -> Policy {
 /// More blocks to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    pub id: String,
+    pub id: BenchId,
     pub phase: Phase,
     /// How many, besides those there are. Of a benchmark that is only in the candidate, how many
     /// more values of [`Evidence::to_reference`].
@@ -188,7 +189,7 @@ pub enum Standing {
 pub struct LimitCheck {
     pub metric: Metric,
     /// Log-ratio encoder / reference at the candidate.
-    pub ratio: Estimate,
+    pub ratio: LogRatio,
     /// The largest ratio allowed; a ratio, not its logarithm.
     pub limit: f64,
     pub standing: Standing,
@@ -207,17 +208,17 @@ pub struct MemoryChange {
 /// The verdict on one benchmark and what it rests on. Estimates are log-ratios.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    pub id: String,
+    pub id: BenchId,
     pub role: Role,
     pub verdict: Verdict,
     /// What decided; none where nothing was compared.
     pub metric: Option<Metric>,
     /// Change of latency on the judged clock, with the interval that decided.
-    pub change: Option<Estimate>,
+    pub change: Option<LogRatio>,
     /// The same without the reference: the benchmark's own candidate / baseline.
-    pub own: Option<Estimate>,
+    pub own: Option<LogRatio>,
     /// Change of wall time.
-    pub wall: Option<Estimate>,
+    pub wall: Option<LogRatio>,
     pub memory: Vec<MemoryChange>,
     pub limits: Vec<LimitCheck>,
     /// Blocks of each phase.

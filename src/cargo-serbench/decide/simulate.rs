@@ -190,10 +190,10 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
     let mut random = Random::seeded(seed);
     let mut evidence: Vec<Evidence> = (0..BENCHMARKS)
         .map(|index| Evidence {
-            id: index.to_string(),
+            id: index.to_string().into(),
             role: Role::Benchmark,
             presence: Presence::Both,
-            reference: (!plan.alone).then(|| (index / ENCODERS * ENCODERS).to_string()),
+            reference: (!plan.alone).then(|| (index / ENCODERS * ENCODERS).to_string().into()),
             multithreaded: false,
             tolerance: Tolerance {
                 threshold: plan.threshold,

@@ -15,7 +15,7 @@ use crate::run::Phase;
 
 fn benchmark(id: &str) -> Evidence {
     Evidence {
-        id: id.to_owned(),
+        id: id.into(),
         role: Role::Benchmark,
         presence: Presence::Both,
         reference: None,
@@ -120,7 +120,7 @@ fn luck_of_the_screen_does_not_count() {
     let policy = Policy::default();
     let fresh = |blocks| {
         vec![Request {
-            id: "a".to_owned(),
+            id: "a".into(),
             phase: Phase::Confirm,
             blocks,
         }]
@@ -214,9 +214,9 @@ fn improvements_are_told() {
 #[test]
 fn reference_is_divided_out() {
     let mut encoder = benchmark("encoder");
-    encoder.reference = Some("reference".to_owned());
+    encoder.reference = Some("reference".into());
     let mut reference = benchmark("reference");
-    reference.reference = Some("reference".to_owned());
+    reference.reference = Some("reference".into());
     let slower = Truth {
         cpu: 1.1,
         wall: 1.1,
@@ -273,7 +273,7 @@ fn reference_is_divided_out() {
 #[test]
 fn absent_reference_is_said() {
     let mut encoder = benchmark("encoder");
-    encoder.reference = Some("gone".to_owned());
+    encoder.reference = Some("gone".into());
     let decisions = measure(&[(encoder, SAME)], &Policy::default());
     assert_eq!(decisions[0].verdict, Verdict::Unchanged);
     assert!(
@@ -296,7 +296,7 @@ fn order_of_evidence_does_not_matter() {
         (benchmark("b"), slower),
         (benchmark("c"), slower),
     ];
-    benchmarks[1].0.reference = Some("a".to_owned());
+    benchmarks[1].0.reference = Some("a".into());
     let mut forward = measure(&benchmarks, &policy);
     benchmarks.reverse();
     forward.reverse();
@@ -397,7 +397,7 @@ fn check_memory(
 ) {
     let with = |id: &str, (baseline, candidate)| {
         let mut evidence = benchmark(id);
-        evidence.reference = Some("reference".to_owned());
+        evidence.reference = Some("reference".into());
         evidence.memory = Some(MemoryPair {
             baseline: Some(baseline),
             candidate,
@@ -456,7 +456,7 @@ fn memory_limits_are_exact() {
             evidence
         };
         let mut encoder = with("encoder", peak);
-        encoder.reference = Some("reference".to_owned());
+        encoder.reference = Some("reference".into());
         encoder.tolerance.max_memory_ratio = Some(limit);
         let decisions = decide(&[encoder, with("reference", 100)], &Policy::default());
         assert_eq!(decisions[0].limits[0].standing, standing);

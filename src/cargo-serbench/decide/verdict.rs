@@ -7,7 +7,7 @@ use super::{
     screen::{self, Screened},
 };
 use crate::compare::Clock;
-use crate::compare::stats::{Estimate, normal_quantile};
+use crate::compare::stats::{LogRatio, normal_quantile};
 
 /// The probability with which a slowdown of the size of the sensitivity is seen, and an
 /// inconclusive benchmark decided after the seconds named.
@@ -21,9 +21,9 @@ const REASONABLE: f64 = 100.0;
 pub(super) struct Latency {
     pub(super) verdict: Verdict,
     pub(super) metric: Metric,
-    pub(super) change: Option<Estimate>,
-    pub(super) own: Option<Estimate>,
-    pub(super) wall: Option<Estimate>,
+    pub(super) change: Option<LogRatio>,
+    pub(super) own: Option<LogRatio>,
+    pub(super) wall: Option<LogRatio>,
     pub(super) sensitivity: Option<f64>,
     pub(super) needs_seconds: Option<f64>,
     pub(super) reason: String,
@@ -258,8 +258,8 @@ fn moved_reference(
 }
 
 /// `+5.2 % [+3.6 %, +6.9 %]`.
-fn interval(estimate: Estimate) -> String {
-    let Estimate {
+fn interval(estimate: LogRatio) -> String {
+    let LogRatio {
         point,
         lower,
         upper,

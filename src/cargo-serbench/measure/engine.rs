@@ -21,6 +21,7 @@ use crate::{
     measure::schedule::Job,
     process::{self, Launch, Launcher, Started, Worker, failure_summary},
     run::{Arm, Block, Phase, Side, Times},
+    select::BenchId,
 };
 
 /// How long things are timed.
@@ -57,19 +58,19 @@ impl Pace {
 pub struct Engine<'a> {
     launcher: &'a Launcher,
     /// Executables by arm side and id; `native` says whether they are workers.
-    subjects: BTreeMap<(Side, String), Runnable>,
+    subjects: BTreeMap<(Side, BenchId), Runnable>,
     pace: Pace,
     random: Random,
     cpus: Vec<usize>,
     /// Operations of a slice, by id: the same at both commits and in all blocks.
-    work: BTreeMap<String, Batches>,
+    work: BTreeMap<BenchId, Batches>,
 }
 
 /// The arm that failed, with the reason.
 #[derive(Debug)]
 struct ArmFailed {
     side: Side,
-    id: String,
+    id: BenchId,
     reason: String,
 }
 
@@ -126,7 +127,7 @@ impl Runnable {
 impl<'a> Engine<'a> {
     pub fn new(
         launcher: &'a Launcher,
-        subjects: BTreeMap<(Side, String), Runnable>,
+        subjects: BTreeMap<(Side, BenchId), Runnable>,
         pace: Pace,
         seed: u64,
     ) -> Self {
@@ -341,7 +342,7 @@ pub fn run_schedule(
     deadline: Option<Instant>,
     blocks: &mut Vec<Block>,
     mut progress: impl FnMut(usize, usize, &Arm),
-) -> Result<BTreeMap<String, (Side, String)>> {
+) -> Result<BTreeMap<BenchId, (Side, String)>> {
     let total: usize = work.iter().map(|work| work.blocks).sum();
     let most = work.iter().map(|work| work.blocks).max().unwrap_or(0);
     let (mut done, mut failures) = (0, BTreeMap::new());

@@ -22,7 +22,10 @@ use crate::{
     discover::machine,
     process::Launcher,
     run::{self, Benchmark, Phase, Run, Side, Source, Verification},
-    select::catalog::{Catalog, Listed},
+    select::{
+        BenchId,
+        catalog::{Catalog, Listed},
+    },
     shell, verify,
 };
 
@@ -61,7 +64,7 @@ pub fn new_run(
 pub fn skip_identical(
     baseline: &Catalog,
     candidate: &Catalog,
-    chosen: &BTreeSet<String>,
+    chosen: &BTreeSet<BenchId>,
     run: &mut Run,
 ) {
     if run.identical_measured {
@@ -90,7 +93,7 @@ pub fn skip_identical(
 pub fn verify_side(
     launcher: &Launcher,
     catalog: &Catalog,
-    chosen: &BTreeSet<String>,
+    chosen: &BTreeSet<BenchId>,
     side: Side,
     run: &mut Run,
 ) -> Result<()> {
@@ -189,7 +192,7 @@ pub fn measure_until_decided(
         .unwrap_or(60.0 + 2.0 * run.benchmarks.len() as f64);
     let policy = decide::policy(Some(budget));
     let first = decide::next(&evidence::evidence(run, config), &policy);
-    let measured: Vec<String> = first.into_iter().map(|request| request.id).collect();
+    let measured: Vec<BenchId> = first.into_iter().map(|request| request.id).collect();
     run.self_check = schedule::self_check(run, &measured, run.seed);
     let arms = schedule::between_commits(run, |id| config.tolerance(id).threshold, injected);
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
@@ -246,7 +249,7 @@ pub fn measure_work(
 }
 
 /// Says what it would take for benchmarks that divan times to be timed as well as others.
-fn hint_at_foreign(verifications: &BTreeMap<String, Verification>) {
+fn hint_at_foreign(verifications: &BTreeMap<BenchId, Verification>) {
     let foreign =
         |verification: &&Verification| !verification.native && verification.failure().is_none();
     let count = verifications.values().filter(foreign).count();

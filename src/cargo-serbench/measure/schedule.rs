@@ -6,6 +6,7 @@ use crate::{
     decide::Request,
     decide::evidence::{Role, control_id},
     run::{Arm, Benchmark, Phase, Run, Side},
+    select::BenchId,
 };
 
 /// Blocks to measure of the same arms.
@@ -18,9 +19,9 @@ pub struct Job {
 
 /// One commit by itself: each encoder beside its reference, and what has no reference alone.
 pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
-    let works = |id: &String| works(&run.benchmarks, id, Side::Candidate);
-    let arm = |id: &str| arm(Side::Candidate, id, 0.0);
-    let referenced: BTreeSet<&String> = run
+    let works = |id: &BenchId| works(&run.benchmarks, id, Side::Candidate);
+    let arm = |id: &BenchId| arm(Side::Candidate, id, 0.0);
+    let referenced: BTreeSet<&BenchId> = run
         .benchmarks
         .iter()
         .filter(|(id, _)| works(id))
@@ -50,7 +51,7 @@ pub fn between_commits(
     run: &Run,
     threshold: impl Fn(&str) -> f64,
     injected: f64,
-) -> BTreeMap<String, Vec<Arm>> {
+) -> BTreeMap<BenchId, Vec<Arm>> {
     let mut arms = BTreeMap::new();
     for (id, benchmark) in &run.benchmarks {
         let in_baseline = works(&run.benchmarks, id, Side::Baseline);
@@ -91,7 +92,7 @@ pub fn between_commits(
 pub fn requested(
     run: &Run,
     requests: &[Request],
-    arms: &BTreeMap<String, Vec<Arm>>,
+    arms: &BTreeMap<BenchId, Vec<Arm>>,
     limited: impl Fn(&str) -> bool,
 ) -> Vec<Job> {
     let mut all = Vec::new();
@@ -118,7 +119,7 @@ pub fn requested(
 }
 
 /// The arms of an encoder beside its reference at the candidate.
-fn versus_reference(reference: &str, id: &str) -> Vec<Arm> {
+fn versus_reference(reference: &BenchId, id: &BenchId) -> Vec<Arm> {
     vec![
         arm(Side::Candidate, reference, 0.0),
         arm(Side::Candidate, id, 0.0),
@@ -127,15 +128,15 @@ fn versus_reference(reference: &str, id: &str) -> Vec<Arm> {
 
 /// The benchmark that is also measured against itself: among those that are measured a worker, if
 /// there is one, picked by `seed`; none when nothing is measured.
-pub fn self_check(run: &Run, measured: &[String], seed: u64) -> Option<String> {
-    let native = |id: &&String| {
+pub fn self_check(run: &Run, measured: &[BenchId], seed: u64) -> Option<BenchId> {
+    let native = |id: &&BenchId| {
         let verification = run
             .benchmarks
             .get(*id)
             .and_then(|benchmark| benchmark.candidate.as_ref());
         verification.is_some_and(|verification| verification.native)
     };
-    let workers: Vec<&String> = measured.iter().filter(native).collect();
+    let workers: Vec<&BenchId> = measured.iter().filter(native).collect();
     let choice = if workers.is_empty() {
         measured.iter().collect()
     } else {
@@ -145,15 +146,15 @@ pub fn self_check(run: &Run, measured: &[String], seed: u64) -> Option<String> {
     Some(choice[index as usize].clone())
 }
 
-fn works(benchmarks: &BTreeMap<String, Benchmark>, id: &str, side: Side) -> bool {
+fn works(benchmarks: &BTreeMap<BenchId, Benchmark>, id: &BenchId, side: Side) -> bool {
     let verification = benchmarks.get(id).and_then(|benchmark| benchmark.at(side));
     verification.is_some_and(|verification| verification.failure().is_none())
 }
 
-fn arm(side: Side, id: &str, slowdown: f64) -> Arm {
+fn arm(side: Side, id: &BenchId, slowdown: f64) -> Arm {
     Arm {
         side,
-        id: id.to_owned(),
+        id: id.clone(),
         slowdown,
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     compare::{self, Clock},
     discover::machine::Machine,
     run::{self, Block, Memory, Run, Side, State, Verification},
+    select::BenchId,
 };
 
 /// The version of the stored form. Readers refuse a newer one by name.
@@ -54,7 +55,7 @@ pub struct Record {
     /// The invocations that the benchmarks were measured by, in the order of their start.
     pub runs: Vec<Origin>,
     /// By id.
-    pub benchmarks: BTreeMap<String, Measured>,
+    pub benchmarks: BTreeMap<BenchId, Measured>,
 }
 
 /// An invocation.
@@ -80,7 +81,7 @@ pub struct Measured {
     /// The id of the benchmark that this one is divided by; absent for the reference itself and
     /// where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
+    pub reference: Option<BenchId>,
     /// Full hash of the commit in whose record it looked faster, as long as no pair of both has
     /// shown otherwise and nobody has accepted it. A record with such a benchmark is no baseline:
     /// the next commit would take what got slower for granted.
@@ -159,7 +160,7 @@ impl Record {
             .values()
             .filter_map(|benchmark| benchmark.reference.as_deref())
             .collect();
-        let measured = |(id, benchmark): (&String, &run::Benchmark)| {
+        let measured = |(id, benchmark): (&BenchId, &run::Benchmark)| {
             let subject = benchmark.candidate.as_ref()?;
             let reference = benchmark.reference.as_deref();
             let mut measured = measured(run, id, subject, reference);
@@ -238,7 +239,7 @@ impl Record {
     }
 
     /// Notes that the benchmarks `ids` look slower than in the record of `commit`.
-    pub fn suspect(&mut self, ids: &BTreeSet<String>, commit: &str) {
+    pub fn suspect(&mut self, ids: &BTreeSet<BenchId>, commit: &str) {
         for (id, measured) in &mut self.benchmarks {
             measured.slower_than = ids.contains(id).then(|| commit.to_owned());
         }
@@ -320,7 +321,7 @@ fn measured(run: &Run, id: &str, subject: &Verification, reference: Option<&str>
     Measured {
         run: 0,
         state,
-        reference: reference.map(str::to_owned),
+        reference: reference.map(BenchId::from),
         slower_than: None,
         executable: subject.executable.clone(),
         native: subject.native,

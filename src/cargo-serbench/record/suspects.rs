@@ -12,6 +12,7 @@ use crate::{
     config::{Config, Mode},
     record::{Measured, Record},
     run::{Run, Side},
+    select::BenchId,
     shell,
 };
 
@@ -23,7 +24,7 @@ const OCCASION: f64 = 1.25;
 const MANY: usize = 5;
 
 /// The ids of `run` that `record` gives a reason to suspect.
-pub fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<String> {
+pub fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<BenchId> {
     let occasion = occasion(record, run);
     run.benchmarks
         .iter()
@@ -40,7 +41,7 @@ pub fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<String>
 
 /// The benchmarks `ids` of `run` and their references: a change is a ratio of ratios, so the
 /// reference is measured again as well.
-pub fn with_references(ids: &BTreeSet<String>, run: &Run) -> BTreeSet<String> {
+pub fn with_references(ids: &BTreeSet<BenchId>, run: &Run) -> BTreeSet<BenchId> {
     let references = ids
         .iter()
         .filter_map(|id| run.benchmarks[id].reference.clone());
@@ -114,8 +115,8 @@ fn occasion(record: &Record, run: &Run) -> f64 {
 
 /// Which benchmarks only one of `record` and `run` has, in words, where `run` is of all.
 pub fn unlike(record: &Record, run: &Run, of_all: bool) -> Vec<String> {
-    let there: BTreeSet<&str> = record.benchmarks.keys().map(String::as_str).collect();
-    let here: BTreeSet<&str> = run.benchmarks.keys().map(String::as_str).collect();
+    let there: BTreeSet<&str> = record.benchmarks.keys().map(BenchId::as_str).collect();
+    let here: BTreeSet<&str> = run.benchmarks.keys().map(BenchId::as_str).collect();
     let some = |ids: Vec<&str>, words: &str| {
         let first = ids.first()?;
         let number = shell::count(ids.len(), "benchmark");

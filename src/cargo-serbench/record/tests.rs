@@ -8,6 +8,8 @@ use proptest::{
     sample::Index,
 };
 
+use crate::select::BenchId;
+
 use super::{Blocks, Measured, Origin, Record, SCHEMA, difference, text};
 use crate::{
     build::toolchain::Toolchain,
@@ -61,7 +63,7 @@ fn subject() -> Verification {
 
 fn benchmark(reference: Option<&str>) -> Benchmark {
     Benchmark {
-        reference: reference.map(str::to_owned),
+        reference: reference.map(BenchId::from),
         baseline: None,
         candidate: Some(subject()),
     }
@@ -85,7 +87,10 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
         },
         identical_measured: false,
         self_check: None,
-        benchmarks,
+        benchmarks: benchmarks
+            .into_iter()
+            .map(|(id, benchmark)| (BenchId::new(id), benchmark))
+            .collect(),
         blocks,
     }
 }
@@ -103,7 +108,7 @@ fn block(arms: &[(&str, f64)]) -> Block {
             .iter()
             .map(|(id, _)| Arm {
                 side: Side::Candidate,
-                id: (*id).to_owned(),
+                id: (*id).into(),
                 slowdown: 0.0,
             })
             .collect(),
@@ -392,7 +397,7 @@ fn any_measured() -> impl Strategy<Value = Measured> {
             run: run.index(2),
             state,
             log_ratios: blocks.0.filter(|_| reference.is_some()).map(believable),
-            reference,
+            reference: reference.map(BenchId::from),
             slower_than: prints.then(|| "0a".repeat(20)),
             executable,
             native,
@@ -437,7 +442,10 @@ fn any_record() -> impl Strategy<Value = Record> {
                 features,
                 ..toolchain()
             },
-            benchmarks,
+            benchmarks: benchmarks
+                .into_iter()
+                .map(|(id, measured)| (BenchId::new(id), measured))
+                .collect(),
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{Cell, Tone};
 use crate::{
-    compare::stats::Estimate,
+    compare::stats::LogRatio,
     decide::{Outcome, Summary, Verdict},
     run::Run,
     shell,
@@ -58,8 +58,8 @@ pub fn size(count: u64) -> String {
 }
 
 /// A ratio with its interval: `1.213 [1.190, 1.241]`.
-pub fn ratio(estimate: &Estimate) -> Cell {
-    let [point, lower, upper] = ratios(estimate);
+pub fn ratio(estimate: &LogRatio) -> Cell {
+    let [point, lower, upper] = estimate.ratios();
     let decimals = match point {
         p if p < 10.0 => 3,
         p if p < 100.0 => 1,
@@ -72,8 +72,8 @@ pub fn ratio(estimate: &Estimate) -> Cell {
 }
 
 /// A ratio alone, two decimals.
-pub fn brief_ratio(estimate: &Estimate) -> Cell {
-    let [point, lower, upper] = ratios(estimate);
+pub fn brief_ratio(estimate: &LogRatio) -> Cell {
+    let [point, lower, upper] = estimate.ratios();
     let decimals = if point < 10.0 { 2 } else { 1 };
     Cell {
         text: format!("{point:.decimals$}"),
@@ -82,8 +82,8 @@ pub fn brief_ratio(estimate: &Estimate) -> Cell {
 }
 
 /// A change in percent with its interval: `+5.1 % [+4.2, +6.0]`.
-pub fn change(estimate: &Estimate) -> Cell {
-    let [point, lower, upper] = ratios(estimate).map(|ratio| (ratio - 1.0) * 100.0);
+pub fn change(estimate: &LogRatio) -> Cell {
+    let [point, lower, upper] = estimate.ratios().map(|ratio| (ratio - 1.0) * 100.0);
     Cell {
         text: format!("{point:+.1} % [{lower:+.1}, {upper:+.1}]"),
         tone: tone(lower / 100.0 + 1.0, upper / 100.0 + 1.0),
@@ -136,11 +136,6 @@ pub fn headline(summary: &Summary, run: &Run) -> Cell {
     }
 }
 
-/// Point, lower and upper bound as ratios.
-fn ratios(estimate: &Estimate) -> [f64; 3] {
-    [estimate.point, estimate.lower, estimate.upper].map(f64::exp)
-}
-
 fn tone(lower: f64, upper: f64) -> Tone {
     match (lower > 1.0, upper < 1.0) {
         (true, _) => Tone::Bad,
@@ -152,7 +147,7 @@ fn tone(lower: f64, upper: f64) -> Tone {
 #[cfg(test)]
 mod tests {
     use super::{bytes, change, mebibytes, ratio, time};
-    use crate::compare::stats::Estimate;
+    use crate::compare::stats::LogRatio;
 
     #[test]
     fn units() {
@@ -170,7 +165,7 @@ mod tests {
 
     #[test]
     fn estimates() {
-        let estimate = |point: f64, lower: f64, upper: f64| Estimate {
+        let estimate = |point: f64, lower: f64, upper: f64| LogRatio {
             point: point.ln(),
             lower: lower.ln(),
             upper: upper.ln(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Results, cells};
 use crate::{
     compare::Row,
-    compare::stats::Estimate,
+    compare::stats::LogRatio,
     decide::evidence::Role,
     decide::{Decision, LimitCheck, Metric, Standing},
     run::Run,
@@ -163,17 +163,12 @@ fn limit_row(check: &LimitCheck) -> LimitRow {
     }
 }
 
-fn interval(estimate: &Estimate) -> Interval {
-    let Estimate {
-        point,
+fn interval(estimate: &LogRatio) -> Interval {
+    let [ratio, lower, upper] = estimate.ratios();
+    Interval {
+        ratio,
         lower,
         upper,
-        level,
-    } = *estimate;
-    Interval {
-        ratio: point.exp(),
-        lower: lower.exp(),
-        upper: upper.exp(),
-        level,
+        level: estimate.level,
     }
 }

@@ -9,28 +9,28 @@ use crate::{
     config::Config,
     divan,
     process::{Launcher, failure_summary},
-    select::{self, parts},
+    select::BenchId,
 };
 
 /// A benchmark and where to find it.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    pub id: String,
+    pub id: BenchId,
     pub executable: Executable,
     /// Hash of the executable's code and data.
     pub hash: String,
     /// Whether it is only measured with `--full`.
     pub large: bool,
     /// The executable and id whose allocator counts, when it is another one.
-    pub memory: Option<(Executable, String)>,
-    pub reference: Option<String>,
+    pub memory: Option<(Executable, BenchId)>,
+    pub reference: Option<BenchId>,
 }
 
 /// What the executables of one commit hold.
 #[derive(Debug, Default)]
 pub struct Catalog {
     /// By id.
-    pub benchmarks: BTreeMap<String, Listed>,
+    pub benchmarks: BTreeMap<BenchId, Listed>,
     /// Benchmarks that can't be addressed, and bench targets that aren't divan's, in words.
     pub problems: Vec<String>,
 }
@@ -38,7 +38,7 @@ pub struct Catalog {
 /// Asks each executable for its benchmarks.
 pub fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<Catalog> {
     let mut catalog = Catalog::default();
-    let mut counting = BTreeMap::new();
+    let mut counting: BTreeMap<BenchId, (Executable, BenchId)> = BTreeMap::new();
     let mut doubled: BTreeMap<String, &Built> = BTreeMap::new();
     for bench in built {
         if !bench.divan {
@@ -61,12 +61,12 @@ pub fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<
             .problems
             .extend(listing.problems.iter().map(ToString::to_string));
         let small = launcher.list(&bench.executable, false)?.stdout;
-        let small: BTreeSet<String> = divan::listing(&small).ids.into_iter().collect();
+        let small: BTreeSet<BenchId> = ids(&divan::listing(&small).ids).collect();
         let is_memory = bench.target.suite() == config.memory_suite;
-        for id in listing.ids {
+        for id in ids(&listing.ids) {
             match id.strip_prefix(&format!("{}::", config.memory_suite)) {
                 Some(timed) if is_memory => {
-                    counting.insert(timed.to_owned(), (bench.executable.clone(), id));
+                    counting.insert(timed.into(), (bench.executable.clone(), id));
                 }
                 Some(_) | None => {
                     let listed = listed(&id, bench, !small.contains(&id));
@@ -92,9 +92,14 @@ pub fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<
     Ok(catalog)
 }
 
-fn listed(id: &str, bench: &Built, large: bool) -> Listed {
+/// Where ids begin to be more than text.
+fn ids(listed: &[String]) -> impl Iterator<Item = BenchId> {
+    listed.iter().map(|id| id.as_str().into())
+}
+
+fn listed(id: &BenchId, bench: &Built, large: bool) -> Listed {
     Listed {
-        id: id.to_owned(),
+        id: id.clone(),
         executable: bench.executable.clone(),
         hash: bench.hash.clone(),
         large,
@@ -104,11 +109,11 @@ fn listed(id: &str, bench: &Built, large: bool) -> Listed {
 }
 
 fn add_references(catalog: &mut Catalog, config: &Config) {
-    let ids: BTreeSet<String> = catalog.benchmarks.keys().cloned().collect();
+    let ids: BTreeSet<BenchId> = catalog.benchmarks.keys().cloned().collect();
     for (id, benchmark) in &mut catalog.benchmarks {
         benchmark.reference = config
-            .reference(parts(id).suite)
-            .and_then(|reference| select::reference_of(id, reference))
+            .reference(id.suite())
+            .and_then(|reference| id.reference(reference))
             .filter(|reference| ids.contains(reference));
     }
 }

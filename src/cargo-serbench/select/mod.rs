@@ -1,6 +1,7 @@
 //! Ids of benchmarks in, those the user asked for out, each with its reference.
 
 pub mod catalog;
+pub mod id;
 pub mod shard;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use anyhow::{Result, bail};
 use regex::RegexSet;
 use serbench::Dtype;
 
+pub use self::id::BenchId;
 use self::shard::Shard;
 use crate::exit::Usage;
 
@@ -41,54 +43,21 @@ impl Selection {
     }
 }
 
-/// The segments of an id that have a meaning: `suite::encoder::…`, where the rest is data type,
-/// shape and whatever else the bench has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Parts<'a> {
-    pub suite: &'a str,
-    pub encoder: &'a str,
-    /// Empty when the id has two segments.
-    pub case: &'a str,
-}
-
-/// Splits an id as divan lists it. A benchmark may have no more than its suite, of itself.
-pub fn parts(id: &str) -> Parts<'_> {
-    let (suite, rest) = id.split_once("::").unwrap_or(("", id));
-    let (encoder, case) = rest.split_once("::").unwrap_or((rest, ""));
-    Parts {
-        suite,
-        encoder,
-        case,
-    }
-}
-
-/// The id of the benchmark that `id` is divided by, for a reference encoder called `reference`.
-pub fn reference_of(id: &str, reference: &str) -> Option<String> {
-    let Parts {
-        suite,
-        encoder,
-        case,
-    } = parts(id);
-    let separator = if case.is_empty() { "" } else { "::" };
-    (encoder != reference).then(|| format!("{suite}::{reference}{separator}{case}"))
-}
-
 /// The ids that `select` asks for, and their references. `large` are those that only `--full`
 /// means, `reference` gives the reference encoder of a suite.
 pub fn choose<'a>(
-    ids: &BTreeSet<String>,
-    large: &BTreeSet<String>,
+    ids: &BTreeSet<BenchId>,
+    large: &BTreeSet<BenchId>,
     select: &Selection,
     reference: impl Fn(&str) -> Option<&'a str>,
-) -> Result<BTreeSet<String>> {
+) -> Result<BTreeSet<BenchId>> {
     let filters = RegexSet::new(&select.filters)
         .map_err(|error| Usage::new(format!("FILTER is a regular expression: {error}")))?;
     let dtypes: Vec<String> = select.dtypes.iter().map(|name| rust_name(name)).collect();
-    let mut chosen: BTreeSet<String> = ids
+    let mut chosen: BTreeSet<BenchId> = ids
         .iter()
         .filter(|id| {
-            let Parts { encoder, case, .. } = parts(id);
-            let segments: Vec<&str> = case.split("::").collect();
+            let segments: Vec<&str> = id.case().split("::").collect();
             let has = |wanted: &[String]| {
                 wanted.is_empty()
                     || segments
@@ -103,15 +72,15 @@ pub fn choose<'a>(
             };
             (filters.is_empty() || filters.is_match(id))
                 && (select.encoders.is_empty()
-                    || select.encoders.iter().any(|name| name == encoder))
+                    || select.encoders.iter().any(|name| name == id.encoder()))
                 && has(&dtypes)
                 && size
         })
         .cloned()
         .collect();
-    let needed: Vec<String> = chosen
+    let needed: Vec<BenchId> = chosen
         .iter()
-        .filter_map(|id| reference_of(id, reference(parts(id).suite)?))
+        .filter_map(|id| id.reference(reference(id.suite())?))
         .filter(|reference| ids.contains(reference))
         .collect();
     chosen.extend(needed);
@@ -121,7 +90,7 @@ pub fn choose<'a>(
     Ok(chosen)
 }
 
-fn nothing(ids: &BTreeSet<String>, select: &Selection) -> String {
+fn nothing(ids: &BTreeSet<BenchId>, select: &Selection) -> String {
     let mut asked = Vec::new();
     for (name, values) in [
         ("", &select.filters),
@@ -173,39 +142,11 @@ pub fn rust_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Parts, choose, parts, reference_of};
-    use crate::select::Selection;
+    use super::{BenchId, Selection, choose};
     use std::collections::BTreeSet;
 
-    #[test]
-    fn ids_split() {
-        let id = "json::serde_json::f64::100x100";
-        assert_eq!(
-            parts(id),
-            Parts {
-                suite: "json",
-                encoder: "serde_json",
-                case: "f64::100x100"
-            }
-        );
-        assert_eq!(
-            parts("b::x"),
-            Parts {
-                suite: "b",
-                encoder: "x",
-                case: ""
-            }
-        );
-        assert_eq!(
-            reference_of(id, "orjson").as_deref(),
-            Some("json::orjson::f64::100x100")
-        );
-        assert_eq!(reference_of("b::x", "y").as_deref(), Some("b::y"));
-        assert_eq!(reference_of("b::y::1", "y"), None);
-    }
-
     fn chosen(select: &Selection) -> Vec<String> {
-        let ids: BTreeSet<String> = [
+        let ids: BTreeSet<BenchId> = [
             "json::orjson::f64::100x100",
             "json::orjson::f64::pynumpy",
             "json::orjson::u8::100x100",
@@ -214,7 +155,7 @@ mod tests {
             "json::sonic::u8::100x100",
             "other::a",
         ]
-        .map(str::to_owned)
+        .map(BenchId::from)
         .into();
         let reference = |suite: &str| (suite == "json").then_some("orjson");
         let large = ids
@@ -224,7 +165,7 @@ mod tests {
             .collect();
         choose(&ids, &large, select, reference).map_or_else(
             |error| vec![error.to_string()],
-            |chosen| chosen.into_iter().collect(),
+            |chosen| chosen.iter().map(ToString::to_string).collect(),
         )
     }
 

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
+use super::BenchId;
+
 /// One of several equal parts of the work: `2/4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -48,20 +50,20 @@ pub fn in_shard(id: &str, shard: Shard) -> bool {
 /// The ids of `chosen` in the shard, and the references that they need. `reference` gives that of
 /// an id.
 pub fn keep<'a>(
-    chosen: &'a BTreeSet<String>,
+    chosen: &'a BTreeSet<BenchId>,
     shard: Shard,
     reference: impl Fn(&str) -> Option<&'a str>,
-) -> BTreeSet<String> {
-    let mut kept: BTreeSet<String> = chosen
+) -> BTreeSet<BenchId> {
+    let mut kept: BTreeSet<BenchId> = chosen
         .iter()
         .filter(|id| in_shard(id, shard))
         .cloned()
         .collect();
-    let needed: Vec<String> = kept
+    let needed: Vec<BenchId> = kept
         .iter()
         .filter_map(|id| reference(id))
         .filter(|reference| chosen.contains(*reference))
-        .map(str::to_owned)
+        .map(BenchId::from)
         .collect();
     kept.extend(needed);
     kept
@@ -71,14 +73,16 @@ pub fn keep<'a>(
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Shard, in_shard, keep};
+    use super::{BenchId, Shard, in_shard, keep};
 
-    fn ids() -> BTreeSet<String> {
+    fn ids() -> BTreeSet<BenchId> {
         let encoders = ["orjson", "serde_json", "sonic_rs", "simd_json"];
         let dtypes = ["f32", "f64", "i32", "i64", "u8"];
         encoders
             .iter()
-            .flat_map(|encoder| dtypes.map(|dtype| format!("json::{encoder}::{dtype}::100x100")))
+            .flat_map(|encoder| {
+                dtypes.map(|dtype| BenchId::new(format!("json::{encoder}::{dtype}::100x100")))
+            })
             .collect()
     }
 
@@ -104,21 +108,21 @@ mod tests {
     fn an_id_never_moves() {
         // Fixed by the hash, whatever else there is; a change here splits running matrices.
         let second: Shard = "2/2".parse().unwrap();
-        let there: Vec<String> = ids()
+        let there: Vec<BenchId> = ids()
             .into_iter()
             .filter(|id| in_shard(id, second) && id.contains("f64"))
             .collect();
         let expected = ["serde_json", "simd_json", "sonic_rs"];
         assert_eq!(
             there,
-            expected.map(|encoder| format!("json::{encoder}::f64::100x100"))
+            expected.map(|encoder| BenchId::new(format!("json::{encoder}::f64::100x100")))
         );
     }
 
     #[test]
     fn references_come_along() {
         let ids = ids();
-        let names: Vec<(String, String)> = ids
+        let names: Vec<(BenchId, String)> = ids
             .iter()
             .filter(|id| !id.contains("orjson"))
             .map(|id| {

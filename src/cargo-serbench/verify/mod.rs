@@ -15,7 +15,7 @@ use crate::{
     divan,
     process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
-    select::catalog::Listed,
+    select::{BenchId, catalog::Listed},
 };
 
 /// Verifies `listed`, references first, so that what must equal them can be compared. `progress`
@@ -24,7 +24,7 @@ pub fn verify(
     launcher: &Launcher,
     listed: &[Listed],
     mut progress: impl FnMut(usize, &str),
-) -> Result<BTreeMap<String, Verification>> {
+) -> Result<BTreeMap<BenchId, Verification>> {
     let mut subjects = BTreeMap::new();
     // Texts of references that others still have to be compared with.
     let mut texts: BTreeMap<&str, Vec<u8>> = BTreeMap::new();

@@ -128,9 +128,10 @@ fn two_writers_lose_nothing() {
     let mut all = record(true);
     for copy in 0..20 {
         let one = all.benchmarks["json::alone"].clone();
-        all.benchmarks.insert(format!("json::alone::{copy}"), one);
+        all.benchmarks
+            .insert(format!("json::alone::{copy}").into(), one);
     }
-    let ids: Vec<String> = all.benchmarks.keys().cloned().collect();
+    let ids: Vec<crate::select::BenchId> = all.benchmarks.keys().cloned().collect();
     // Each adds every other benchmark, one a time.
     std::thread::scope(|scope| {
         for half in 0..2 {
