@@ -48,7 +48,9 @@ const fn pynumpy(dtype: Dtype) -> [usize; 2] {
         | Dtype::Complex64
         | Dtype::Complex128
         | Dtype::Datetime64(_)
-        | Dtype::Timedelta64(_) => [50_000, 100],
+        | Dtype::Timedelta64(_)
+        | Dtype::DatetimeStep(_)
+        | Dtype::TimedeltaStep(_) => [50_000, 100],
     }
 }
 

@@ -1,6 +1,12 @@
 //! The numpy data types that arrays here can have, by numpy's names.
 
+#[cfg(feature = "npy")]
+mod descr;
+
 use std::fmt;
+
+#[cfg(feature = "npy")]
+pub(crate) use self::descr::Descr;
 
 /// The unit of a `datetime64` or `timedelta64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,19 +121,89 @@ pub enum Dtype {
     Datetime64(TimeUnit),
     /// A duration: an `int64` count of units; the least value is NaT.
     Timedelta64(TimeUnit),
+    /// A point in time, counted in other steps than one unit: `datetime64[25s]`, `datetime64`.
+    DatetimeStep(TimeStep),
+    /// A duration, counted in other steps than one unit: `timedelta64[25s]`, `timedelta64`.
+    TimedeltaStep(TimeStep),
+}
+
+/// What a `datetime64` or `timedelta64` counts, if it isn't one [`TimeUnit`]. Its elements can be
+/// loaded as `i64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeStep {
+    /// How many units a step is: 25 for `datetime64[25s]`.
+    pub multiple: u32,
+    /// The unit; none for numpy's generic times, whose counts mean nothing by themselves.
+    pub unit: Option<TimeUnit>,
+}
+
+impl TimeStep {
+    const GENERIC: Self = Self {
+        multiple: 1,
+        unit: None,
+    };
+}
+
+impl fmt::Display for TimeStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.unit {
+            Some(unit) => write!(f, "[{}{}]", self.multiple, unit.symbol()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The unit or step in brackets, or nothing: `[ns]`, `[25s]`. Multiples are numpy's C `int`s.
+fn parse_step(text: &str) -> Option<Result<TimeUnit, TimeStep>> {
+    if text.is_empty() {
+        return Some(Err(TimeStep::GENERIC));
+    }
+    let text = text.strip_prefix('[')?.strip_suffix(']')?;
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (multiple, symbol) = text.split_at(digits);
+    let unit = TimeUnit::from_symbol(symbol);
+    match multiple {
+        "" if symbol == "generic" => Some(Err(TimeStep::GENERIC)),
+        "" => unit.map(Ok),
+        _ => match (multiple.parse::<i32>().ok()?.unsigned_abs(), unit?) {
+            (0, _) => None,
+            (1, unit) => Some(Ok(unit)),
+            (multiple, unit) => Some(Err(TimeStep {
+                multiple,
+                unit: Some(unit),
+            })),
+        },
+    }
 }
 
 impl Dtype {
     /// The data type with numpy's name `name`, or `None`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let unit = |prefix: &str| {
-            let symbol = name.strip_prefix(prefix)?.strip_suffix(']')?;
-            TimeUnit::from_symbol(symbol)
-        };
-        Self::from_plain_name(name)
-            .or_else(|| unit("datetime64[").map(Self::Datetime64))
-            .or_else(|| unit("timedelta64[").map(Self::Timedelta64))
+        Self::from_plain_name(name).or_else(|| Self::from_time_name(name))
+    }
+
+    /// Times by name: `datetime64[ns]`, `timedelta64[25s]`, `datetime64`.
+    fn from_time_name(name: &str) -> Option<Self> {
+        if let Some(step) = name.strip_prefix("datetime64") {
+            return Some(Self::datetime(parse_step(step)?));
+        }
+        let step = name.strip_prefix("timedelta64")?;
+        Some(Self::timedelta(parse_step(step)?))
+    }
+
+    const fn datetime(step: Result<TimeUnit, TimeStep>) -> Self {
+        match step {
+            Ok(unit) => Self::Datetime64(unit),
+            Err(step) => Self::DatetimeStep(step),
+        }
+    }
+
+    const fn timedelta(step: Result<TimeUnit, TimeStep>) -> Self {
+        match step {
+            Ok(unit) => Self::Timedelta64(unit),
+            Err(step) => Self::TimedeltaStep(step),
+        }
     }
 }
 
@@ -141,14 +217,20 @@ macro_rules! plain {
             pub const fn itemsize(self) -> usize {
                 match self {
                     $(Self::$dtype => $itemsize,)*
-                    Self::Datetime64(_) | Self::Timedelta64(_) => 8,
+                    Self::Datetime64(_)
+                    | Self::Timedelta64(_)
+                    | Self::DatetimeStep(_)
+                    | Self::TimedeltaStep(_) => 8,
                 }
             }
 
             const fn plain_name(self) -> Option<&'static str> {
                 match self {
                     $(Self::$dtype => Some($name),)*
-                    Self::Datetime64(_) | Self::Timedelta64(_) => None,
+                    Self::Datetime64(_)
+                    | Self::Timedelta64(_)
+                    | Self::DatetimeStep(_)
+                    | Self::TimedeltaStep(_) => None,
                 }
             }
 
@@ -158,13 +240,16 @@ macro_rules! plain {
                     _ => None,
                 }
             }
+        }
 
+        #[cfg(feature = "npy")]
+        impl Dtype {
             /// The type string without byte order and unit: `f8`, `M8`.
             const fn code(self) -> &'static [u8] {
                 match self {
                     $(Self::$dtype => $code,)*
-                    Self::Datetime64(_) => b"M8",
-                    Self::Timedelta64(_) => b"m8",
+                    Self::Datetime64(_) | Self::DatetimeStep(_) => b"M8",
+                    Self::Timedelta64(_) | Self::TimedeltaStep(_) => b"m8",
                 }
             }
 
@@ -196,83 +281,13 @@ plain! {
     Complex128, "complex128", b"c16", 16;
 }
 
-#[cfg(feature = "npy")]
-const NATIVE: u8 = if cfg!(target_endian = "little") {
-    b'<'
-} else {
-    b'>'
-};
-
-/// A type string as NPY, pickles and messages have it: `<f8`, `<M8[ns]`.
-#[cfg(feature = "npy")]
-pub(crate) struct Descr {
-    bytes: [u8; Self::LONGEST],
-    len: usize,
-}
-
-#[cfg(feature = "npy")]
-impl Descr {
-    /// `<M8[ns]` and its like.
-    pub(crate) const LONGEST: usize = 8;
-
-    /// numpy's `dtype.str` of elements in this machine's byte order.
-    pub(crate) fn native(dtype: Dtype) -> Self {
-        let mut descr = Self {
-            bytes: [0; Self::LONGEST],
-            len: 0,
-        };
-        descr.push(&[if dtype.itemsize() == 1 { b'|' } else { NATIVE }]);
-        descr.push(dtype.code());
-        if let Dtype::Datetime64(unit) | Dtype::Timedelta64(unit) = dtype {
-            descr.push(b"[");
-            descr.push(unit.symbol().as_bytes());
-            descr.push(b"]");
-        }
-        descr
-    }
-
-    fn push(&mut self, text: &[u8]) {
-        self.bytes[self.len..self.len + text.len()].copy_from_slice(text);
-        self.len += text.len();
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-
-    /// Filled up with zeros.
-    pub(crate) const fn padded(&self) -> [u8; Self::LONGEST] {
-        self.bytes
-    }
-
-    /// The data type that `descr` names, and whether its elements have the other byte order.
-    #[inline]
-    pub(crate) fn parse(descr: &[u8]) -> Option<(Dtype, bool)> {
-        let (order, code) = match descr {
-            [order @ (b'<' | b'>' | b'=' | b'|'), code @ ..] => (*order, code),
-            code => (b'=', code),
-        };
-        let dtype = match code {
-            b"?" => Dtype::Bool,
-            [b'M', b'8', b'[', unit @ .., b']'] => Dtype::Datetime64(time_unit(unit)?),
-            [b'm', b'8', b'[', unit @ .., b']'] => Dtype::Timedelta64(time_unit(unit)?),
-            code => Dtype::from_code(code)?,
-        };
-        let swapped = matches!(order, b'<' | b'>') && order != NATIVE && dtype.itemsize() > 1;
-        Some((dtype, swapped))
-    }
-}
-
-#[cfg(feature = "npy")]
-fn time_unit(symbol: &[u8]) -> Option<TimeUnit> {
-    TimeUnit::from_symbol(std::str::from_utf8(symbol).ok()?)
-}
-
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Datetime64(unit) => write!(f, "datetime64[{}]", unit.symbol()),
             Self::Timedelta64(unit) => write!(f, "timedelta64[{}]", unit.symbol()),
+            Self::DatetimeStep(step) => write!(f, "datetime64{step}"),
+            Self::TimedeltaStep(step) => write!(f, "timedelta64{step}"),
             plain => f.write_str(plain.plain_name().unwrap_or_default()),
         }
     }
@@ -280,10 +295,10 @@ impl fmt::Display for Dtype {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dtype, TimeUnit};
+    use super::{Dtype, TimeStep, TimeUnit};
 
     /// One of each kind, and every unit.
-    fn every_dtype() -> Vec<Dtype> {
+    pub(super) fn every_dtype() -> Vec<Dtype> {
         let plain = [
             "bool",
             "int8",
@@ -315,24 +330,30 @@ mod tests {
             Dtype::Datetime64(TimeUnit::Nanosecond).to_string(),
             "datetime64[ns]"
         );
-        for wrong in ["", "float", "datetime64", "datetime64[xs]", "datetime64[ns"] {
+        let steps = TimeStep {
+            multiple: 25,
+            unit: Some(TimeUnit::Second),
+        };
+        for (name, dtype) in [
+            ("datetime64[25s]", Dtype::DatetimeStep(steps)),
+            ("timedelta64[25s]", Dtype::TimedeltaStep(steps)),
+            ("datetime64", Dtype::DatetimeStep(TimeStep::GENERIC)),
+        ] {
+            assert_eq!(Dtype::from_name(name), Some(dtype));
+            assert_eq!(dtype.to_string(), name);
+        }
+        for wrong in [
+            "",
+            "float",
+            "datetime64[xs]",
+            "datetime64[ns",
+            "datetime64[]",
+            "datetime64[0s]",
+            "datetime64[-1s]",
+            "datetime64[25]",
+            "datetime64[2147483648s]",
+        ] {
             assert_eq!(Dtype::from_name(wrong), None, "{wrong}");
-        }
-    }
-
-    #[cfg(feature = "npy")]
-    #[test]
-    fn type_strings_round_trip() {
-        use super::Descr;
-
-        for dtype in every_dtype() {
-            let descr = Descr::native(dtype);
-            assert_eq!(Descr::parse(descr.as_bytes()), Some((dtype, false)));
-            assert!(descr.padded().starts_with(descr.as_bytes()));
-        }
-        assert_eq!(Descr::parse(b"?"), Some((Dtype::Bool, false)));
-        for wrong in [&b""[..], b"<", b"f3", b"<i8garbage", b"<M8[xs]"] {
-            assert_eq!(Descr::parse(wrong), None, "{wrong:?}");
         }
     }
 }

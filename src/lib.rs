@@ -4,7 +4,8 @@
 //! | feature | turns on | on by default |
 //! |---|---|---|
 //! | `harness` | [`Encoder`], [`bench()`] and seeded arrays for [divan](https://docs.rs/divan) benches | yes |
-//! | `npy` | [`npy`], [`pickle`], [`concat`](mod@concat), [`datetime`] | with `harness` |
+//! | `npy` | [`npy`], [`pickle`], [`datetime`] | with `harness` |
+//! | `concat` | `concat` | |
 //! | `npz` | `npz` | |
 //! | `libdeflate` | faster reading of compressed NPZ members, by a library in C | |
 //! | `encoders` | `encoders`: JSON encoders, the reference among them | |
@@ -106,7 +107,7 @@
 //!
 //! - [`npy`]: load NPY files as views or copies, save arrays as NPY.
 //! - `npz`: load the arrays of an NPZ archive by name, save arrays as one.
-//! - [`concat`](mod@concat): many arrays as one message that describes itself, and back without a
+//! - `concat`: many arrays as one message that describes itself, and back without a
 //!   copy.
 //! - [`pickle`]: an array as a pickle that Python loads as an `ndarray`.
 
@@ -115,8 +116,10 @@ mod allocator;
 pub mod array;
 #[cfg(feature = "harness")]
 mod bench;
-#[cfg(feature = "npy")]
+#[cfg(feature = "concat")]
 pub mod concat;
+#[cfg(any(feature = "concat", feature = "npz"))]
+mod crc;
 #[cfg(feature = "npy")]
 pub mod datetime;
 mod dtype;
@@ -144,7 +147,7 @@ pub use allocator::{CountingAllocator, Memory};
 pub use bench::{
     Check, Description, bench, bench_checked, bench_described, bench_encoder, bench_encoder_reused,
 };
-pub use dtype::{Dtype, TimeUnit};
+pub use dtype::{Dtype, TimeStep, TimeUnit};
 #[cfg(feature = "npy")]
 pub use element::{Complex, Element};
 #[cfg(feature = "harness")]

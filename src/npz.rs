@@ -27,11 +27,11 @@
 //! directory.
 
 mod archive;
-mod crc;
 mod error;
 mod file;
 mod inflate;
 mod member;
+mod name;
 mod write;
 
 pub use error::NpzError;

@@ -135,7 +135,9 @@ number! {
     i8, Int8, Dtype::Int8,
     i16, Int16, Dtype::Int16,
     i32, Int32, Dtype::Int32,
-    i64, Int64, Dtype::Int64 | Dtype::Datetime64(_) | Dtype::Timedelta64(_),
+    i64, Int64, Dtype::Int64
+        | Dtype::Datetime64(_) | Dtype::Timedelta64(_)
+        | Dtype::DatetimeStep(_) | Dtype::TimedeltaStep(_),
     u8, Uint8, Dtype::Uint8,
     u16, Uint16, Dtype::Uint16,
     u32, Uint32, Dtype::Uint32,

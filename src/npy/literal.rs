@@ -94,8 +94,9 @@ impl<'a> Literal<'a> {
     }
 
     fn string(&mut self) -> Result<&'a [u8], Problem> {
-        let rest = &self.text[self.at..];
-        let (quote, rest) = match rest {
+        // Python 2 wrote `u'…'` for text.
+        let prefix = usize::from(matches!(self.text.get(self.at), Some(b'u' | b'U')));
+        let (quote, rest) = match &self.text[self.at + prefix..] {
             [quote @ (b'\'' | b'"'), rest @ ..] => (*quote, rest),
             _ => return self.invalid("expected a string"),
         };
@@ -104,7 +105,7 @@ impl<'a> Literal<'a> {
             .position(|&byte| byte == quote || byte == b'\\' || byte == b'\n')
         {
             Some(len) if rest[len] == quote => {
-                self.at += len + 2;
+                self.at += prefix + len + 2;
                 Ok(&rest[..len])
             }
             Some(_) => self.invalid("unexpected escape or end of line in a string"),
@@ -134,6 +135,7 @@ impl<'a> Literal<'a> {
             if axes.len() == MAX_AXES {
                 return Err(Problem::TooManyAxes);
             }
+            self.skip(b'+');
             self.space();
             let Some((axis, digits)) = number(&self.text[self.at..]) else {
                 return self.invalid("expected an axis length in decimal digits");

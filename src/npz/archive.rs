@@ -2,14 +2,19 @@
 
 use std::borrow::Cow;
 
-use super::NpzError;
+use super::{NpzError, name};
+use crate::crc::crc32;
 
 /// A member as the central directory has it.
 #[derive(Debug)]
 pub(super) struct Record<'a> {
     pub(super) name: Cow<'a, str>,
+    /// The name as it is in both headers.
+    raw_name: &'a [u8],
+    pub(super) flags: u16,
+    /// The version of ZIP that is needed to extract it, times ten.
+    pub(super) version: u8,
     pub(super) method: u16,
-    pub(super) encrypted: bool,
     pub(super) crc: u32,
     /// Bytes in the archive.
     pub(super) compressed: usize,
@@ -17,13 +22,13 @@ pub(super) struct Record<'a> {
     pub(super) size: usize,
     /// Where the local header starts.
     header: usize,
+    /// Where the next local header starts, or the directory.
+    next: usize,
 }
 
 /// The central directory of an archive.
 #[derive(Debug)]
 pub(super) struct Directory<'a> {
-    /// Where it starts, which is where the members end.
-    start: usize,
     pub(super) records: Vec<Record<'a>>,
 }
 
@@ -38,88 +43,142 @@ const RECORD_LEN: usize = 46;
 const LOCAL: u32 = 0x0403_4b50;
 const LOCAL_LEN: usize = 30;
 const ZIP64_EXTRA: u16 = 1;
+const UNICODE_PATH_EXTRA: u16 = 0x7075;
+const UTF8_NAME: u16 = 1 << 11;
 
 impl<'a> Directory<'a> {
-    /// Reads the central directory. Allocates less than twice what the directory itself takes.
+    /// Reads the central directory. Allocates less than three times what the directory itself
+    /// takes.
     pub(super) fn read(data: &'a [u8]) -> Result<Self, NpzError> {
-        let Extent { start, end, count } = extent(data)?;
-        let mut records = Vec::with_capacity(count);
-        let mut at = start;
-        for _ in 0..count {
-            let (record, next) = record(data, at, end)?;
+        let extent = extent(data)?;
+        let mut records: Vec<Record<'_>> = Vec::with_capacity(extent.count);
+        let mut at = extent.start;
+        let mut ascending = true;
+        for _ in 0..extent.count {
+            let (record, next) = record(data, at, &extent)?;
             // At least a local header and the content lie before the directory.
             let least = LOCAL_LEN.saturating_add(record.compressed);
-            if record.header.saturating_add(least) > start {
+            if record.header.saturating_add(least) > extent.start {
                 return Err(invalid("a member lies outside the archive", at));
+            }
+            if let Some(last) = records.last_mut() {
+                ascending &= last.header < record.header;
+                last.next = record.header;
             }
             records.push(record);
             at = next;
         }
-        if at != end {
+        if at != extent.end {
             return Err(invalid(
                 "more bytes than members in the central directory",
                 at,
             ));
         }
-        Ok(Self { start, records })
+        if !ascending {
+            find_next(&mut records, extent.start);
+        }
+        Ok(Self { records })
     }
 
     /// The bytes of a member as they are in the archive.
-    pub(super) fn content(
-        &self,
-        data: &'a [u8],
-        record: &Record,
-    ) -> Result<&'a [u8], &'static str> {
+    pub(super) fn content(data: &'a [u8], record: &Record) -> Result<&'a [u8], &'static str> {
         const MISPLACED: &str = "no local header where the central directory says";
         let fixed: &[u8; LOCAL_LEN] = chunk(data, record.header).ok_or(MISPLACED)?;
         if u32_of(fixed, 0) != LOCAL {
             return Err(MISPLACED);
         }
         // Sizes and CRC may be missing here, and be right only in the central directory.
-        let skip = LOCAL_LEN + usize::from(u16_of(fixed, 26)) + usize::from(u16_of(fixed, 28));
-        let start = record.header + skip;
+        let name_start = record.header + LOCAL_LEN;
+        let name_end = name_start + usize::from(u16_of(fixed, 26));
+        let start = name_end + usize::from(u16_of(fixed, 28));
+        if data.get(name_start..name_end) != Some(record.raw_name) {
+            return Err("the local header has another name than the central directory");
+        }
         start
             .checked_add(record.compressed)
-            .filter(|&end| end <= self.start)
+            .filter(|&end| end <= record.next)
             .map(|end| &data[start..end])
-            .ok_or("the content overlaps the central directory")
+            .ok_or("the content overlaps the next member or the central directory")
     }
 }
 
+/// Finds what follows each member of a directory in another order than that of the archive. Of
+/// several members with one local header all but the last overlap the next.
+fn find_next(records: &mut [Record], directory: usize) {
+    let mut order: Vec<usize> = (0..records.len()).collect();
+    order.sort_by_key(|&at| records[at].header);
+    let mut next = directory;
+    for at in order.into_iter().rev() {
+        records[at].next = next;
+        next = records[at].header;
+    }
+}
+
+/// Where the central directory is.
 struct Extent {
     start: usize,
     end: usize,
+    /// How many members it has.
     count: usize,
+    /// How many bytes precede the archive, which positions in it don't count.
+    prefix: usize,
 }
 
-/// Where the central directory is, and how many members it has.
+/// What an end record says of the central directory.
+struct EndRecord {
+    /// Where the record is, which is where the directory ends.
+    at: usize,
+    count: u64,
+    len: u64,
+    /// Where the directory starts, not counting a prefix of the archive.
+    start: u64,
+}
+
 fn extent(data: &[u8]) -> Result<Extent, NpzError> {
     let at = find_end(data).ok_or(NpzError::NotAnArchive)?;
     let fixed: &[u8; END_LEN] = chunk(data, at).ok_or(NpzError::NotAnArchive)?;
-    let count = u16_of(fixed, 10);
-    let len = u32_of(fixed, 12);
-    let start = u32_of(fixed, 16);
-    let saturated = count == u16::MAX || len == u32::MAX || start == u32::MAX;
-    let (end, count, len, start) = match at.checked_sub(LOCATOR64_LEN) {
-        Some(locator) if saturated && is(data, locator, LOCATOR64) => extent64(data, locator)?,
-        _ => {
+    let (count, len, start) = (u16_of(fixed, 10), u32_of(fixed, 12), u32_of(fixed, 16));
+    let locator = at.checked_sub(LOCATOR64_LEN);
+    // Writers to a pipe add ZIP64 records before they know whether they need them.
+    let end = match locator.filter(|&locator| is(data, locator, LOCATOR64)) {
+        Some(locator) => {
+            let end = end64(data, locator)?;
+            let agrees = |narrow: u64, limit: u64, wide| narrow == limit || narrow == wide;
+            if !agrees(count.into(), u16::MAX.into(), end.count)
+                || !agrees(len.into(), u32::MAX.into(), end.len)
+                || !agrees(start.into(), u32::MAX.into(), end.start)
+            {
+                return Err(invalid("the two end records contradict each other", at));
+            }
+            end
+        }
+        None => {
             let disks = (u16_of(fixed, 4), u16_of(fixed, 6), u16_of(fixed, 8));
             if disks != (0, 0, count) {
                 return Err(invalid("archives of several disks are not supported", at));
             }
-            (at, count.into(), len.into(), start.into())
+            let (count, len, start) = (count.into(), len.into(), start.into());
+            EndRecord {
+                at,
+                count,
+                len,
+                start,
+            }
         }
     };
-    if start.checked_add(len) != Some(end as u64) {
-        return Err(invalid(
-            "the central directory doesn't reach its end record",
-            at,
-        ));
-    }
-    // Both fit, since their sum is a position in `data`.
-    let (start, len) = (start as usize, len as usize);
-    match usize::try_from(count) {
-        Ok(count) if count <= len / RECORD_LEN => Ok(Extent { start, end, count }),
+    let prefix = prefix(&end).ok_or_else(|| {
+        let reason = "the central directory doesn't fit before its end record";
+        invalid(reason, at)
+    })?;
+    // All fit, since none is beyond a position in `data`.
+    let (start, len) = (prefix + end.start as usize, end.len as usize);
+    match usize::try_from(end.count) {
+        Ok(count) if count <= len / RECORD_LEN => Ok(Extent {
+            start,
+            end: end.at,
+            count,
+            prefix,
+        }),
         _ => Err(invalid(
             "more members than the central directory has room for",
             at,
@@ -127,22 +186,39 @@ fn extent(data: &[u8]) -> Result<Extent, NpzError> {
     }
 }
 
-/// The end record's position: the last one whose comment reaches the end of the data exactly.
+/// The bytes before the archive: whatever is left before the directory, which ends where its end
+/// record starts.
+fn prefix(end: &EndRecord) -> Option<usize> {
+    let directory = end.at.checked_sub(usize::try_from(end.len).ok()?)?;
+    directory.checked_sub(usize::try_from(end.start).ok()?)
+}
+
+/// The end record's position: the last one whose comment reaches the end of the data exactly, or
+/// else the last one, which other bytes may follow, as for `zipfile`.
 fn find_end(data: &[u8]) -> Option<usize> {
     let last = data.len().checked_sub(END_LEN)?;
     let first = last.saturating_sub(u16::MAX.into());
-    (first..=last).rev().find(|&at| {
-        is(data, at, END)
-            && chunk::<END_LEN>(data, at)
-                .is_some_and(|fixed| usize::from(u16_of(fixed, 20)) == last - at)
-    })
+    let comment = |at| {
+        let fixed: &[u8; END_LEN] = chunk(data, at)?;
+        Some(usize::from(u16_of(fixed, 20)))
+    };
+    let mut ends = (first..=last).rev().filter(|&at| is(data, at, END));
+    let found = ends.next()?;
+    if comment(found) == Some(last - found) {
+        return Some(found);
+    }
+    let exact = ends.find(|&at| comment(at) == Some(last - at));
+    exact.or_else(|| (comment(found)? <= last - found).then_some(found))
 }
 
-/// ZIP64's end record: its position, the number of members, the directory's length and start.
-fn extent64(data: &[u8], locator: usize) -> Result<(usize, u64, u64, u64), NpzError> {
+/// ZIP64's end record, which lies before its locator.
+fn end64(data: &[u8], locator: usize) -> Result<EndRecord, NpzError> {
     let missing = || invalid("no ZIP64 end record where its locator says", locator);
     let fixed: &[u8; LOCATOR64_LEN] = chunk(data, locator).ok_or_else(missing)?;
-    let at = usize::try_from(u64_of(fixed, 8)).map_err(|_| missing())?;
+    let told = usize::try_from(u64_of(fixed, 8)).map_err(|_| missing())?;
+    // Right before the locator, unless data of some extension come between.
+    let near = locator.checked_sub(END64_LEN);
+    let at = near.filter(|&at| is(data, at, END64)).unwrap_or(told);
     if at.checked_add(END64_LEN).is_none_or(|end| end > locator) || !is(data, at, END64) {
         return Err(missing());
     }
@@ -151,66 +227,112 @@ fn extent64(data: &[u8], locator: usize) -> Result<(usize, u64, u64, u64), NpzEr
     if (u32_of(fixed, 16), u32_of(fixed, 20), u64_of(fixed, 24)) != (0, 0, count) {
         return Err(invalid("archives of several disks are not supported", at));
     }
-    Ok((at, count, u64_of(fixed, 40), u64_of(fixed, 48)))
+    let end = EndRecord {
+        at,
+        count,
+        len: u64_of(fixed, 40),
+        start: u64_of(fixed, 48),
+    };
+    match prefix(&end) {
+        Some(prefix) if told.checked_add(prefix) == Some(at) => Ok(end),
+        _ => Err(missing()),
+    }
 }
 
 /// The record at `at`, and where the next one starts.
-fn record(data: &[u8], at: usize, end: usize) -> Result<(Record<'_>, usize), NpzError> {
-    let fixed: &[u8; RECORD_LEN] =
-        chunk(&data[..end], at).ok_or_else(|| invalid("the central directory ends early", at))?;
+fn record<'a>(data: &'a [u8], at: usize, extent: &Extent) -> Result<(Record<'a>, usize), NpzError> {
+    let fixed: &[u8; RECORD_LEN] = chunk(&data[..extent.end], at)
+        .ok_or_else(|| invalid("the central directory ends early", at))?;
     if u32_of(fixed, 0) != RECORD {
         return Err(invalid("no member where the central directory has one", at));
     }
     let name_end = at + RECORD_LEN + usize::from(u16_of(fixed, 28));
     let extra_end = name_end + usize::from(u16_of(fixed, 30));
     let next = extra_end + usize::from(u16_of(fixed, 32));
-    if next > end {
+    if next > extent.end {
         return Err(invalid("the central directory ends inside a member", at));
     }
+    let flags = u16_of(fixed, 8);
+    let raw_name = &data[at + RECORD_LEN..name_end];
     let mut sizes = [
         u64::from(u32_of(fixed, 24)),
         u64::from(u32_of(fixed, 20)),
         u64::from(u32_of(fixed, 42)),
     ];
-    if sizes.contains(&u32::MAX.into()) {
-        widen(&data[name_end..extra_end], &mut sizes);
-    }
+    let unicode = read_extra(&data[name_end..extra_end], &mut sizes)
+        .map_err(|reason| invalid(reason, name_end))?;
     let position =
         |value| usize::try_from(value).map_err(|_| invalid("a member is too large to address", at));
     let record = Record {
-        // Other encodings than UTF-8 are as good as extinct; numpy's names are UTF-8.
-        name: String::from_utf8_lossy(&data[at + RECORD_LEN..name_end]),
-        encrypted: u16_of(fixed, 8) & 1 == 1,
+        name: decode_name(raw_name, flags, unicode).map_err(|reason| invalid(reason, at))?,
+        raw_name,
+        flags,
+        version: fixed[6],
         method: u16_of(fixed, 10),
         crc: u32_of(fixed, 16),
         size: position(sizes[0])?,
         compressed: position(sizes[1])?,
-        header: position(sizes[2])?,
+        header: position(sizes[2])?.saturating_add(extent.prefix),
+        next: extent.start,
     };
     Ok((record, next))
 }
 
-/// Replaces those of size, compressed size and position that are saturated by the 64-bit values
-/// that the ZIP64 extra field has for them, in this order.
-fn widen(mut extra: &[u8], sizes: &mut [u64; 3]) {
+/// Reads the extra fields of a record: replaces those of size, compressed size and position that
+/// are saturated by the 64-bit values that ZIP64's field has for them, in this order, and returns
+/// the content of the field for a name in UTF-8, if there is one.
+fn read_extra<'a>(
+    mut extra: &'a [u8],
+    sizes: &mut [u64; 3],
+) -> Result<Option<&'a [u8]>, &'static str> {
+    let mut unicode = None;
     while let Some((head, rest)) = extra.split_first_chunk::<4>() {
-        let len = usize::from(u16_of(head, 2)).min(rest.len());
-        let (mut values, rest) = rest.split_at(len);
-        extra = rest;
-        if u16_of(head, 0) == ZIP64_EXTRA {
-            for size in sizes
-                .iter_mut()
-                .filter(|size| **size == u64::from(u32::MAX))
-            {
-                let Some((value, rest)) = values.split_first_chunk::<8>() else {
-                    return;
-                };
-                *size = u64::from_le_bytes(*value);
-                values = rest;
+        let len = usize::from(u16_of(head, 2));
+        let (field, rest) = rest
+            .split_at_checked(len)
+            .ok_or("an extra field is longer than all of them")?;
+        match u16_of(head, 0) {
+            ZIP64_EXTRA => {
+                widen(field, sizes).ok_or("a size is missing in the ZIP64 extra field")?
             }
-            return;
+            UNICODE_PATH_EXTRA => unicode = Some(field),
+            _ => {}
+        }
+        extra = rest;
+    }
+    Ok(unicode)
+}
+
+fn widen(mut values: &[u8], sizes: &mut [u64; 3]) -> Option<()> {
+    for size in sizes {
+        if *size == u64::from(u32::MAX) {
+            let (value, rest) = values.split_first_chunk::<8>()?;
+            *size = u64::from_le_bytes(*value);
+            values = rest;
         }
     }
+    Some(())
+}
+
+/// The name as text: in UTF-8 if a flag says so or an extra field of Info-ZIP has it, else in the
+/// code page of the first PCs, as `zipfile` reads it.
+fn decode_name<'a>(
+    raw: &'a [u8],
+    flags: u16,
+    unicode: Option<&'a [u8]>,
+) -> Result<Cow<'a, str>, &'static str> {
+    const WRONG: &str = "a name isn't the UTF-8 that it should be";
+    if raw.is_ascii() || flags & UTF8_NAME != 0 {
+        let name = std::str::from_utf8(raw).map_err(|_| WRONG)?;
+        return Ok(Cow::Borrowed(name));
+    }
+    // Version 1 and the CRC-32 of the raw name: the field is void if the name was changed.
+    if let Some([1, a, b, c, d, name @ ..]) = unicode
+        && u32::from_le_bytes([*a, *b, *c, *d]) == crc32(raw)
+    {
+        return Ok(Cow::Borrowed(std::str::from_utf8(name).map_err(|_| WRONG)?));
+    }
+    Ok(Cow::Owned(name::from_cp437(raw)))
 }
 
 fn invalid(reason: &'static str, offset: usize) -> NpzError {

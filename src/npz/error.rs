@@ -41,6 +41,13 @@ pub enum NpzError {
         /// The number that ZIP has for the method.
         method: u16,
     },
+    /// The member needs a feature of ZIP that this reader doesn't have.
+    UnsupportedFeature {
+        /// Its name.
+        name: String,
+        /// Which feature.
+        feature: &'static str,
+    },
     /// The member contradicts itself.
     InvalidMember {
         /// Its name.
@@ -88,6 +95,9 @@ impl fmt::Display for NpzError {
                     f,
                     "{name} is compressed by method {method}, not stored (0) or DEFLATE (8)"
                 )
+            }
+            Self::UnsupportedFeature { name, feature } => {
+                write!(f, "{name} needs {feature}, which is not supported")
             }
             Self::InvalidMember { name, reason } => write!(f, "{name}: {reason}"),
             Self::WrongCrc { name } => write!(f, "{name}: CRC-32 mismatch: the content is damaged"),

@@ -7,12 +7,12 @@ use ndarray::ArrayD;
 use super::{
     NpzError, NpzMember,
     archive::{Directory, Record},
-    crc::{Crc, crc32},
     inflate::{inflate_aligned, inflate_vec},
     member::Content,
 };
 use crate::{
     Element,
+    crc::{Crc, crc32},
     npy::{NpyError, NpyOptions, NpyView, header},
 };
 
@@ -225,13 +225,9 @@ impl<'a> NpzFile<'a> {
 
     /// The bytes of a member in the archive, unchecked.
     fn located(&self, record: &Record) -> Result<Located<'a>, NpzError> {
-        if record.encrypted {
-            return Err(NpzError::Encrypted { name: name(record) });
-        }
-        let bytes = self
-            .directory
-            .content(self.data, record)
-            .map_err(|reason| broken(record, reason))?;
+        check_supported(record)?;
+        let bytes =
+            Directory::content(self.data, record).map_err(|reason| broken(record, reason))?;
         match record.method {
             STORED if record.size != bytes.len() => {
                 Err(broken(record, "stored with two different sizes"))
@@ -275,6 +271,26 @@ impl<'a> NpzFile<'a> {
         };
         named(by_name).or_else(|| named(by_key))
     }
+}
+
+/// Refuses members that need what this reader doesn't know of ZIP (APPNOTE.TXT 4.4.3, 4.4.4).
+fn check_supported(record: &Record) -> Result<(), NpzError> {
+    const ENCRYPTED: u16 = 1 | 1 << 6;
+    const PATCHED: u16 = 1 << 5;
+    const NEWEST: u8 = 63;
+    let feature = if record.flags & ENCRYPTED != 0 {
+        return Err(NpzError::Encrypted { name: name(record) });
+    } else if record.flags & PATCHED != 0 {
+        "compressed patched data"
+    } else if record.version > NEWEST {
+        "a version of ZIP above 6.3"
+    } else {
+        return Ok(());
+    };
+    Err(NpzError::UnsupportedFeature {
+        name: name(record),
+        feature,
+    })
 }
 
 /// The bytes of a member as they are in the archive.

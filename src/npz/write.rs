@@ -7,8 +7,7 @@ use std::{
 
 use flate2::{Compression, write::DeflateEncoder};
 
-use super::crc::Crc;
-use crate::npy::SaveNpy;
+use crate::{crc::Crc, npy::SaveNpy};
 
 /// Writes an archive of stored members as `numpy.savez` would: `positional` arrays get the names
 /// `arr_0`, `arr_1` and so on, then come the `named` ones.

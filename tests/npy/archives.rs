@@ -65,8 +65,23 @@ fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
             zip64: true,
             ..End::default()
         },
-        "InvalidArchive",
+        "ok",
     );
+    let contradicting = |count, len, start| End {
+        zip64: true,
+        count,
+        len,
+        start,
+        ..End::default()
+    };
+    for (name, contradicting) in [
+        ("count", contradicting(Some(2), None, None)),
+        ("length", contradicting(None, Some(9), None)),
+        ("start", contradicting(None, None, Some(9))),
+    ] {
+        let name = format!("zip64 with another {name}");
+        end(&name, contradicting, "InvalidArchive");
+    }
     let saturated = End {
         zip64: true,
         count: Some(u16::MAX),
@@ -112,7 +127,7 @@ fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
         comment_excess: -1,
         ..End::default()
     };
-    end("comment too short", short, "NotAnArchive");
+    end("comment too short", short, "ok");
     end(
         "second disk",
         End {
@@ -177,16 +192,29 @@ fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
         },
         "InvalidArchive",
     );
-    add(
-        "prefix",
-        [b"junk".to_vec(), good.clone()].concat(),
-        "InvalidArchive",
+    add("prefix", [b"junk".to_vec(), good.clone()].concat(), "ok");
+    let wide = zip(
+        std::slice::from_ref(&x),
+        &End {
+            zip64: true,
+            ..End::default()
+        },
     );
     add(
-        "suffix",
-        [good.clone(), b"junk".to_vec()].concat(),
-        "NotAnArchive",
+        "prefix and zip64",
+        [b"#!/bin/sh\n".to_vec(), wide].concat(),
+        "ok",
     );
+    for (name, suffix, expected) in [
+        ("a line break", vec![b'\n'], "ok"),
+        ("512 NULs", vec![0; 512], "ok"),
+        ("64 KiB", vec![b'x'; 65_535], "ok"),
+        ("more than 64 KiB", vec![b'x'; 65_536], "NotAnArchive"),
+        ("half an end record", b"PK\x05\x06".to_vec(), "ok"),
+    ] {
+        let bytes = [good.clone(), suffix].concat();
+        add(&format!("followed by {name}"), bytes, expected);
+    }
     add("no bytes", Vec::new(), "NotAnArchive");
     add("an NPY file", plain(), "NotAnArchive");
     add("empty archive", zip(&[], &End::default()), "Missing");
@@ -295,9 +323,42 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     one(
         "extra field longer than itself",
         Entry { extras, ..x() },
+        "InvalidArchive",
+    );
+    let extras = [Vec::new(), b"\x0a\0\x02\0ab\0\0\0".to_vec()];
+    one(
+        "three bytes after an extra field",
+        Entry { extras, ..x() },
         "ok",
     );
     one("encrypted", Entry { flags: 1, ..x() }, "Encrypted");
+    let strongly = Entry {
+        flags: 1 << 6,
+        ..x()
+    };
+    one("strongly encrypted", strongly, "Encrypted");
+    let patched = Entry {
+        flags: 1 << 5,
+        ..x()
+    };
+    one("patched data", patched, "UnsupportedFeature");
+    let newest = |version| Entry { version, ..x() };
+    one("version 6.3", newest(63), "ok");
+    one("version 6.4", newest(64), "UnsupportedFeature");
+    let local_name = Some(b"y.npy".to_vec());
+    one(
+        "another name in the local header",
+        Entry { local_name, ..x() },
+        "InvalidMember",
+    );
+    let flags = 1 << 11;
+    one("flag for UTF-8", Entry { flags, ..x() }, "ok");
+    let name = b"\xff.npy".to_vec();
+    one(
+        "no UTF-8 in spite of the flag",
+        Entry { flags, name, ..x() },
+        "InvalidArchive",
+    );
     one(
         "method 12",
         Entry { method: 12, ..x() },
@@ -421,7 +482,7 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     );
     one("other name", Entry::stored("X.npy", plain()), "Missing");
     one(
-        "no UTF-8 in the name",
+        "code page 437 in the name",
         Entry {
             name: b"\xff.npy".to_vec(),
             ..x()
@@ -458,8 +519,14 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
             },
             y(),
         ],
-        "WrongCrc",
+        "InvalidMember",
     );
+    let at_x = |name: &str| Entry {
+        header: Some(0),
+        ..Entry::stored(name, plain())
+    };
+    two("content of another", &[y(), at_x("x.npy")], "InvalidMember");
+    two("reversed directory", &reversed(), "ok");
     two(
         "same content twice",
         &[
@@ -471,6 +538,23 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
         ],
         "ok",
     );
+}
+
+/// Two members that the directory has in the other order.
+fn reversed() -> [Entry; 2] {
+    let (x, mut y) = (
+        Entry::stored("x.npy", plain()),
+        Entry::stored("y.npy", plain()),
+    );
+    let first = 30 + x.name.len() + x.content.len();
+    y.header = Some(0);
+    let mut x = x;
+    x.header = Some(first as u32);
+    // The second local header is that of the first record.
+    let (x_name, y_name) = (x.name.clone(), y.name.clone());
+    x.local_name = Some(y_name);
+    y.local_name = Some(x_name);
+    [x, y]
 }
 
 /// Members that claim, or do inflate to, far more than the archive holds.

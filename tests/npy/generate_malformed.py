@@ -114,6 +114,7 @@ def shapes():
         ("unclosed", "(6, ", "InvalidHeader"),
         ("deep", "(" * 4000, "InvalidHeader"),
         ("long", "(6L,)", "ok"),
+        ("plus", "(+6,)", "ok"),
         ("spread", "(2\n,\t3\n)", "ok"),
         ("empty_huge", f"(0, {1 << 62}, {1 << 62})", "ShapeOverflow"),
         ("product", f"({1 << 62}, 8)", "ShapeOverflow"),
@@ -130,6 +131,7 @@ def shapes():
 def headers():
     for name, header, expected in [
         ("order", "{'shape': (6,), 'fortran_order': False, 'descr': '<f8'}", "ok"),
+        ("python_2", head(descr="u'<f8'").replace("'shape'", "u'shape'"), "ok"),
         ("quotes", head().replace("'", '"'), "ok"),
         ("no_newline", head().rstrip(), "ok"),
         ("no_comma", "{'descr': '<f8', 'fortran_order': False, 'shape': (6,)}", "ok"),
@@ -158,19 +160,24 @@ def dtypes():
         ("long_double", X.astype(np.longdouble), "UnsupportedDtype"),
         ("complex_long", X.astype(np.clongdouble), "UnsupportedDtype"),
         ("structured", np.zeros(2, [("x", "f8"), ("ü", "i4", (2,))]), "UnsupportedDtype"),
-        ("moments_by_25", X.astype("M8[25s]"), "UnsupportedDtype"),
-        ("moment_of_none", np.zeros(2, "M8"), "UnsupportedDtype"),
+        ("moments_by_25", X.astype("M8[25s]"), "ok"),
+        ("durations_by_25", X.astype("m8[25s]"), "ok"),
+        ("moment_of_none", np.zeros(2, "M8"), "ok"),
+        ("duration_of_none", np.zeros(2, "m8"), "ok"),
     ]:
         add(f"dtype_{name}.npy", saved(array), expected)
     file = io.BytesIO()
     np.save(file, np.array([{}, None]), allow_pickle=True)
     add("dtype_object.npy", file.getvalue(), "ObjectDtype")
-    for index, descr in enumerate(["float64", "<f3", "<i8garbage", "", "<", "<M8[xs]", "O5"]):
+    for index, descr in enumerate(["<float64", "<f3", "<i8garbage", "", "<", "<M8[xs]", "O5"]):
         add(f"dtype_wrong_{index}.npy", npy(head(descr=repr(descr))), "UnsupportedDtype")
-    for index, descr in enumerate(["<f8", ">f8", "=f8", "f8"]):
+    for index, descr in enumerate(["<f8", ">f8", "=f8", "f8", "float64", "d", "<d", ">d", "double"]):
         add(f"dtype_right_{index}.npy", npy(head(descr=repr(descr))), "ok")
     for index, descr in enumerate(["|b1", "?", "|u1", "<i1"]):
         add(f"dtype_byte_{index}.npy", npy(head(descr=repr(descr)), b"\0\1" * 3), "ok")
+    names = ["float32", "uint8", "bool", "f", ">H", "e", "datetime64[ns]", "<M8[25s]", "<m8[1s]", "F", ">D"]
+    for index, descr in enumerate(names + ["b", "?", ">i", "q", "half", "csingle", "<M8", "timedelta64"]):
+        add(f"dtype_name_{index}.npy", npy(head(descr=repr(descr)), b"\0\1" * 48), "ok")
     add("bool_2.npy", npy(head(descr="'|b1'"), b"\0\1\2\0\0\0"), "InvalidBool")
 
 
@@ -204,8 +211,10 @@ def npz_files():
     add("inner_object.npz", archive(("x.npy", npy(head(descr="'|O'")))), "Npy")
     add("bzip2.npz", archive(x, method=zipfile.ZIP_BZIP2), "UnsupportedMethod")
     add("lzma.npz", archive(x, method=zipfile.ZIP_LZMA), "UnsupportedMethod")
-    add("prefix.npz", b"junk" + stored, "InvalidArchive")
-    add("suffix.npz", stored + b"junk", "NotAnArchive")
+    add("prefix.npz", b"junk" + stored, "ok")
+    add("line_break.npz", stored + b"\n", "ok")
+    add("nuls.npz", stored + b"\0" * 512, "ok")
+    add("half_end.npz", stored + b"PK\5\6", "ok")
     add("cut.npz", stored[:-1], "NotAnArchive")
     many = archive(*((f"m{i}.npy", b"") for i in range(65_601)), x)
     add("zip64_count.npz", many, "ok")
@@ -261,6 +270,9 @@ def patched(stored, deflated):
         ("no_record", stored, record, 0, "<I", 0, "InvalidArchive"),
         ("no_local", stored, local, 0, "<I", 0, "InvalidMember"),
         ("local_name", stored, local, 26, "<H", 0xFFFF, "InvalidMember"),
+        ("local_name_other", stored, local, 30, "<B", ord("y"), "InvalidMember"),
+        ("patched_data", stored, record, 8, "<H", 1 << 5, "UnsupportedFeature"),
+        ("version_6_4", stored, record, 6, "<H", 64, "UnsupportedFeature"),
         ("local_sizes", stored, local, 18, "<Q", 0, "ok"),
         ("local_sizes_full", deflated, local, 18, "<Q", 0xFFFFFFFFFFFFFFFF, "ok"),
         ("disk", stored, end, 4, "<H", 1, "InvalidArchive"),

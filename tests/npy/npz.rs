@@ -422,3 +422,71 @@ fn more_members_than_16_bits_count_use_zip64() {
         assert_eq!(npz.get("65533").unwrap().shape(), [0]);
     }
 }
+
+/// `cat x.npy | zip -q FILE -`, the same with `-0`, and `zip -fz` and `zip -fd` of `x.npy` by
+/// Info-ZIP 3.0.
+#[test]
+fn archives_of_info_zip_are_read() {
+    for (key, bytes) in [
+        ("-", &include_bytes!("infozip/pipe.npz")[..]),
+        ("-", include_bytes!("infozip/pipe_stored.npz")),
+        ("x", include_bytes!("infozip/zip64.npz")),
+        ("x", include_bytes!("infozip/descriptors.npz")),
+    ] {
+        let npz = npz::load(bytes).unwrap();
+        assert_eq!(npz.keys().collect::<Vec<_>>(), [key]);
+        let array = npz.get_owned::<f64>(key).unwrap();
+        assert_eq!(
+            array.into_raw_vec_and_offset().0,
+            [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+        );
+    }
+}
+
+#[test]
+fn names_are_decoded_as_zipfile_does() {
+    let named = |name: &[u8], flags, extra: &[u8]| Entry {
+        name: name.to_vec(),
+        flags,
+        extras: [Vec::new(), extra.to_vec()],
+        ..Entry::stored("", plain())
+    };
+    // Info-ZIP's field for the name in UTF-8, with the CRC-32 of the name in the header.
+    let unicode_path = |raw: &[u8]| {
+        let mut extra = b"\x75\x70\x0e\0\x01".to_vec();
+        extra.extend(crc32fast::hash(raw).to_le_bytes());
+        extra.extend("café.npy".as_bytes());
+        extra
+    };
+    let raw = b"caf\xc4.npy";
+    for (entry, key) in [
+        (named(b"caf\x82.npy", 0, b""), "café"),
+        (named("café.npy".as_bytes(), 1 << 11, b""), "café"),
+        (named("café.npy".as_bytes(), 0, b""), "caf├⌐"),
+        (named(raw, 0, &unicode_path(raw)), "café"),
+        (named(raw, 0, &unicode_path(b"caf.npy")), "caf─"),
+    ] {
+        let bytes = zip(&[entry], &End::default());
+        let npz = npz::load(&bytes).unwrap();
+        assert_eq!(npz.keys().collect::<Vec<_>>(), [key]);
+        assert_eq!(npz.get(key).unwrap().shape(), [6]);
+    }
+}
+
+#[test]
+fn many_members_can_not_share_one_body() {
+    let mut entries = vec![Entry::stored("a0.npy", plain())];
+    entries.extend((1..5000).map(|i| Entry {
+        header: Some(0),
+        content: Vec::new(),
+        ..Entry::stored(&format!("a{i}.npy"), plain())
+    }));
+    // Sizes and CRC are those of the first.
+    for entry in &mut entries[1..] {
+        let len = plain().len() as u32;
+        (entry.sizes, entry.crc) = ([len; 2], crc32fast::hash(&plain()));
+    }
+    let bytes = zip(&entries, &End::default());
+    let npz = npz::load(&bytes).unwrap();
+    assert_eq!(npz.values().filter(Result::is_ok).count(), 0);
+}

@@ -4,6 +4,10 @@
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) name: Vec<u8>,
+    /// The name in the local header, if it is another.
+    pub(crate) local_name: Option<Vec<u8>>,
+    /// The version of ZIP that is needed, times ten.
+    pub(crate) version: u16,
     pub(crate) method: u16,
     pub(crate) flags: u16,
     pub(crate) crc: u32,
@@ -23,6 +27,8 @@ impl Entry {
         let len = content.len() as u32;
         Self {
             name: name.as_bytes().to_vec(),
+            local_name: None,
+            version: 20,
             method: 0,
             flags: 0,
             crc: crc32fast::hash(&content),
@@ -48,14 +54,14 @@ impl Entry {
         entry
     }
 
-    fn common(&self, out: &mut Vec<u8>, sizes: [u32; 2], extra: &[u8]) {
-        for field in [20, self.flags, self.method, 0, 0x21] {
+    fn common(&self, out: &mut Vec<u8>, sizes: [u32; 2], name: &[u8], extra: &[u8]) {
+        for field in [self.version, self.flags, self.method, 0, 0x21] {
             out.extend(field.to_le_bytes());
         }
         for field in [self.crc, sizes[0], sizes[1]] {
             out.extend(field.to_le_bytes());
         }
-        for field in [self.name.len() as u16, extra.len() as u16] {
+        for field in [name.len() as u16, extra.len() as u16] {
             out.extend(field.to_le_bytes());
         }
     }
@@ -83,15 +89,16 @@ pub(crate) fn zip(entries: &[Entry], end: &End) -> Vec<u8> {
     for entry in entries {
         headers.push(entry.header.unwrap_or(out.len() as u32));
         out.extend(b"PK\x03\x04");
-        entry.common(&mut out, entry.local_sizes, &entry.extras[0]);
-        out.extend(&entry.name);
+        let name = entry.local_name.as_ref().unwrap_or(&entry.name);
+        entry.common(&mut out, entry.local_sizes, name, &entry.extras[0]);
+        out.extend(name);
         out.extend(&entry.extras[0]);
         out.extend(&entry.content);
     }
     let start = out.len();
     for (entry, header) in entries.iter().zip(headers) {
         out.extend(b"PK\x01\x02\x14\x03");
-        entry.common(&mut out, entry.sizes, &entry.extras[1]);
+        entry.common(&mut out, entry.sizes, &entry.name, &entry.extras[1]);
         out.extend([0; 10]);
         out.extend(header.to_le_bytes());
         out.extend(&entry.name);

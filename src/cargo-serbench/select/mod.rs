@@ -132,7 +132,9 @@ pub fn rust_name(name: &str) -> String {
             | Dtype::Complex64
             | Dtype::Complex128
             | Dtype::Datetime64(_)
-            | Dtype::Timedelta64(_),
+            | Dtype::Timedelta64(_)
+            | Dtype::DatetimeStep(_)
+            | Dtype::TimedeltaStep(_),
         ) => name,
         None if name == "datetime64" => "DatetimeNs",
         None => name,

@@ -140,7 +140,11 @@ impl Elements<'_> {
                     Value::Moment(parse_moment(&text)),
                 )
             }
-            Dtype::Complex64 | Dtype::Complex128 | Dtype::Timedelta64(_) => {
+            Dtype::Complex64
+            | Dtype::Complex128
+            | Dtype::Timedelta64(_)
+            | Dtype::DatetimeStep(_)
+            | Dtype::TimedeltaStep(_) => {
                 return Err(D::Error::custom(format!(
                     "{} has no form in JSON",
                     self.dtype

@@ -7,18 +7,18 @@ use crc32fast::Hasher;
 use libdeflater::Crc as Hasher;
 
 /// The CRC-32 of chunks that follow one another.
-pub(super) struct Crc(Hasher);
+pub(crate) struct Crc(Hasher);
 
 impl Crc {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Hasher::new())
     }
 
-    pub(super) fn update(&mut self, chunk: &[u8]) {
+    pub(crate) fn update(&mut self, chunk: &[u8]) {
         self.0.update(chunk);
     }
 
-    pub(super) fn finish(self) -> u32 {
+    pub(crate) fn finish(self) -> u32 {
         #[cfg(feature = "libdeflate")]
         return self.0.sum();
         #[cfg(not(feature = "libdeflate"))]
@@ -26,7 +26,7 @@ impl Crc {
     }
 }
 
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
     crc.finish()
