@@ -22,7 +22,7 @@ use serbench::{
     Check, Description, Dtype, Element,
     array::{SEED, Shape, is_full, seeded},
     bench_described,
-    concat::{self, AnyArray},
+    concat::{self, AnyArray, PackOptions},
     datetime::DatetimeNs,
     f16,
     npy::NpyView,
@@ -31,6 +31,8 @@ use serbench::{
 fn main() {
     divan::main();
 }
+
+const NO_CRC: PackOptions = PackOptions::new().checksum(false);
 
 /// The numbers of arrays and of bytes in each: those of the question, of many records, and with
 /// `SERBENCH_FULL` of large images.
@@ -326,6 +328,16 @@ fn pack<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
+/// As `pack`, without the CRC-32.
+#[divan::bench(types = [f64, mixed], args = cases())]
+fn pack_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
+    fresh::<C>(bencher, case, Form::Message, |input| {
+        let mut out = Vec::new();
+        concat::pack_with(&input.arrays, &NO_CRC, &mut out);
+        out
+    });
+}
+
 /// As `pack`, into a vector that is kept.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn pack_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
@@ -335,12 +347,34 @@ fn pack_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
+/// As `pack_reused`, without the CRC-32.
+#[divan::bench(types = [f64, mixed], args = cases())]
+fn pack_no_crc_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
+    reused::<C>(bencher, case, Form::Message, |input, out| {
+        out.clear();
+        concat::pack_with(&input.arrays, &NO_CRC, out);
+    });
+}
+
 /// As `pack_reused`, into a slice that has the message's length already.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn pack_into_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     reused::<C>(bencher, case, Form::Message, |input, out| {
         out.resize(concat::packed_len(&input.arrays), 0);
         concat::pack_into(&input.arrays, out).expect("the buffer was made long enough");
+    });
+}
+
+/// As `io_slices`, without the CRC-32, so that payloads aren't even read.
+#[divan::bench(types = [f64, mixed], args = cases())]
+fn io_slices_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
+    let mut scratch = Vec::new();
+    write_message::<C>(bencher, case, |input, check| {
+        let parts = concat::pack_io_slices_with(&input.arrays, &NO_CRC, &mut scratch);
+        match check {
+            None => drop(black_box(parts)),
+            Some(out) => parts.iter().for_each(|part| out.extend_from_slice(part)),
+        }
     });
 }
 
@@ -458,6 +492,20 @@ fn unpack<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let input = Input::new::<C>(&owners);
     let mut message = Vec::new();
     concat::pack(&input.arrays, &mut message);
+    let unpack = || concat::unpack(&message).expect("the message was packed here");
+    bench_described(bencher, unpack, |unpack| {
+        let unpacked: Vec<&[u8]> = unpack().iter().map(NpyView::bytes).collect();
+        input.checked(&unpacked.concat(), Form::Bare)
+    });
+}
+
+/// As `unpack`, of a message without a CRC-32.
+#[divan::bench(types = [f64, mixed], args = cases())]
+fn unpack_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
+    let owners = owners::<C>(case);
+    let input = Input::new::<C>(&owners);
+    let mut message = Vec::new();
+    concat::pack_with(&input.arrays, &NO_CRC, &mut message);
     let unpack = || concat::unpack(&message).expect("the message was packed here");
     bench_described(bencher, unpack, |unpack| {
         let unpacked: Vec<&[u8]> = unpack().iter().map(NpyView::bytes).collect();

@@ -23,8 +23,8 @@
 //! | bytes | what |
 //! |---|---|
 //! | 0..8 | `\x93CONCAT\n` |
-//! | 8..10, 10..12 | version 1, flags 0 (`u16`) |
-//! | 12..16 | zeros |
+//! | 8..10, 10..12 | version 1, flags (`u16`): bit 0 if there is a checksum |
+//! | 12..16 | CRC-32 of the message with zeros here, or zeros (`u32`) |
 //! | 16..24 | number of arrays (`u64`) |
 //! | 24..32 | bytes of the header with its gap, which is where the first payload starts (`u64`) |
 //! | 32..40 | bytes of the whole message (`u64`) |
@@ -45,13 +45,15 @@ use std::{
 
 use ndarray::{ArrayBase, Data, Dimension};
 
-use crate::{Dtype, Element};
+use crate::{Dtype, Element, crc::Crc};
 use header::{ALIGN, align};
-pub use unpack::{ConcatError, unpack};
+pub use unpack::{ConcatError, UnpackOptions, unpack, unpack_with};
 
 /// The most parts that Linux, macOS and the BSDs take in one `writev`.
 const IOV_MAX: usize = 1024;
 static ZEROS: [u8; ALIGN] = [0; ALIGN];
+/// How much is copied after the checksum has brought it into the first cache.
+const CHUNK: usize = 8 << 10;
 
 /// A view of an array whose data type and rank are known only at run time.
 ///
@@ -121,6 +123,22 @@ impl<'a> AnyArray<'a> {
             }
         }
     }
+
+    /// Like [`copy_to`](Self::copy_to), and adds the payload to `crc`.
+    fn copy_checked(&self, out: &mut [u8], crc: &mut Crc) {
+        match self.elements {
+            Elements::C(bytes) | Elements::Fortran(bytes) => {
+                for (out, bytes) in out.chunks_mut(CHUNK).zip(bytes.chunks(CHUNK)) {
+                    crc.update(bytes);
+                    out.copy_from_slice(bytes);
+                }
+            }
+            Elements::Strided(array) => {
+                array.copy_to(out);
+                crc.update(out);
+            }
+        }
+    }
 }
 
 impl fmt::Debug for AnyArray<'_> {
@@ -172,80 +190,204 @@ impl<T: Element, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
     }
 }
 
+/// How arrays are packed.
+///
+/// ```
+/// use serbench::concat::{self, PackOptions};
+///
+/// let array = ndarray::array![1.0, 2.0];
+/// let mut body = Vec::new();
+/// concat::pack_with(&[(&array).into()], &PackOptions::new().checksum(false), &mut body);
+/// assert_eq!(concat::unpack(&body)?.len(), 1);
+/// # Ok::<(), concat::ConcatError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackOptions {
+    checksum: bool,
+}
+
+impl PackOptions {
+    /// As [`pack`] packs.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { checksum: true }
+    }
+
+    /// Whether the message gets a CRC-32, which [`unpack`] compares; yes by default. Do without it
+    /// where something else protects the message, such as TLS.
+    #[must_use]
+    pub const fn checksum(mut self, checksum: bool) -> Self {
+        self.checksum = checksum;
+        self
+    }
+
+    fn crc(&self) -> Option<Crc> {
+        self.checksum.then(Crc::new)
+    }
+}
+
+impl Default for PackOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// The bytes that [`pack`] appends for `arrays`.
 #[must_use]
 pub fn packed_len(arrays: &[AnyArray<'_>]) -> usize {
     header::lengths(arrays).1
 }
 
-/// Appends `arrays` as one message to `out`.
+/// Appends `arrays` as one message with a CRC-32 to `out`.
 ///
 /// Clear `out` and keep it from one message to the next: for large messages most of the time of a
 /// new vector is the operating system's, which hands out zeroed pages.
 pub fn pack(arrays: &[AnyArray<'_>], out: &mut Vec<u8>) {
+    pack_with(arrays, &PackOptions::new(), out);
+}
+
+/// Like [`pack`], with other options.
+pub fn pack_with(arrays: &[AnyArray<'_>], options: &PackOptions, out: &mut Vec<u8>) {
     let start = out.len();
     let (header, total) = header::lengths(arrays);
     out.reserve(total);
     out.resize(start + header, 0);
-    header::write(arrays, total, &mut out[start..]);
+    let mut crc = options.crc();
+    header::write(arrays, total, crc.as_mut(), &mut out[start..]);
     for array in arrays {
-        out.resize(start + align(out.len() - start), 0);
-        array.append_to(out);
+        let gap = align(out.len() - start) - (out.len() - start);
+        out.extend_from_slice(&ZEROS[..gap]);
+        append(array, out, crc.as_mut(), gap);
+    }
+    if let Some(crc) = crc {
+        header::set_checksum(&mut out[start..], crc.finish());
     }
 }
 
-/// Writes `arrays` as one message to the start of `out` and returns its length.
+/// Appends the payload of `array` to `out`, and adds the `gap` before and it to `crc`.
+fn append(array: &AnyArray<'_>, out: &mut Vec<u8>, crc: Option<&mut Crc>, gap: usize) {
+    let Some(crc) = crc else {
+        return array.append_to(out);
+    };
+    crc.update(&ZEROS[..gap]);
+    match array.elements {
+        Elements::C(bytes) | Elements::Fortran(bytes) => {
+            for chunk in bytes.chunks(CHUNK) {
+                crc.update(chunk);
+                out.extend_from_slice(chunk);
+            }
+        }
+        Elements::Strided(_) => {
+            let start = out.len();
+            array.append_to(out);
+            crc.update(&out[start..]);
+        }
+    }
+}
+
+/// Writes `arrays` as one message with a CRC-32 to the start of `out` and returns its length.
 ///
 /// # Errors
 /// [`ConcatError::BufferTooSmall`] when `out` is shorter than [`packed_len`].
 pub fn pack_into(arrays: &[AnyArray<'_>], out: &mut [u8]) -> Result<usize, ConcatError> {
+    pack_into_with(arrays, &PackOptions::new(), out)
+}
+
+/// Like [`pack_into`], with other options.
+///
+/// # Errors
+/// As [`pack_into`].
+pub fn pack_into_with(
+    arrays: &[AnyArray<'_>],
+    options: &PackOptions,
+    out: &mut [u8],
+) -> Result<usize, ConcatError> {
     let (header, total) = header::lengths(arrays);
     let have = out.len();
     let too_small = ConcatError::BufferTooSmall { need: total, have };
     let out = out.get_mut(..total).ok_or(too_small)?;
     out[..header].fill(0);
-    header::write(arrays, total, &mut out[..header]);
+    let mut crc = options.crc();
+    header::write(arrays, total, crc.as_mut(), &mut out[..header]);
     let mut end = header;
     for array in arrays {
         let offset = align(end);
         out[end..offset].fill(0);
+        let gap = &ZEROS[..offset - end];
         end = offset + array.nbytes;
-        array.copy_to(&mut out[offset..end]);
+        let payload = &mut out[offset..end];
+        match &mut crc {
+            None => array.copy_to(payload),
+            Some(crc) => {
+                crc.update(gap);
+                array.copy_checked(payload, crc);
+            }
+        }
+    }
+    if let Some(crc) = crc {
+        header::set_checksum(out, crc.finish());
     }
     Ok(total)
 }
 
-/// The message of `arrays` as parts for [`Write::write_vectored`], without copying payloads.
+/// The message of `arrays` with a CRC-32 as parts for [`Write::write_vectored`], without copying
+/// payloads. They are read once for the checksum; see [`PackOptions::checksum`].
 ///
 /// What has to be made, the header and C-ordered copies of strided arrays, replaces the content of
 /// `scratch`. Send the parts with [`write_all_vectored`].
 pub fn pack_io_slices<'a>(arrays: &[AnyArray<'a>], scratch: &'a mut Vec<u8>) -> Vec<IoSlice<'a>> {
+    pack_io_slices_with(arrays, &PackOptions::new(), scratch)
+}
+
+/// Like [`pack_io_slices`], with other options.
+pub fn pack_io_slices_with<'a>(
+    arrays: &[AnyArray<'a>],
+    options: &PackOptions,
+    scratch: &'a mut Vec<u8>,
+) -> Vec<IoSlice<'a>> {
     let (header, total) = header::lengths(arrays);
     scratch.clear();
     scratch.resize(header, 0);
-    header::write(arrays, total, scratch);
+    let mut crc = options.crc();
+    header::write(arrays, total, crc.as_mut(), scratch);
     for array in arrays {
         if let Elements::Strided(_) = array.elements {
             array.append_to(scratch);
         }
     }
-    let (start, mut copies) = scratch.split_at(header);
+    if let Some(mut crc) = crc {
+        let (_, copies) = scratch.split_at(header);
+        for part in payload_parts(arrays, header, copies) {
+            crc.update(part);
+        }
+        header::set_checksum(scratch, crc.finish());
+    }
+    let (start, copies) = scratch.split_at(header);
+    let payloads = payload_parts(arrays, header, copies);
     let mut parts = Vec::with_capacity(1 + 2 * arrays.len());
     parts.push(IoSlice::new(start));
+    parts.extend(payloads.filter(|part| !part.is_empty()).map(IoSlice::new));
+    parts
+}
+
+/// Gaps and payloads of a message in turn, after a header of so many bytes; `copies` are the
+/// payloads of strided arrays.
+fn payload_parts<'a, 'p>(
+    arrays: &'p [AnyArray<'a>],
+    header: usize,
+    mut copies: &'a [u8],
+) -> impl Iterator<Item = &'a [u8]> + use<'a, 'p> {
     let mut end = header;
-    for array in arrays {
+    arrays.iter().flat_map(move |array| {
         let gap = align(end) - end;
-        if gap > 0 {
-            parts.push(IoSlice::new(&ZEROS[..gap]));
-        }
         end += gap + array.nbytes;
-        parts.push(IoSlice::new(array.bytes().unwrap_or_else(|| {
+        let payload = array.bytes().unwrap_or_else(|| {
             let (copy, rest) = copies.split_at(array.nbytes);
             copies = rest;
             copy
-        })));
-    }
-    parts
+        });
+        [&ZEROS[..gap], payload]
+    })
 }
 
 /// Writes all of `parts`, at most 1024 in one call as operating systems demand, and goes on after

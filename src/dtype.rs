@@ -6,7 +6,7 @@ mod descr;
 use std::fmt;
 
 #[cfg(feature = "npy")]
-pub(crate) use self::descr::Descr;
+pub(crate) use self::descr::{Descr, split_order};
 
 /// The unit of a `datetime64` or `timedelta64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -44,11 +44,13 @@
 mod error;
 pub(crate) mod header;
 mod literal;
+mod raw;
 mod save;
 mod view;
 
 pub use error::NpyError;
 pub use header::NpyOptions;
+pub use raw::{Field, RawView, load_raw};
 pub use save::{SaveNpy, encoded_len, header, save, to_vec};
 pub use view::{NpyView, NpyViewMut, load, load_mut, load_with};
 pub use zerocopy::Unalign;

@@ -9,7 +9,8 @@ use serbench::{
     Element,
     array::{SEED, Shape, seeded},
     concat::{
-        AnyArray, ConcatError, pack, pack_into, pack_io_slices, packed_len, unpack,
+        AnyArray, ConcatError, PackOptions, UnpackOptions, pack, pack_into, pack_into_with,
+        pack_io_slices, pack_io_slices_with, pack_with, packed_len, unpack, unpack_with,
         write_all_vectored,
     },
     datetime::{DatetimeNs, DatetimeUs, DatetimeY, TimedeltaMs},
@@ -79,6 +80,25 @@ fn packed(arrays: &[AnyArray<'_>]) -> Vec<u8> {
         write_all_vectored(&mut writer, &mut parts).unwrap();
         assert_eq!(writer.written, message, "{most} bytes at a time");
     }
+    unprotected(arrays, &message);
+    message
+}
+
+/// The same message without a checksum, after checking that every way to make it makes the same.
+fn unprotected(arrays: &[AnyArray<'_>], message: &[u8]) -> Vec<u8> {
+    let mut expected = message.to_vec();
+    expected[10..16].fill(0);
+    let options = PackOptions::new().checksum(false);
+    let mut message = Vec::new();
+    pack_with(arrays, &options, &mut message);
+    assert_eq!(message, expected);
+    let mut buffer = vec![0xff; message.len()];
+    let length = pack_into_with(arrays, &options, &mut buffer);
+    assert_eq!((length, &buffer), (Ok(message.len()), &message));
+    let mut scratch = vec![1; 10];
+    let parts = pack_io_slices_with(arrays, &options, &mut scratch);
+    let sent: Vec<u8> = parts.iter().flat_map(|part| part.to_vec()).collect();
+    assert_eq!(sent, message);
     message
 }
 
@@ -223,7 +243,7 @@ fn header_is_at_most_a_twentieth_of_4_kb_payloads() {
 fn header_is_as_documented() {
     let mut message = Vec::new();
     pack(&[(&array![[1_u16, 2, 3]]).into()], &mut message);
-    let mut expected = b"\x93CONCAT\n\x01\0\0\0\0\0\0\0".to_vec();
+    let mut expected = b"\x93CONCAT\n\x01\0\x01\0\0\0\0\0".to_vec();
     for length in [1_u64, 128, 134] {
         expected.extend(length.to_le_bytes());
     }
@@ -233,6 +253,8 @@ fn header_is_as_documented() {
     }
     expected.resize(128, 0);
     expected.extend([1, 0, 2, 0, 3, 0]);
+    let checksum = crc32fast::hash(&expected);
+    expected[12..16].copy_from_slice(&checksum.to_le_bytes());
     if cfg!(target_endian = "little") {
         assert_eq!(message, expected);
     }
@@ -243,7 +265,8 @@ fn header_is_as_documented() {
 fn other_byte_order_is_copied() {
     let array = array![1.5_f32, -2.0, 1e-20];
     let swapped = array.mapv(|value| f32::from_bits(value.to_bits().swap_bytes()));
-    let mut message = packed(&[(&swapped).into()]);
+    let arrays = [(&swapped).into()];
+    let mut message = unprotected(&arrays, &packed(&arrays));
     message[40] = if message[40] == b'<' { b'>' } else { b'<' };
     let packed = &unpack(&message).unwrap()[0];
     assert_eq!(packed.view::<f32>().unwrap_err(), NpyError::NonNativeEndian);
@@ -252,7 +275,9 @@ fn other_byte_order_is_copied() {
 
 #[test]
 fn a_bool_of_two_is_refused() {
-    let mut message = packed(&[(&array![true, false]).into()]);
+    let array = array![true, false];
+    let arrays = [(&array).into()];
+    let mut message = unprotected(&arrays, &packed(&arrays));
     let last = message.len() - 1;
     message[last] = 2;
     let packed = &unpack(&message).unwrap()[0];
@@ -261,16 +286,55 @@ fn a_bool_of_two_is_refused() {
     assert_eq!(packed.to_owned::<bool>().unwrap_err(), expected);
 }
 
-/// The message of two arrays with `bytes` written at `at`.
-fn changed(at: usize, bytes: &[u8]) -> Vec<u8> {
+/// A message of two arrays, with a checksum or without.
+fn two_arrays(checksum: bool) -> Vec<u8> {
     let mut message = Vec::new();
-    pack(
+    pack_with(
         &[
             (&array![1.0, 2.0, 3.0]).into(),
             (&array![[1_u8, 2], [3, 4]]).into(),
         ],
+        &PackOptions::new().checksum(checksum),
         &mut message,
     );
+    message
+}
+
+#[test]
+fn every_flipped_bit_is_found() {
+    let message = two_arrays(true);
+    assert_eq!(unpack(&message).unwrap().len(), 2);
+    for bit in 0..8 * message.len() {
+        let mut flipped = message.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(unpack(&flipped).is_err(), "bit {bit}");
+    }
+    let mut flipped = message.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    assert_eq!(unpack(&flipped).unwrap_err(), ConcatError::WrongChecksum);
+    let unverified = UnpackOptions::new().verify_checksum(false);
+    assert_eq!(unpack_with(&flipped, &unverified).unwrap().len(), 2);
+}
+
+#[test]
+fn gaps_must_be_zeros() {
+    let one = array![1.0, 2.0, 3.0];
+    let arrays = [(&one).into()];
+    let one = unprotected(&arrays, &packed(&arrays));
+    // Behind the entry of one array, and between the payloads of two.
+    for (message, gap) in [(one, 80..128), (two_arrays(false), 152..192)] {
+        for at in gap {
+            let mut changed = message.clone();
+            changed[at] = 1;
+            let error = unpack(&changed).unwrap_err().to_string();
+            assert!(error.contains("a gap holds"), "{at}: {error}");
+        }
+    }
+}
+
+/// The message of two arrays without a checksum with `bytes` written at `at`.
+fn changed(at: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut message = two_arrays(false);
     message[at..at + bytes.len()].copy_from_slice(bytes);
     message
 }
@@ -290,8 +354,10 @@ fn wrong_headers_are_refused() {
     assert_eq!(unpack(&changed(0, b"\x93")).unwrap().len(), 2);
     check(0, b"\x94", "first bytes are others");
     check(8, &[2], "version 2");
-    check(10, &[1], "a flag");
-    check(15, &[1], "a flag");
+    check(10, &[1], "CRC-32 mismatch");
+    check(10, &[2], "a flag");
+    check(10, &[3], "a flag");
+    check(15, &[1], "no flag announces");
     check(16, &MAX, "doesn't fit its arrays");
     check(16, &number(3), "doesn't fit its arrays");
     check(16, &number(1), "don't add up");
@@ -325,7 +391,9 @@ fn wrong_headers_are_refused() {
 
 #[test]
 fn an_empty_array_of_too_large_dimensions_is_refused() {
-    let mut message = packed(&[(&Array::<u8, _>::zeros((0, 1, 1))).into()]);
+    let array = Array::<u8, _>::zeros((0, 1, 1));
+    let arrays = [(&array).into()];
+    let mut message = unprotected(&arrays, &packed(&arrays));
     assert!(unpack(&message).is_ok());
     for axis in [1, 2] {
         let at = 40 + 32 + 8 * axis;

@@ -1,10 +1,14 @@
 //! Writes the header of a message.
 
 use super::{AnyArray, Elements};
-use crate::dtype::Descr;
+use crate::{crc::Crc, dtype::Descr};
 
 pub(super) const MAGIC: [u8; 8] = *b"\x93CONCAT\n";
 pub(super) const VERSION: u16 = 1;
+/// The flag of a message with a checksum.
+pub(super) const CHECKSUM: u16 = 1;
+/// Where the checksum is.
+pub(super) const CHECKSUM_AT: std::ops::Range<usize> = 12..16;
 /// Bytes before the first array's entry.
 pub(super) const PREAMBLE: usize = 40;
 /// Bytes of an array's entry before its dimensions.
@@ -28,8 +32,27 @@ pub(super) fn lengths(arrays: &[AnyArray<'_>]) -> (usize, usize) {
 }
 
 /// Writes the header of a message of `total` bytes into `header`, which is all zeros and has its
-/// length by [`lengths`].
-pub(super) fn write(arrays: &[AnyArray<'_>], total: usize, header: &mut [u8]) {
+/// length by [`lengths`]. With a `crc` the message is marked to have a checksum, to which the
+/// header is added.
+pub(super) fn write(
+    arrays: &[AnyArray<'_>],
+    total: usize,
+    crc: Option<&mut Crc>,
+    header: &mut [u8],
+) {
+    write_entries(arrays, total, header);
+    if let Some(crc) = crc {
+        header[10..12].copy_from_slice(&CHECKSUM.to_le_bytes());
+        crc.update(header);
+    }
+}
+
+/// Writes the checksum into the header that `message` starts with.
+pub(super) fn set_checksum(message: &mut [u8], checksum: u32) {
+    message[CHECKSUM_AT].copy_from_slice(&checksum.to_le_bytes());
+}
+
+fn write_entries(arrays: &[AnyArray<'_>], total: usize, header: &mut [u8]) {
     let mut end = header.len();
     let (preamble, mut rest) = header.split_at_mut(PREAMBLE);
     preamble[..8].copy_from_slice(&MAGIC);

@@ -4,8 +4,43 @@ use std::{error::Error, fmt};
 
 use ndarray::{Dimension, IxDyn};
 
-use super::header::{ALIGN, ENTRY, MAGIC, PREAMBLE, VERSION, align};
-use crate::npy::{self, NpyError, NpyView, header::Header};
+use super::{
+    ZEROS,
+    header::{ALIGN, CHECKSUM, CHECKSUM_AT, ENTRY, MAGIC, PREAMBLE, VERSION, align},
+};
+use crate::{
+    crc::Crc,
+    npy::{self, NpyError, NpyView, header::Header},
+};
+
+/// What [`unpack_with`] checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnpackOptions {
+    verify_checksum: bool,
+}
+
+impl UnpackOptions {
+    /// As [`unpack`] checks.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            verify_checksum: true,
+        }
+    }
+
+    /// Whether the checksum of a message that has one is compared; yes by default.
+    #[must_use]
+    pub const fn verify_checksum(mut self, verify: bool) -> Self {
+        self.verify_checksum = verify;
+        self
+    }
+}
+
+impl Default for UnpackOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// The arrays of a message that [`pack`](super::pack) made, in order, each a view of `message`.
 ///
@@ -13,8 +48,60 @@ use crate::npy::{self, NpyError, NpyView, header::Header};
 /// payloads of `bool` everything is checked here; memory is taken in proportion to the header.
 ///
 /// # Errors
-/// When `message` isn't exactly one message.
+/// When `message` isn't exactly one message, or its checksum is another.
 pub fn unpack(message: &[u8]) -> Result<Vec<NpyView<'_>>, ConcatError> {
+    unpack_with(message, &UnpackOptions::new())
+}
+
+/// Like [`unpack`], with other options.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_with<'a>(
+    message: &'a [u8],
+    options: &UnpackOptions,
+) -> Result<Vec<NpyView<'a>>, ConcatError> {
+    let preamble = read_preamble(message)?;
+    let header = get(message, 0, preamble.header)?;
+    get(message, 0, preamble.total)?;
+    if message.len() > preamble.total {
+        return Err(malformed("bytes follow the message"));
+    }
+    let room = header.len().saturating_sub(PREAMBLE) / ENTRY;
+    if header.len() % ALIGN != 0 || preamble.count > room {
+        return Err(malformed("the header's length doesn't fit its arrays"));
+    }
+    let mut arrays = Vec::with_capacity(preamble.count);
+    let (mut entry, mut end) = (PREAMBLE, header.len());
+    for _ in 0..preamble.count {
+        let array = read_entry(header, &mut entry, message, end)?;
+        check_gap(message, end, array.payload)?;
+        end = array.payload + array.len;
+        arrays.push(NpyView::new(array, message));
+    }
+    if align(entry) != header.len() || end != preamble.total {
+        return Err(malformed("the lengths don't add up"));
+    }
+    check_gap(message, entry, header.len())?;
+    match preamble.checksum {
+        Some(checksum) if options.verify_checksum && checksum != crc_of(message) => {
+            Err(ConcatError::WrongChecksum)
+        }
+        Some(_) | None => Ok(arrays),
+    }
+}
+
+/// What comes before the first array's entry.
+struct Preamble {
+    checksum: Option<u32>,
+    count: usize,
+    /// Bytes of the header.
+    header: usize,
+    /// Bytes of the message.
+    total: usize,
+}
+
+fn read_preamble(message: &[u8]) -> Result<Preamble, ConcatError> {
     let preamble = get(message, 0, PREAMBLE)?;
     if preamble[..8] != MAGIC {
         return Err(ConcatError::BadMagic);
@@ -23,31 +110,37 @@ pub fn unpack(message: &[u8]) -> Result<Vec<NpyView<'_>>, ConcatError> {
     if version != VERSION {
         return Err(ConcatError::UnsupportedVersion(version));
     }
-    if preamble[10..16] != [0; 6] {
-        return Err(malformed("a flag is set that version 1 doesn't have"));
+    let checksum = [preamble[12], preamble[13], preamble[14], preamble[15]];
+    let checksum = match u16::from_le_bytes([preamble[10], preamble[11]]) {
+        CHECKSUM => Some(u32::from_le_bytes(checksum)),
+        0 if checksum == [0; 4] => None,
+        0 => return Err(malformed("a checksum that no flag announces")),
+        _ => return Err(malformed("a flag is set that version 1 doesn't have")),
+    };
+    let [count, header, total] = [16, 24, 32].map(|at| length(preamble, at));
+    Ok(Preamble {
+        checksum,
+        count: count?,
+        header: header?,
+        total: total?,
+    })
+}
+
+/// The CRC-32 of `message` with zeros in place of its checksum.
+fn crc_of(message: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(&message[..CHECKSUM_AT.start]);
+    crc.update(&[0; 4]);
+    crc.update(&message[CHECKSUM_AT.end..]);
+    crc.finish()
+}
+
+/// Whether the bytes before a payload, fewer than [`ALIGN`], are zeros.
+fn check_gap(message: &[u8], start: usize, end: usize) -> Result<(), ConcatError> {
+    if message[start..end] == ZEROS[..end - start] {
+        return Ok(());
     }
-    let [count, header_len, total] = [16, 24, 32].map(|at| length(preamble, at));
-    let header = get(message, 0, header_len?)?;
-    let total = total?;
-    get(message, 0, total)?;
-    if message.len() > total {
-        return Err(malformed("bytes follow the message"));
-    }
-    let count = count?;
-    if header.len() % ALIGN != 0 || count > header.len().saturating_sub(PREAMBLE) / ENTRY {
-        return Err(malformed("the header's length doesn't fit its arrays"));
-    }
-    let mut arrays = Vec::with_capacity(count);
-    let (mut entry, mut end) = (PREAMBLE, header.len());
-    for _ in 0..count {
-        let array = read_entry(header, &mut entry, message, end)?;
-        end = array.payload + array.len;
-        arrays.push(NpyView::new(array, message));
-    }
-    if align(entry) != header.len() || end != total {
-        return Err(malformed("the lengths don't add up"));
-    }
-    Ok(arrays)
+    Err(malformed("a gap holds other bytes than zeros"))
 }
 
 /// Reads the entry at `at` in `header`, whose payload comes after `end` in `message`, and moves
@@ -116,6 +209,8 @@ pub enum ConcatError {
     BadMagic,
     /// The message is of a version that this reader doesn't know.
     UnsupportedVersion(u16),
+    /// The bytes are not those that were packed.
+    WrongChecksum,
     /// Parts of the header contradict each other.
     Malformed(&'static str),
     /// An array's data type or shape isn't supported.
@@ -137,6 +232,9 @@ impl fmt::Display for ConcatError {
                 f,
                 "packed arrays of version {version}; this reader knows version {VERSION}"
             ),
+            Self::WrongChecksum => {
+                f.write_str("CRC-32 mismatch: the message was damaged after it was packed")
+            }
             Self::Malformed(reason) => write!(f, "malformed packed arrays: {reason}"),
             Self::Array(error) => error.fmt(f),
         }

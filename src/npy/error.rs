@@ -66,6 +66,11 @@ pub enum NpyError {
         /// Where the elements start, in bytes from the start of the data.
         payload: usize,
     },
+    /// The array has no field of this name, or is not structured.
+    MissingField {
+        /// The name.
+        name: String,
+    },
     /// The elements are of another type than the one asked for.
     WrongDtype {
         /// What the file holds.
@@ -113,8 +118,12 @@ impl fmt::Display for NpyError {
                 f.write_str("the array holds pickled Python objects, which are not loaded")
             }
             Self::UnsupportedDtype { descr, payload: _ } => {
-                write!(f, "the data type {descr} is not supported")
+                write!(
+                    f,
+                    "the data type {descr} is not supported; `load_raw` gives its shape and bytes"
+                )
             }
+            Self::MissingField { name } => write!(f, "the array has no field {name}"),
             Self::WrongDtype { stored, requested } => {
                 write!(f, "the array holds {stored}, not {requested}")
             }

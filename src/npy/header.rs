@@ -107,7 +107,7 @@ pub(super) const MAX_AXES: usize = 64;
 /// notation, a few times the length of the header at most.
 #[inline]
 pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError> {
-    let (text, start) = text(data, options.max_header_size)?;
+    let Text { text, start } = text(data, options)?;
     let payload = start + text.len();
     if let Some(common) = common(text) {
         let axes = &common.axes[..common.count];
@@ -168,9 +168,14 @@ fn check(
     })
 }
 
-/// The text of the header, and where it starts.
+/// The text of a header, and where it starts.
+pub(super) struct Text<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) start: usize,
+}
+
 #[inline]
-fn text(data: &[u8], max_header_size: usize) -> Result<(&[u8], usize), NpyError> {
+pub(super) fn text<'a>(data: &'a [u8], options: &NpyOptions) -> Result<Text<'a>, NpyError> {
     let short = || match data.strip_prefix(&MAGIC) {
         None if !MAGIC.starts_with(data) => NpyError::BadMagic,
         _ => NpyError::TooShort { len: data.len() },
@@ -189,11 +194,12 @@ fn text(data: &[u8], max_header_size: usize) -> Result<(&[u8], usize), NpyError>
         }
         _ => return Err(NpyError::UnsupportedVersion { major, minor }),
     };
-    let limit = max_header_size.min(rest.len());
+    let limit = options.max_header_size.min(rest.len());
     if len > limit {
         return Err(NpyError::HeaderTooLarge { len, limit });
     }
-    Ok((&rest[..len], start))
+    let text = &rest[..len];
+    Ok(Text { text, start })
 }
 
 /// The bytes of all elements. Axes of length zero are left out of the product, so that a shape is

@@ -16,6 +16,13 @@ pub(super) enum Descr<'a> {
     Structured(&'a [u8]),
 }
 
+/// An entry of a structured data type.
+pub(super) struct Field<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) descr: &'a [u8],
+    pub(super) shape: Vec<usize>,
+}
+
 /// What is wrong with a literal, and where in the text.
 pub(super) enum Problem {
     Invalid(&'static str, usize),
@@ -84,6 +91,74 @@ impl<'a> Literal<'a> {
                 .ok_or_else(|| missing("key 'fortran_order' is missing"))?,
             axes: shape.ok_or_else(|| missing("key 'shape' is missing"))?,
         })
+    }
+
+    /// The entries of a structured data type, `[('x', '<f8'), ('y', '<i4', (2,))]`; `None` if one is
+    /// itself structured, or the text is another.
+    pub(super) fn record(mut self) -> Option<Vec<Field<'a>>> {
+        self.record_fields().ok()
+    }
+
+    fn record_fields(&mut self) -> Result<Vec<Field<'a>>, Problem> {
+        let mut fields = Vec::new();
+        self.expect(b'[', "expected `[`")?;
+        while !self.skip(b']') {
+            fields.push(self.field()?);
+            if !self.skip(b',') {
+                self.expect(b']', "expected `,` or `]`")?;
+                break;
+            }
+        }
+        if self.at < self.text.len() {
+            return self.invalid("unexpected text after the fields");
+        }
+        Ok(fields)
+    }
+
+    fn field(&mut self) -> Result<Field<'a>, Problem> {
+        self.expect(b'(', "expected `(`")?;
+        let name = self.field_name()?;
+        self.expect(b',', "expected `,`")?;
+        self.space();
+        let descr = self.string()?;
+        let comma = self.skip(b',');
+        let mut shape = Vec::new();
+        if !self.skip(b')') {
+            if !comma {
+                return self.invalid("expected `,` or `)`");
+            }
+            shape = self.field_shape()?;
+            self.skip(b',');
+            self.expect(b')', "expected `)`")?;
+        }
+        Ok(Field { name, descr, shape })
+    }
+
+    /// A name, or a title and a name.
+    fn field_name(&mut self) -> Result<&'a [u8], Problem> {
+        let titled = self.skip(b'(');
+        self.space();
+        let mut name = self.string()?;
+        if titled {
+            self.expect(b',', "expected `,`")?;
+            self.space();
+            name = self.string()?;
+            self.skip(b',');
+            self.expect(b')', "expected `)`")?;
+        }
+        Ok(name)
+    }
+
+    /// A tuple, or the length of one axis.
+    fn field_shape(&mut self) -> Result<Vec<usize>, Problem> {
+        self.space();
+        match number(&self.text[self.at..]) {
+            Some((axis, digits)) => {
+                self.at += digits;
+                Ok(vec![axis.ok_or(Problem::ShapeOverflow)?])
+            }
+            None => self.shape(),
+        }
     }
 
     fn descr(&mut self) -> Result<Descr<'a>, Problem> {

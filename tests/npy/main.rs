@@ -7,4 +7,5 @@ mod elements;
 mod npy;
 mod npz;
 mod python;
+mod raw;
 mod zip;

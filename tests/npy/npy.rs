@@ -56,7 +56,7 @@ fn errors_say_where_and_what() {
     );
     assert_eq!(
         error(&npy(&text("<U5", "(6,)"))),
-        "the data type <U5 is not supported"
+        "the data type <U5 is not supported; `load_raw` gives its shape and bytes"
     );
     assert_eq!(
         error(&npy(&text("<f8", "(7,)"))),

@@ -12,6 +12,11 @@ fuzz_target!(|data: &[u8]| {
     {
         view.map_inplace(|element| *element = !*element);
     }
+    if let Ok(raw) = npy::load_raw(data) {
+        for field in raw.fields().unwrap_or_default() {
+            let _ = (raw.field::<f64>(&field.name), raw.field::<bool>(&field.name));
+        }
+    }
     let Ok(npy) = npy::load(data) else { return };
     let elements: usize = npy.shape().iter().product();
     assert_eq!(npy.bytes().len(), elements * npy.dtype().itemsize());
