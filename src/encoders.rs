@@ -17,7 +17,7 @@
 //!
 //! All of them write NaN and the infinities as `null` and moments as orjson does. All take views
 //! of any strides and write what the C-ordered copy would give. All refuse 0-d arrays, as orjson
-//! does, and moments outside the years 0000 to 9999.
+//! does, and times outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
 
 mod element;
 mod moment;

@@ -20,7 +20,7 @@ pub trait JsonElement: Element {
     /// Appends the text of each element of `row` as orjson writes it, and a comma after each.
     ///
     /// # Errors
-    /// When an element has no text: moments outside the years 0000 to 9999.
+    /// When an element has no text: times outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
     fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError>;
 
     /// Gives the element to a serializer of serde; moments are strings, `f16` is an `f32`.

@@ -11,7 +11,7 @@ use crate::{BoxError, TimeUnit, datetime::Datetime64};
 /// The date and time of `moment` in UTC.
 ///
 /// # Errors
-/// When the year isn't one of 0000 to 9999. That is orjson's rule, but where orjson's arithmetic
+/// When it isn't from 0000-01-01T00:00:00 to 9999-12-30T22:00:00. That is orjson's rule, but where orjson's arithmetic
 /// wraps around and gives another moment, or aborts (months before 1970), this is right or refuses.
 #[inline]
 pub(super) fn civil<T: Datetime64>(moment: T) -> Result<DateTime, BoxError> {
@@ -104,7 +104,34 @@ fn unrepresentable<T: Datetime64>(count: i64) -> BoxError {
     if count == i64::MIN {
         format!("NaT of {dtype} has no text; fill it in before encoding").into()
     } else {
-        format!("{count} as {dtype} is not in the years 0000 to 9999, which JSON text can't say")
-            .into()
+        format!("{count} as {dtype} is not {RANGE}, the range of orjson").into()
+    }
+}
+
+/// The last hours of 9999 are left out because some time zone might be ahead of UTC.
+const RANGE: &str = "between 0000-01-01T00:00:00 and 9999-12-30T22:00:00";
+
+#[cfg(test)]
+mod tests {
+    use super::{Text, civil};
+    use crate::datetime::{DatetimeD, DatetimeS};
+
+    // As orjson 3.13.0 has it.
+    #[test]
+    fn the_last_second_is_that_of_orjson() {
+        let last = Text::new(DatetimeS(253_402_207_200)).unwrap();
+        assert_eq!(last.as_str(), "9999-12-30T22:00:00");
+        for error in [
+            civil(DatetimeS(253_402_207_201)),
+            // 9999-12-31T23:59:59
+            civil(DatetimeS(253_402_300_799)),
+            civil(DatetimeS(-62_167_219_201)),
+        ] {
+            let error = error.unwrap_err().to_string();
+            let range = "between 0000-01-01T00:00:00 and 9999-12-30T22:00:00";
+            assert!(error.contains(range), "{error}");
+        }
+        assert!(civil(DatetimeD(2_932_895)).is_ok());
+        assert!(civil(DatetimeD(2_932_896)).is_err());
     }
 }

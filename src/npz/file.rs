@@ -1,6 +1,16 @@
 //! Loads the members of an archive by name.
 
-use std::{borrow::Cow, cmp::Ordering, fmt, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    fmt,
+    num::NonZero,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
 
 use ndarray::ArrayD;
 
@@ -159,7 +169,10 @@ impl<'a> NpzFile<'a> {
     /// When there is no such member, when it is damaged, encrypted or compressed by another method,
     /// and when it is no NPY file that [`npy::load`](crate::npy::load) can load.
     pub fn get(&self, key: &str) -> Result<NpzMember<'a>, NpzError> {
-        let record = self.find(key).ok_or_else(|| missing(key))?;
+        self.member(self.find(key).ok_or_else(|| missing(key))?)
+    }
+
+    fn member(&self, record: &Record) -> Result<NpzMember<'a>, NpzError> {
         let content = match self.located(record)? {
             Located::Stored(bytes) => {
                 self.check_crc(record, bytes)?;
@@ -180,6 +193,51 @@ impl<'a> NpzFile<'a> {
             Ok(header) => Ok(NpzMember::new(header, content)),
             Err(error) => Err(in_member(record, error)),
         }
+    }
+
+    /// The members of all [`keys`](Self::keys) in this order, checked and decompressed on so many
+    /// threads, the calling one included. Decompression takes
+    /// most of the time of compressed archives; one member is one thread's.
+    ///
+    /// ```
+    /// use std::num::NonZero;
+    /// use serbench::npz;
+    ///
+    /// let mut bytes = Vec::new();
+    /// let (x, y) = (ndarray::array![1.0, 2.0], ndarray::array![[3_u8]]);
+    /// npz::save_compressed(&mut bytes, &[], &[("x", &x), ("y", &y)])?;
+    /// let archive = npz::load(&bytes)?;
+    /// let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    /// let members = archive.get_all(threads).into_iter().collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(members[1].to_cow::<u8>()?[[0, 0]], 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Each member by itself, as [`get`](Self::get).
+    #[must_use]
+    pub fn get_all(&self, threads: NonZero<usize>) -> Vec<Result<NpzMember<'a>, NpzError>> {
+        let records = &self.directory.records;
+        let slots: Vec<OnceLock<_>> = records.iter().map(|_| OnceLock::new()).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let at = next.fetch_add(1, Relaxed);
+                let (Some(record), Some(slot)) = (records.get(at), slots.get(at)) else {
+                    break;
+                };
+                // No other thread has this number.
+                let _ = slot.set(self.member(record));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..threads.get().min(records.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let filled = |slot: OnceLock<_>| slot.into_inner().expect("every member was loaded");
+        slots.into_iter().map(filled).collect()
     }
 
     /// A copy of the elements of the array with the name `key`, or `key` and `.npy`, in this

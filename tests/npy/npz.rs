@@ -1,5 +1,7 @@
 //! NPZ in memory: what is refused and how, and that what is accepted has the right arrays.
 
+use std::num::NonZero;
+
 use ndarray::{Array1, ArrayD, array};
 use num_complex::Complex;
 use serbench::{
@@ -489,4 +491,39 @@ fn many_members_can_not_share_one_body() {
     let bytes = zip(&entries, &End::default());
     let npz = npz::load(&bytes).unwrap();
     assert_eq!(npz.values().filter(Result::is_ok).count(), 0);
+}
+
+#[test]
+fn members_are_loaded_on_several_threads() {
+    let entries: Vec<Entry> = (0..50)
+        .map(|i| {
+            let values: Vec<u8> = (0..6)
+                .flat_map(|j| f64::from(10 * i + j).to_le_bytes())
+                .collect();
+            let file = npy_with(1, 0, &text("<f8", "(6,)"), &values);
+            match i % 3 {
+                0 => Entry::stored(&format!("a{i}.npy"), file),
+                1 => Entry::deflated(&format!("a{i}.npy"), &file),
+                _ => Entry {
+                    crc: 1,
+                    ..Entry::deflated(&format!("a{i}.npy"), &file)
+                },
+            }
+        })
+        .collect();
+    let bytes = zip(&entries, &End::default());
+    let npz = npz::load(&bytes).unwrap();
+    for threads in [1, 2, 7, 100] {
+        let members = npz.get_all(NonZero::new(threads).unwrap());
+        assert_eq!(members.len(), 50);
+        for (i, member) in members.into_iter().enumerate() {
+            match member {
+                Ok(member) => assert_eq!(member.bytes()[..8], ((10 * i) as f64).to_le_bytes()),
+                Err(error) => assert!(i % 3 == 2 && variant(&error) == "WrongCrc", "{i}: {error}"),
+            }
+        }
+    }
+    let empty = zip(&[], &End::default());
+    let none = npz::load(&empty).unwrap().get_all(NonZero::new(4).unwrap());
+    assert!(none.is_empty());
 }
