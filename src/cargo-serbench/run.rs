@@ -36,6 +36,10 @@ pub struct Run {
     pub candidate: Source,
     /// Whether benchmarks were measured whose executables are equal at both commits.
     pub identical_measured: bool,
+    /// How the executables of the two commits were linked again; absent where they were measured as
+    /// cargo linked them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// The benchmark that was also measured against itself, to check the measurement.
     #[serde(rename = "canary")]
     pub self_check: Option<BenchId>,
@@ -43,6 +47,18 @@ pub struct Run {
     pub benchmarks: BTreeMap<BenchId, Benchmark>,
     /// In the order in which they were measured.
     pub blocks: Vec<Block>,
+}
+
+/// Executables of two commits in which the same code lies at the same addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// Orders of functions that blocks drew from.
+    pub variants: usize,
+    /// Functions that both commits have, by name and size.
+    pub common: usize,
+    /// Those of them that lie at equal addresses.
+    pub equal: usize,
 }
 
 /// Where an executable's source came from.

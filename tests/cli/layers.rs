@@ -16,6 +16,7 @@ const ORDER: &[&str] = &[
     "config",
     "build",
     "process",
+    "layout",
     "divan",
     "run",
     "select",

@@ -18,6 +18,7 @@ use crate::{
     },
     discover::git::Commit,
     exit::Exit,
+    layout::Layouts,
     measure::{self, engine::Pace},
     record::accepted::Waivers,
     report::Results,
@@ -34,6 +35,10 @@ pub struct Trial {
     /// Measure benchmarks whose executables are identical, too
     #[arg(long)]
     pub measure_identical: bool,
+
+    /// Measure executables as cargo linked them, instead of in several orders of their functions
+    #[arg(long)]
+    pub as_linked: bool,
 
     /// Slow every benchmark of the candidate but the references down by this much
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
@@ -97,7 +102,11 @@ fn measured(
     for (side, catalog) in sides {
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
-    let mut engine = measure::engine(launcher, &sides, &run, Pace::LONG);
+    let layouts = match trial.as_linked {
+        true => Layouts::default(),
+        false => measure::align(catalogs, &session.workspace.scratch(), &mut run),
+    };
+    let mut engine = measure::engine(launcher, &sides, &run, &layouts, Pace::LONG);
     let injected = trial.inject.map_or(0.0, Percent::fraction);
     measure::measure_until_decided(config, injected, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();

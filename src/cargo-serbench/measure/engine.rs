@@ -100,6 +100,8 @@ pub struct Runnable {
     pub executable: Executable,
     pub native: bool,
     pub multithreaded: bool,
+    /// Whether the copies are links in several orders, the same orders at both commits.
+    pub aligned: bool,
 }
 
 /// The work of one slice.
@@ -112,14 +114,16 @@ struct Batches {
 }
 
 impl Runnable {
-    /// The same with one of the executable's copies to start.
-    fn drawn(&self, random: &mut Random) -> Self {
+    /// The same with one of the executable's copies to start: number `variant` at both commits
+    /// where they are aligned, else any.
+    fn drawn(&self, variant: u64, random: &mut Random) -> Self {
         let mut drawn = self.clone();
         let copies = &self.executable.copies;
-        drawn
-            .executable
-            .path
-            .clone_from(&copies[random.below(copies.len() as u64) as usize]);
+        let number = match self.aligned {
+            true => variant % copies.len() as u64,
+            false => random.below(copies.len() as u64),
+        };
+        drawn.executable.path.clone_from(&copies[number as usize]);
         drawn
     }
 }
@@ -153,12 +157,13 @@ impl<'a> Engine<'a> {
         interrupt::check()?;
         let started = Instant::now();
         let mut runnables = Vec::new();
+        let variant = self.random.below(1 << 32);
         for arm in arms {
             let runnable = self
                 .subjects
                 .get(&(arm.side, arm.id.clone()))
                 .with_context(|| format!("no executable for `{}`", arm.id))?;
-            runnables.push(runnable.drawn(&mut self.random));
+            runnables.push(runnable.drawn(variant, &mut self.random));
         }
         // Threads of one arm would have to share a single CPU.
         let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
@@ -450,16 +455,26 @@ mod tests {
             executable: Executable {
                 path: copies[0].clone(),
                 copies: copies.clone(),
+                link_inputs: None,
                 folder: PathBuf::new(),
             },
             native: true,
             multithreaded: false,
+            aligned: false,
         };
         let mut random = Random::seeded(1);
         let drawn: BTreeSet<PathBuf> = (0..100)
-            .map(|_| runnable.drawn(&mut random).executable.path)
+            .map(|_| runnable.drawn(5, &mut random).executable.path)
             .collect();
-        assert_eq!(drawn, copies.into_iter().collect());
+        assert_eq!(drawn, copies.iter().cloned().collect());
+        let aligned = Runnable {
+            aligned: true,
+            ..runnable
+        };
+        for variant in 0..100 {
+            let drawn = aligned.drawn(variant, &mut random).executable.path;
+            assert_eq!(drawn, copies[variant as usize % copies.len()]);
+        }
     }
 
     #[test]
