@@ -4,9 +4,8 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Output},
+    process::{Command, ExitCode, ExitStatus, Stdio},
 };
 
 /// The environment variable with the folder that inputs are kept in. It turns the tool into a linker.
@@ -94,20 +93,18 @@ fn kept(folder: &Path, arguments: &[OsString]) -> Option<i32> {
     let _ = fs::remove_file(&file);
     let mut flag = OsString::from("-Wl,--reproduce=");
     flag.push(&file);
-    let output = Command::new(LINKER).args(arguments).arg(flag).output();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = output.ok()?;
-    if !status.success() {
+    // Where it fails, the link without the flag says why.
+    let linked = Command::new(LINKER)
+        .args(arguments)
+        .arg(flag)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let linked = linked.ok().filter(ExitStatus::success);
+    if linked.is_none() {
         let _ = fs::remove_file(&file);
-        return None;
     }
-    // rustc shows a linker's warnings.
-    let _ = std::io::stdout().write_all(&stdout);
-    let _ = std::io::stderr().write_all(&stderr);
-    status.code()
+    linked?.code()
 }
 
 /// What is linked, if it is an executable and no build script.

@@ -114,13 +114,13 @@ struct Batches {
 }
 
 impl Runnable {
-    /// The same with one of the executable's copies to start: number `variant` at both commits
-    /// where they are aligned, else any.
-    fn drawn(&self, variant: u64, random: &mut Random) -> Self {
+    /// The same with one of the executable's copies to start. Where they are aligned, it is number
+    /// `variant` for all arms of a block; the first to need it draws it.
+    fn drawn(&self, variant: &mut Option<u64>, random: &mut Random) -> Self {
         let mut drawn = self.clone();
         let copies = &self.executable.copies;
         let number = match self.aligned {
-            true => variant % copies.len() as u64,
+            true => *variant.get_or_insert_with(|| random.below(1 << 32)) % copies.len() as u64,
             false => random.below(copies.len() as u64),
         };
         drawn.executable.path.clone_from(&copies[number as usize]);
@@ -157,13 +157,13 @@ impl<'a> Engine<'a> {
         interrupt::check()?;
         let started = Instant::now();
         let mut runnables = Vec::new();
-        let variant = self.random.below(1 << 32);
+        let mut variant = None;
         for arm in arms {
             let runnable = self
                 .subjects
                 .get(&(arm.side, arm.id.clone()))
                 .with_context(|| format!("no executable for `{}`", arm.id))?;
-            runnables.push(runnable.drawn(variant, &mut self.random));
+            runnables.push(runnable.drawn(&mut variant, &mut self.random));
         }
         // Threads of one arm would have to share a single CPU.
         let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
@@ -464,7 +464,7 @@ mod tests {
         };
         let mut random = Random::seeded(1);
         let drawn: BTreeSet<PathBuf> = (0..100)
-            .map(|_| runnable.drawn(5, &mut random).executable.path)
+            .map(|_| runnable.drawn(&mut None, &mut random).executable.path)
             .collect();
         assert_eq!(drawn, copies.iter().cloned().collect());
         let aligned = Runnable {
@@ -472,7 +472,10 @@ mod tests {
             ..runnable
         };
         for variant in 0..100 {
-            let drawn = aligned.drawn(variant, &mut random).executable.path;
+            let drawn = aligned
+                .drawn(&mut Some(variant), &mut random)
+                .executable
+                .path;
             assert_eq!(drawn, copies[variant as usize % copies.len()]);
         }
     }
