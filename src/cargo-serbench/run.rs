@@ -277,6 +277,28 @@ fn keep(mut file: tempfile::NamedTempFile, folder: &Path, name: &str) -> Result<
     }
 }
 
+/// Whether estimates can be made of a block.
+fn check(block: &Block) -> Result<()> {
+    let Block { arms, slices, .. } = block;
+    if arms.is_empty() || slices.len() != arms.len() {
+        bail!("{} arms and slices of {}", arms.len(), slices.len());
+    }
+    let each = slices[0].len();
+    if each == 0 || slices.iter().any(|slices| slices.len() != each) {
+        bail!("its arms have no slices, or not the same number");
+    }
+    let times = slices.iter().flatten();
+    let mut figures =
+        times.flat_map(|Times { cpu, wall, fastest }| [cpu.unwrap_or(*wall), *wall, *fastest]);
+    if let Some(wrong) = figures.find(|time| !(time.is_finite() && *time > 0.0)) {
+        bail!("an operation took {wrong} ns");
+    }
+    if !(block.seconds.is_finite() && block.seconds >= 0.0) {
+        bail!("it took {} s", block.seconds);
+    }
+    Ok(())
+}
+
 /// Reads a stored run.
 pub fn load(path: &Path) -> Result<Run> {
     let file = File::open(path).with_context(|| format!("read the run {}", path.display()))?;
@@ -294,5 +316,15 @@ pub fn load(path: &Path) -> Result<Run> {
             path.display()
         );
     }
-    Run::deserialize(value).with_context(|| format!("{} is no stored run", path.display()))
+    let run =
+        Run::deserialize(value).with_context(|| format!("{} is no stored run", path.display()))?;
+    for (number, block) in run.blocks.iter().enumerate() {
+        check(block).with_context(|| {
+            let (path, number) = (path.display(), number + 1);
+            format!(
+                "{path} has been edited or damaged: block {number} of it can't have been measured"
+            )
+        })?;
+    }
+    Ok(run)
 }

@@ -33,7 +33,7 @@ fn one_run_in_every_form() {
         "decided again from the same facts"
     );
 
-    let regressed = "CPU time +10.0 % [+10.0 %, +10.0 %], all above +3.0 %";
+    let regressed = "CPU time +10.0 % [+10.0 %, +10.0 %], above +3.0 % with";
     report("markdown")
         .says(&[headline])
         .says(&["| fake::slower::u8::4 ", "| regressed"])

@@ -13,7 +13,7 @@ use crate::{
     },
     config::{Config, Mode, units::Percent},
     decide::{
-        self, Decision, Verdict,
+        self, Decision, Verdict, Waivable,
         evidence::{self, Role},
     },
     discover::git::Commit,
@@ -181,8 +181,14 @@ fn waiver(decision: &Decision, config: &Config, waivers: &Waivers) -> Option<Str
         return Some("tracked, not gated".to_owned());
     }
     let entry = waivers.of(&decision.id)?;
-    let lower = decision.change.map_or(1.0, |change| change.ratios()[1]);
-    entry
-        .covers(lower)
-        .then(|| format!("accepted: {}", entry.reason))
+    let covered = match decision.waivable()? {
+        Waivable::Change => {
+            let lower = decision.deciding.map_or(1.0, |change| change.ratios()[1]);
+            entry.covers(lower)
+        }
+        Waivable::FailedBaseline => true,
+        // Accepting a change of time must not accept that nobody can see the next.
+        Waivable::Removal => false,
+    };
+    covered.then(|| format!("accepted: {}", entry.reason))
 }

@@ -230,7 +230,7 @@ impl<'a> Engine<'a> {
                 // Forwards or backwards, an order is its own inverse.
                 let worker = &mut workers[starting[arm]];
                 let slice = with_arm(&arms[arm], ask(worker, command))?;
-                slices[arm].push(times(&slice));
+                slices[arm].push(with_arm(&arms[arm], times(&slice))?);
             }
         }
         Ok(slices)
@@ -329,10 +329,7 @@ impl<'a> Engine<'a> {
         }
         let row = divan::measurement(&ended.stdout, id).map_err(|error| anyhow!("{error}"))?;
         if row.optimised_away() {
-            bail!(
-                "takes 0 ns by divan's clock, so its work was optimised away; \
-                 return the result or use `divan::black_box`"
-            );
+            bail!(OPTIMISED_AWAY);
         }
         Ok(row)
     }
@@ -376,6 +373,9 @@ pub fn run_schedule(
     }
     Ok(failures)
 }
+
+const OPTIMISED_AWAY: &str = "takes no time, so its work was optimised away; return the result or use \
+    `divan::black_box`";
 
 /// How long one process of a bench that only divan drives measures.
 const FOREIGN_VISIT: Duration = Duration::from_millis(8);
@@ -434,13 +434,18 @@ fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
     }
 }
 
-fn times(slice: &Slice) -> Times {
+fn times(slice: &Slice) -> Result<Times> {
     let operations = slice.operations.max(1) as f64;
-    Times {
-        cpu: Some(slice.cpu_ns / operations),
-        wall: slice.median_ns,
-        fastest: slice.fastest_ns,
+    let (cpu, wall, fastest) = (slice.cpu_ns / operations, slice.median_ns, slice.fastest_ns);
+    // Stored to the picosecond.
+    if ![cpu, wall, fastest].iter().all(|time| *time >= 1e-3) {
+        bail!(OPTIMISED_AWAY);
     }
+    Ok(Times {
+        cpu: Some(cpu),
+        wall,
+        fastest,
+    })
 }
 
 #[cfg(test)]
