@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args,
-    builder::{NonEmptyStringValueParser, TypedValueParser},
+    builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use toml::Value;
 
@@ -14,7 +14,7 @@ use crate::{
         key::Mode,
         units::{Percent, Ratio, Seconds},
     },
-    report::Format,
+    report::{FORMATS, Format},
     select::{Selection, shard::Shard},
     session::Request,
     shell,
@@ -372,8 +372,8 @@ fn suites(suites: &[String]) -> Option<Value> {
 #[command(next_help_heading = "Output")]
 pub struct Output {
     /// How the report is printed
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "terminal")]
-    pub format: Vec<Format>,
+    #[arg(long, value_delimiter = ',', default_value = "terminal", value_parser = formats())]
+    pub format: Vec<&'static Format>,
 
     /// Write reports into this folder, one file for each format; stdout gets the answer only
     #[arg(long, value_name = "FOLDER")]
@@ -381,6 +381,14 @@ pub struct Output {
 
     #[command(flatten)]
     pub voice: Voice,
+}
+
+fn formats() -> impl TypedValueParser<Value = &'static Format> {
+    let values = FORMATS
+        .iter()
+        .map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(values)
+        .try_map(|name| Format::of(&name).ok_or("there is no such format"))
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ mod discover;
 mod divan;
 mod exit;
 mod interrupt;
-mod layout;
 mod measure;
 mod process;
 mod record;
@@ -69,9 +68,6 @@ struct Serbench {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = build::linker::run() {
-        return code;
-    }
     let Cargo::Serbench(Serbench { command, run }) = Cargo::parse_from(command_line());
     let done = match command {
         None => run.execute(),

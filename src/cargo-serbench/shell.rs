@@ -44,6 +44,15 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// The columns that a report may take: what `COLUMNS` says, else the terminal's on stdout. Files and
+/// pipes have no limit.
+pub fn width() -> Option<usize> {
+    let asked = std::env::var("COLUMNS");
+    let asked = asked.ok().and_then(|columns| columns.parse().ok());
+    let terminal = || Some(usize::from(terminal_size::terminal_size()?.0.0));
+    asked.filter(|columns| *columns > 0).or_else(terminal)
+}
+
 /// Whether status and progress are silenced.
 pub fn is_quiet() -> bool {
     QUIET.load(Relaxed)

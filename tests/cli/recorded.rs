@@ -56,7 +56,7 @@ fn recorded_baselines() {
         .exits(100)
         .warns(&["Recorded nothing: the work tree has changes (benches/behaviour.txt)"])
         .warns(&["Suspecting", "1 benchmark; measuring both commits now"])
-        .says(&["gate: regressed (2 benchmarks, 1 regressed, "]);
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
 }
 
 /// What failed once must not pass because something else was committed after it.
@@ -66,10 +66,9 @@ fn a_regression_is_no_baseline() {
     measure(&repository).exits(0);
     repository.behave(SLOW);
     let slow = repository.commit("Slower");
-    measure(&repository).exits(100).warns(&[
-        "hint: ",
-        "`cargo serbench accept 'fake::other' --reason TEXT`",
-    ]);
+    measure(&repository)
+        .exits(100)
+        .says(&["cargo serbench accept fake::other --reason TEXT"]);
     assert!(
         fs::read_to_string(record(&repository, &slow))
             .unwrap()
@@ -135,22 +134,34 @@ fn builds_of_few_commits_are_kept() {
 }
 
 #[test]
-fn reports_of_tables_and_pairs() {
+fn one_document_of_tables_and_verdicts() {
     let repository = Repository::new(FAST);
     measure(&repository).exits(0);
     repository.behave(SLOW);
     repository.commit("Slower");
     repository
-        .serbench(&["--quick", "--format=markdown", "--output=target/report"])
+        .serbench(&[
+            "--quick",
+            "--format=markdown,json",
+            "--output=target/report",
+        ])
         .exits(100)
         .answers("gate: regressed (");
+    let report = repository.read("target/report/serbench.md");
+    assert!(report.starts_with("**Regressed**: "), "{report}");
     assert!(
-        repository
-            .read("target/report/serbench.md")
-            .contains("Latency")
+        report.contains("Latency") && report.contains("GB/s"),
+        "{report}"
     );
-    let pairs = repository.read("target/report/pairs/serbench.md");
-    assert!(pairs.contains("gate: regressed"), "{pairs}");
+    let json = repository.read("target/report/serbench.json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["outcome"], "regressed");
+    assert_eq!(json["exit_code"], 100);
+    assert!(!json["measurements"].as_array().unwrap().is_empty());
+    assert!(!json["verdicts"].as_array().unwrap().is_empty());
+    // On stdout, too, it is one document.
+    let again = repository.serbench(&["--quick", "--format=json"]);
+    let _: serde_json::Value = serde_json::from_str(again.exits(100).stdout()).unwrap();
 }
 
 #[test]

@@ -33,24 +33,26 @@ fn one_run_in_every_form() {
         "decided again from the same facts"
     );
 
-    let regressed = "CPU time +10.0 % [+10.0 %, +10.0 %], above +3.0 % with";
     report("markdown")
-        .says(&[headline])
-        .says(&["| fake::slower::u8::4 ", "| regressed"])
-        .says(&["fake::slower::u8::4", regressed]);
+        .says(&["**Regressed**: 1 of 3 benchmarks"])
+        .says(&["| `fake::slower::u8::4` ", "| regressed"])
+        .says(&[
+            "fake::slower::u8::4",
+            r"CPU time +10.0 % \[+10.0 %, +10.0 %], all above +3.0 %",
+        ]);
     report("html")
-        .says(&["gate: regressed"])
+        .says(&["<h1 class=\"bad\">Regressed</h1>"])
         .says(&["fake::slower::u8::4", "regressed"]);
     report("github")
         .says(&["::error title=fake%3A%3Aslower%3A%3Au8%3A%3A4 regressed::"])
-        .says(&["::error title=serbench::gate: regressed"]);
+        .says(&["::error title=serbench::Regressed: 1 of 3 benchmarks"]);
     report("junit")
         .answers("<?xml")
         .says(&["<testcase name=\"fake::slower::u8::4\""])
         .says(&["<failure ", "regressed: CPU time +10.0 %"])
         .says(&["<error ", "wrong output"])
         .says_nothing_of(&["<testsuite ", "failures=\"0\""]);
-    json(&report("json"), headline);
+    json(&report("json"));
 
     let forms = [
         "report",
@@ -62,7 +64,7 @@ fn one_run_in_every_form() {
     answer
         .exits(100)
         .answers(headline)
-        .says_nothing_of(&["fake::slower"]);
+        .says_nothing_of(&["Worth a look"]);
     for file in ["reports/serbench.json", "reports/serbench.xml"] {
         assert!(
             repository.read(file).contains("fake::slower::u8::4"),
@@ -72,11 +74,13 @@ fn one_run_in_every_form() {
     broken_runs(&repository, &run);
 }
 
-fn json(outcome: &Outcome, headline: &str) {
+fn json(outcome: &Outcome) {
     let report: Value = serde_json::from_str(outcome.stdout()).unwrap();
     assert_eq!(report["outcome"], "regressed");
-    assert!(report["headline"].as_str().unwrap().starts_with(headline));
-    let decisions = report["decisions"].as_array().unwrap();
+    assert_eq!(report["schema"], 1);
+    let headline = report["headline"].as_str().unwrap();
+    assert!(headline.starts_with("Regressed: 1 of 3 benchmarks got slower than the 3 % threshold"));
+    let decisions = report["verdicts"].as_array().unwrap();
     let verdict = |id: &str| {
         let mut all = decisions.iter();
         all.find(|decision| decision["id"] == id).unwrap()["verdict"].clone()
@@ -84,17 +88,15 @@ fn json(outcome: &Outcome, headline: &str) {
     assert_eq!(verdict("fake::reference::u8::4"), "unchanged");
     assert_eq!(verdict("fake::slower::u8::4"), "regressed");
     assert_eq!(verdict("fake::wrong::u8::4"), "failed");
-    let canaries = decisions
-        .iter()
-        .filter(|decision| decision["canary"] == true);
-    assert_eq!(canaries.count(), 2);
-    let blocks = report["run"]["blocks"].as_array().unwrap();
+    assert_eq!(report["self_checks"].as_array().unwrap().len(), 2);
+    let run = &report["runs"][0];
+    let blocks = run["blocks"].as_array().unwrap();
     assert!(
         blocks
             .iter()
             .all(|block| block["slices"][0][0][0].is_number())
     );
-    assert_eq!(report["run"]["seed"], 1);
+    assert_eq!(run["seed"], 1);
 }
 
 fn broken_runs(repository: &Repository, run: &Path) {
@@ -137,10 +139,10 @@ fn one_commit_by_itself() {
     tables
         .exits(0)
         .says(&["| Library", " vs. reference |"])
-        .says(&["| reference ", " 100.0 µs ", " 2.0 KiB ", " 3 ", " 1.0 "])
-        .says(&["| twice ", " 200.0 µs ", " 2.000 [2.000, 2.000] "])
-        .says(&["| foreign ", " 50.00 µs ", " 0.500 [0.500, 0.500] "])
-        .says(&["- fake::prints::u8::4: prints to stdout, which costs it time"]);
+        .says(&["| `reference` ", " 100.0 µs ", " 2.0 KiB ", " 3 ", " 1.0 "])
+        .says(&["| `twice` ", " 200.0 µs ", r" 2.000 \[2.000, 2.000] "])
+        .says(&["| `foreign` ", " 50.00 µs ", r" 0.500 \[0.500, 0.500] "])
+        .says(&["- `fake::prints::u8::4`: prints to stdout, which costs it time"]);
     let run = repository.runs().pop().unwrap();
     let again = repository.serbench(&["report", run.to_str().unwrap(), "--format=markdown"]);
     assert_eq!(again.exits(0).stdout(), tables.stdout());
@@ -153,8 +155,82 @@ fn one_commit_by_itself() {
     repository
         .serbench(&arguments)
         .exits(101)
-        .says(&["could not measure (2 of 3 benchmarks failed)"])
-        .says(&["- fake::wrong::u8::4: wrong output"])
-        .says(&["| wrong ", " failed "]);
+        .says(&["**Could not measure**: 2 of 3 benchmarks failed"])
+        .says(&["- `fake::wrong::u8::4`: wrong output"])
+        .says(&["| `wrong` ", " failed "]);
     assert_eq!(repository.runs().len(), 2, "each run is kept");
+}
+
+/// Two shards are decided once, and a missing one never passes.
+#[test]
+fn shards_get_one_verdict() {
+    let before: String = (0..6)
+        .map(|number| format!("fake::e{number}::u8::4 worker cpu=50000\n"))
+        .collect();
+    let reference = "fake::reference::u8::4 worker cpu=100000\n";
+    let repository = Repository::new(&format!("{reference}{before}"));
+    let after = before.replace("e3::u8::4 worker cpu=50000", "e3::u8::4 worker cpu=60000");
+    repository.behave(&format!("{reference}{after}"));
+    for shard in ["--shard=1/2", "--shard=2/2"] {
+        repository.serbench(&["gate", "--seed=1", shard]);
+    }
+    let runs: Vec<String> = repository
+        .runs()
+        .iter()
+        .map(|run| run.to_str().unwrap().to_owned())
+        .collect();
+    let joint = repository.serbench(&["report", &runs[0], &runs[1], "--format=json"]);
+    let report: Value = serde_json::from_str(joint.exits(100).stdout()).unwrap();
+    assert_eq!(report["outcome"], "regressed");
+    let ids = report["verdicts"].as_array().unwrap().iter();
+    let ids: Vec<&str> = ids.map(|row| row["id"].as_str().unwrap()).collect();
+    for number in 0..6 {
+        assert!(
+            ids.contains(&format!("fake::e{number}::u8::4").as_str()),
+            "{ids:?}"
+        );
+    }
+    assert_eq!(report["runs"].as_array().unwrap().len(), 2);
+    let twice = repository.serbench(&["report", &runs[0], &runs[0]]);
+    twice.exits(101).says_no_more().warns(&["is given twice"]);
+}
+
+#[test]
+fn a_job_summary_is_written_where_github_wants_it() {
+    let repository = Repository::new("fake::only worker cpu=50000");
+    repository.behave("fake::only worker cpu=60000");
+    repository.serbench(&["gate", "--seed=1"]).exits(100);
+    let run = repository.runs().pop().unwrap();
+    let summary = repository.path().join("summary.md");
+    let arguments = ["report", run.to_str().unwrap(), "--format=github"];
+    let mut command = repository.command(&arguments);
+    command.env("GITHUB_STEP_SUMMARY", &summary);
+    Outcome::of(command.output().unwrap())
+        .exits(100)
+        .says(&["::error title=fake%3A%3Aonly regressed::CPU time +20.0 %"]);
+    assert!(
+        repository
+            .read("summary.md")
+            .starts_with("**Regressed**: 1 of 1 benchmark")
+    );
+}
+
+#[test]
+fn what_it_says_of_itself() {
+    let nowhere = Repository::empty();
+    nowhere
+        .serbench(&["schema"])
+        .exits(0)
+        .says(&["json-schema.org"]);
+    nowhere
+        .serbench(&["agents"])
+        .exits(0)
+        .says(&["Never loosen the gate"]);
+    nowhere.serbench(&["man"]).exits(0).says(&[".TH"]);
+    for shell in ["bash", "zsh", "fish"] {
+        nowhere
+            .serbench(&["completions", shell])
+            .exits(0)
+            .says(&["cargo-serbench"]);
+    }
 }

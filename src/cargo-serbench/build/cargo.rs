@@ -13,7 +13,6 @@ use cargo_metadata::{Message, TargetKind};
 use super::{
     Built, Executable, Options,
     fingerprint::{code_hash, has_divan},
-    linker,
 };
 use crate::{
     discover::{
@@ -80,7 +79,6 @@ pub fn build(
             built.push(Built {
                 target,
                 executable: Executable {
-                    link_inputs: linker::kept_inputs(target_directory, &path),
                     path,
                     copies: Vec::new(),
                     folder,
@@ -118,7 +116,6 @@ fn cargo(
     if shell::is_quiet() {
         command.arg("--quiet");
     }
-    linker::keep_inputs(&mut command, target_directory);
     for target in targets {
         let package = package_id(workspace, &target.package);
         command.args(["--package", package, "--bench", &target.name]);

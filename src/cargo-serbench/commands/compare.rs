@@ -39,6 +39,5 @@ pub fn compare(args: &Compare) -> Result<Exit> {
         repo.resolve(&args.candidate)?,
     ];
     let candidate = revision::commit(&session, &candidate, Side::Candidate)?;
-    let judged = pair::measure_pair(&session, args.trial, &baseline, &candidate, None, output)?;
-    Ok(judged.exit)
+    pair::gate(&session, args.trial, &baseline, &candidate, output)
 }

@@ -42,7 +42,7 @@ pub fn gate(args: &Gate) -> Result<Exit> {
     } = &args.measure;
     output.voice.apply();
     if let Some(file) = &args.replay {
-        return report::stored(file, project, keys, output);
+        return report::stored(std::slice::from_ref(file), project, keys, output);
     }
     let session = session::open(args.measure.request())?;
     let repo = session.repository()?;
@@ -53,6 +53,5 @@ pub fn gate(args: &Gate) -> Result<Exit> {
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
     );
     let candidate = revision::worktree(&session)?;
-    let judged = pair::measure_pair(&session, args.trial, &baseline, &candidate, None, output)?;
-    Ok(judged.exit)
+    pair::gate(&session, args.trial, &baseline, &candidate, output)
 }

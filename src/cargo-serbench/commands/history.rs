@@ -15,7 +15,10 @@ use crate::{
     exit::Exit,
     record::index::{Entry, Index},
     record::series::{self, Series},
-    report::{self, Align, Cell, Column, cells, markdown, terminal},
+    report::{
+        cells,
+        table::{self, Cell, Column, Table, left, right},
+    },
     select::BenchId,
     shell,
 };
@@ -81,8 +84,8 @@ pub fn history(args: &History) -> Result<Exit> {
         bail!(nothing(&index, args));
     }
     shell::print(&match args.format {
-        Format::Terminal => charts(&index, &all, terminal::render_table),
-        Format::Markdown => charts(&index, &all, markdown::render_table),
+        Format::Terminal => charts(&index, &all, terminal),
+        Format::Markdown => charts(&index, &all, table::for_markdown),
         Format::Json => json(&all),
         Format::Csv => csv(&all),
     })?;
@@ -144,7 +147,7 @@ struct Line<'a> {
     values: Vec<f64>,
 }
 
-fn charts(index: &Index, all: &[Series<'_>], render: fn(&report::Table) -> String) -> String {
+fn charts(index: &Index, all: &[Series<'_>], render: fn(&Table) -> String) -> String {
     let machines: BTreeMap<&str, &Entry> = index
         .entries()
         .map(|entry| (entry.key.as_str(), entry))
@@ -165,23 +168,17 @@ fn charts(index: &Index, all: &[Series<'_>], render: fn(&report::Table) -> Strin
                 values: series.points.iter().map(|point| point.value).collect(),
             })
             .collect();
-        text += &render(&report::table(&columns(), &lines));
+        text += &render(&table::table(&columns(), &lines));
         text += "\n";
     }
     text
 }
 
+fn terminal(table: &Table) -> String {
+    table::for_terminal(table, shell::width())
+}
+
 fn columns<'a>() -> Vec<Column<Line<'a>>> {
-    let left = |title: &str, cell: fn(&Line<'a>) -> Cell| Column {
-        title: title.to_owned(),
-        align: Align::Left,
-        cell,
-    };
-    let right = |title: &str, cell: fn(&Line<'a>) -> Cell| Column {
-        title: title.to_owned(),
-        align: Align::Right,
-        cell,
-    };
     vec![
         left("Benchmark", |line| Cell::plain(line.series.id)),
         left("vs.", |line| {

@@ -10,6 +10,7 @@ mod list;
 mod merge;
 mod output;
 mod pair;
+mod print;
 mod records;
 mod report;
 mod revision;
@@ -44,6 +45,14 @@ pub enum Command {
     Merge(merge::Merge),
     /// Write a bench to begin with, its lines in Cargo.toml and a workflow; nothing is overwritten
     Init(init::Init),
+    /// Print the JSON Schema of `--format json`
+    Schema,
+    /// Print a completion script for a shell
+    Completions(print::Completions),
+    /// Print a manual page
+    Man,
+    /// Print what coding agents and other programs need to know
+    Agents,
 }
 
 impl Command {
@@ -59,6 +68,10 @@ impl Command {
             Self::Accept(args) => accept::accept(args),
             Self::Merge(args) => merge::merge(args),
             Self::Init(args) => init::init(args),
+            Self::Schema => print::schema(),
+            Self::Completions(args) => print::completions(args),
+            Self::Man => print::man(),
+            Self::Agents => print::agents(),
         }
     }
 }

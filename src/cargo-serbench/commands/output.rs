@@ -1,33 +1,146 @@
-//! Writes reports where the user wants them: to stdout, or into a folder.
+//! Gathers what a report needs from the earlier stages, and writes it where the user wants it.
 
-use std::fs;
+use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 use anyhow::{Context, Result};
 
 use crate::{
     cli::Output,
-    report::{self, Results},
+    commands::pair::Decided,
+    compare::{
+        CaseTable,
+        means::{self, Means, Point},
+        sides::{self, Both, Measured},
+    },
+    decide::evidence::Role,
+    discover::{self, Workspace},
+    exit::Exit,
+    report::{self, Format, Place, Report, Verdicts},
+    run::Run,
+    select::BenchId,
     shell,
 };
 
-/// Writes `results` in every form that was asked for: to stdout, or to one file a form and the
+/// What one invocation found out.
+#[derive(Default)]
+pub struct Findings {
+    /// One run, or those of all shards; that of two commits first.
+    pub runs: Vec<Run>,
+    pub tables: Vec<CaseTable>,
+    pub decided: Option<Decided>,
+}
+
+/// Writes `findings` in every form that was asked for: to stdout, or to one file per form and the
 /// answer to stdout.
-pub fn write(results: Results<'_>, output: &Output) -> Result<()> {
+pub fn write(
+    findings: &Findings,
+    exit: Exit,
+    workspace: Option<&Workspace>,
+    output: &Output,
+) -> Result<()> {
+    let measured = measured(&findings.runs);
+    let means = means_of(findings, &measured);
+    let places = workspace.map_or_else(BTreeMap::new, |workspace| {
+        places(workspace, measured.keys().map(BenchId::as_str))
+    });
+    let report = Report {
+        runs: &findings.runs,
+        tables: &findings.tables,
+        verdicts: findings.decided.as_ref().map(|decided| Verdicts {
+            evidence: &decided.evidence,
+            decisions: &decided.decisions,
+            summary: &decided.summary,
+        }),
+        measured: &measured,
+        means: &means,
+        places: &places,
+        exit_code: exit.code(),
+    };
     if output.output.is_some() {
-        shell::print(&report::answer(results))?;
+        shell::print(&report::answer(&report, shell::width()))?;
     }
     for format in &output.format {
-        let text = report::render(results, *format)?;
         match &output.output {
-            None => shell::print(&text)?,
-            Some(folder) => {
-                let path = folder.join(report::file_name(*format));
-                let text = anstream::adapter::strip_str(&text).to_string();
-                fs::create_dir_all(folder)
-                    .and_then(|()| fs::write(&path, text))
-                    .with_context(|| format!("write the report to {}", path.display()))?;
-            }
+            None => shell::print(&format.render(&report, shell::width())?)?,
+            Some(folder) => write_file(&report, format, folder)?,
+        }
+        if format.is_for_github() {
+            write_summary(&report)?;
         }
     }
     Ok(())
+}
+
+fn write_file(report: &Report<'_>, format: &Format, folder: &Path) -> Result<()> {
+    let path = folder.join(format.file);
+    let text = anstream::adapter::strip_str(&format.render(report, None)?).to_string();
+    // The runner reads annotations from stdout only.
+    if format.is_for_github() {
+        shell::print(&text)?;
+    }
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&path, text))
+        .with_context(|| format!("write the report to {}", path.display()))
+}
+
+/// Adds the report to the job summary, where GitHub Actions says that there is one.
+fn write_summary(report: &Report<'_>) -> Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let text = report::job_summary(report);
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)?;
+        file.write_all(text.as_bytes())
+    };
+    write().with_context(|| format!("write the job summary to {}", Path::new(&path).display()))
+}
+
+fn measured(runs: &[Run]) -> BTreeMap<BenchId, Both<Measured>> {
+    let mut all = BTreeMap::new();
+    // The first run that has a benchmark is the one that verdicts are from.
+    for run in runs.iter().rev() {
+        all.extend(sides::measured(run));
+    }
+    all
+}
+
+/// Means over what has a reference: of changes if commits were compared, else of the tables.
+fn means_of(findings: &Findings, measured: &BTreeMap<BenchId, Both<Measured>>) -> Means {
+    let ratio = |id: &str| measured.get(id).copied().unwrap_or_default();
+    let log = |measured: Option<Measured>| Some(measured?.ratio?.ln());
+    let mut points = Vec::new();
+    for run in &findings.runs {
+        for id in run.benchmarks.keys() {
+            let Some(encoder) = sides::encoder(run, id) else {
+                continue;
+            };
+            let both = ratio(id);
+            let mut decisions = findings.decided.iter().flat_map(|it| &it.decisions);
+            let decision = decisions.find(|it| it.role == Role::Benchmark && it.id == *id);
+            points.push(Point {
+                encoder,
+                dtype: sides::dtype(run, id),
+                baseline: log(both.baseline),
+                candidate: log(both.candidate),
+                change: decision.and_then(|it| Some(it.change_95?.point)),
+            });
+        }
+    }
+    // Of what lacks a figure nothing can be averaged with the others.
+    points.retain(|point| point.candidate.is_some());
+    means::means(&points)
+}
+
+fn places<'a>(
+    workspace: &Workspace,
+    ids: impl Iterator<Item = &'a str>,
+) -> BTreeMap<String, Place> {
+    let found = discover::places::find(workspace, ids).into_iter();
+    found
+        .map(|(id, (file, line))| (id, Place { file, line }))
+        .collect()
 }

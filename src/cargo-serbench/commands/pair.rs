@@ -1,6 +1,9 @@
 //! Two commits, measured in pairs until every benchmark is decided.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use anyhow::Result;
 use clap::Args;
@@ -8,20 +11,18 @@ use clap::Args;
 use crate::{
     cli::Output,
     commands::{
-        output,
+        output::{self, Findings},
         revision::{self, Tree},
     },
     config::{Config, Mode, units::Percent},
     decide::{
-        self, Decision, Verdict, Waivable,
-        evidence::{self, Role},
+        self, Decision, Summary,
+        evidence::{self, Evidence, Role},
     },
     discover::git::Commit,
     exit::Exit,
-    layout::Layouts,
     measure::{self, engine::Pace},
     record::accepted::Waivers,
-    report::Results,
     run::{self, Run, Side},
     select::BenchId,
     session::Session,
@@ -36,21 +37,62 @@ pub struct Trial {
     #[arg(long)]
     pub measure_identical: bool,
 
-    /// Measure executables as cargo linked them, instead of in several orders of their functions
-    #[arg(long)]
-    pub as_linked: bool,
-
     /// Slow every benchmark of the candidate but the references down by this much
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
     pub inject: Option<Percent>,
 }
 
-/// What became of a comparison of two commits.
-pub struct Judged {
+/// The answer about two commits.
+pub struct Decided {
+    pub evidence: Vec<Evidence>,
+    pub decisions: Vec<Decision>,
+    pub summary: Summary,
     pub exit: Exit,
+}
+
+impl Decided {
     /// The ids of which it is not settled that they are as fast as at the baseline, or may be
     /// slower.
-    pub slower: BTreeSet<BenchId>,
+    pub fn slower(&self) -> BTreeSet<BenchId> {
+        let uncleared = self
+            .decisions
+            .iter()
+            .filter(|decision| !decision.is_cleared());
+        uncleared.map(|decision| decision.id.clone()).collect()
+    }
+}
+
+/// What was measured of two commits and decided.
+pub struct Pair {
+    pub runs: Vec<Run>,
+    pub decided: Decided,
+    /// Whether the run could be stored: it is shown even if not.
+    pub stored: Result<()>,
+}
+
+/// Measures two commits in pairs until every benchmark is decided, and prints the verdicts.
+pub fn gate(
+    session: &Session,
+    trial: Trial,
+    baseline: &Commit,
+    candidate: &Tree,
+    output: &Output,
+) -> Result<Exit> {
+    let pair = measure_pair(session, trial, baseline, candidate, None)?;
+    let Pair {
+        runs,
+        decided,
+        stored,
+    } = pair;
+    let exit = decided.exit;
+    let findings = Findings {
+        runs,
+        tables: Vec::new(),
+        decided: Some(decided),
+    };
+    output::write(&findings, exit, Some(&session.workspace), output)?;
+    stored?;
+    Ok(exit)
 }
 
 /// Measures two commits in pairs until every benchmark is decided. `only` limits what is measured.
@@ -60,17 +102,19 @@ pub fn measure_pair(
     baseline: &Commit,
     candidate: &Tree,
     only: Option<&BTreeSet<BenchId>>,
-    output: &Output,
-) -> Result<Judged> {
+) -> Result<Pair> {
     let baseline = revision::commit(session, baseline, Side::Baseline)?;
     let run = measured(session, trial, &baseline, candidate, only)?;
     // What was measured is shown though the disk be full.
     let stored = store(session, &run);
     let root = &session.workspace.root;
     let waivers = Waivers::read(root, session.repo.as_ref(), run.baseline.as_ref())?;
-    let judged = show_verdicts(&run, &session.config, &waivers, output)?;
-    stored?;
-    Ok(judged)
+    let (runs, decided) = decide(vec![run], &session.config, &waivers);
+    Ok(Pair {
+        runs,
+        decided,
+        stored,
+    })
 }
 
 fn measured(
@@ -93,6 +137,7 @@ fn measured(
     let sources = (Some(&baseline.source), &candidate.source);
     let mut run = measure::new_run(options, request.seed, sources.0, sources.1)?;
     run.identical_measured = trial.measure_identical;
+    run.shard = request.selection.shard.map(|shard| shard.to_string());
     let started = Instant::now();
     measure::skip_identical(catalogs[0], catalogs[1], &chosen, &mut run);
     let sides = [
@@ -102,11 +147,7 @@ fn measured(
     for (side, catalog) in sides {
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
-    let layouts = match trial.as_linked {
-        true => Layouts::default(),
-        false => measure::align(catalogs, &session.workspace.scratch(), &mut run),
-    };
-    let mut engine = measure::engine(launcher, &sides, &run, &layouts, Pace::LONG);
+    let mut engine = measure::engine(launcher, &sides, &run, Pace::LONG);
     let injected = trial.inject.map_or(0.0, Percent::fraction);
     measure::measure_until_decided(config, injected, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
@@ -120,75 +161,60 @@ pub fn store(session: &Session, run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Decides a run of two commits and prints the verdicts.
-pub fn show_verdicts(
-    run: &Run,
-    config: &Config,
-    waivers: &Waivers,
-    output: &Output,
-) -> Result<Judged> {
-    let policy = decide::policy(None);
-    let mut decisions = decide::decide(&evidence::evidence(run, config), &policy);
-    for decision in decisions
-        .iter_mut()
-        .filter(|decision| decision.role == Role::Benchmark)
-    {
-        decision.waived = waiver(decision, config, waivers);
+/// Decides runs of two commits, one or those of all shards, as one gate with one correction for the
+/// number of suspects. A reference that several shards measured is a benchmark of each: the ids of
+/// the later ones say which.
+pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Run>, Decided) {
+    let mut all: Vec<(BenchId, Evidence)> = Vec::new();
+    let mut taken = BTreeSet::new();
+    for (number, run) in runs.iter_mut().enumerate() {
+        let evidence = evidence::evidence(run, config);
+        let ids: BTreeSet<BenchId> = evidence.iter().map(|it| it.id.clone()).collect();
+        let name = match &run.shard {
+            Some(shard) => format!("shard {shard}"),
+            None => format!("run {}", number + 1),
+        };
+        let renamed: BTreeMap<BenchId, BenchId> = ids
+            .iter()
+            .filter(|id| taken.contains(*id))
+            .map(|id| (id.clone(), BenchId::new(format!("{id} ({name})"))))
+            .collect();
+        let rename = |id: &BenchId| renamed.get(id).unwrap_or(id).clone();
+        for mut evidence in evidence {
+            let id = evidence.id.clone();
+            evidence.id = rename(&id);
+            evidence.reference = evidence.reference.as_ref().map(rename);
+            all.push((id, evidence));
+        }
+        run.rename(rename);
+        taken.extend(ids);
+    }
+    let (ids, evidence): (Vec<BenchId>, Vec<Evidence>) = all.into_iter().unzip();
+    let mut decisions = decide::decide(&evidence, &decide::policy(None));
+    for (id, decision) in ids.iter().zip(&mut decisions) {
+        if decision.role == Role::Benchmark {
+            decision.waived = waiver(id, decision, config, waivers);
+        }
     }
     let summary = decide::summarize(&decisions, config.strict);
-    let results = Results::Gate {
-        run,
-        decisions: &decisions,
-        summary: &summary,
+    let exit = summary.outcome.exit(config.strict);
+    let decided = Decided {
+        evidence,
+        decisions,
+        summary,
+        exit,
     };
-    output::write(results, output)?;
-    hint_at_accepting(&decisions);
-    Ok(Judged {
-        exit: summary.outcome.exit(config.strict),
-        slower: decisions
-            .into_iter()
-            .filter(|decision| !decision.is_cleared())
-            .map(|decision| decision.id)
-            .collect(),
-    })
-}
-
-/// Says what can be done about regressions besides mending them.
-fn hint_at_accepting(decisions: &[Decision]) {
-    let regressed = |decision: &&Decision| {
-        decision.role == Role::Benchmark
-            && decision.verdict == Verdict::Regressed
-            && decision.waived.is_none()
-    };
-    let ids: Vec<String> = decisions
-        .iter()
-        .filter(regressed)
-        .map(|decision| format!("'{}'", decision.id))
-        .collect();
-    let what = match ids.as_slice() {
-        [] => return,
-        [one] => one.as_str(),
-        [_, ..] => "ID...",
-    };
-    shell::hint(format_args!(
-        "if it is intended, `cargo serbench accept {what} --reason TEXT` says so in a file to commit with the change"
-    ));
+    (runs, decided)
 }
 
 /// Why a benchmark's regression does not fail the gate: it is only tracked, or was accepted.
-fn waiver(decision: &Decision, config: &Config, waivers: &Waivers) -> Option<String> {
-    if config.mode(&decision.id) == Mode::Track {
+fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> Option<String> {
+    if config.mode(id) == Mode::Track {
         return Some("tracked, not gated".to_owned());
     }
-    let entry = waivers.of(&decision.id)?;
-    let covered = match decision.waivable()? {
-        Waivable::Change => {
-            let lower = decision.deciding.map_or(1.0, |change| change.ratios()[1]);
-            entry.covers(lower)
-        }
-        Waivable::FailedBaseline => true,
-        // Accepting a change of time must not accept that nobody can see the next.
-        Waivable::Removal => false,
-    };
-    covered.then(|| format!("accepted: {}", entry.reason))
+    let entry = waivers.of(id)?;
+    let lower = decision.change.map_or(1.0, |change| change.ratios()[1]);
+    entry
+        .covers(lower)
+        .then(|| format!("accepted: {}", entry.reason))
 }

@@ -11,17 +11,18 @@ use clap::Args;
 
 use crate::{
     build::toolchain,
-    cli::{Measure, Output},
+    cli::Measure,
     commands::{
-        pair::{self, Judged, Trial},
-        report::show_tables,
+        output::{self, Findings},
+        pair::{self, Pair, Trial},
+        report,
         revision::{self, Tree},
     },
+    compare,
     config::{Config, Mode},
     decide::{self, LimitCheck, Standing, evidence},
     discover::git::{self, Repo},
     exit::Exit,
-    layout::Layouts,
     measure::{self, engine::Pace, schedule},
     record::{
         self, Record,
@@ -55,11 +56,48 @@ impl Run {
         let run = measured(&session, &tree)?;
         // What was measured is shown though the disk be full, and recorded though nobody reads it.
         let stored = pair::store(&session, &run);
-        let shown = show_tables(&run, output);
-        stored?;
         let limits = over_limits(&run, &session.config);
-        let gated = against_record(&session, self.baseline.as_deref(), output, &tree, &run)?;
-        Ok(shown?.or(limits).or(gated))
+        let gated = against_record(&session, self.baseline.as_deref(), &tree, &run);
+        let tables = compare::cases(&run);
+        let shown = report::exit_of(&tables).or(limits);
+        let mut findings = Findings {
+            runs: vec![run],
+            tables,
+            decided: None,
+        };
+        let workspace = Some(&session.workspace);
+        let gated = match gated {
+            Ok(gated) => gated,
+            Err(error) => {
+                output::write(&findings, shown.or(Exit::of(&error)), workspace, output)?;
+                return Err(error);
+            }
+        };
+        let mut exit = shown.or(gated.exit);
+        let mut pair_stored = Ok(());
+        if let Some(mut pair) = gated.pair {
+            pair.runs.append(&mut findings.runs);
+            findings.runs = pair.runs;
+            exit = shown.or(pair.decided.exit);
+            findings.decided = Some(pair.decided);
+            pair_stored = pair.stored;
+        }
+        output::write(&findings, exit, workspace, output)?;
+        stored.and(pair_stored)?;
+        Ok(exit)
+    }
+}
+
+/// What comparing with a record led to.
+struct Gated {
+    exit: Exit,
+    /// What looked slower, measured beside that commit.
+    pair: Option<Pair>,
+}
+
+impl From<Exit> for Gated {
+    fn from(exit: Exit) -> Self {
+        Self { exit, pair: None }
     }
 }
 
@@ -76,7 +114,7 @@ fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
     let started = Instant::now();
     measure::verify_side(launcher, &tree.catalog, &chosen, Side::Candidate, &mut run)?;
     let sides = [(Side::Candidate, &tree.catalog)];
-    let mut engine = measure::engine(launcher, &sides, &run, &Layouts::default(), Pace::BRIEF);
+    let mut engine = measure::engine(launcher, &sides, &run, Pace::BRIEF);
     let blocks = if request.quick { 10 } else { 48 };
     let work = schedule::beside_references(&run, blocks);
     let budget = Duration::from_secs_f64(config.budget.unwrap_or(75.0));
@@ -90,22 +128,21 @@ fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
 fn against_record(
     session: &Session,
     baseline: Option<&str>,
-    output: &Output,
     tree: &Tree,
     run: &run::Run,
-) -> Result<Exit> {
+) -> Result<Gated> {
     let store = Store::of(&session.workspace);
     let Some(repo) = &session.repo else {
         shell::status(
             "Recorded",
             "nothing: records are kept by commit, and this is no git repository",
         );
-        return without_baseline(session, baseline.is_some(), "no git repository");
+        return without_baseline(session, baseline.is_some(), "no git repository").map(Gated::from);
     };
     // The baseline is looked for before the new record is there to be found.
     let Some(head) = repo.head()? else {
         let why = "the repository has no commit yet";
-        return without_baseline(session, baseline.is_some(), why);
+        return without_baseline(session, baseline.is_some(), why).map(Gated::from);
     };
     let factors = toolchain::factors(&run.machine, &run.toolchain);
     let key = toolchain::key(&run.machine, &run.toolchain);
@@ -127,20 +164,19 @@ fn against_record(
         Lookup::Found { stored, why } => (stored, why),
         Lookup::Missing { why, .. } => {
             keep_record(repo, &store, run, None)?;
-            return without_baseline(session, asked.is_some(), &why);
+            return without_baseline(session, asked.is_some(), &why).map(Gated::from);
         }
     };
-    keep_screened(session, output, (&stored, &why), tree, run)
+    keep_screened(session, (&stored, &why), tree, run)
 }
 
 /// Records what was measured with what looks slower than in a stored record, and measures that.
 fn keep_screened(
     session: &Session,
-    output: &Output,
     (stored, why): (&Stored, &str),
     tree: &Tree,
     run: &run::Run,
-) -> Result<Exit> {
+) -> Result<Gated> {
     let store = Store::of(&session.workspace);
     let repo = session.repository()?;
     let record = store::load(stored)?;
@@ -156,7 +192,7 @@ fn keep_screened(
     }
     if suspects.is_empty() {
         shell::status("Passed", "nothing looks slower than in that record");
-        return Ok(Exit::Passed);
+        return Ok(Exit::Passed.into());
     }
     shell::status(
         "Suspecting",
@@ -166,12 +202,18 @@ fn keep_screened(
         ),
     );
     let again = suspects::with_references(&suspects, run);
-    let judged = screen(session, output, stored, tree, &again)?;
-    let slower = again.intersection(&judged.slower).cloned().collect();
+    let pair = screen(session, stored, tree, &again)?;
+    let slower = again
+        .intersection(&pair.decided.slower())
+        .cloned()
+        .collect();
     if slower != suspects {
         save_record(&store, run, Some((&slower, &stored.commit)))?;
     }
-    Ok(judged.exit)
+    Ok(Gated {
+        exit: pair.decided.exit,
+        pair: Some(pair),
+    })
 }
 
 /// Says why the nearest records are no baseline; after the first few it is always the same.
@@ -229,20 +271,12 @@ fn changes(paths: &[PathBuf]) -> String {
 /// Measures what looks slower than in a stored record, and references, beside that commit.
 fn screen(
     session: &Session,
-    output: &Output,
     stored: &Stored,
     tree: &Tree,
     only: &BTreeSet<BenchId>,
-) -> Result<Judged> {
+) -> Result<Pair> {
     let baseline = session.repository()?.resolve(&stored.commit)?;
-    // The tables are in the folder itself already, and in files of the same names.
-    let folder = output.output.as_ref().map(|folder| folder.join("pairs"));
-    let output = Output {
-        output: folder,
-        ..output.clone()
-    };
-    let trial = Trial::default();
-    pair::measure_pair(session, trial, &baseline, tree, Some(only), &output)
+    pair::measure_pair(session, Trial::default(), &baseline, tree, Some(only))
 }
 
 /// Whether an encoder is surely over a limit on its ratio to the reference.

@@ -14,7 +14,10 @@ use crate::{
     record::index::{Entry, Index},
     record::store::{self, Store},
     record::{Record, text},
-    report::{self, Align, Cell, Column, Table, columns, markdown, terminal},
+    report::{
+        columns,
+        table::{self, Cell, Column, Table, left, right},
+    },
     run::State,
     shell,
 };
@@ -81,8 +84,8 @@ fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
         shown = true;
         match args.format {
             Format::Json => out += &text::write(&record),
-            Format::Terminal => out += &tables(&record, terminal::render_table),
-            Format::Markdown => out += &tables(&record, markdown::render_table),
+            Format::Terminal => out += &tables(&record, terminal),
+            Format::Markdown => out += &tables(&record, table::for_markdown),
         }
     }
     if !shown && broken.len() == 1 {
@@ -121,7 +124,7 @@ fn tables(record: &Record, render: fn(&Table) -> String) -> String {
         (row, measured.reference.as_ref())
     });
     for case in compare::group(rows) {
-        let table = report::table(&columns::case(&case), &case.rows);
+        let table = table::table(&columns::case(&case), &case.rows);
         writeln!(
             text,
             "\n{}\n\n{}",
@@ -166,10 +169,10 @@ fn list(args: &Show, store: &Store, repo: &Repo) -> Result<String> {
             listed.len()
         ));
     }
-    let table = report::table(&list_columns(), &listed);
+    let table = table::table(&list_columns(), &listed);
     Ok(match args.format {
-        Format::Terminal => terminal::render_table(&table),
-        Format::Markdown => markdown::render_table(&table),
+        Format::Terminal => terminal(&table),
+        Format::Markdown => table::for_markdown(&table),
         Format::Json => list_json(&listed),
     })
 }
@@ -203,17 +206,11 @@ fn listed<'a>(
     listed
 }
 
+fn terminal(table: &Table) -> String {
+    table::for_terminal(table, shell::width())
+}
+
 fn list_columns<'a>() -> Vec<Column<Listed<'a>>> {
-    let left = |title: &str, cell: fn(&Listed<'a>) -> Cell| Column {
-        title: title.to_owned(),
-        align: Align::Left,
-        cell,
-    };
-    let right = |title: &str, cell: fn(&Listed<'a>) -> Cell| Column {
-        title: title.to_owned(),
-        align: Align::Right,
-        cell,
-    };
     vec![
         left("Commit", |it| Cell::plain(git::short(&it.entry.commit))),
         right("Back", |it| {

@@ -1,6 +1,8 @@
 //! A run in, one estimate for each benchmark out: how long, how much memory, how many times the
 //! reference.
 
+pub mod means;
+pub mod sides;
 pub mod stats;
 
 use std::{cmp::Ordering, collections::BTreeMap};

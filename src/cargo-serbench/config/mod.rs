@@ -225,6 +225,13 @@ fn relative(path: &Path, root: &Path) -> String {
     path.display().to_string().replace('\\', "/")
 }
 
+/// What holds where nothing is configured.
+#[cfg(test)]
+pub fn default_config() -> Config {
+    let in_force = in_force(&[], &Flags::default(), None);
+    in_force.expect("the defaults are right").config
+}
+
 /// The suites of all bench targets of the workspace.
 fn suites(metadata: &Metadata) -> Vec<String> {
     metadata

@@ -37,8 +37,7 @@ impl Commit {
 
 /// The first ten digits of a hash.
 pub fn short(sha: &str) -> &str {
-    // Files can be edited, so it may be no hash at all.
-    sha.get(..10).unwrap_or(sha)
+    &sha[..sha.len().min(10)]
 }
 
 /// Opens the repository around `workspace`; `None` when there is none.

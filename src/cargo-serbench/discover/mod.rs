@@ -2,6 +2,7 @@
 
 pub mod git;
 pub mod machine;
+pub mod places;
 pub mod workspace;
 
 pub use workspace::{BenchTarget, Workspace};

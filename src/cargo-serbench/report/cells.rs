@@ -1,12 +1,7 @@
-//! Numbers with a unit in, short text out.
+//! Writes numbers with their unit as short text.
 
-use super::{Cell, Tone};
-use crate::{
-    compare::stats::LogRatio,
-    decide::{Outcome, Summary, Verdict},
-    run::Run,
-    shell,
-};
+use super::table::{Cell, Tone};
+use crate::compare::stats::LogRatio;
 
 /// A time in nanoseconds with four figures: `53.21 µs`.
 pub fn time(nanoseconds: f64) -> String {
@@ -60,79 +55,54 @@ pub fn size(count: u64) -> String {
 /// A ratio with its interval: `1.213 [1.190, 1.241]`.
 pub fn ratio(estimate: &LogRatio) -> Cell {
     let [point, lower, upper] = estimate.ratios();
-    let decimals = match point {
-        p if p < 10.0 => 3,
-        p if p < 100.0 => 1,
-        _ => 0,
-    };
-    Cell {
-        text: format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"),
-        tone: tone(lower, upper),
-    }
+    let decimals = decimals(point);
+    Cell::toned(
+        format!("{point:.decimals$} [{lower:.decimals$}, {upper:.decimals$}]"),
+        tone(lower, upper),
+    )
 }
 
 /// A ratio alone, two decimals.
 pub fn brief_ratio(estimate: &LogRatio) -> Cell {
     let [point, lower, upper] = estimate.ratios();
     let decimals = if point < 10.0 { 2 } else { 1 };
-    Cell {
-        text: format!("{point:.decimals$}"),
-        tone: tone(lower, upper),
-    }
+    Cell::toned(format!("{point:.decimals$}"), tone(lower, upper))
 }
 
 /// A change in percent with its interval: `+5.1 % [+4.2, +6.0]`.
 pub fn change(estimate: &LogRatio) -> Cell {
     let [point, lower, upper] = estimate.ratios().map(|ratio| (ratio - 1.0) * 100.0);
-    Cell {
-        text: format!("{point:+.1} % [{lower:+.1}, {upper:+.1}]"),
-        tone: tone(lower / 100.0 + 1.0, upper / 100.0 + 1.0),
+    Cell::toned(
+        format!("{point:+.1} % [{lower:+.1}, {upper:+.1}]"),
+        tone(lower / 100.0 + 1.0, upper / 100.0 + 1.0),
+    )
+}
+
+/// A log-ratio as a signed percentage: `+5.1 %`.
+pub fn percent(log_ratio: f64) -> String {
+    match log_ratio.is_finite() {
+        true => format!("{:+.1} %", 100.0 * log_ratio.exp_m1()),
+        false => "unknown".to_owned(),
     }
 }
 
-/// The first line of a gate's report: the answer and how sure it is.
-pub fn headline(summary: &Summary, run: &Run) -> Cell {
-    let count = |verdict| summary.verdicts.get(&verdict).copied().unwrap_or(0);
-    let mut parts = vec![
-        shell::count(summary.verdicts.values().sum(), "benchmark"),
-        format!("{} regressed", count(Verdict::Regressed)),
-    ];
-    for verdict in [
-        Verdict::Failed,
-        Verdict::Inconclusive,
-        Verdict::Improved,
-        Verdict::Identical,
-        Verdict::Added,
-        Verdict::Removed,
-    ] {
-        if count(verdict) > 0 {
-            parts.push(format!("{} {}", count(verdict), verdict.word()));
-        }
-    }
-    if summary.over_limit > 0 {
-        parts.push(format!("{} over a limit", summary.over_limit));
-    }
-    if summary.unclear_limit > 0 {
-        parts.push(format!("{} near a limit", summary.unclear_limit));
-    }
-    if let Some(sensitivity) = summary.sensitivity {
-        parts.push(format!("sees {:.1} % at 95 %", sensitivity * 100.0));
-    }
-    parts.push(format!("{:.0} s", run.seconds));
-    let problems: String = summary
-        .problems
-        .iter()
-        .map(|problem| format!("; {problem}"))
-        .collect();
-    let tone = match summary.outcome {
-        Outcome::Passed => Tone::Good,
-        Outcome::Regressed | Outcome::CouldNotMeasure => Tone::Bad,
-        Outcome::Inconclusive => Tone::Unsure,
-    };
-    let word = summary.outcome.word();
-    Cell {
-        text: format!("gate: {word} ({}){problems}", parts.join(", ")),
-        tone,
+/// A fraction in percent without a sign, with as many decimals as it needs: `3 %`, `3.1 %`.
+pub fn fraction(fraction: f64) -> String {
+    let text = format!("{:.1}", fraction * 100.0);
+    format!("{} %", text.trim_end_matches(".0"))
+}
+
+/// A ratio alone: `1.213`, `14.0`.
+pub fn ratio_of(ratio: f64) -> String {
+    let decimals = decimals(ratio);
+    format!("{ratio:.decimals$}")
+}
+
+fn decimals(ratio: f64) -> usize {
+    match ratio {
+        it if it < 10.0 => 3,
+        it if it < 100.0 => 1,
+        _ => 0,
     }
 }
 

@@ -1,31 +1,24 @@
 //! The columns of each table: title, place and value of a column stand here and nowhere else.
 
-use super::{Align, Cell, Column, Tone, cells};
-use crate::{
-    compare::{CaseTable, Row},
-    decide::{Decision, Metric, Verdict},
-    run::{State, Verification},
+use super::{
+    Report, cells,
+    document::Judged,
+    table::{Cell, Column, Tone, left, right},
 };
-
-fn left<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
-    Column {
-        title: title.to_owned(),
-        align: Align::Left,
-        cell,
-    }
-}
-
-fn right<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
-    Column {
-        title: title.to_owned(),
-        align: Align::Right,
-        cell,
-    }
-}
+use crate::{
+    compare::{CaseTable, Row, sides::Both},
+    decide::{Metric, Verdict},
+    run::{Side, State, Verification},
+};
 
 /// The columns of one case: pynumpy's, and throughput, size and exact memory.
 pub fn case(case: &CaseTable) -> Vec<Column<Row>> {
-    let mut columns = vec![left("Library", library)];
+    // Functions of a crate that serializes nothing are benchmarks, and libraries of nothing.
+    let first = match &case.reference {
+        Some(_) => "Library",
+        None => "Benchmark",
+    };
+    let mut columns = vec![left(first, library)];
     columns.extend(figures());
     if let Some(reference) = &case.reference {
         columns.push(right(&format!("vs. {reference}"), versus));
@@ -72,19 +65,16 @@ pub fn case_title(case: &CaseTable) -> String {
 }
 
 fn library(row: &Row) -> Cell {
-    Cell::plain(&row.encoder)
+    Cell::name(&row.encoder)
 }
 
 fn id(row: &Row) -> Cell {
-    Cell::plain(&row.id)
+    Cell::name(row.id.as_str())
 }
 
 fn latency(row: &Row) -> Cell {
     match (&row.verification.state, row.latency_ns) {
-        (State::Failed(_), _) => Cell {
-            text: "failed".to_owned(),
-            tone: Tone::Bad,
-        },
+        (State::Failed(_), _) => Cell::toned("failed", Tone::Bad),
         (State::Verified | State::Unchecked, Some(time)) => Cell::plain(cells::time(time)),
         (State::Verified | State::Unchecked, None) => Cell::absent(),
     }
@@ -101,12 +91,7 @@ fn bytes_per_element(row: &Row) -> Cell {
     let Verification {
         bytes_out, shape, ..
     } = &row.verification;
-    let product = |shape: &Vec<usize>| {
-        shape
-            .iter()
-            .try_fold(1_usize, |all, axis| all.checked_mul(*axis))
-    };
-    let elements = shape.as_ref().and_then(product);
+    let elements = shape.as_ref().map(|shape| shape.iter().product::<usize>());
     match (bytes_out, elements) {
         (Some(bytes), Some(elements)) if elements > 0 => {
             Cell::plain(cells::brief(*bytes as f64 / elements as f64))
@@ -136,10 +121,7 @@ fn rss(row: &Row) -> Cell {
 fn versus(row: &Row) -> Cell {
     match &row.ratio {
         Some(ratio) => cells::ratio(ratio),
-        None if row.is_reference => Cell {
-            text: "1.0".to_owned(),
-            tone: Tone::Dim,
-        },
+        None if row.is_reference => Cell::toned("1.0", Tone::Dim),
         None => Cell::absent(),
     }
 }
@@ -147,90 +129,116 @@ fn versus(row: &Row) -> Cell {
 /// The ratio without its interval, for the overview.
 pub fn brief_ratio(row: &Row) -> Cell {
     match (&row.ratio, &row.verification.state) {
-        (_, State::Failed(_)) => Cell {
-            text: "failed".to_owned(),
-            tone: Tone::Bad,
-        },
+        (_, State::Failed(_)) => Cell::toned("failed", Tone::Bad),
         (Some(ratio), State::Verified | State::Unchecked) => cells::brief_ratio(ratio),
         (None, State::Verified | State::Unchecked) => Cell::absent(),
     }
 }
 
 /// The columns of verdicts.
-pub fn decisions() -> Vec<Column<Decision>> {
+pub fn verdicts<'a>(report: &Report<'_>) -> Vec<Column<Judged<'a>>> {
+    let ratio = match reference(report) {
+        Some(name) => format!("vs. {name}"),
+        None => "vs. reference".to_owned(),
+    };
     vec![
         left("Benchmark", benchmark),
         left("Verdict", verdict),
-        right("Change", change),
-        right("Own latency", own),
+        right("Change [95 %]", change),
+        right(&ratio, ratios),
+        right("Latency", latencies),
         right("Peak heap", heap_change),
         right("Allocations", allocations_change),
         right("Blocks", blocks),
     ]
 }
 
-fn benchmark(decision: &Decision) -> Cell {
-    Cell::plain(&decision.id)
+/// The name of the reference encoder, if all benchmarks have the same.
+fn reference<'a>(report: &Report<'a>) -> Option<&'a str> {
+    let benchmarks = report.runs.iter().flat_map(|run| run.benchmarks.values());
+    let mut names: Vec<&str> = benchmarks
+        .filter_map(|benchmark| Some(benchmark.reference.as_ref()?.encoder()))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [one] => Some(one),
+        [] | [_, ..] => None,
+    }
 }
 
-fn verdict(decision: &Decision) -> Cell {
-    let tone = match decision.verdict {
+fn benchmark(row: &Judged<'_>) -> Cell {
+    Cell::name(row.decision.id.as_str())
+}
+
+fn verdict(row: &Judged<'_>) -> Cell {
+    Cell::toned(row.decision.verdict.word(), tone(row.decision.verdict))
+}
+
+/// What a verdict means for the change.
+pub fn tone(verdict: Verdict) -> Tone {
+    match verdict {
         Verdict::Regressed | Verdict::Failed => Tone::Bad,
         Verdict::Improved => Tone::Good,
         Verdict::Inconclusive => Tone::Unsure,
         Verdict::Unchanged => Tone::Plain,
         Verdict::Identical | Verdict::Added | Verdict::Removed => Tone::Dim,
-    };
-    Cell {
-        text: decision.verdict.word().to_owned(),
-        tone,
     }
 }
 
-fn change(decision: &Decision) -> Cell {
-    decision
-        .change
-        .as_ref()
-        .map_or_else(Cell::absent, cells::change)
+fn change(row: &Judged<'_>) -> Cell {
+    let change = row.decision.change_95.as_ref();
+    change.map_or_else(Cell::absent, cells::change)
 }
 
-fn own(decision: &Decision) -> Cell {
-    decision
-        .own
-        .as_ref()
-        .map_or_else(Cell::absent, cells::change)
+/// The ratio to the reference at both commits.
+fn ratios(row: &Judged<'_>) -> Cell {
+    before_and_after(row, |measured| Some(cells::ratio_of(measured.ratio?)))
 }
 
-fn heap_change(decision: &Decision) -> Cell {
-    counts(decision, Metric::PeakHeap, cells::bytes)
+fn latencies(row: &Judged<'_>) -> Cell {
+    before_and_after(row, |measured| {
+        Some(cells::time(measured.latency?.median_ns))
+    })
 }
 
-fn allocations_change(decision: &Decision) -> Cell {
-    counts(decision, Metric::Allocations, |count| count.to_string())
+fn before_and_after(
+    row: &Judged<'_>,
+    text: impl Fn(&crate::compare::sides::Measured) -> Option<String>,
+) -> Cell {
+    // A control has the id of no benchmark.
+    let measured = row.report.measured.get(&row.decision.id);
+    let at = |side| measured.and_then(|both: &Both<_>| text(both.at(side)?));
+    match (at(Side::Baseline), at(Side::Candidate)) {
+        (Some(before), Some(after)) => Cell::plain(format!("{before} -> {after}")),
+        (None, Some(after)) => Cell::plain(after),
+        (Some(before), None) => Cell::plain(format!("{before} -> gone")),
+        (None, None) => Cell::absent(),
+    }
 }
 
-fn counts(decision: &Decision, metric: Metric, text: impl Fn(u64) -> String) -> Cell {
-    let found = decision
-        .memory
-        .iter()
-        .find(|change| change.metric == metric);
+fn heap_change(row: &Judged<'_>) -> Cell {
+    counts(row, Metric::PeakHeap, cells::bytes)
+}
+
+fn allocations_change(row: &Judged<'_>) -> Cell {
+    counts(row, Metric::Allocations, |count| count.to_string())
+}
+
+fn counts(row: &Judged<'_>, metric: Metric, text: impl Fn(u64) -> String) -> Cell {
+    let mut changes = row.decision.memory.iter();
+    let found = changes.find(|change| change.metric == metric);
     found.map_or_else(Cell::absent, |change| match change.counts {
-        (baseline, candidate) if baseline == candidate => Cell {
-            text: "=".to_owned(),
-            tone: Tone::Dim,
-        },
+        (baseline, candidate) if baseline == candidate => Cell::toned("=", Tone::Dim),
         (baseline, candidate) => Cell::plain(format!("{} -> {}", text(baseline), text(candidate))),
     })
 }
 
-fn blocks(decision: &Decision) -> Cell {
-    let Decision {
-        screen_blocks,
-        confirm_blocks,
-        ..
-    } = decision;
-    match confirm_blocks {
-        0 => Cell::plain(screen_blocks.to_string()),
-        confirm => Cell::plain(format!("{screen_blocks}+{confirm}")),
+fn blocks(row: &Judged<'_>) -> Cell {
+    let (screen, confirm) = (row.decision.screen_blocks, row.decision.confirm_blocks);
+    match (screen, confirm) {
+        (0, 0) => Cell::absent(),
+        (_, 0) => Cell::toned(screen.to_string(), Tone::Dim),
+        (_, _) => Cell::toned(format!("{screen}+{confirm}"), Tone::Dim),
     }
 }

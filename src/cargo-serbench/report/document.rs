@@ -1,20 +1,42 @@
-//! Results in, headings, tables and notes in their order out: what terminal, Markdown and HTML
-//! reports have in common.
+//! Puts a report in order: the answer, what to do, tables by importance, how it was measured.
+//! Terminal, Markdown and HTML show the same document.
 
-use super::{Align, Cell, Column, Header, Results, Table, Tone, cells, columns, table};
+use super::{
+    Report, Verdicts, cells, columns, facts, headline, next,
+    table::{Align, Cell, Column, Header, Table, Tone, left, right, table},
+    text,
+};
 use crate::{
-    compare::{CaseTable, Row},
-    decide::evidence::Role,
-    decide::{Decision, Summary, Verdict},
-    run::Run,
+    compare::{CaseTable, Row, means::Mean},
+    decide::{Decision, Standing, Verdict, evidence::Role},
 };
 
 /// A report before it has a form.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Document {
-    /// The answer in one line; colour by tone.
-    pub headline: Option<Cell>,
+    pub headline: Option<Headline>,
+    pub next: Vec<Step>,
     pub sections: Vec<Section>,
+    pub facts: Vec<Fact>,
+}
+
+/// The answer in one sentence.
+#[derive(Clone, Debug)]
+pub struct Headline {
+    /// The outcome, capitalised.
+    pub word: &'static str,
+    pub sentence: String,
+    /// How many benchmarks got which verdict, and what it took.
+    pub counts: String,
+    pub tone: Tone,
+}
+
+/// Something to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub text: String,
+    /// What to type for it.
+    pub command: Option<String>,
 }
 
 /// A heading, a table and remarks on it.
@@ -22,62 +44,172 @@ pub struct Document {
 pub struct Section {
     pub title: String,
     pub table: Table,
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// Whether a reader in a hurry can leave it folded.
     pub detail: bool,
 }
 
-pub fn document(results: Results<'_>) -> Document {
-    match results {
-        Results::Tables { run, cases } => tables(run, cases),
-        Results::Gate {
-            run,
-            decisions,
-            summary,
-        } => verdicts(run, decisions, summary),
+/// A remark on a benchmark.
+#[derive(Clone, Debug)]
+pub struct Note {
+    pub id: String,
+    pub text: String,
+}
+
+/// How the figures came about.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    pub name: &'static str,
+    pub text: String,
+    /// Whether it is something to type.
+    pub code: bool,
+}
+
+/// Orders `report` for reading.
+pub fn document(report: &Report<'_>) -> Document {
+    let mut sections = Vec::new();
+    if let Some(verdicts) = &report.verdicts {
+        sections.extend(verdict_sections(report, verdicts));
+    }
+    sections.extend(table_sections(report.tables));
+    sections.extend(means_sections(report));
+    if let Some(verdicts) = &report.verdicts {
+        sections.extend(controls(report, verdicts));
+    }
+    Document {
+        headline: headline::headline(report),
+        next: next::steps(report),
+        sections,
+        facts: facts::facts(report),
     }
 }
 
-fn tables(run: &Run, cases: &[CaseTable]) -> Document {
+/// A decision and what was measured for it, the row of a table.
+#[derive(Clone, Copy)]
+pub struct Judged<'a> {
+    pub decision: &'a Decision,
+    pub report: &'a Report<'a>,
+}
+
+fn verdict_sections(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Vec<Section> {
+    let benchmarks = verdicts
+        .decisions
+        .iter()
+        .filter(|decision| decision.role == Role::Benchmark);
+    let (mut matter, mut rest): (Vec<&Decision>, Vec<&Decision>) =
+        benchmarks.partition(|it| matters(it));
+    matter.sort_by(|one, other| by_severity(one, other));
+    rest.sort_by(|one, other| by_severity(one, other));
+    let counted = |what: &str, rows: &[&Decision]| format!("{what} ({})", rows.len());
+    let titles = [counted("Worth a look", &matter), counted("The rest", &rest)];
+    let [first, second] = titles;
+    [
+        section(report, first, &matter, false),
+        section(report, second, &rest, true),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What was measured to check the measurement itself.
+fn controls(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Option<Section> {
+    let controls: Vec<&Decision> = verdicts
+        .decisions
+        .iter()
+        .filter(|decision| decision.role != Role::Benchmark)
+        .collect();
+    section(report, "Self-checks".to_owned(), &controls, true)
+}
+
+/// Whether someone should look at a decision.
+pub fn matters(decision: &Decision) -> bool {
+    let over = |check: &crate::decide::LimitCheck| check.standing != Standing::Within;
+    decision.limits.iter().any(over)
+        || match decision.verdict {
+            Verdict::Regressed
+            | Verdict::Improved
+            | Verdict::Inconclusive
+            | Verdict::Failed
+            | Verdict::Removed => true,
+            Verdict::Unchanged | Verdict::Identical | Verdict::Added => false,
+        }
+}
+
+/// What fails the gate first, then the largest change.
+pub fn by_severity(one: &Decision, other: &Decision) -> std::cmp::Ordering {
+    let rank = |decision: &Decision| match decision.verdict {
+        Verdict::Failed => 0,
+        Verdict::Regressed => 1 + u8::from(decision.waived.is_some()),
+        Verdict::Removed => 3,
+        Verdict::Inconclusive => 4,
+        Verdict::Improved => 5,
+        Verdict::Added => 6,
+        Verdict::Unchanged => 7,
+        Verdict::Identical => 8,
+    };
+    let size = |decision: &Decision| decision.change.map_or(0.0, |change| change.point.abs());
+    (rank(one).cmp(&rank(other)))
+        .then(size(other).total_cmp(&size(one)))
+        .then_with(|| one.id.cmp(&other.id))
+}
+
+fn section(
+    report: &Report<'_>,
+    title: String,
+    rows: &[&Decision],
+    detail: bool,
+) -> Option<Section> {
+    let judged: Vec<Judged<'_>> = rows
+        .iter()
+        .map(|decision| Judged { decision, report })
+        .collect();
+    let noted = |decision: &&&Decision| !detail || decision.role != Role::Benchmark;
+    (!rows.is_empty()).then(|| Section {
+        title,
+        table: table(&columns::verdicts(report), &judged),
+        notes: rows
+            .iter()
+            .filter(noted)
+            .map(|decision| note(decision))
+            .collect(),
+        detail,
+    })
+}
+
+fn note(decision: &Decision) -> Note {
+    let reason = text::brief(&decision.reason);
+    Note {
+        id: text::visible(&decision.id),
+        text: text::visible(&match &decision.waived {
+            None => reason,
+            Some(waiver) => format!("{reason} ({waiver})"),
+        }),
+    }
+}
+
+fn table_sections(tables: &[CaseTable]) -> Vec<Section> {
     let mut sections = Vec::new();
-    for suite in suites(cases) {
-        let of_suite = cases.iter().filter(|case| case.suite == suite);
+    let mut suites: Vec<&str> = tables.iter().map(|case| case.suite.as_str()).collect();
+    suites.dedup();
+    for suite in suites {
+        let of_suite = tables.iter().filter(|case| case.suite == suite);
         let (alone, compared): (Vec<&CaseTable>, Vec<&CaseTable>) =
             of_suite.partition(|case| case.reference.is_none() && case.rows.len() == 1);
         sections.extend(compared.iter().copied().map(case_section));
-        sections.extend(alone_section(&suite, &alone));
+        sections.extend(alone_section(suite, &alone));
         if compared.len() > 1 && compared[0].reference.is_some() {
-            sections.push(overview(&suite, &compared));
+            sections.push(overview(suite, &compared));
         }
     }
-    let failed = cases
-        .iter()
-        .flat_map(|case| &case.rows)
-        .filter(|row| row.verification.failure().is_some());
-    let headline = match failed.count() {
-        0 => None,
-        failed => Some(Cell {
-            text: format!(
-                "serbench: could not measure ({failed} of {} benchmarks failed)",
-                run.benchmarks.len()
-            ),
-            tone: Tone::Bad,
-        }),
-    };
-    Document { headline, sections }
-}
-
-fn suites(cases: &[CaseTable]) -> Vec<String> {
-    let mut suites: Vec<String> = cases.iter().map(|case| case.suite.clone()).collect();
-    suites.dedup();
-    suites
+    sections
 }
 
 fn case_section(case: &CaseTable) -> Section {
     Section {
-        title: columns::case_title(case),
+        title: text::visible(&columns::case_title(case)),
         table: table(&columns::case(case), &case.rows),
-        notes: troubles(&case.rows),
+        notes: problems(&case.rows),
         detail: false,
     }
 }
@@ -86,24 +218,26 @@ fn case_section(case: &CaseTable) -> Section {
 fn alone_section(suite: &str, cases: &[&CaseTable]) -> Option<Section> {
     let rows: Vec<Row> = cases.iter().flat_map(|case| case.rows.clone()).collect();
     (!rows.is_empty()).then(|| Section {
-        title: suite.to_owned(),
+        title: text::visible(suite),
         table: table(&columns::alone(), &rows),
-        notes: troubles(&rows),
+        notes: problems(&rows),
         detail: false,
     })
 }
 
-fn troubles(rows: &[Row]) -> Vec<String> {
-    rows.iter()
-        .filter_map(|row| {
-            let prints = row
-                .verification
-                .prints
-                .then(|| "prints to stdout, which costs it time".to_owned());
-            let trouble = row.verification.failure().map(str::to_owned).or(prints)?;
-            Some(format!("{}: {trouble}", row.id))
+fn problems(rows: &[Row]) -> Vec<Note> {
+    let problem = |row: &Row| {
+        let prints = row
+            .verification
+            .prints
+            .then_some("prints to stdout, which costs it time");
+        let problem = row.verification.failure().or(prints)?;
+        Some(Note {
+            id: text::visible(&row.id),
+            text: text::visible(&text::brief(problem)),
         })
-        .collect()
+    };
+    rows.iter().filter_map(problem).collect()
 }
 
 /// Ratio to the reference of every encoder on every array, encoders across.
@@ -116,91 +250,70 @@ fn overview(suite: &str, cases: &[&CaseTable]) -> Section {
         }
     }
     encoders.sort_unstable();
-    let mut header = vec![Header {
-        title: format!("vs. {reference}"),
-        align: Align::Left,
-    }];
-    header.extend(encoders.iter().map(|name| Header {
-        title: (*name).to_owned(),
-        align: Align::Right,
-    }));
-    let rows = cases
-        .iter()
-        .map(|case| {
-            let cell = |encoder: &&str| {
-                let row = case.rows.iter().find(|row| row.encoder == **encoder);
-                row.map_or_else(Cell::absent, columns::brief_ratio)
-            };
-            let mut cells = vec![Cell::plain(&case.case)];
-            cells.extend(encoders.iter().map(cell));
-            cells
-        })
-        .collect();
+    let header = |title: &str, align| Header {
+        title: text::visible(title),
+        align,
+    };
+    let mut headers = vec![header(&format!("vs. {reference}"), Align::Left)];
+    headers.extend(encoders.iter().map(|name| header(name, Align::Right)));
+    let row = |case: &&CaseTable| {
+        let cell = |encoder: &&str| {
+            let row = case.rows.iter().find(|row| row.encoder == **encoder);
+            row.map_or_else(Cell::absent, columns::brief_ratio)
+        };
+        let name = std::iter::once(Cell::plain(&case.case));
+        name.chain(encoders.iter().map(cell)).collect()
+    };
     Section {
-        title: format!("{suite}: latency as a multiple of {reference}"),
-        table: Table { header, rows },
+        title: text::visible(&format!("{suite}: latency as a multiple of {reference}")),
+        table: Table {
+            header: headers,
+            rows: cases.iter().map(row).collect(),
+        },
         notes: Vec::new(),
         detail: false,
     }
 }
 
-fn verdicts(run: &Run, decisions: &[Decision], summary: &Summary) -> Document {
-    // The headline counts the identical ones, of which there is nothing else to say.
-    let benchmarks = decisions.iter().filter(|decision| {
-        decision.role == Role::Benchmark && decision.verdict != Verdict::Identical
-    });
-    let (mut worth, mut rest): (Vec<Decision>, Vec<Decision>) =
-        benchmarks.cloned().partition(is_worth_a_look);
-    worth.sort_by_key(|decision| decision.verdict);
-    rest.sort_by_key(|decision| decision.verdict);
-    let canaries = decisions
-        .iter()
-        .filter(|decision| decision.role != Role::Benchmark)
-        .cloned()
-        .collect();
-    let columns = columns::decisions();
-    let section =
-        |title: &str, rows: Vec<Decision>, detail| section(title, &columns, &rows, detail);
-    let sections = [
-        section("Worth a look", worth, false),
-        section("The rest", rest, true),
-        section("Canaries", canaries, true),
-    ];
-    Document {
-        headline: Some(cells::headline(summary, run)),
-        sections: sections.into_iter().flatten().collect(),
-    }
-}
-
-fn is_worth_a_look(decision: &Decision) -> bool {
-    let over = decision
-        .limits
-        .iter()
-        .any(|check| check.standing != crate::decide::Standing::Within);
-    over || match decision.verdict {
-        Verdict::Regressed | Verdict::Improved | Verdict::Inconclusive | Verdict::Failed => true,
-        Verdict::Unchanged | Verdict::Identical | Verdict::Added | Verdict::Removed => false,
-    }
-}
-
-fn section(
-    title: &str,
-    columns: &[Column<Decision>],
-    rows: &[Decision],
-    detail: bool,
-) -> Option<Section> {
-    let notes = rows
-        .iter()
-        .filter(|decision| !detail || decision.role != Role::Benchmark)
-        .map(|decision| match &decision.waived {
-            None => format!("{}: {}", decision.id, decision.reason),
-            Some(excuse) => format!("{}: {} ({excuse})", decision.id, decision.reason),
+/// Geometric means of what has a reference, by encoder and by data type.
+fn means_sections(report: &Report<'_>) -> Vec<Section> {
+    let section = |title: &str, first: &str, means: &[Mean]| {
+        let columns: Vec<Column<Mean>> = vec![
+            left(first, |mean| Cell::plain(&mean.name)),
+            right("Benchmarks", |mean| {
+                Cell::plain(mean.benchmarks.to_string())
+            }),
+            right("Ratio before", |mean| optional(mean.baseline)),
+            right("Ratio", |mean| optional(mean.candidate)),
+            right("Change", |mean| {
+                mean.change
+                    .map_or_else(Cell::absent, |log| Cell::plain(cells::percent(log)))
+            }),
+        ];
+        (means.len() > 1).then(|| Section {
+            title: title.to_owned(),
+            table: table(&columns, means),
+            notes: Vec::new(),
+            detail: true,
         })
-        .collect();
-    (!rows.is_empty()).then(|| Section {
-        title: title.to_owned(),
-        table: table(columns, rows),
-        notes,
-        detail,
-    })
+    };
+    [
+        section(
+            "Geometric means by encoder",
+            "Encoder",
+            &report.means.by_encoder,
+        ),
+        section(
+            "Geometric means by data type",
+            "Data type",
+            &report.means.by_dtype,
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn optional(log_ratio: Option<f64>) -> Cell {
+    log_ratio.map_or_else(Cell::absent, |log| Cell::plain(cells::ratio_of(log.exp())))
 }

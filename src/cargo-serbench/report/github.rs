@@ -1,85 +1,98 @@
-//! Results as GitHub Actions understands them: annotations on stdout. The job summary is the
-//! Markdown report, see README.md.
+//! A report as GitHub Actions understands it: annotations, at the bench function where it is known.
 
-use super::{Results, cells};
-use crate::{
-    decide::evidence::Role,
-    decide::{Outcome, Standing, Verdict},
-};
+use super::{Place, Report, document, table::Tone, text};
+use crate::decide::{Decision, Standing, Verdict, evidence::Role};
 
-pub fn render(results: Results<'_>) -> String {
+/// GitHub shows ten annotations of each level per step.
+const MOST: usize = 10;
+
+pub fn render(report: &Report<'_>) -> String {
     let mut lines = Vec::new();
-    match results {
-        Results::Tables { cases, .. } => {
-            for row in cases.iter().flat_map(|case| &case.rows) {
-                if let Some(reason) = row.verification.failure() {
-                    lines.push(annotation("error", &row.id, reason));
-                }
-            }
-        }
-        Results::Gate {
-            run,
-            decisions,
-            summary,
-        } => {
-            for decision in decisions
-                .iter()
-                .filter(|decision| decision.role == Role::Benchmark)
-            {
-                let over = decision
-                    .limits
-                    .iter()
-                    .any(|check| check.standing == Standing::Over);
-                let level = match decision.verdict {
-                    Verdict::Regressed if decision.waived.is_some() => Some("notice"),
-                    Verdict::Regressed | Verdict::Failed => Some("error"),
-                    Verdict::Inconclusive => Some("warning"),
-                    Verdict::Improved
-                    | Verdict::Unchanged
-                    | Verdict::Identical
-                    | Verdict::Added
-                    | Verdict::Removed => over.then_some("error"),
-                };
-                if let Some(level) = level {
-                    let title = format!("{} {}", decision.id, decision.verdict.word());
-                    lines.push(annotation(level, &title, &decision.reason));
-                }
-            }
-            let level = match summary.outcome {
-                Outcome::Passed => "notice",
-                Outcome::Inconclusive => "warning",
-                Outcome::Regressed | Outcome::CouldNotMeasure => "error",
-            };
-            lines.push(annotation(
-                level,
-                "serbench",
-                &cells::headline(summary, run).text,
+    for row in report.tables.iter().flat_map(|table| &table.rows) {
+        if let Some(reason) = row.verification.failure() {
+            lines.push((
+                "error",
+                annotation("error", report.places.get(row.id.as_str()), &row.id, reason),
             ));
         }
     }
-    lines.concat()
+    let decisions = report.verdicts.into_iter().flat_map(|it| it.decisions);
+    let mut benchmarks: Vec<&Decision> = decisions
+        .filter(|decision| decision.role == Role::Benchmark)
+        .collect();
+    benchmarks.sort_by(|one, other| document::by_severity(one, other));
+    for decision in benchmarks {
+        if let Some(level) = level(decision) {
+            let title = format!("{} {}", decision.id, decision.verdict.word());
+            let place = report.places.get(decision.id.as_str());
+            lines.push((level, annotation(level, place, &title, &decision.reason)));
+        }
+    }
+    let mut text = headline(report);
+    for level in ["error", "warning", "notice"] {
+        let of_level = lines.iter().filter(|line| line.0 == level);
+        // The answer has one of them.
+        text.extend(of_level.take(MOST - 1).map(|(_, line)| line.as_str()));
+    }
+    text
+}
+
+fn headline(report: &Report<'_>) -> String {
+    let Some(headline) = document::document(report).headline else {
+        return String::new();
+    };
+    let level = match headline.tone {
+        Tone::Good | Tone::Plain | Tone::Dim => "notice",
+        Tone::Unsure => "warning",
+        Tone::Bad => "error",
+    };
+    let message = format!("{}: {}", headline.word, headline.sentence);
+    annotation(level, None, "serbench", &message)
+}
+
+fn level(decision: &Decision) -> Option<&'static str> {
+    let mut limits = decision.limits.iter();
+    let over = limits.any(|check| check.standing == Standing::Over);
+    match decision.verdict {
+        Verdict::Regressed | Verdict::Failed | Verdict::Removed if decision.waived.is_some() => {
+            Some("notice")
+        }
+        Verdict::Regressed | Verdict::Failed => Some("error"),
+        Verdict::Inconclusive | Verdict::Removed => Some("warning"),
+        Verdict::Improved | Verdict::Unchanged | Verdict::Identical | Verdict::Added => {
+            over.then_some("error")
+        }
+    }
 }
 
 /// A workflow command, with what would end it escaped (GitHub Docs, "Workflow commands").
-fn annotation(level: &str, title: &str, message: &str) -> String {
-    let escape = |text: &str| {
-        text.replace('%', "%25")
-            .replace('\r', "%0D")
-            .replace('\n', "%0A")
-    };
-    let title = escape(title).replace(':', "%3A").replace(',', "%2C");
-    format!("::{level} title={title}::{}\n", escape(message))
+fn annotation(level: &str, place: Option<&Place>, title: &str, message: &str) -> String {
+    let data = |text: &str| text::visible(text).replace('%', "%25");
+    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+    let place = place.map_or_else(String::new, |Place { file, line }| {
+        format!("file={},line={line},", property(file))
+    });
+    let (title, message) = (property(title), data(&text::brief(message)));
+    format!("::{level} {place}title={title}::{message}\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::annotation;
+    use super::{Place, annotation};
 
     #[test]
     fn nothing_ends_an_annotation_early() {
         insta::assert_snapshot!(
-            annotation("error", "json::a,b", "+5 %\nworse").trim_end(),
-            @"::error title=json%3A%3Aa%2Cb::+5 %25%0Aworse"
+            annotation("error", None, "json::a,b\r\n::error::", "+5 %\nworse").trim_end(),
+            @r"::error title=json%3A%3Aa%2Cb\r\n%3A%3Aerror%3A%3A::+5 %25 / worse"
+        );
+        let place = Place {
+            file: "benches/a,b.rs".to_owned(),
+            line: 7,
+        };
+        insta::assert_snapshot!(
+            annotation("warning", Some(&place), "a", "b").trim_end(),
+            @"::warning file=benches/a%2Cb.rs,line=7,title=a::b"
         );
     }
 }

@@ -1,60 +1,85 @@
-//! Results as one JSON object: the figures in the words of the tables, and the whole run.
+//! A report as one JSON object, described by `schema.json`: everything in the other forms, and the
+//! stored runs it was made from.
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Results, cells};
+use super::{Place, Report, Verdicts, document};
 use crate::{
-    compare::Row,
-    compare::stats::LogRatio,
-    decide::evidence::Role,
-    decide::{Decision, LimitCheck, Metric, Standing},
+    compare::{
+        Clock, Row,
+        means::Mean,
+        sides::{Both, Measured},
+        stats::LogRatio,
+    },
+    decide::{Decision, LimitCheck, Metric, Outcome, Standing, evidence::Role},
     run::Run,
 };
 
+/// The version of this form. It goes up when a field goes away or changes its meaning.
+const SCHEMA: u32 = 1;
+
 #[derive(Serialize)]
-struct Report<'a> {
-    /// `passed`, `regressed`, `could not measure`, `inconclusive`; absent for one commit.
+struct Root<'a> {
+    schema: u32,
     outcome: Option<&'static str>,
-    /// The first line of the terminal's report.
+    exit_code: u8,
     headline: Option<String>,
-    trouble: &'a [String],
-    /// One commit: ratios to the reference.
-    tables: Vec<TableRow<'a>>,
-    /// Two commits: verdicts, canaries among them.
-    decisions: Vec<DecisionRow<'a>>,
-    run: &'a Run,
+    problems: Vec<String>,
+    next: Vec<NextStep>,
+    smallest_visible_slowdown: Option<f64>,
+    measurements: Vec<Measurement<'a>>,
+    verdicts: Vec<VerdictRow<'a>>,
+    self_checks: Vec<VerdictRow<'a>>,
+    means: Means<'a>,
+    runs: &'a [Run],
 }
 
 #[derive(Serialize)]
-struct TableRow<'a> {
+struct NextStep {
+    text: String,
+    command: Option<String>,
+}
+
+/// One benchmark of one commit.
+#[derive(Serialize)]
+struct Measurement<'a> {
     id: &'a str,
+    failure: Option<&'a str>,
     latency_ns: Option<f64>,
     gigabytes_per_second: Option<f64>,
-    /// encoder / reference; 1.05 is 5 % slower.
-    ratio: Option<Interval>,
+    ratio_to_reference: Option<Interval>,
     blocks: usize,
 }
 
+/// One benchmark of two commits.
 #[derive(Serialize)]
-struct DecisionRow<'a> {
+struct VerdictRow<'a> {
     id: &'a str,
-    canary: bool,
     verdict: &'static str,
-    metric: Option<&'static str>,
-    /// (encoder / reference at the candidate) / (the same at the baseline).
+    reason: &'a str,
+    accepted: Option<&'a str>,
+    decided_by: Option<&'static str>,
+    threshold: Option<f64>,
     change: Option<Interval>,
-    /// candidate / baseline without the reference.
-    own: Option<Interval>,
-    wall: Option<Interval>,
+    deciding_change: Option<Interval>,
+    candidate_over_baseline: Option<Interval>,
+    wall_time_change: Option<Interval>,
+    latency_ns: Pair<f64>,
+    ratio_to_reference: Pair<f64>,
     memory: Vec<MemoryRow>,
     limits: Vec<LimitRow>,
     screen_blocks: usize,
     confirm_blocks: usize,
-    sensitivity: Option<f64>,
-    needs_seconds: Option<f64>,
-    reason: &'a str,
-    excused: Option<&'a str>,
+    smallest_visible_slowdown: Option<f64>,
+    seconds_to_decide: Option<f64>,
+    place: Option<PlaceRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct Pair<T> {
+    baseline: Option<T>,
+    candidate: Option<T>,
 }
 
 #[derive(Serialize)]
@@ -69,106 +94,197 @@ struct LimitRow {
     metric: &'static str,
     limit: f64,
     ratio: Interval,
-    standing: &'static str,
+    state: &'static str,
 }
 
-/// A ratio and its interval.
+#[derive(Serialize)]
+struct PlaceRow<'a> {
+    file: &'a str,
+    line: usize,
+}
+
+#[derive(Serialize)]
+struct Means<'a> {
+    by_encoder: Vec<MeanRow<'a>>,
+    by_data_type: Vec<MeanRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct MeanRow<'a> {
+    name: &'a str,
+    benchmarks: usize,
+    ratio_to_reference: Pair<f64>,
+    change: Option<f64>,
+}
+
+/// A ratio and its interval; a bound is null where too few blocks support the level.
 #[derive(Serialize)]
 struct Interval {
     ratio: f64,
-    lower: f64,
-    upper: f64,
+    lower: Option<f64>,
+    upper: Option<f64>,
     level: f64,
 }
 
-pub fn render(results: Results<'_>) -> Result<String> {
-    let report = match results {
-        Results::Tables { run, cases } => Report {
-            outcome: None,
-            headline: None,
-            trouble: &[],
-            tables: cases
-                .iter()
-                .flat_map(|case| &case.rows)
-                .map(table_row)
-                .collect(),
-            decisions: Vec::new(),
-            run,
-        },
-        Results::Gate {
-            run,
-            decisions,
-            summary,
-        } => Report {
-            outcome: Some(summary.outcome.word()),
-            headline: Some(cells::headline(summary, run).text),
-            trouble: &summary.problems,
-            tables: Vec::new(),
-            decisions: decisions.iter().map(decision_row).collect(),
-            run,
-        },
+pub fn render(report: &Report<'_>) -> Result<String> {
+    let document = document::document(report);
+    let rows = |controls: bool| -> Vec<VerdictRow<'_>> {
+        let verdicts = report.verdicts.as_ref();
+        let decisions = verdicts.into_iter().flat_map(|it| it.decisions);
+        decisions
+            .filter(|it| (it.role != Role::Benchmark) == controls)
+            .map(|decision| verdict_row(report, decision))
+            .collect()
     };
-    Ok(serde_json::to_string(&report)? + "\n")
+    let summary = report.verdicts.map(|verdicts| verdicts.summary);
+    let headline = document.headline.as_ref();
+    let root = Root {
+        schema: SCHEMA,
+        outcome: summary.map(|summary| outcome(summary.outcome)),
+        exit_code: report.exit_code,
+        headline: headline.map(|it| format!("{}: {}", it.word, it.sentence)),
+        problems: summary.map_or_else(Vec::new, |it| it.problems.clone()),
+        next: document.next.into_iter().map(next_step).collect(),
+        smallest_visible_slowdown: summary.and_then(|summary| summary.sensitivity),
+        measurements: report
+            .tables
+            .iter()
+            .flat_map(|table| &table.rows)
+            .map(measurement)
+            .collect(),
+        verdicts: rows(false),
+        self_checks: rows(true),
+        means: Means {
+            by_encoder: report.means.by_encoder.iter().map(mean_row).collect(),
+            by_data_type: report.means.by_dtype.iter().map(mean_row).collect(),
+        },
+        runs: report.runs,
+    };
+    Ok(serde_json::to_string(&root)? + "\n")
 }
 
-fn table_row(row: &Row) -> TableRow<'_> {
-    TableRow {
+fn next_step(step: document::Step) -> NextStep {
+    let document::Step { text, command } = step;
+    NextStep { text, command }
+}
+
+fn measurement(row: &Row) -> Measurement<'_> {
+    Measurement {
         id: &row.id,
+        failure: row.verification.failure(),
         latency_ns: row.latency_ns,
         gigabytes_per_second: row.gigabytes_per_second,
-        ratio: row.ratio.as_ref().map(interval),
+        ratio_to_reference: row.ratio.as_ref().map(interval),
         blocks: row.blocks,
     }
 }
 
-fn decision_row(decision: &Decision) -> DecisionRow<'_> {
-    DecisionRow {
+fn verdict_row<'a>(report: &Report<'a>, decision: &'a Decision) -> VerdictRow<'a> {
+    let measured = report.measured.get(&decision.id);
+    let place = report.places.get(decision.id.as_str());
+    VerdictRow {
         id: &decision.id,
-        canary: decision.role != Role::Benchmark,
         verdict: decision.verdict.word(),
-        metric: decision.metric.map(Metric::word),
-        change: decision.change.as_ref().map(interval),
-        own: decision.own.as_ref().map(interval),
-        wall: decision.wall.as_ref().map(interval),
-        memory: decision
-            .memory
-            .iter()
-            .map(|change| MemoryRow {
-                metric: change.metric.word(),
-                baseline: change.counts.0,
-                candidate: change.counts.1,
-            })
-            .collect(),
+        reason: &decision.reason,
+        accepted: decision.waived.as_deref(),
+        decided_by: decision.metric.map(metric),
+        threshold: threshold(report.verdicts.as_ref(), &decision.id),
+        change: decision.change_95.as_ref().map(interval),
+        deciding_change: decision.change.as_ref().map(interval),
+        candidate_over_baseline: decision.own.as_ref().map(interval),
+        wall_time_change: decision.wall.as_ref().map(interval),
+        latency_ns: pair(measured, |it| Some(it.latency?.median_ns)),
+        ratio_to_reference: pair(measured, |it| it.ratio),
+        memory: decision.memory.iter().map(memory_row).collect(),
         limits: decision.limits.iter().map(limit_row).collect(),
         screen_blocks: decision.screen_blocks,
         confirm_blocks: decision.confirm_blocks,
-        sensitivity: decision.sensitivity,
-        needs_seconds: decision.needs_seconds,
-        reason: &decision.reason,
-        excused: decision.waived.as_deref(),
+        smallest_visible_slowdown: decision.sensitivity,
+        seconds_to_decide: decision.needs_seconds,
+        place: place.map(|Place { file, line }| PlaceRow { file, line: *line }),
+    }
+}
+
+fn threshold(verdicts: Option<&Verdicts<'_>>, id: &str) -> Option<f64> {
+    let mut evidence = verdicts?.evidence.iter();
+    let found = evidence.find(|evidence| evidence.id == id)?;
+    Some(found.tolerance.threshold)
+}
+
+fn pair(measured: Option<&Both<Measured>>, value: fn(&Measured) -> Option<f64>) -> Pair<f64> {
+    let both = measured.copied().unwrap_or_default();
+    Pair {
+        baseline: both.baseline.as_ref().and_then(value),
+        candidate: both.candidate.as_ref().and_then(value),
+    }
+}
+
+fn memory_row(change: &crate::decide::MemoryChange) -> MemoryRow {
+    MemoryRow {
+        metric: metric(change.metric),
+        baseline: change.counts.0,
+        candidate: change.counts.1,
     }
 }
 
 fn limit_row(check: &LimitCheck) -> LimitRow {
-    let standing = match check.standing {
-        Standing::Within => "within",
-        Standing::Over => "over",
-        Standing::Unclear => "unclear",
-    };
     LimitRow {
-        metric: check.metric.word(),
+        metric: metric(check.metric),
         limit: check.limit,
         ratio: interval(&check.ratio),
-        standing,
+        state: match check.standing {
+            Standing::Within => "within",
+            Standing::Over => "over",
+            Standing::Unclear => "undecided",
+        },
+    }
+}
+
+fn mean_row(mean: &Mean) -> MeanRow<'_> {
+    MeanRow {
+        name: &mean.name,
+        benchmarks: mean.benchmarks,
+        ratio_to_reference: Pair {
+            baseline: mean.baseline.map(f64::exp),
+            candidate: mean.candidate.map(f64::exp),
+        },
+        change: mean.change.map(f64::exp),
     }
 }
 
 fn interval(estimate: &LogRatio) -> Interval {
-    let [ratio, lower, upper] = estimate.ratios();
-    Interval {
-        ratio,
+    let LogRatio {
+        point,
         lower,
         upper,
-        level: estimate.level,
+        level,
+    } = *estimate;
+    let bound = |log: f64| Some(log.exp()).filter(|it| log.is_finite() && it.is_finite());
+    Interval {
+        ratio: point.exp(),
+        lower: bound(lower),
+        upper: bound(upper),
+        level,
+    }
+}
+
+/// The outcome as a machine reads it.
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Regressed => "regressed",
+        Outcome::CouldNotMeasure => "could-not-measure",
+        Outcome::Inconclusive => "inconclusive",
+    }
+}
+
+/// The metric as a machine reads it.
+pub fn metric(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Latency(Clock::Cpu) => "latency-cpu-time",
+        Metric::Latency(Clock::Wall) => "latency-wall-time",
+        Metric::PeakHeap => "peak-heap",
+        Metric::AllocatedBytes => "allocated-bytes",
+        Metric::Allocations => "allocations",
     }
 }

@@ -1,71 +1,68 @@
-//! Results as JUnit XML: one test case a benchmark, in the verdict's words.
+//! A report as JUnit XML: one test case per benchmark, in the verdict's words.
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use anyhow::{Context, Result};
+use quick_junit::{NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Results, columns};
+use super::{Report, columns, text};
 use crate::{
-    decide::evidence::Role,
-    decide::{Standing, Verdict},
+    compare::Row,
+    decide::{Decision, Standing, Verdict, evidence::Role},
 };
 
-pub fn render(results: Results<'_>) -> String {
-    let mut report = Report::new("serbench");
+pub fn render(report: &Report<'_>) -> Result<String> {
+    let decisions = report.verdicts.into_iter().flat_map(|it| it.decisions);
+    let rows = report.tables.iter().flat_map(|table| &table.rows);
     let mut suite = TestSuite::new("serbench");
-    let cases = match results {
-        Results::Tables { cases, .. } => cases
-            .iter()
-            .flat_map(|case| &case.rows)
-            .map(|row| match row.verification.failure() {
-                None => case(&row.id, None, &columns::brief_ratio(row).text),
-                Some(reason) => case(&row.id, Some((NonSuccessKind::Error, "failed")), reason),
-            })
-            .collect::<Vec<_>>(),
-        Results::Gate { decisions, .. } => decisions
-            .iter()
-            .map(|decision| {
-                let over = decision
-                    .limits
-                    .iter()
-                    .any(|check| check.standing == Standing::Over);
-                let kind = match decision.verdict {
-                    Verdict::Failed => Some((NonSuccessKind::Error, "failed")),
-                    Verdict::Regressed => Some((NonSuccessKind::Failure, "regressed")),
-                    Verdict::Improved
-                    | Verdict::Unchanged
-                    | Verdict::Inconclusive
-                    | Verdict::Identical
-                    | Verdict::Added
-                    | Verdict::Removed => over.then_some((NonSuccessKind::Failure, "over a limit")),
-                };
-                // The slowed canary is meant to regress.
-                let kind =
-                    kind.filter(|_| decision.role == Role::Benchmark && decision.waived.is_none());
-                case(
-                    &decision.id,
-                    kind,
-                    &format!("{}: {}", decision.verdict.word(), decision.reason),
-                )
-            })
-            .collect(),
-    };
-    suite.add_test_cases(cases);
-    report.add_test_suite(suite);
-    report.to_string().unwrap_or_default()
+    suite.add_test_cases(rows.map(measured).chain(decisions.map(decided)));
+    let mut suites = Suites::new("serbench");
+    suites.add_test_suite(suite);
+    suites.to_string().context("write JUnit XML")
 }
 
-fn case(id: &str, failure: Option<(NonSuccessKind, &str)>, text: &str) -> TestCase {
+fn measured(row: &Row) -> TestCase {
+    match row.verification.failure() {
+        None => case(&row.id, None, &columns::brief_ratio(row).text),
+        Some(reason) => case(&row.id, Some((NonSuccessKind::Error, "failed")), reason),
+    }
+}
+
+fn decided(decision: &Decision) -> TestCase {
+    let mut limits = decision.limits.iter();
+    let over = limits.any(|check| check.standing == Standing::Over);
+    let kind = match decision.verdict {
+        Verdict::Failed => Some((NonSuccessKind::Error, "failed")),
+        Verdict::Regressed => Some((NonSuccessKind::Failure, "regressed")),
+        Verdict::Improved
+        | Verdict::Unchanged
+        | Verdict::Inconclusive
+        | Verdict::Identical
+        | Verdict::Added
+        | Verdict::Removed => over.then_some((NonSuccessKind::Failure, "over-limit")),
+    };
+    // The positive control is meant to regress.
+    let held = decision.role == Role::Benchmark && decision.waived.is_none();
+    let words = format!(
+        "{}: {}",
+        decision.verdict.word(),
+        text::brief(&decision.reason)
+    );
+    case(&decision.id, kind.filter(|_| held), &words)
+}
+
+fn case(id: &str, failure: Option<(NonSuccessKind, &str)>, words: &str) -> TestCase {
+    let words = text::visible(&text::brief(words));
     let status = match failure {
         None => TestCaseStatus::success(),
         Some((kind, word)) => {
             let mut status = TestCaseStatus::non_success(kind);
-            status.set_type(word).set_message(text);
+            status.set_type(word).set_message(&words);
             status
         }
     };
-    let mut case = TestCase::new(id, status);
+    let mut case = TestCase::new(text::visible(id), status);
     case.set_classname("serbench");
     if failure.is_none() {
-        case.set_system_out(text);
+        case.set_system_out(words);
     }
     case
 }

@@ -1,115 +1,138 @@
 //! A document in GitHub's Markdown.
 
-use super::{Align, Table, document::Document};
+use super::{
+    document::{Document, Note, Section},
+    table,
+};
 
 /// Renders a document; details are folded.
 pub fn render(document: &Document) -> String {
+    let mut text = head(document);
+    for section in &document.sections {
+        text += &render_section(section);
+    }
+    text + &foot(document)
+}
+
+/// The answer and what to do next.
+pub fn head(document: &Document) -> String {
     let mut text = String::new();
     if let Some(headline) = &document.headline {
-        text += &format!("**{}**\n\n", escape(&headline.text));
+        let (word, sentence) = (escape(headline.word), escape(&headline.sentence));
+        text += &format!("**{word}**: {sentence}\n\n{}\n\n", escape(&headline.counts));
     }
-    for section in &document.sections {
-        let title = escape(&section.title);
-        text += &match section.detail {
-            true => format!("<details><summary>{title}</summary>\n\n"),
-            false => format!("{title}\n\n"),
-        };
-        text += &render_table(&section.table);
-        text += "\n";
-        for note in &section.notes {
-            text += &format!("- {}\n", escape(note));
-        }
-        if !section.notes.is_empty() {
-            text += "\n";
-        }
-        if section.detail {
-            text += "</details>\n\n";
-        }
+    for step in &document.next {
+        let command = step.command.as_deref().map(code).unwrap_or_default();
+        let text_of_step = escape(&step.text);
+        text += format!("Next: {text_of_step} {command}").trim_end();
+        text += "\n\n";
     }
     text
 }
 
-/// Aligned as source text too, for it is also read as such.
-pub fn render_table(table: &Table) -> String {
-    let cells: Vec<Vec<String>> = std::iter::once(
-        table
-            .header
-            .iter()
-            .map(|header| escape(&header.title))
-            .collect(),
-    )
-    .chain(
-        table
-            .rows
-            .iter()
-            .map(|row| row.iter().map(|cell| escape(&cell.text)).collect()),
-    )
-    .collect();
-    let widths: Vec<usize> = (0..table.header.len())
-        .map(|column| {
-            cells
-                .iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-                .max(3)
-        })
-        .collect();
-    let mut lines = Vec::new();
-    for row in &cells {
-        let padded = row
-            .iter()
-            .zip(&widths)
-            .zip(&table.header)
-            .map(|((text, width), header)| {
-                let fill = " ".repeat(width - text.chars().count());
-                match header.align {
-                    Align::Left => format!("{text}{fill}"),
-                    Align::Right => format!("{fill}{text}"),
-                }
-            });
-        lines.push(format!("| {} |", padded.collect::<Vec<_>>().join(" | ")));
+/// A heading, a table and remarks on it.
+pub fn render_section(section: &Section) -> String {
+    let title = escape(&section.title);
+    let mut text = match section.detail {
+        true => format!("<details><summary>{title}</summary>\n\n"),
+        false => format!("#### {title}\n\n"),
+    };
+    text += &table::for_markdown(&section.table);
+    text += "\n";
+    text += &section.notes.iter().map(note).collect::<String>();
+    if !section.notes.is_empty() {
+        text += "\n";
     }
-    let rule = widths
-        .iter()
-        .zip(&table.header)
-        .map(|(width, header)| match header.align {
-            Align::Left => "-".repeat(width + 2),
-            Align::Right => "-".repeat(width + 1) + ":",
-        });
-    lines.insert(1, format!("|{}|", rule.collect::<Vec<_>>().join("|")));
-    lines.join("\n") + "\n"
+    if section.detail {
+        text += "</details>\n\n";
+    }
+    text
 }
 
-fn escape(text: &str) -> String {
-    text.replace('\\', r"\\")
-        .replace('|', r"\|")
-        .replace('\n', " ")
-        .replace('<', "&lt;")
+fn note(note: &Note) -> String {
+    format!("- {}: {}\n", code(&note.id), escape(&note.text))
+}
+
+/// What was measured where, and how to do it again.
+pub fn foot(document: &Document) -> String {
+    let facts = document.facts.iter().map(|fact| match fact.code {
+        true => format!("- {}: {}\n", fact.name, code(&fact.text)),
+        false => format!("- {}: {}\n", fact.name, escape(&fact.text)),
+    });
+    match document.facts.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<details><summary>How this was measured</summary>\n\n{}\n</details>\n",
+            facts.collect::<String>()
+        ),
+    }
+}
+
+/// Foreign text as text: no markup, no links, no images, no mentions, no references to issues.
+///
+/// GitHub turns `@name`, `#1` and addresses into links after it has read the markup, so an escape
+/// does not stop it; a zero-width space does, as in Renovate's and Dependabot's bodies.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut before = None;
+    for character in super::text::visible(text).chars() {
+        match character {
+            '\\' | '`' | '*' | '_' | '[' | '|' | '~' | '$' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            '<' => escaped += "&lt;",
+            '&' => escaped += "&amp;",
+            '@' | '#' => {
+                escaped.push(character);
+                escaped += "&#8203;";
+            }
+            '/' if before == Some(':') => escaped += "&#8203;/",
+            '.' if escaped.to_ascii_lowercase().ends_with("www") => escaped += "&#8203;.",
+            _ => escaped.push(character),
+        }
+        before = Some(character);
+    }
+    escaped
+}
+
+/// A name as code, in which GitHub interprets nothing.
+pub fn code(text: &str) -> String {
+    let text = super::text::visible(text);
+    let longest = text.split(|it| it != '`').map(str::len).max().unwrap_or(0);
+    match longest {
+        0 => format!("`{text}`"),
+        _ => {
+            let fence = "`".repeat(longest + 1);
+            format!("{fence} {text} {fence}")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::render_table;
-    use crate::report::{Align, Cell, Header, Table};
+    use super::{code, escape};
 
     #[test]
-    fn pipes_are_escaped() {
-        let header = |title: &str, align| Header {
-            title: title.to_owned(),
-            align,
-        };
-        let table = Table {
-            header: vec![
-                header("Library", Align::Left),
-                header("vs. orjson", Align::Right),
-            ],
-            rows: vec![vec![Cell::plain("a|b<T>"), Cell::plain("1.0")]],
-        };
-        insta::assert_snapshot!(render_table(&table), @r"
-        | Library    | vs. orjson |
-        |------------|-----------:|
-        | a\|b&lt;T> |        1.0 |
-        ");
+    fn foreign_text_is_only_text() {
+        let check = |text: &str, expected: &str| assert_eq!(escape(text), expected);
+        check(
+            "[x](https://evil.example)",
+            r"\[x](https:&#8203;//evil.example)",
+        );
+        check("![x](y)", r"!\[x](y)");
+        check("@octocat closes #1", "@&#8203;octocat closes #&#8203;1");
+        check("<img src=x>", "&lt;img src=x>");
+        check("www.example.com", "www&#8203;.example.com");
+        check("a*b_c`d|e\\f", r"a\*b\_c\`d\|e\\f");
+        check("+5.1 % [+4.2, +6.0]", r"+5.1 % \[+4.2, +6.0]");
+        check("a\nb", r"a\\nb");
+    }
+
+    #[test]
+    fn names_are_code() {
+        assert_eq!(code("json::a"), "`json::a`");
+        assert_eq!(code("a`b``c"), "``` a`b``c ```");
+        assert_eq!(code("`"), "`` ` ``");
     }
 }

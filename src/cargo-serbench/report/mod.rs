@@ -1,159 +1,188 @@
-//! Figures in, text out, in every form. Nothing is computed here.
+//! Formats results: one report, many forms. Everything shown was computed by earlier stages.
 
+mod bencher;
+mod benchmark_action;
 pub mod cells;
 pub mod columns;
+mod comment;
+mod csv;
 mod document;
+mod facts;
 mod github;
+mod headline;
 mod html;
 mod json;
 mod junit;
 pub mod markdown;
-pub mod terminal;
+mod next;
+mod openmetrics;
+pub mod table;
+mod terminal;
+#[cfg(test)]
+mod tests;
+pub mod text;
+
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 
 use crate::{
-    compare::CaseTable,
-    decide::{Decision, Summary},
+    compare::{
+        CaseTable,
+        means::Means,
+        sides::{Both, Measured},
+    },
+    decide::{Decision, Summary, evidence::Evidence},
     run::Run,
+    select::BenchId,
 };
 
-/// What there is to report.
+/// Documents the JSON form.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+/// What there is to report about one invocation.
 #[derive(Clone, Copy, Debug)]
-pub enum Results<'a> {
-    /// One commit by itself.
-    Tables {
-        run: &'a Run,
-        cases: &'a [CaseTable],
+pub struct Report<'a> {
+    /// One run, or those of all shards.
+    pub runs: &'a [Run],
+    /// The tables of one commit; empty when two commits were compared.
+    pub tables: &'a [CaseTable],
+    /// The verdicts on two commits, if two were compared.
+    pub verdicts: Option<Verdicts<'a>>,
+    /// Latencies and ratios by id.
+    pub measured: &'a BTreeMap<BenchId, Both<Measured>>,
+    pub means: &'a Means,
+    /// Where bench functions are defined, by id, as far as it is known.
+    pub places: &'a BTreeMap<String, Place>,
+    pub exit_code: u8,
+}
+
+/// What was decided about two commits.
+#[derive(Clone, Copy, Debug)]
+pub struct Verdicts<'a> {
+    pub evidence: &'a [Evidence],
+    pub decisions: &'a [Decision],
+    pub summary: &'a Summary,
+}
+
+/// A place in the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Relative to the repository's root.
+    pub file: String,
+    pub line: usize,
+}
+
+/// A form of a report.
+#[derive(Debug)]
+pub struct Format {
+    /// The value of `--format`.
+    pub name: &'static str,
+    /// What `--help` says.
+    pub about: &'static str,
+    /// The name of its file under `--output`.
+    pub file: &'static str,
+    render: fn(&Report<'_>, Width) -> Result<String>,
+}
+
+/// The columns that lines should keep to, if there is such a limit.
+pub type Width = Option<usize>;
+
+/// Every form there is.
+pub static FORMATS: [Format; 11] = [
+    Format {
+        name: "terminal",
+        about: "Aligned, coloured on a terminal",
+        file: "serbench.txt",
+        render: |report, width| Ok(terminal::render(&document::document(report), width)),
     },
-    /// Two commits, decided.
-    Gate {
-        run: &'a Run,
-        decisions: &'a [Decision],
-        summary: &'a Summary,
+    Format {
+        name: "markdown",
+        about: "GitHub-flavoured tables, details folded",
+        file: "serbench.md",
+        render: |report, _| Ok(markdown::render(&document::document(report))),
     },
-}
+    Format {
+        name: "html",
+        about: "One self-contained page with charts",
+        file: "serbench.html",
+        render: |report, _| Ok(html::render(report)),
+    },
+    Format {
+        name: "json",
+        about: "Everything, see `cargo serbench schema`",
+        file: "serbench.json",
+        render: |report, _| json::render(report),
+    },
+    Format {
+        name: "junit",
+        about: "JUnit XML, one test case per benchmark",
+        file: "serbench.xml",
+        render: |report, _| junit::render(report),
+    },
+    Format {
+        name: "csv",
+        about: "One line per benchmark",
+        file: "serbench.csv",
+        render: |report, _| csv::render(report),
+    },
+    Format {
+        name: "github",
+        about: "Workflow annotations; also writes the job summary",
+        file: "serbench-github.txt",
+        render: |report, _| Ok(github::render(report)),
+    },
+    Format {
+        name: "comment",
+        about: "Markdown for a pull request's comment, at most 60,000 bytes",
+        file: "serbench-comment.md",
+        render: |report, _| Ok(comment::render(&document::document(report))),
+    },
+    Format {
+        name: "bencher",
+        about: "Bencher Metric Format",
+        file: "serbench-bencher.json",
+        render: |report, _| bencher::render(report),
+    },
+    Format {
+        name: "benchmark-action",
+        about: "customSmallerIsBetter of github-action-benchmark",
+        file: "serbench-benchmark-action.json",
+        render: |report, _| benchmark_action::render(report),
+    },
+    Format {
+        name: "openmetrics",
+        about: "OpenMetrics text, as Prometheus and GitLab read it",
+        file: "serbench-openmetrics.txt",
+        render: |report, _| Ok(openmetrics::render(report)),
+    },
+];
 
-/// A form of the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// Aligned, coloured on a terminal
-    Terminal,
-    /// GitHub-flavoured tables
-    Markdown,
-    /// The whole run with block-level values
-    Json,
-    /// One test case a benchmark
-    Junit,
-    /// One self-contained page
-    Html,
-    /// Workflow annotations and a job summary
-    Github,
-}
+impl Format {
+    /// The form of that name.
+    pub fn of(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
 
-/// The answer alone, without tables.
-pub fn answer(results: Results<'_>) -> String {
-    terminal::render(&document::Document {
-        sections: Vec::new(),
-        ..document::document(results)
-    })
-}
+    /// Whether GitHub Actions reads it, which also has a job summary.
+    pub fn is_for_github(&self) -> bool {
+        self.name == "github"
+    }
 
-/// `results` in one form.
-pub fn render(results: Results<'_>, format: Format) -> Result<String> {
-    Ok(match format {
-        Format::Terminal => terminal::render(&document::document(results)),
-        Format::Markdown => markdown::render(&document::document(results)),
-        Format::Html => html::render(&document::document(results)),
-        Format::Json => json::render(results)?,
-        Format::Junit => junit::render(results),
-        Format::Github => github::render(results),
-    })
-}
-
-/// The name of a report's file.
-pub fn file_name(format: Format) -> &'static str {
-    match format {
-        Format::Terminal => "serbench.txt",
-        Format::Markdown => "serbench.md",
-        Format::Json => "serbench.json",
-        Format::Junit => "serbench.xml",
-        Format::Html => "serbench.html",
-        Format::Github => "serbench-github.txt",
+    /// The report in this form, with styles where it is for terminals.
+    pub fn render(&self, report: &Report<'_>, width: Width) -> Result<String> {
+        (self.render)(report, width)
     }
 }
 
-/// A rectangular table of finished texts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    pub header: Vec<Header>,
-    pub rows: Vec<Vec<Cell>>,
+/// The report as a job summary, which may have a mebibyte.
+pub fn job_summary(report: &Report<'_>) -> String {
+    const MOST: usize = 1000 << 10;
+    let document = document::document(report);
+    comment::within(&document, MOST)
 }
 
-/// The head of a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    pub title: String,
-    pub align: Align,
-}
-
-/// Where a column's texts stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Align {
-    Left,
-    Right,
-}
-
-/// A finished text and what it means, for colour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
-    pub text: String,
-    pub tone: Tone,
-}
-
-/// What a cell means. The text says it too: colour is never the only sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    Plain,
-    Good,
-    Bad,
-    Unsure,
-    Dim,
-}
-
-impl Cell {
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            tone: Tone::Plain,
-        }
-    }
-
-    /// What stands where there is no figure.
-    pub fn absent() -> Self {
-        Self {
-            text: "-".to_owned(),
-            tone: Tone::Dim,
-        }
-    }
-}
-
-/// A column of rows `R`: header, place and value in one spot.
-pub struct Column<R> {
-    pub title: String,
-    pub align: Align,
-    pub cell: fn(&R) -> Cell,
-}
-
-/// Fills a table column by column.
-pub fn table<R>(columns: &[Column<R>], rows: &[R]) -> Table {
-    let header = |column: &Column<R>| Header {
-        title: column.title.clone(),
-        align: column.align,
-    };
-    let cells = |row| columns.iter().map(|column| (column.cell)(row)).collect();
-    Table {
-        header: columns.iter().map(header).collect(),
-        rows: rows.iter().map(cells).collect(),
-    }
+/// The answer alone, for a terminal.
+pub fn answer(report: &Report<'_>, width: Width) -> String {
+    terminal::answer(&document::document(report), width)
 }

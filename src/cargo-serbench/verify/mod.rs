@@ -12,7 +12,7 @@ use serbench::{
 
 use crate::{
     build::Executable,
-    divan, interrupt,
+    divan,
     process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
     select::{BenchId, catalog::Listed},
@@ -61,23 +61,16 @@ fn verify_one(
         native: false,
         ..Verification::unseen(&benchmark.hash)
     };
-    let started = launcher.worker(launch(&benchmark.executable, &benchmark.id));
-    let mut worker = match started {
-        // One that hangs before it calls its bencher, for example: the others can still be measured.
-        Err(error) => {
-            interrupt::check()?;
-            subject.state = State::Failed(format!("{error:#}"));
-            return Ok((subject, None));
-        }
-        Ok(Started::Worker(worker)) => worker,
-        Ok(Started::Ended(ended)) if ended.status.success() => {
+    let mut worker = match launcher.worker(launch(&benchmark.executable, &benchmark.id))? {
+        Started::Worker(worker) => worker,
+        Started::Ended(ended) if ended.status.success() => {
             match divan::measurement(&ended.stdout, &benchmark.id) {
                 Ok(_) => {}
                 Err(error) => subject.state = State::Failed(error.to_string()),
             }
             return Ok((subject, None));
         }
-        Ok(Started::Ended(ended)) => {
+        Started::Ended(ended) => {
             subject.state =
                 State::Failed(failure_summary(&ended.stderr, &ended.status.to_string()));
             return Ok((subject, None));
@@ -87,7 +80,7 @@ fn verify_one(
     let mut answer = match worker.ask(Command::Verify) {
         Ok(answer) => answer,
         Err(error) => {
-            interrupt::check()?;
+            crate::interrupt::check()?;
             subject.state = State::Failed(format!("{error:#}"));
             return Ok((subject, None));
         }
@@ -256,11 +249,10 @@ fn ask_fresh(
     id: &str,
     command: Command,
 ) -> Result<Option<Answer>> {
-    interrupt::check()?;
-    match launcher.worker(launch(executable, id)) {
-        Ok(Started::Worker(mut worker)) => Ok(worker.ask(command).ok()),
-        Ok(Started::Ended(_)) => Ok(None),
-        Err(_) => interrupt::check().map(|()| None),
+    crate::interrupt::check()?;
+    match launcher.worker(launch(executable, id))? {
+        Started::Worker(mut worker) => Ok(worker.ask(command).ok()),
+        Started::Ended(_) => Ok(None),
     }
 }
 

@@ -1,0 +1,85 @@
+//! Finds where in the source the bench functions are, by their names.
+
+use std::{collections::BTreeMap, fs};
+
+use super::Workspace;
+
+/// File, relative to the workspace's root, and line of the functions behind `ids`. Divan does not
+/// say where a benchmark is, so this looks in the bench's own file for a function, a type or a
+/// module by the name in the id, the innermost first. What is generated otherwise is not found.
+pub fn find<'a>(
+    workspace: &Workspace,
+    ids: impl Iterator<Item = &'a str>,
+) -> BTreeMap<String, (String, usize)> {
+    let mut sources: BTreeMap<String, Option<(String, String)>> = BTreeMap::new();
+    let mut found = BTreeMap::new();
+    for id in ids {
+        let Some((suite, names)) = id.split_once("::") else {
+            continue;
+        };
+        let source = sources
+            .entry(suite.to_owned())
+            .or_insert_with(|| source(workspace, suite));
+        if let Some((file, text)) = source
+            && let Some(line) = line(text, names)
+        {
+            found.insert(id.to_owned(), (file.clone(), line));
+        }
+    }
+    found
+}
+
+fn source(workspace: &Workspace, suite: &str) -> Option<(String, String)> {
+    let packages = workspace.metadata.workspace_packages();
+    let targets = packages.into_iter().flat_map(|package| &package.targets);
+    let mut benches = targets.filter(|target| target.is_bench());
+    let bench = benches.find(|target| target.name.replace('-', "_") == suite)?;
+    let path = bench.src_path.as_std_path();
+    let file = path.strip_prefix(&workspace.root).ok()?;
+    // On GitHub an annotation's path has slashes.
+    let file = file.to_str()?.replace('\\', "/");
+    Some((file, fs::read_to_string(path).ok()?))
+}
+
+/// The line, from 1, that defines the innermost of `names`.
+fn line(text: &str, names: &str) -> Option<usize> {
+    let defines = |line: &str, name: &str| {
+        let words: Vec<&str> = line
+            .split(|it: char| !it.is_alphanumeric() && it != '_')
+            .filter(|word| !word.is_empty())
+            .collect();
+        words
+            .windows(2)
+            .any(|pair| ["fn", "struct", "mod"].contains(&pair[0]) && pair[1] == name)
+    };
+    let names: Vec<&str> = names.split("::").collect();
+    names.iter().rev().find_map(|name| {
+        let place = text.lines().position(|line| {
+            let code = line.split("//").next().unwrap_or_default();
+            defines(code, name)
+        });
+        Some(place? + 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+
+    #[test]
+    fn the_innermost_name_counts() {
+        let text = "\
+// fn fill is not here
+fn main() { divan::main(); }
+mod vectors {
+    #[divan::bench(args = [1, 2])]
+    fn fill(bencher: Bencher) {}
+}
+struct Json;
+";
+        assert_eq!(line(text, "vectors::fill::1"), Some(5));
+        assert_eq!(line(text, "vectors::gone"), Some(3));
+        assert_eq!(line(text, "Json::f64"), Some(7));
+        assert_eq!(line(text, "fil"), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! The foot of a report: what was compared, where, with which flags, and how to do it again.
+
+use super::{Report, document::Fact, next, text};
+use crate::run::{Run, Source};
+
+/// The facts worth printing below a report.
+pub fn facts(report: &Report<'_>) -> Vec<Fact> {
+    let Some(run) = report.runs.first() else {
+        return Vec::new();
+    };
+    let mut facts = Vec::new();
+    if let Some(baseline) = &run.baseline {
+        facts.push(fact("Baseline", source(baseline)));
+    }
+    facts.push(fact("Candidate", source(&run.candidate)));
+    let mut machines: Vec<String> = report.runs.iter().map(machine).collect();
+    machines.sort_unstable();
+    machines.dedup();
+    facts.extend(machines.into_iter().map(|machine| fact("Machine", machine)));
+    facts.push(fact("Toolchain", toolchain(run)));
+    if !run.toolchain.flags.is_empty() {
+        facts.push(Fact {
+            code: true,
+            ..fact("Flags", run.toolchain.flags.join(" "))
+        });
+    }
+    let blocks: usize = report.runs.iter().map(|run| run.blocks.len()).sum();
+    let seeds: Vec<String> = report.runs.iter().map(|run| run.seed.to_string()).collect();
+    let seeds = seeds.join(", ");
+    facts.push(fact(
+        "Measured",
+        format!(
+            "{} by {}, {blocks} blocks, seed {seeds}",
+            run.started_at, run.tool
+        ),
+    ));
+    facts.push(Fact {
+        code: true,
+        ..fact(
+            "Reproduce",
+            format!("{} --seed {}", next::command(report), run.seed),
+        )
+    });
+    facts
+}
+
+fn fact(name: &'static str, text: impl AsRef<str>) -> Fact {
+    Fact {
+        name,
+        text: text::visible(text.as_ref()),
+        code: false,
+    }
+}
+
+fn source(source: &Source) -> String {
+    let Source {
+        commit,
+        subject,
+        dirty,
+        lock: _,
+    } = source;
+    let subject = text::shorten(subject.as_deref().unwrap_or_default(), 100, 20);
+    let name = match commit {
+        Some(commit) => format!("{} {subject}", next::short(commit)),
+        None => "the work tree".to_owned(),
+    };
+    let changed = if *dirty {
+        ", with uncommitted changes"
+    } else {
+        ""
+    };
+    format!("{}{changed}", name.trim_end())
+}
+
+fn machine(run: &Run) -> String {
+    let machine = &run.machine;
+    let (cpu, cpus) = (&machine.cpu, machine.cpus);
+    format!("{cpu}, {cpus} CPUs, {} {}", machine.os, machine.arch)
+}
+
+fn toolchain(run: &Run) -> String {
+    let toolchain = &run.toolchain;
+    let features = toolchain.features.join(" ");
+    let separator = if features.is_empty() { "" } else { ", " };
+    format!(
+        "{}, profile {}{separator}{features}",
+        toolchain.rustc, toolchain.profile
+    )
+}

@@ -1,0 +1,203 @@
+//! The answer of a report in one sentence that needs no prior knowledge.
+
+use super::{Report, Verdicts, cells, document::Headline, table::Tone, text};
+use crate::{
+    decide::{Decision, Metric, Outcome, Standing, Verdict, evidence::Role},
+    shell,
+};
+
+/// The answer; none where nothing was asked, as for the tables of one commit that all worked.
+pub fn headline(report: &Report<'_>) -> Option<Headline> {
+    match &report.verdicts {
+        Some(verdicts) => Some(of_verdicts(report, verdicts)),
+        None => of_tables(report),
+    }
+}
+
+fn of_tables(report: &Report<'_>) -> Option<Headline> {
+    let rows = report.tables.iter().flat_map(|case| &case.rows);
+    let failed = rows
+        .filter(|row| row.verification.failure().is_some())
+        .count();
+    let all: usize = report.runs.iter().map(|run| run.benchmarks.len()).sum();
+    (failed > 0).then(|| Headline {
+        word: "Could not measure",
+        sentence: format!("{failed} of {} failed", shell::count(all, "benchmark")),
+        counts: took(report),
+        tone: Tone::Bad,
+    })
+}
+
+fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
+    let benchmarks: Vec<&Decision> = verdicts
+        .decisions
+        .iter()
+        .filter(|decision| decision.role == Role::Benchmark)
+        .collect();
+    let (word, tone) = match verdicts.summary.outcome {
+        Outcome::Passed => ("Passed", Tone::Good),
+        Outcome::Regressed => ("Regressed", Tone::Bad),
+        Outcome::CouldNotMeasure => ("Could not measure", Tone::Bad),
+        Outcome::Inconclusive => ("Inconclusive", Tone::Unsure),
+    };
+    let mut sentence = match verdicts.summary.outcome {
+        Outcome::Passed => passed(verdicts, &benchmarks),
+        Outcome::Regressed => regressed(verdicts, &benchmarks),
+        Outcome::CouldNotMeasure => could_not_measure(&benchmarks),
+        Outcome::Inconclusive => inconclusive(&benchmarks),
+    };
+    for problem in &verdicts.summary.problems {
+        sentence += &format!("; {}", text::brief(problem));
+    }
+    if let Some(seen) = verdicts.summary.sensitivity {
+        sentence += &format!(
+            "; smallest slowdown this run could see: {}",
+            cells::fraction(seen)
+        );
+    }
+    Headline {
+        word,
+        sentence: text::visible(&sentence),
+        counts: counts(report, verdicts),
+        tone,
+    }
+}
+
+fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
+    let all = shell::count(benchmarks.len(), "benchmark");
+    let with = |verdict| count(benchmarks, |it| it.verdict == verdict);
+    if with(Verdict::Identical) == benchmarks.len() {
+        return format!("the machine code of {all} is the same at both commits");
+    }
+    let accepted = count(benchmarks, |it| {
+        it.verdict == Verdict::Regressed && it.waived.is_some()
+    });
+    let mut sentence = match accepted {
+        0 => format!("none of {all} got slower than the {}", threshold(verdicts)),
+        _ => format!(
+            "{} of {all} got slower than the {} and {} accepted or only tracked",
+            accepted,
+            threshold(verdicts),
+            if accepted == 1 { "is" } else { "are" },
+        ),
+    };
+    match with(Verdict::Inconclusive) {
+        0 => {}
+        undecided => sentence += &format!(", but {undecided} could not be decided"),
+    }
+    sentence
+}
+
+fn regressed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
+    let all = shell::count(benchmarks.len(), "benchmark");
+    let held = |it: &Decision| it.verdict == Verdict::Regressed && it.waived.is_none();
+    let by_time = |it: &Decision| matches!(it.metric, Some(Metric::Latency(_)) | None);
+    let slower = count(benchmarks, |it| held(it) && by_time(it));
+    let hungrier = count(benchmarks, |it| held(it) && !by_time(it));
+    let over = count(benchmarks, |it| is_over(it) && it.waived.is_none());
+    let mut parts = Vec::new();
+    if slower > 0 {
+        parts.push(format!("got slower than the {}", threshold(verdicts)));
+    }
+    if hungrier > 0 {
+        parts.push("need more memory".to_owned());
+    }
+    if over > 0 {
+        parts.push("exceed a limit".to_owned());
+    }
+    let numbers = [slower, hungrier, over]
+        .into_iter()
+        .filter(|number| *number > 0);
+    let parts: Vec<String> = numbers
+        .zip(parts)
+        .enumerate()
+        .map(|(place, (number, part))| match place {
+            0 => format!("{number} of {all} {part}"),
+            _ => format!("{number} {part}"),
+        })
+        .collect();
+    let mut sentence = parts.join(", ");
+    match count(benchmarks, |it| it.verdict == Verdict::Failed) {
+        0 => {}
+        failed => sentence += &format!(", {failed} failed"),
+    }
+    sentence
+}
+
+fn could_not_measure(benchmarks: &[&Decision]) -> String {
+    let all = shell::count(benchmarks.len(), "benchmark");
+    match count(benchmarks, |it| it.verdict == Verdict::Failed) {
+        0 => format!("none of {all} could be compared"),
+        failed => format!("{failed} of {all} failed"),
+    }
+}
+
+fn inconclusive(benchmarks: &[&Decision]) -> String {
+    let all = shell::count(benchmarks.len(), "benchmark");
+    let undecided = count(benchmarks, |it| {
+        it.verdict == Verdict::Inconclusive
+            || it
+                .limits
+                .iter()
+                .any(|check| check.standing == Standing::Unclear)
+    });
+    format!("{undecided} of {all} could not be decided")
+}
+
+/// `104 benchmarks: 2 regressed, 102 unchanged; measured in 53 s`.
+fn counts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> String {
+    let summary = verdicts.summary;
+    let mut parts: Vec<String> = [
+        Verdict::Regressed,
+        Verdict::Failed,
+        Verdict::Inconclusive,
+        Verdict::Improved,
+        Verdict::Unchanged,
+        Verdict::Identical,
+        Verdict::Added,
+        Verdict::Removed,
+    ]
+    .into_iter()
+    .filter_map(|verdict| Some((summary.verdicts.get(&verdict)?, verdict)))
+    .map(|(count, verdict)| format!("{count} {}", verdict.word()))
+    .collect();
+    if summary.over_limit > 0 {
+        parts.push(format!("{} over a limit", summary.over_limit));
+    }
+    if summary.unclear_limit > 0 {
+        parts.push(format!("{} near a limit", summary.unclear_limit));
+    }
+    let all = shell::count(summary.verdicts.values().sum(), "benchmark");
+    format!("{all}: {}; {}", parts.join(", "), took(report))
+}
+
+fn took(report: &Report<'_>) -> String {
+    let seconds: f64 = report.runs.iter().map(|run| run.seconds).sum();
+    format!("measured in {seconds:.0} s")
+}
+
+/// The threshold, if all benchmarks have the same.
+fn threshold(verdicts: &Verdicts<'_>) -> String {
+    let benchmarks = verdicts
+        .evidence
+        .iter()
+        .filter(|it| it.role == Role::Benchmark);
+    let mut thresholds: Vec<String> = benchmarks
+        .map(|it| cells::fraction(it.tolerance.threshold))
+        .collect();
+    thresholds.sort_unstable();
+    thresholds.dedup();
+    match thresholds.as_slice() {
+        [one] => format!("{one} threshold"),
+        [] | [_, ..] => "thresholds configured for them".to_owned(),
+    }
+}
+
+fn is_over(decision: &Decision) -> bool {
+    let mut limits = decision.limits.iter();
+    limits.any(|check| check.standing == Standing::Over)
+}
+
+fn count(decisions: &[&Decision], wanted: impl Fn(&Decision) -> bool) -> usize {
+    decisions.iter().filter(|decision| wanted(decision)).count()
+}

@@ -1,0 +1,153 @@
+//! Changes of all benchmarks with their intervals, against the threshold.
+
+use maud::{Markup, html};
+
+use super::{Chart, class, picture, scale::Scale};
+use crate::{
+    compare::stats::LogRatio,
+    decide::{Decision, evidence::Role},
+    report::{
+        Report, Verdicts, cells, columns, document,
+        table::{Cell, Column, left, right, table},
+        text,
+    },
+};
+
+/// More rows are not looked at; the table holds them all.
+const MOST: usize = 60;
+
+const WIDTH: f64 = 760.0;
+const ROW: f64 = 34.0;
+const TOP: f64 = 22.0;
+
+/// A change worth a row.
+struct Row<'a> {
+    decision: &'a Decision,
+    /// In percent.
+    change: [f64; 3],
+    threshold: Option<f64>,
+}
+
+pub fn chart(report: &Report<'_>) -> Option<Chart> {
+    let verdicts = report.verdicts.as_ref()?;
+    let rows = rows(verdicts);
+    if rows.is_empty() {
+        return None;
+    }
+    let shown = &rows[..rows.len().min(MOST)];
+    let reach = shown.iter().map(reach).fold(1.0, f64::max).min(100.0) * 1.1;
+    let scale = Scale {
+        from: -reach,
+        to: reach,
+        start: 12.0,
+        end: WIDTH - 12.0,
+    };
+    let height = TOP + ROW * shown.len() as f64 + 24.0;
+    let inner = html! {
+        (axis(&scale, height))
+        @for (number, row) in shown.iter().enumerate() { (line(number, row, &scale)) }
+    };
+    let title = "Changes with 95 % intervals";
+    let left_out = match rows.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" {more} more are in the table."),
+    };
+    let caption = format!(
+        "One row per benchmark, by importance; right is slower. A bar is the 95 % interval of the \
+         change, its mark the estimate, the dashed line the threshold.{left_out}"
+    );
+    Some(Chart {
+        anchor: "forest",
+        title: title.to_owned(),
+        picture: picture("forest", (WIDTH, height), title, &caption, &inner),
+        caption,
+        table: table(&table_columns(), &rows),
+    })
+}
+
+fn rows<'a>(verdicts: &Verdicts<'a>) -> Vec<Row<'a>> {
+    let benchmarks = verdicts
+        .decisions
+        .iter()
+        .filter(|it| it.role == Role::Benchmark);
+    let mut benchmarks: Vec<&Decision> = benchmarks.collect();
+    benchmarks.sort_by(|one, other| document::by_severity(one, other));
+    let row = |decision: &'a Decision| {
+        let evidence = verdicts.evidence.iter().find(|it| it.id == decision.id);
+        Some(Row {
+            decision,
+            change: percents(decision.change_95.as_ref()?),
+            threshold: evidence.map(|it| it.tolerance.threshold * 100.0),
+        })
+    };
+    benchmarks.into_iter().filter_map(row).collect()
+}
+
+fn percents(estimate: &LogRatio) -> [f64; 3] {
+    [estimate.point, estimate.lower, estimate.upper].map(|log| log.exp_m1() * 100.0)
+}
+
+fn reach(row: &Row<'_>) -> f64 {
+    let bounds = row.change.iter().filter(|bound| bound.is_finite());
+    let widest = bounds.map(|bound| bound.abs()).fold(0.0, f64::max);
+    widest.max(row.threshold.unwrap_or(0.0))
+}
+
+fn axis(scale: &Scale, height: f64) -> Markup {
+    html! {
+        @for tick in scale.ticks() {
+            @let x = scale.at(tick);
+            line class=(if tick == 0.0 { "zero" } else { "axis" }) x1=(x) x2=(x) y1=(TOP - 6.0) y2=(height - 20.0) {}
+            text class="soft mid" x=(x) y="11" { (format!("{tick:+} %")) }
+            text class="soft mid" x=(x) y=(height - 6.0) { (format!("{tick:+} %")) }
+        }
+    }
+}
+
+fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
+    let y = TOP + ROW * number as f64;
+    let [point, lower, upper] = row.change;
+    let tone = class(columns::tone(row.decision.verdict));
+    let id = text::visible(&row.decision.id);
+    let (x1, x2, x) = (scale.at(lower), scale.at(upper), scale.at(point));
+    let middle = y + 22.0;
+    let figures = row.decision.change_95.as_ref().map(cells::change);
+    let figures = figures.map(|cell| cell.text).unwrap_or_default();
+    html! {
+        g {
+            title { (id) ": " (row.decision.verdict.word()) ", " (figures) }
+            text x="12" y=(y + 11.0) { (text::shorten(&id, 60, 30)) }
+            text class="soft end" x=(WIDTH - 12.0) y=(y + 11.0) { (row.decision.verdict.word()) " " (figures) }
+            @if let Some(threshold) = row.threshold {
+                @let x = scale.at(threshold);
+                line.threshold x1=(x) x2=(x) y1=(y + 14.0) y2=(y + 30.0) {}
+            }
+            line class={ "interval m-" (tone) } x1=(x1) x2=(x2) y1=(middle) y2=(middle) {}
+            // An end without a bar across means that the interval goes on.
+            @if scale.holds(lower) { line class={ "interval m-" (tone) } x1=(x1) x2=(x1) y1=(middle - 4.0) y2=(middle + 4.0) {} }
+            @if scale.holds(upper) { line class={ "interval m-" (tone) } x1=(x2) x2=(x2) y1=(middle - 4.0) y2=(middle + 4.0) {} }
+            circle class={ "m-" (tone) } cx=(x) cy=(middle) r="4" {}
+        }
+    }
+}
+
+fn table_columns<'a>() -> Vec<Column<Row<'a>>> {
+    vec![
+        left("Benchmark", |row: &Row<'_>| {
+            Cell::name(row.decision.id.as_str())
+        }),
+        left("Verdict", |row| Cell::plain(row.decision.verdict.word())),
+        right("Change [95 %]", |row| {
+            row.decision
+                .change_95
+                .as_ref()
+                .map_or_else(Cell::absent, cells::change)
+        }),
+        right("Threshold", |row| {
+            let threshold = row
+                .threshold
+                .map(|it| Cell::plain(cells::fraction(it / 100.0)));
+            threshold.unwrap_or_else(Cell::absent)
+        }),
+    ]
+}

@@ -1,0 +1,211 @@
+//! A report as one self-contained page: no script, no network, light and dark, for screen and paper.
+//!
+//! The page is written with maud, whose templates the compiler checks and which escapes all text.
+//! Charts are our own SVG in the same templates: real text, CSS colours that follow the theme, a
+//! title and a description for screen readers, which plotting libraries lack.
+
+mod bars;
+mod forest;
+mod heat_map;
+mod scale;
+mod strips;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{
+    Report,
+    document::{self, Document, Section},
+    table::{Align, Cell, Table, Tone},
+};
+
+const STYLE: &str = include_str!("style.css");
+
+pub fn render(report: &Report<'_>) -> String {
+    let document = document::document(report);
+    let charts: Vec<Chart> = [
+        heat_map::chart(report),
+        forest::chart(report),
+        strips::chart(report),
+        bars::latency(report),
+        bars::memory(report),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    page(&document, &charts).into_string()
+}
+
+/// A picture and the same as a table.
+struct Chart {
+    /// The fragment of its address.
+    anchor: &'static str,
+    title: String,
+    /// What it shows and how to read it.
+    caption: String,
+    picture: Markup,
+    table: Table,
+}
+
+fn page(document: &Document, charts: &[Chart]) -> Markup {
+    let title = match &document.headline {
+        Some(headline) => format!("{} \u{2013} cargo serbench", headline.word),
+        None => "cargo serbench".to_owned(),
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                // Else browsers ask for one.
+                link rel="icon" href="data:,";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    (answer(document))
+                    (contents(document, charts))
+                    @for (number, section) in document.sections.iter().enumerate() {
+                        (section_of(number, section))
+                    }
+                    @for chart in charts { (figure(chart)) }
+                    (foot(document))
+                }
+            }
+        }
+    }
+}
+
+fn answer(document: &Document) -> Markup {
+    html! {
+        header {
+            @match &document.headline {
+                Some(headline) => {
+                    h1 class=(class(headline.tone)) { (headline.word) }
+                    p.answer { (headline.sentence) }
+                    p.dim { (headline.counts) }
+                }
+                None => { h1 { "Benchmarks" } }
+            }
+            @for step in &document.next {
+                p { b { "Next: " } (step.text) @if let Some(command) = &step.command { " " code { (command) } } }
+            }
+        }
+    }
+}
+
+fn contents(document: &Document, charts: &[Chart]) -> Markup {
+    html! {
+        nav aria-label="Contents" {
+            @for (number, section) in document.sections.iter().enumerate() {
+                a href={ "#section-" (number) } { (section.title) } " "
+            }
+            @for chart in charts { a href={ "#" (chart.anchor) } { (chart.title) } " " }
+        }
+    }
+}
+
+fn section_of(number: usize, section: &Section) -> Markup {
+    let inner = html! {
+        (table(&section.table, &section.title))
+        @if !section.notes.is_empty() {
+            ul { @for note in &section.notes { li { code { (note.id) } ": " (note.text) } } }
+        }
+    };
+    html! {
+        section id={ "section-" (number) } {
+            @if section.detail {
+                details { summary { h2 { (section.title) } } (inner) }
+            } @else {
+                h2 { (section.title) } (inner)
+            }
+        }
+    }
+}
+
+fn figure(chart: &Chart) -> Markup {
+    html! {
+        section id=(chart.anchor) {
+            h2 { (chart.title) }
+            figure {
+                div.scroll tabindex="0" role="group" aria-label=(chart.title) { (chart.picture) }
+                figcaption { (chart.caption) }
+                details { summary { "The same as a table" } (table(&chart.table, &chart.title)) }
+            }
+        }
+    }
+}
+
+fn foot(document: &Document) -> Markup {
+    html! {
+        footer {
+            h2 { "How this was measured" }
+            dl {
+                @for fact in &document.facts {
+                    dt { (fact.name) }
+                    dd { @if fact.code { code { (fact.text) } } @else { (fact.text) } }
+                }
+            }
+        }
+    }
+}
+
+fn table(table: &Table, name: &str) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="group" aria-label=(name) {
+            table {
+                thead { tr { @for header in &table.header {
+                    th scope="col" class=[side(header.align)] { (header.title) }
+                } } }
+                tbody { @for row in &table.rows { tr {
+                    @for (cell, header) in row.iter().zip(&table.header) {
+                        (data(cell, header.align))
+                    }
+                } } }
+            }
+        }
+    }
+}
+
+fn data(cell: &Cell, align: Align) -> Markup {
+    html! {
+        td class=[side(align)] {
+            @if cell.code { code { (cell.text) } }
+            @else if cell.tone == Tone::Plain { (cell.text) }
+            @else { span class=(class(cell.tone)) { (cell.text) } }
+        }
+    }
+}
+
+fn side(align: Align) -> Option<&'static str> {
+    match align {
+        Align::Left => None,
+        Align::Right => Some("r"),
+    }
+}
+
+/// The CSS class of a meaning.
+fn class(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Plain => "plain",
+        Tone::Good => "good",
+        Tone::Bad => "bad",
+        Tone::Unsure => "unsure",
+        Tone::Dim => "dim",
+    }
+}
+
+/// The frame of a picture: its name and description come first, where screen readers look.
+fn picture(name: &str, size: (f64, f64), title: &str, description: &str, inner: &Markup) -> Markup {
+    let (width, height) = size;
+    html! {
+        svg role="img" viewBox={ "0 0 " (width) " " (height) }
+            aria-labelledby={ (name) "-title " (name) "-description" } {
+            title id={ (name) "-title" } { (title) }
+            desc id={ (name) "-description" } { (description) }
+            (inner)
+        }
+    }
+}

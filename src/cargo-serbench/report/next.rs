@@ -1,0 +1,195 @@
+//! What a reader can do next: look at a function, accept a change, measure longer.
+
+use super::{
+    Report, Verdicts,
+    document::{Step, by_severity},
+    text,
+};
+use crate::decide::{Decision, Verdict, evidence::Role};
+
+/// Steps by importance; none when nothing calls for one.
+pub fn steps(report: &Report<'_>) -> Vec<Step> {
+    let Some(verdicts) = &report.verdicts else {
+        return failures_of_tables(report);
+    };
+    let mut benchmarks: Vec<&Decision> = verdicts
+        .decisions
+        .iter()
+        .filter(|decision| decision.role == Role::Benchmark)
+        .collect();
+    benchmarks.sort_by(|one, other| by_severity(one, other));
+    let of = |verdict| -> Vec<&Decision> {
+        let wanted = |it: &&&Decision| it.verdict == verdict && it.waived.is_none();
+        benchmarks.iter().filter(wanted).copied().collect()
+    };
+    let mut steps = Vec::new();
+    steps.extend(failed(
+        report,
+        of(Verdict::Failed).first().map(|it| it.id.as_str()),
+    ));
+    steps.extend(regressed(report, &of(Verdict::Regressed)));
+    steps.extend(undecided(report, verdicts, &of(Verdict::Inconclusive)));
+    steps.extend(distrusted(verdicts));
+    if steps.is_empty() && !of(Verdict::Improved).is_empty() {
+        steps.push(Step {
+            text: "after merging, record the improvement as the new baseline:".to_owned(),
+            command: Some("cargo serbench".to_owned()),
+        });
+    }
+    steps
+}
+
+fn failures_of_tables(report: &Report<'_>) -> Vec<Step> {
+    let mut rows = report.tables.iter().flat_map(|case| &case.rows);
+    let first = rows.find(|row| row.verification.failure().is_some());
+    failed(report, first.map(|row| row.id.as_str()))
+        .into_iter()
+        .collect()
+}
+
+fn failed(report: &Report<'_>, id: Option<&str>) -> Option<Step> {
+    let id = id?;
+    let suite = id.split("::").next().unwrap_or(id);
+    Some(Step {
+        text: format!(
+            "see {}{} fail by itself:",
+            text::visible(id),
+            at(report, id)
+        ),
+        command: Some(format!(
+            "cargo bench --bench {} -- --exact {}",
+            quoted(suite),
+            quoted(id)
+        )),
+    })
+}
+
+fn regressed(report: &Report<'_>, regressed: &[&Decision]) -> Vec<Step> {
+    let Some(worst) = regressed.first() else {
+        return Vec::new();
+    };
+    let id = &worst.id;
+    let ids = match regressed {
+        [one] => quoted(&one.id),
+        [_, ..] | [] => "ID...".to_owned(),
+    };
+    let what = match regressed.len() {
+        1 => "if it is intended, accept it in a file that is reviewed with the change:",
+        _ => "if they are intended, accept them in a file that is reviewed with the change:",
+    };
+    vec![
+        Step {
+            text: format!("look at {}{}", text::visible(id), at(report, id)),
+            command: None,
+        },
+        Step {
+            text: what.to_owned(),
+            command: Some(format!("cargo serbench accept {ids} --reason TEXT")),
+        },
+    ]
+}
+
+fn undecided(
+    report: &Report<'_>,
+    verdicts: &Verdicts<'_>,
+    undecided: &[&Decision],
+) -> Option<Step> {
+    if undecided.is_empty() {
+        return None;
+    }
+    let more: Option<f64> = undecided
+        .iter()
+        .map(|decision| decision.needs_seconds)
+        .sum();
+    let spent: f64 = report.runs.iter().map(|run| run.seconds).sum();
+    Some(match more {
+        Some(more) => Step {
+            text: format!("about {:.0} s more would probably decide:", more.ceil()),
+            command: Some(format!(
+                "{} --budget {:.0}",
+                command(report),
+                (spent + more).ceil()
+            )),
+        },
+        None => Step {
+            text: format!(
+                "{} too close to the threshold for the noise of this machine: measure on a \
+                 quieter one, or raise the threshold",
+                match undecided {
+                    [_] => "one benchmark is",
+                    [_, ..] | [] => "some benchmarks are",
+                }
+            ),
+            command: None,
+        },
+    })
+    .filter(|_| {
+        verdicts
+            .decisions
+            .iter()
+            .any(|it| it.role == Role::Benchmark)
+    })
+}
+
+fn distrusted(verdicts: &Verdicts<'_>) -> Option<Step> {
+    (!verdicts.summary.problems.is_empty()).then(|| Step {
+        text: "a self-check failed, so run the gate again while the machine is less busy"
+            .to_owned(),
+        command: None,
+    })
+}
+
+/// The command that made the report.
+pub fn command(report: &Report<'_>) -> String {
+    let Some(run) = report.runs.first() else {
+        return "cargo serbench".to_owned();
+    };
+    let commit = |source: &crate::run::Source| source.commit.clone();
+    match (run.baseline.as_ref().map(commit), commit(&run.candidate)) {
+        (None, _) => "cargo serbench".to_owned(),
+        (Some(Some(baseline)), Some(candidate)) if !run.candidate.dirty => {
+            format!(
+                "cargo serbench compare {} {}",
+                short(&baseline),
+                short(&candidate)
+            )
+        }
+        (Some(Some(baseline)), _) => format!("cargo serbench gate --baseline {}", short(&baseline)),
+        (Some(None), _) => "cargo serbench gate".to_owned(),
+    }
+}
+
+/// Twelve digits, as git shows them in large repositories.
+pub fn short(commit: &str) -> String {
+    text::visible(commit).chars().take(12).collect()
+}
+
+/// ` (benches/json.rs:7)`, where it is known.
+fn at(report: &Report<'_>, id: &str) -> String {
+    let place = report.places.get(id);
+    place.map_or_else(String::new, |place| {
+        format!(" ({}:{})", text::visible(&place.file), place.line)
+    })
+}
+
+/// A word for a POSIX shell. What can't be shown as it is can't be typed either.
+fn quoted(word: &str) -> String {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "_-:.,/".contains(it);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", text::visible(word).replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("json::a"), "json::a");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("$(rm)'x"), r"'$(rm)'\''x'");
+        assert_eq!(quoted(""), "''");
+    }
+}

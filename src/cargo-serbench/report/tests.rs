@@ -1,0 +1,469 @@
+//! One report with every verdict and with names that mean to do harm, in every form.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{FORMATS, Format, Place, Report, SCHEMA, Verdicts};
+use crate::{
+    compare::{
+        self, CaseTable, Clock,
+        means::{self, Means, Point},
+        sides::{self, Both, Measured},
+        stats::LogRatio,
+    },
+    config,
+    decide::{self, Decision, Metric, Summary, Verdict, evidence, evidence::Evidence},
+    record::tests::two_encoders,
+    run::{Arm, Benchmark, Block, Phase, Run, Side, Times, Verification},
+    select::BenchId,
+};
+
+/// An id that ends lines, begins commands, links, mentions, and colours.
+const HARMFUL: &str = "::error title=x::\u{1b}[31m\r\n::warning::@octocat <img src=x> [a](https://evil.example) a|b `c`";
+
+/// All that a report borrows from.
+struct Owned {
+    runs: Vec<Run>,
+    tables: Vec<CaseTable>,
+    evidence: Vec<Evidence>,
+    decisions: Vec<Decision>,
+    summary: Summary,
+    measured: BTreeMap<BenchId, Both<Measured>>,
+    means: Means,
+    places: BTreeMap<String, Place>,
+}
+
+impl Owned {
+    /// The run of `ids`, each with its verdict, as if it had been decided so.
+    fn of(verdicts: &[(&str, Verdict)]) -> Self {
+        let run = run(verdicts);
+        let evidence = evidence::evidence(&run, &config::default_config());
+        let mut decisions = decide::decide(&evidence, &decide::policy(None));
+        for (id, verdict) in verdicts {
+            let decision = decisions.iter_mut().find(|decision| decision.id == *id);
+            force(decision.expect("each id has a decision"), *verdict);
+        }
+        let summary = decide::summarize(&decisions, false);
+        let measured = sides::measured(&run);
+        let points: Vec<Point<'_>> = run
+            .benchmarks
+            .keys()
+            .filter_map(|id| {
+                Some(Point {
+                    encoder: sides::encoder(&run, id)?,
+                    dtype: sides::dtype(&run, id),
+                    baseline: Some(measured[id].baseline?.ratio?.ln()),
+                    candidate: Some(measured[id].candidate?.ratio?.ln()),
+                    change: None,
+                })
+            })
+            .collect();
+        let means = means::means(&points);
+        let place = Place {
+            file: "benches/json.rs".to_owned(),
+            line: 7,
+        };
+        let places = verdicts
+            .iter()
+            .map(|(id, _)| ((*id).to_owned(), place.clone()));
+        Self {
+            places: places.take(1).collect(),
+            runs: vec![run],
+            tables: Vec::new(),
+            evidence,
+            decisions,
+            summary,
+            measured,
+            means,
+        }
+    }
+
+    fn report(&self) -> Report<'_> {
+        Report {
+            runs: &self.runs,
+            tables: &self.tables,
+            verdicts: self.tables.is_empty().then_some(Verdicts {
+                evidence: &self.evidence,
+                decisions: &self.decisions,
+                summary: &self.summary,
+            }),
+            measured: &self.measured,
+            means: &self.means,
+            places: &self.places,
+            exit_code: self.summary.outcome.exit(false).code(),
+        }
+    }
+
+    fn render(&self, format: &str) -> String {
+        let format = Format::of(format).expect("a known format");
+        let text = format.render(&self.report(), None).unwrap();
+        anstream::adapter::strip_str(&text).to_string()
+    }
+}
+
+/// Benchmarks of `json` at both commits, each measured in a few blocks, with the change that its
+/// verdict suggests; their reference, and the two self-checks on it.
+fn run(verdicts: &[(&str, Verdict)]) -> Run {
+    let mut run = two_encoders();
+    run.baseline = Some(run.candidate.clone());
+    let with_reference = |it: &&Benchmark| it.reference.is_some();
+    let template = run.benchmarks.values().find(with_reference);
+    let template = template.expect("one has a reference").clone();
+    let reference = template.reference.clone().expect("it has a reference");
+    run.benchmarks.clear();
+    run.blocks.clear();
+    run.self_check = Some(reference.clone());
+    let at = |dtype: &str, executable: &str| {
+        let verification = template.candidate.clone().expect("it was verified");
+        Some(Verification {
+            dtype: Some(dtype.to_owned()),
+            executable: executable.to_owned(),
+            ..verification
+        })
+    };
+    let mut add = |id: &BenchId, reference: Option<&BenchId>, time: f64, change: f64| {
+        let dtype = if id.case().starts_with("f32") {
+            "float32"
+        } else {
+            "float64"
+        };
+        let benchmark = Benchmark {
+            reference: reference.cloned(),
+            baseline: at(dtype, "aa"),
+            candidate: at(dtype, "bb"),
+        };
+        run.benchmarks.insert(id.clone(), benchmark);
+        let sides = [(Side::Baseline, 0.0), (Side::Candidate, 0.0)];
+        run.blocks.extend(blocks(id, sides, time, change));
+    };
+    add(&reference, None, 1000.0, 1.0);
+    for (number, (id, verdict)) in verdicts.iter().enumerate() {
+        let change = match verdict {
+            Verdict::Regressed => 1.12,
+            Verdict::Improved => 0.92,
+            Verdict::Inconclusive => 1.03,
+            _ => 1.0,
+        };
+        add(
+            &BenchId::new(*id),
+            Some(&reference),
+            400.0 + 300.0 * number as f64,
+            change,
+        );
+    }
+    let same = Side::Candidate;
+    let null = blocks(&reference, [(same, 0.0), (same, 0.0)], 1000.0, 1.0);
+    let positive = blocks(&reference, [(same, 0.0), (same, 0.06)], 1000.0, 1.06);
+    run.blocks.extend(null.into_iter().chain(positive));
+    run
+}
+
+/// Some blocks of two arms, a little noisy.
+fn blocks(id: &BenchId, arms: [(Side, f64); 2], time: f64, change: f64) -> Vec<Block> {
+    let arm = |(side, slowdown)| Arm {
+        side,
+        id: id.clone(),
+        slowdown,
+    };
+    let block = |number: i32| {
+        let noise = 1.0 + 0.002 * f64::from(number % 5 - 2);
+        let slices = |time: f64| {
+            let of = |slice: i32| Times {
+                cpu: Some(time * (1.0 + 0.01 * f64::from(slice))),
+                wall: time * 1.02,
+                fastest: time,
+            };
+            (0..4).map(of).collect()
+        };
+        Block {
+            phase: if number < 16 {
+                Phase::Screen
+            } else {
+                Phase::Confirm
+            },
+            arms: arms.map(arm).to_vec(),
+            cpu: Some(0),
+            seconds: 0.05,
+            slices: vec![slices(time), slices(time * change * noise)],
+            backwards: false,
+        }
+    };
+    (0..32).map(block).collect()
+}
+
+fn force(decision: &mut Decision, verdict: Verdict) {
+    let change = |percent: f64| {
+        let log = |percent: f64| (percent / 100.0).ln_1p();
+        LogRatio {
+            point: log(percent),
+            lower: log(percent - 1.0),
+            upper: log(percent + 1.0),
+            level: 0.95,
+        }
+    };
+    let (percent, reason) = match verdict {
+        Verdict::Regressed => (
+            12.0,
+            "CPU time +12.0 % [+11.0 %, +13.0 %], all above +3.0 %",
+        ),
+        Verdict::Improved => (-8.0, "CPU time -8.0 % [-9.0 %, -7.0 %], all below -1.0 %"),
+        Verdict::Inconclusive => (3.0, "CPU time +3.0 % [+2.0 %, +4.0 %], undecided at +3.0 %"),
+        Verdict::Failed => (
+            0.0,
+            "panicked at benches/b.rs:7:5 \u{1b}[31mno\n::error::array",
+        ),
+        Verdict::Unchanged => (0.1, "CPU time +0.1 % [-0.9 %, +1.1 %], all below +3.0 %"),
+        Verdict::Identical => (0.0, "the same code and data"),
+        Verdict::Added => (0.0, "not in the baseline"),
+        Verdict::Removed => (0.0, "not in the candidate"),
+    };
+    let compared = matches!(
+        verdict,
+        Verdict::Regressed | Verdict::Improved | Verdict::Inconclusive | Verdict::Unchanged
+    );
+    decision.verdict = verdict;
+    decision.reason = reason.to_owned();
+    decision.change = compared.then(|| change(percent));
+    decision.change_95 = decision.change;
+    decision.metric = compared.then_some(Metric::Latency(Clock::Cpu));
+    decision.needs_seconds = (verdict == Verdict::Inconclusive).then_some(40.0);
+}
+
+fn every_verdict() -> Owned {
+    Owned::of(&[
+        ("json::slow::f64::100x100", Verdict::Regressed),
+        ("json::fast::f32::100x100", Verdict::Improved),
+        ("json::same::f64::100x100", Verdict::Unchanged),
+        ("json::vague::f64::100x100", Verdict::Inconclusive),
+        ("json::equal::f64::100x100", Verdict::Identical),
+        ("json::slow::f32::100x100", Verdict::Added),
+        ("json::gone::f64::100x100", Verdict::Removed),
+        ("json::wrong::f64::100x100", Verdict::Failed),
+    ])
+}
+
+fn one_commit() -> Owned {
+    let run = two_encoders();
+    Owned {
+        tables: compare::cases(&run),
+        measured: sides::measured(&run),
+        runs: vec![run],
+        ..Owned::of(&[])
+    }
+}
+
+#[test]
+fn gate_report() {
+    insta::assert_snapshot!("gate_report", every_verdict().render("terminal"));
+}
+
+#[test]
+fn pull_request_markdown() {
+    insta::assert_snapshot!("pull_request_markdown", every_verdict().render("markdown"));
+}
+
+#[test]
+fn html_page() {
+    let page = every_verdict().render("html");
+    // One element a line, without the style sheet, reads well in a diff.
+    let body = page.split("</style>").nth(1).unwrap();
+    insta::assert_snapshot!("html_page", body.replace("><", ">\n<"));
+}
+
+#[test]
+fn one_commit_by_itself() {
+    insta::assert_snapshot!("one_commit", one_commit().render("terminal"));
+}
+
+#[test]
+fn small_forms() {
+    let report = Owned::of(&[("json::slow::f64::100x100", Verdict::Regressed)]);
+    let forms = [
+        "github",
+        "csv",
+        "bencher",
+        "benchmark-action",
+        "openmetrics",
+    ];
+    let all: String = forms
+        .iter()
+        .map(|form| format!("--- {form}\n{}", report.render(form)))
+        .collect();
+    insta::assert_snapshot!("small_forms", all);
+    assert!(report.render("openmetrics").ends_with("\n# EOF\n"));
+}
+
+#[test]
+fn nothing_in_a_name_does_harm() {
+    let report = Owned::of(&[
+        (HARMFUL, Verdict::Regressed),
+        ("json::w::f64::1", Verdict::Failed),
+    ]);
+    for format in &FORMATS {
+        let text = format.render(&report.report(), Some(80)).unwrap();
+        let text = anstream::adapter::strip_str(&text).to_string();
+        assert!(
+            !text.contains(['\u{1b}', '\r']),
+            "{}: {text:?}",
+            format.name
+        );
+        let commands = text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("::"));
+        for line in commands {
+            assert_eq!(format.name, "github", "{line}");
+            assert!(line.contains("title="), "{line}");
+        }
+        assert!(format.name != "html" || !text.contains("<img"), "{text}");
+    }
+    let markdown = report.render("markdown");
+    let prose = prose(&markdown);
+    assert!(
+        !prose.contains("@octocat") && !prose.replace(r"\[", "").contains('['),
+        "{markdown}"
+    );
+    let table = markdown.lines().filter(|line| line.starts_with('|'));
+    let pipes = |line: &str| line.replace(r"\|", "").matches('|').count();
+    let widths: Vec<usize> = table.map(pipes).collect();
+    assert!(
+        widths.windows(2).take(2).all(|pair| pair[0] == pair[1]),
+        "{markdown}"
+    );
+}
+
+/// Markdown without its code, as CommonMark finds it.
+fn prose(markdown: &str) -> String {
+    let mut prose = String::new();
+    let mut rest = markdown;
+    while let Some(character) = rest.chars().next() {
+        let fence = rest.len() - rest.trim_start_matches('`').len();
+        let marks = "`".repeat(fence);
+        let closing = rest[fence..].match_indices(&marks).find(|(at, _)| {
+            let inner = &rest[fence..];
+            !inner[at + fence..].starts_with('`') && !inner[..*at].ends_with('`')
+        });
+        if let (1.., Some((at, _))) = (fence, closing) {
+            rest = &rest[fence + at + fence..];
+            continue;
+        }
+        let escaped = usize::from(character == '\\' && rest.len() > 1);
+        let next: String = rest.chars().take(1 + escaped).collect();
+        rest = &rest[next.len()..];
+        prose += &next;
+    }
+    prose
+}
+
+#[test]
+fn json_is_as_documented() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    for report in [every_verdict(), one_commit()] {
+        let json: Value = serde_json::from_str(&report.render("json")).unwrap();
+        check(&schema, &schema, &json, "report");
+    }
+    // The check itself can fail.
+    let mut json: Value = serde_json::from_str(&every_verdict().render("json")).unwrap();
+    json["verdicts"][0]["verdict"] = "fine".into();
+    assert!(std::panic::catch_unwind(|| check(&schema, &schema, &json, "report")).is_err());
+}
+
+/// Asserts that `value` is as `schema` says. A full validator is sixty crates; this knows the
+/// keywords that the schema uses, and refuses others.
+fn check(root: &Value, schema: &Value, value: &Value, at: &str) {
+    for (keyword, argument) in schema.as_object().unwrap() {
+        match keyword.as_str() {
+            "$schema" | "$defs" | "title" | "description" | "properties" => {}
+            "$ref" => {
+                let pointer = argument.as_str().unwrap().trim_start_matches('#');
+                check(root, root.pointer(pointer).unwrap(), value, at);
+            }
+            "const" => assert_eq!(value, argument, "{at}"),
+            "enum" => assert!(
+                argument.as_array().unwrap().contains(value),
+                "{at}: {value}"
+            ),
+            "anyOf" => {
+                let fits = |schema: &&Value| {
+                    std::panic::catch_unwind(|| check(root, schema, value, at)).is_ok()
+                };
+                assert!(
+                    argument.as_array().unwrap().iter().any(|it| fits(&it)),
+                    "{at}: {value}"
+                );
+            }
+            "type" => {
+                let one = std::slice::from_ref(argument);
+                let types = argument.as_array().map_or(one, Vec::as_slice);
+                let fits = |kind: &Value| match kind.as_str().unwrap() {
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "string" => value.is_string(),
+                    "number" => value.is_number(),
+                    "integer" => value.is_u64(),
+                    "boolean" => value.is_boolean(),
+                    "null" => value.is_null(),
+                    other => panic!("unknown type {other}"),
+                };
+                assert!(types.iter().any(fits), "{at}: {value} is not {argument}");
+            }
+            "required" => {
+                for name in argument.as_array().unwrap() {
+                    assert!(
+                        value.get(name.as_str().unwrap()).is_some(),
+                        "{at} lacks {name}"
+                    );
+                }
+            }
+            "items" => {
+                for (number, item) in value.as_array().unwrap().iter().enumerate() {
+                    check(root, argument, item, &format!("{at}[{number}]"));
+                }
+            }
+            "additionalProperties" => {
+                for name in value.as_object().unwrap().keys() {
+                    assert!(schema["properties"].get(name).is_some(), "{at} has {name}");
+                }
+            }
+            other => panic!("unknown keyword {other}"),
+        }
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(value) = value.get(name) {
+            check(root, schema, value, &format!("{at}.{name}"));
+        }
+    }
+}
+
+#[test]
+fn a_comment_fits_and_says_what_it_leaves_out() {
+    let ids: Vec<String> = (0..500)
+        .map(|number| format!("json::{}{number}::f64::1", "x".repeat(60)))
+        .collect();
+    let verdicts: Vec<(&str, Verdict)> = ids
+        .iter()
+        .map(|id| (id.as_str(), Verdict::Regressed))
+        .collect();
+    let comment = Owned::of(&verdicts).render("comment");
+    assert!(comment.len() <= 60_000, "{}", comment.len());
+    assert!(comment.starts_with("<!-- cargo-serbench -->\n**Regressed**"));
+    assert!(comment.contains(" more in the artifact"));
+    assert!(
+        every_verdict()
+            .render("comment")
+            .contains("How this was measured")
+    );
+}
+
+#[test]
+fn a_large_page_stays_small() {
+    let ids: Vec<String> = (0..1000)
+        .map(|number| format!("json::e{number}::f64::100x100"))
+        .collect();
+    let verdicts: Vec<(&str, Verdict)> = ids
+        .iter()
+        .map(|id| (id.as_str(), Verdict::Unchanged))
+        .collect();
+    let page = Owned::of(&verdicts).render("html");
+    assert!(page.len() < 2 << 20, "{}", page.len());
+}
