@@ -10,7 +10,7 @@
 //! | `libdeflate` | faster reading of compressed NPZ members, by a library in C | |
 //! | `encoders` | `encoders`: JSON encoders, the reference among them | |
 //!
-//! `formats`, `arrow`, `bitcode`, `ciborium` and `rkyv` add only what this repository's own benches
+//! `formats`, `arrow`, `flight`, `bitcode`, `ciborium` and `rkyv` add only what this repository's own benches
 //! compare. To read NPY alone, turn the harness off:
 //!
 //! ```toml

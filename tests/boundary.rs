@@ -6,6 +6,10 @@
 #[path = "../benches/formats/encoders/arrow.rs"]
 #[expect(dead_code, reason = "the `formats` suite uses the rest")]
 mod arrow;
+#[cfg(feature = "flight")]
+#[path = "../benches/boundary/flight.rs"]
+#[expect(dead_code, reason = "a test is no process that can be its own child")]
+mod flight;
 #[path = "../benches/boundary/ipc.rs"]
 #[expect(dead_code, reason = "a test is no process that can be its own child")]
 mod ipc;
@@ -133,4 +137,24 @@ fn cut_off_messages_are_errors() {
     assert_eq!(received, b"abc");
     assert!(!receive(&mut [].as_slice(), &mut received).unwrap());
     assert!(receive(&mut &sent[..9], &mut received).is_err());
+}
+
+#[cfg(feature = "flight")]
+#[test]
+fn arrow_flight_returns_arrays() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(|| flight::serve(listener));
+    let mut peer = flight::Peer::connect(port).unwrap();
+    for array in [
+        array![],
+        array![0.1, -0.0, 1e300, 5e-324],
+        Array1::linspace(0.0, 1.0, 500_000),
+    ] {
+        assert_eq!(peer.round_trip(array.view()).unwrap(), array);
+        assert_eq!(
+            peer.round_trip(array.slice(s![..;-1])).unwrap(),
+            array.slice(s![..;-1])
+        );
+    }
 }

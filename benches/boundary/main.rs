@@ -3,7 +3,10 @@
 
 #[cfg(feature = "arrow")]
 #[path = "../formats/encoders/arrow.rs"]
+#[expect(dead_code, reason = "the `formats` suite uses the rest")]
 mod arrow;
+#[cfg(feature = "flight")]
+mod flight;
 mod ipc;
 mod steps;
 
@@ -17,6 +20,10 @@ use serde_json::Value;
 use steps::{Aggregate, every_other_backwards, pairs, same_numbers};
 
 fn main() -> std::io::Result<()> {
+    #[cfg(feature = "flight")]
+    if flight::serve_if_child()? {
+        return Ok(());
+    }
     if serve_if_child()? {
         return Ok(());
     }
@@ -415,6 +422,20 @@ fn ipc_npy<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn ipc_arrow<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     ipc::<T>(bencher, case, Transfer::Arrow);
+}
+
+/// To another process and back by Arrow Flight: gRPC over TCP on loopback.
+#[cfg(feature = "flight")]
+#[divan::bench(types = [f64], args = ["1k", "100k"])]
+fn arrow_flight<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
+    let mut peer = flight::Peer::start().expect("this executable can be started again");
+    let round_trip = |values| {
+        peer.round_trip(values)
+            .expect("the other process returns arrays")
+    };
+    step::<T, _>(bencher, case, round_trip, |values, array| {
+        equal(array, values.to_vec())
+    });
 }
 
 /// To another process and back as JSON text.

@@ -17,6 +17,7 @@ mod discover;
 mod divan;
 mod exit;
 mod interrupt;
+mod layout;
 mod measure;
 mod process;
 mod record;
@@ -68,6 +69,9 @@ struct Serbench {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = build::linker::run() {
+        return code;
+    }
     let Cargo::Serbench(Serbench { command, run }) = Cargo::parse_from(command_line());
     let done = match command {
         None => run.execute(),

@@ -36,6 +36,10 @@ pub struct Run {
     pub candidate: Source,
     /// Whether benchmarks were measured whose executables are equal at both commits.
     pub identical_measured: bool,
+    /// How the executables of the two commits were linked again; absent where they were measured as
+    /// cargo linked them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// Which part of the benchmarks was measured, as `2/4`; absent for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
@@ -46,6 +50,18 @@ pub struct Run {
     pub benchmarks: BTreeMap<BenchId, Benchmark>,
     /// In the order in which they were measured.
     pub blocks: Vec<Block>,
+}
+
+/// Executables of two commits in which the same code lies at the same addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// Orders of functions that blocks drew from.
+    pub variants: usize,
+    /// Functions that both commits have, by name and size.
+    pub common: usize,
+    /// Those of them that lie at equal addresses.
+    pub equal: usize,
 }
 
 /// Where an executable's source came from.
@@ -279,6 +295,28 @@ fn keep(mut file: tempfile::NamedTempFile, folder: &Path, name: &str) -> Result<
     }
 }
 
+/// Whether estimates can be made of a block.
+fn check(block: &Block) -> Result<()> {
+    let Block { arms, slices, .. } = block;
+    if arms.is_empty() || slices.len() != arms.len() {
+        bail!("{} arms and slices of {}", arms.len(), slices.len());
+    }
+    let each = slices[0].len();
+    if each == 0 || slices.iter().any(|slices| slices.len() != each) {
+        bail!("its arms have no slices, or not the same number");
+    }
+    let times = slices.iter().flatten();
+    let mut figures =
+        times.flat_map(|Times { cpu, wall, fastest }| [cpu.unwrap_or(*wall), *wall, *fastest]);
+    if let Some(wrong) = figures.find(|time| !(time.is_finite() && *time > 0.0)) {
+        bail!("an operation took {wrong} ns");
+    }
+    if !(block.seconds.is_finite() && block.seconds >= 0.0) {
+        bail!("it took {} s", block.seconds);
+    }
+    Ok(())
+}
+
 /// Reads a stored run.
 pub fn load(path: &Path) -> Result<Run> {
     let file = File::open(path).with_context(|| format!("read the run {}", path.display()))?;
@@ -296,5 +334,15 @@ pub fn load(path: &Path) -> Result<Run> {
             path.display()
         );
     }
-    Run::deserialize(value).with_context(|| format!("{} is no stored run", path.display()))
+    let run =
+        Run::deserialize(value).with_context(|| format!("{} is no stored run", path.display()))?;
+    for (number, block) in run.blocks.iter().enumerate() {
+        check(block).with_context(|| {
+            let (path, number) = (path.display(), number + 1);
+            format!(
+                "{path} has been edited or damaged: block {number} of it can't have been measured"
+            )
+        })?;
+    }
+    Ok(run)
 }

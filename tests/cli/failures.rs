@@ -109,14 +109,14 @@ fn benches_that_come_and_go() {
     repository.commit("Without it");
     repository
         .serbench(&["gate", "--bench=second"])
-        .exits(101)
+        .exits(2)
         .says_no_more()
         .warns(&["error: no bench named second; there are fake"]);
     let baseline = format!("--baseline={added}");
     repository
         .serbench(&["gate", &baseline])
-        .exits(0)
-        .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 removed, ");
+        .exits(101)
+        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 identical, 1 removed, ");
 
     // No bench target at all.
     let without = manifest.replace("[[bench]]\nname = \"fake\"\nharness = false\n", "");
@@ -216,13 +216,17 @@ fn the_only_benchmark_dies() {
         .exits(101)
         .answers("gate: could not measure (1 benchmark, 0 regressed, 1 failed, ")
         .warns(&["`fake::only` of the candidate", "this bench dies on `run`"]);
-    // At the baseline it is as good as not there.
+    // At the baseline there is nothing to compare with, which may be accepted.
     repository.commit("Dies");
     repository.behave("fake::only worker cpu=51000");
     repository
         .serbench(&["gate"])
-        .exits(0)
-        .answers("gate: passed (1 benchmark, 0 regressed, 1 added, ")
+        .exits(101)
+        .answers("gate: could not measure (1 benchmark, 0 regressed, 1 failed, ")
+        .says(&[
+            "fake::only: failed at the baseline: ",
+            "this bench dies on `run`",
+        ])
         .warns(&["`fake::only` of the baseline", "this bench dies on `run`"]);
     // One commit by itself.
     repository.behave("fake::only worker cpu=50000 dies=warm");
@@ -247,4 +251,69 @@ fn runs_that_cannot_be_stored() {
         .exits(101)
         .answers("gate: regressed (1 benchmark, 1 regressed, ")
         .warns(&["error: store the run in"]);
+}
+
+#[test]
+fn one_benchmark_that_hangs_fails_alone() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000
+         fake::stuck::u8::4     worker cpu=50000",
+    );
+    repository.behave(
+        "fake::reference::u8::4 worker cpu=100001
+         fake::stuck::u8::4     hang",
+    );
+    repository
+        .serbench(&["gate", "--timeout=1"])
+        .exits(101)
+        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 failed, ")
+        .says(&["fake::reference::u8::4", "unchanged"])
+        .says(&[
+            "fake::stuck::u8::4: `fake::stuck::u8::4` did not end in time",
+            "--timeout",
+        ]);
+}
+
+#[test]
+fn edited_runs_are_refused() {
+    let repository = Repository::new("fake::reference::u8::4 worker cpu=100000");
+    repository.behave("fake::reference::u8::4 worker cpu=100001");
+    repository.serbench(&["gate", "--seed=1"]).exits(0);
+    let run = repository.runs().pop().unwrap();
+    let whole: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&run).unwrap()).unwrap();
+    let slice = "/blocks/0/slices/0/0";
+    for (at, value, problem) in [
+        ("/blocks/0/slices", "[]", "2 arms and slices of 0"),
+        ("/blocks/0/arms", "[]", "0 arms and slices of 2"),
+        ("/blocks/0/slices/1", "[]", "not the same number"),
+        (slice, "[0.0, 1.0, 1.0]", "an operation took 0 ns"),
+        (slice, "[null, -1.0, 1.0]", "an operation took -1 ns"),
+        (slice, "[1.0, 1.0, 0]", "an operation took 0 ns"),
+        ("/blocks/0/seconds", "-1.0", "it took -1 s"),
+    ] {
+        let mut edited = whole.clone();
+        *edited.pointer_mut(at).unwrap() = serde_json::from_str(value).unwrap();
+        repository.write("edited.json", &edited.to_string());
+        repository
+            .serbench(&["report", "edited.json"])
+            .exits(101)
+            .says_no_more()
+            .warns(&["edited.json has been edited or damaged: block 1", problem]);
+    }
+    // What is odd but no figure is shown as it is.
+    let mut edited = whole.clone();
+    edited["baseline"]["commit"] = "commít✂ééé".into();
+    edited["candidate"]["commit"] = "".into();
+    edited["benchmarks"]["fake::reference::u8::4"]["candidate"]["shape"] =
+        serde_json::json!([u64::MAX, u64::MAX]);
+    repository.write("edited.json", &edited.to_string());
+    repository.serbench(&["report", "edited.json"]).exits(0);
+    edited["baseline"] = serde_json::Value::Null;
+    repository.write("edited.json", &edited.to_string());
+    repository.serbench(&[
+        "report",
+        "edited.json",
+        "--format=terminal,markdown,html,junit,json",
+    ]);
 }

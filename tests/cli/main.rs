@@ -7,6 +7,7 @@ mod history;
 #[cfg(unix)]
 mod interrupts;
 mod layers;
+mod layout;
 mod recorded;
 mod records;
 mod reports;

@@ -214,6 +214,10 @@ impl Outcome {
     pub(crate) fn stdout(&self) -> &str {
         &self.stdout
     }
+
+    pub(crate) fn stderr(&self) -> &str {
+        &self.stderr
+    }
 }
 
 impl std::fmt::Display for Outcome {

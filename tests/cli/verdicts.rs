@@ -53,7 +53,7 @@ fn every_verdict_at_once() {
 
     let all = gate("::");
     all.exits(100).answers(
-        "gate: regressed (18 benchmarks, 5 regressed, 4 failed, 2 improved, 2 added, 1 removed, ",
+        "gate: regressed (18 benchmarks, 5 regressed, 5 failed, 2 improved, 1 added, 1 removed, ",
     );
     for (encoder, verdict) in [
         ("reference", "unchanged"),
@@ -68,7 +68,7 @@ fn every_verdict_at_once() {
         ("differs", "failed"),
         ("panics", "failed"),
         ("dies", "failed"),
-        ("healed", "added"),
+        ("healed", "failed"),
         ("prints", "unchanged"),
         ("gone", "removed"),
         ("new", "added"),
@@ -80,7 +80,7 @@ fn every_verdict_at_once() {
     // Why, in one line each.
     all.says(&[
         "slower",
-        "CPU time +10.0 % [+10.0 %, +10.0 %], all above +3.0 %",
+        "CPU time +10.0 % [+10.0 %, +10.0 %], above +3.0 % with 99.",
     ]);
     all.says(&[
         "stalls",
@@ -133,8 +133,19 @@ fn every_verdict_at_once() {
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, 1 added, ");
     gate("::gone::")
-        .exits(0)
-        .answers("gate: passed (2 benchmarks, 0 regressed, 1 removed, ");
+        .exits(101)
+        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 removed, ")
+        .says(&[
+            "`fake::gone::u8::4` is gone",
+            "accept 'fake::gone::u8::4' --removed",
+        ]);
+    gate("::healed::")
+        .exits(101)
+        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 failed, ")
+        .says(&[
+            "fake::healed::u8::4: failed at the baseline: panicked at",
+            "this bench has a bug",
+        ]);
 
     // The same through `compare`, the other way round: what was faster is slower.
     repository
@@ -166,14 +177,11 @@ fn a_slower_reference() {
     let outcome = repository.serbench(&["gate", "--seed=1"]);
     outcome
         .exits(100)
-        .answers("gate: regressed (3 benchmarks, 1 regressed, 1 improved, ")
+        .answers("gate: regressed (3 benchmarks, 1 regressed, sees ")
         .says(&["fake::reference::u8::4: CPU time +10.0 %"])
         .says(&["fake::along::u8::4", "unchanged"])
-        .says(&[
-            "fake::stays::u8::4",
-            "only the ratio moved",
-            "the reference changed by +10.0 %",
-        ])
+        .says(&["fake::stays::u8::4", "unchanged"])
+        .says(&["1 benchmark divided by it moved as a ratio only"])
         .warns(&["the commit that the work tree was changed from"])
         .warns(&["the work tree", "with changes"]);
 }
@@ -257,4 +265,35 @@ fn limits() {
         ])
         .exits(100)
         .answers("gate: regressed (4 benchmarks, 0 regressed, 2 over a limit, ");
+}
+
+/// What the gate can't see any more fails it, whatever filters and flags there are.
+#[test]
+fn benchmarks_that_vanish() {
+    let repository = Repository::new(
+        "fake::reference::u8::4 worker cpu=100000
+         fake::quicker::u8::4   worker cpu=50000",
+    );
+    repository.behave(
+        "fake::reference::u8::4 worker cpu=100001
+         fake::quick::u8::4     worker cpu=50000",
+    );
+    repository.commit("Rename");
+    for arguments in [&["gate"][..], &["gate", "--strict"], &["gate", "quick"]] {
+        repository
+            .serbench(arguments)
+            .exits(101)
+            .answers("gate: could not measure (3 benchmarks, 0 regressed, ")
+            .says(&["`fake::quicker::u8::4` is gone", "--removed --reason TEXT"]);
+    }
+    let run = repository.runs().pop().unwrap();
+    repository
+        .serbench(&["report", run.to_str().unwrap(), "--format=json"])
+        .exits(101)
+        .says(&["not in the candidate; `fake::quicker::u8::4` looks like `fake::quick::u8::4`"]);
+    // What is only tracked may go.
+    repository
+        .serbench(&["gate", "--mode=track"])
+        .exits(0)
+        .answers("gate: passed (3 benchmarks, 0 regressed, ");
 }

@@ -21,14 +21,8 @@ impl Encoder<f64> for Arrow {
     const FORMAT: Format = Format::Other;
 
     fn encode(&self, array: ArrayViewD<'_, f64>, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        let axes: Vec<String> = array.shape().iter().map(ToString::to_string).collect();
-        let metadata = HashMap::from([("shape".to_owned(), axes.join(" "))]);
-        let field = Field::new("elements", DataType::Float64, false);
-        let schema = Arc::new(Schema::new_with_metadata(vec![field], metadata));
-        let elements: Vec<f64> = array.iter().copied().collect();
-        let column = Float64Array::new(elements.into(), None);
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)])?;
-        let mut writer = StreamWriter::try_new(out, &schema)?;
+        let batch = batch(&array)?;
+        let mut writer = StreamWriter::try_new(out, &batch.schema())?;
         writer.write(&batch)?;
         Ok(writer.finish()?)
     }
@@ -50,6 +44,20 @@ impl Encoder<f64> for Arrow {
     }
 }
 
+/// A batch of one column with the elements of `array`, which are copied.
+///
+/// # Errors
+/// When Arrow refuses the batch.
+pub(crate) fn batch(array: &ArrayViewD<'_, f64>) -> Result<RecordBatch, BoxError> {
+    let axes: Vec<String> = array.shape().iter().map(ToString::to_string).collect();
+    let metadata = HashMap::from([("shape".to_owned(), axes.join(" "))]);
+    let field = Field::new("elements", DataType::Float64, false);
+    let schema = Arc::new(Schema::new_with_metadata(vec![field], metadata));
+    let elements: Vec<f64> = array.iter().copied().collect();
+    let column = Float64Array::new(elements.into(), None);
+    Ok(RecordBatch::try_new(schema, vec![Arc::new(column)])?)
+}
+
 /// The column of the stream in `bytes`, which shares their memory where it is aligned.
 ///
 /// # Errors
@@ -63,7 +71,11 @@ pub(crate) fn access_arrow(bytes: &Buffer) -> Result<Float64Array, BoxError> {
     Ok(column(&batch)?.clone())
 }
 
-fn column(batch: &RecordBatch) -> Result<&Float64Array, BoxError> {
+/// The column of a batch.
+///
+/// # Errors
+/// When it isn't one of [`batch`].
+pub(crate) fn column(batch: &RecordBatch) -> Result<&Float64Array, BoxError> {
     let column = batch
         .columns()
         .first()

@@ -13,6 +13,7 @@ use cargo_metadata::{Message, TargetKind};
 use super::{
     Built, Executable, Options,
     fingerprint::{code_hash, has_divan},
+    linker,
 };
 use crate::{
     discover::{
@@ -79,6 +80,7 @@ pub fn build(
             built.push(Built {
                 target,
                 executable: Executable {
+                    link_inputs: linker::kept_inputs(target_directory, &path),
                     path,
                     copies: Vec::new(),
                     folder,
@@ -116,6 +118,7 @@ fn cargo(
     if shell::is_quiet() {
         command.arg("--quiet");
     }
+    linker::keep_inputs(&mut command, target_directory);
     for target in targets {
         let package = package_id(workspace, &target.package);
         command.args(["--package", package, "--bench", &target.name]);

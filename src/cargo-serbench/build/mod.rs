@@ -3,6 +3,7 @@
 mod cargo;
 mod fingerprint;
 mod folders;
+pub mod linker;
 pub mod toolchain;
 
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use crate::discover::BenchTarget;
 
 pub use cargo::build;
-pub use fingerprint::file_hash;
+pub use fingerprint::{code_hash, file_hash};
 pub use folders::{prune, seed, stage_executables, target_directory, touch};
 
 /// What is passed on to cargo.
@@ -40,6 +41,8 @@ pub struct Executable {
     pub path: PathBuf,
     /// Equal files, of which measuring starts one or the other.
     pub copies: Vec<PathBuf>,
+    /// What it was linked from, if that was kept.
+    pub link_inputs: Option<PathBuf>,
     /// The package's folder: where cargo would run it.
     pub folder: PathBuf,
 }

@@ -126,7 +126,7 @@ fn means_of(findings: &Findings, measured: &BTreeMap<BenchId, Both<Measured>>) -
                 dtype: sides::dtype(run, id),
                 baseline: log(both.baseline),
                 candidate: log(both.candidate),
-                change: decision.and_then(|it| Some(it.change_95?.point)),
+                change: decision.and_then(|it| Some(it.change?.point)),
             });
         }
     }

@@ -16,11 +16,12 @@ use crate::{
     },
     config::{Config, Mode, units::Percent},
     decide::{
-        self, Decision, Summary,
+        self, Decision, Summary, Waivable,
         evidence::{self, Evidence, Role},
     },
     discover::git::Commit,
     exit::Exit,
+    layout::Layouts,
     measure::{self, engine::Pace},
     record::accepted::Waivers,
     run::{self, Run, Side},
@@ -36,6 +37,10 @@ pub struct Trial {
     /// Measure benchmarks whose executables are identical, too
     #[arg(long)]
     pub measure_identical: bool,
+
+    /// Measure executables as cargo linked them, instead of in several orders of their functions
+    #[arg(long)]
+    pub as_linked: bool,
 
     /// Slow every benchmark of the candidate but the references down by this much
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
@@ -147,7 +152,11 @@ fn measured(
     for (side, catalog) in sides {
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
-    let mut engine = measure::engine(launcher, &sides, &run, Pace::LONG);
+    let layouts = match trial.as_linked {
+        true => Layouts::default(),
+        false => measure::align(catalogs, &session.workspace.scratch(), &mut run),
+    };
+    let mut engine = measure::engine(launcher, &sides, &run, &layouts, Pace::LONG);
     let injected = trial.inject.map_or(0.0, Percent::fraction);
     measure::measure_until_decided(config, injected, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
@@ -213,8 +222,14 @@ fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> 
         return Some("tracked, not gated".to_owned());
     }
     let entry = waivers.of(id)?;
-    let lower = decision.change.map_or(1.0, |change| change.ratios()[1]);
-    entry
-        .covers(lower)
-        .then(|| format!("accepted: {}", entry.reason))
+    let covered = match decision.waivable()? {
+        Waivable::Change => {
+            let lower = decision.deciding.map_or(1.0, |change| change.ratios()[1]);
+            entry.covers(lower)
+        }
+        Waivable::FailedBaseline => true,
+        // Accepting a change of time must not accept that nobody can see the next.
+        Waivable::Removal => false,
+    };
+    covered.then(|| format!("accepted: {}", entry.reason))
 }

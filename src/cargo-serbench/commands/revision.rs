@@ -224,12 +224,13 @@ pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<Bench
     if ids.is_empty() {
         bail!("nothing to measure: the benches hold no benchmark");
     }
-    let large = catalogs
-        .iter()
-        .flat_map(|catalog| catalog.benchmarks.values())
-        .filter(|listed| listed.large)
-        .map(|listed| listed.id.clone())
-        .collect();
+    // By the first catalog that has it, the baseline's: else a candidate could hide a benchmark
+    // among the large cases.
+    let is_large = |id: &&BenchId| {
+        let mut listed = catalogs.iter().filter_map(|it| it.benchmarks.get(*id));
+        listed.next().is_some_and(|listed| listed.large)
+    };
+    let large = ids.iter().filter(is_large).cloned().collect();
     let reference = |suite: &str| config.reference(suite);
     let mut chosen = select::choose(&ids, &large, &request.selection, reference)?;
     let on: BTreeSet<BenchId> = chosen

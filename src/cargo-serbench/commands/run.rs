@@ -23,6 +23,7 @@ use crate::{
     decide::{self, LimitCheck, Standing, evidence},
     discover::git::{self, Repo},
     exit::Exit,
+    layout::Layouts,
     measure::{self, engine::Pace, schedule},
     record::{
         self, Record,
@@ -114,7 +115,7 @@ fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
     let started = Instant::now();
     measure::verify_side(launcher, &tree.catalog, &chosen, Side::Candidate, &mut run)?;
     let sides = [(Side::Candidate, &tree.catalog)];
-    let mut engine = measure::engine(launcher, &sides, &run, Pace::BRIEF);
+    let mut engine = measure::engine(launcher, &sides, &run, &Layouts::default(), Pace::BRIEF);
     let blocks = if request.quick { 10 } else { 48 };
     let work = schedule::beside_references(&run, blocks);
     let budget = Duration::from_secs_f64(config.budget.unwrap_or(75.0));

@@ -42,6 +42,25 @@ impl LogRatio {
         [self.point, self.lower, self.upper].map(f64::exp)
     }
 
+    /// The lower one of two estimates of the same level, end by end: above something only if both are.
+    pub fn min(self, other: Self) -> Self {
+        self.each(other, f64::min)
+    }
+
+    /// The higher one of two estimates of the same level, end by end.
+    pub fn max(self, other: Self) -> Self {
+        self.each(other, f64::max)
+    }
+
+    fn each(self, other: Self, choose: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            point: choose(self.point, other.point),
+            lower: choose(self.lower, other.lower),
+            upper: choose(self.upper, other.upper),
+            level: self.level,
+        }
+    }
+
     /// This log-ratio minus an independent one, both at the same level: the log of the ratio of
     /// the ratios.
     pub fn minus(self, other: Self) -> Self {

@@ -39,7 +39,10 @@ impl<'a> Comparison<'a> {
         let wanted = reference.as_ref().is_some_and(|reference| reference != id);
         let known = |named: &Evidence| match named.presence {
             Presence::Both | Presence::Identical => true,
-            Presence::Added | Presence::Removed | Presence::Failed(_) => false,
+            Presence::Added
+            | Presence::Removed
+            | Presence::Failed(_)
+            | Presence::FailedAtBaseline(_) => false,
         };
         wanted && !self.named.is_some_and(known)
     }
@@ -119,13 +122,13 @@ impl Reading {
         [Some(&self.judged), self.wall_check.as_ref()]
             .into_iter()
             .flatten()
-            .find(|change| change.at(level).lower > threshold)
+            .find(|change| change.slower_at(level).lower > threshold)
     }
 
     /// Whether the change is within the log-ratio `threshold`: the whole judged interval is below,
     /// and narrow enough that this is no luck of a vague one.
     pub(super) fn is_below(&self, threshold: f64, policy: &Policy) -> bool {
-        let LogRatio { point, upper, .. } = self.judged.at(policy.clear_level);
+        let LogRatio { point, upper, .. } = self.judged.slower_at(policy.clear_level);
         upper < threshold && upper - point <= threshold * policy.clear_width
     }
 
@@ -139,15 +142,15 @@ impl Reading {
                 lower,
                 upper,
                 level,
-            } = wall.at(policy.suspect_level);
-            let slower = point - self.judged.at(level).point > threshold / 2.0;
+            } = wall.slower_at(policy.suspect_level);
+            let slower = point - self.judged.slower_at(level).point > threshold / 2.0;
             lower > threshold || (!last && slower && upper > threshold)
         })
     }
 
     /// The change that keeps an undecided benchmark from being clear.
     pub(super) fn undecided(&self, threshold: f64, level: f64) -> &Change {
-        let clear = self.judged.at(level).upper < threshold;
+        let clear = self.judged.slower_at(level).upper < threshold;
         self.wall_check
             .as_ref()
             .filter(|_| clear)
@@ -173,6 +176,17 @@ impl Change {
         let own = self.own_at(level);
         self.reference_at(level)
             .map_or(own, |reference| own.minus(reference))
+    }
+
+    /// What counts when the benchmark may be slower: the lower of its change and its own log-ratio.
+    /// A reference that got faster makes nothing slower that is divided by it.
+    pub(super) fn slower_at(&self, level: f64) -> LogRatio {
+        self.at(level).min(self.own_at(level))
+    }
+
+    /// What counts when it may be faster: the higher of both.
+    pub(super) fn faster_at(&self, level: f64) -> LogRatio {
+        self.at(level).max(self.own_at(level))
     }
 
     /// The benchmark's own log-ratio.

@@ -40,12 +40,14 @@ pub enum Presence {
     Both,
     /// In both commits, with the same machine code and data.
     Identical,
-    /// Only in the candidate, or in the baseline too but wrong.
+    /// Only in the candidate.
     Added,
     /// Only in the baseline.
     Removed,
     /// It could not be measured, or its output was wrong, for this reason.
     Failed(String),
+    /// The same at the baseline alone, so there is nothing to compare with.
+    FailedAtBaseline(String),
 }
 
 /// The memory of one operation in both commits.
@@ -188,8 +190,8 @@ fn presence(benchmark: &Benchmark, identical_measured: bool) -> Presence {
             Presence::Failed(candidate.failure().unwrap_or_default().to_owned())
         }
         (Some(baseline), Some(candidate)) => {
-            if baseline.failure().is_some() {
-                Presence::Added
+            if let Some(reason) = baseline.failure() {
+                Presence::FailedAtBaseline(reason.to_owned())
             } else if baseline.executable == candidate.executable && !identical_measured {
                 Presence::Identical
             } else {

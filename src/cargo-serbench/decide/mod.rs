@@ -39,6 +39,7 @@ mod change;
 mod confirm;
 mod limit;
 mod memory;
+mod rename;
 mod screen;
 #[cfg(test)]
 mod simulate;
@@ -52,7 +53,7 @@ use crate::{
     compare::Clock,
     compare::stats::LogRatio,
     decide::evidence::{Evidence, Presence, Role},
-    run::Phase,
+    run::{Phase, Side},
     select::BenchId,
 };
 
@@ -213,10 +214,10 @@ pub struct Decision {
     pub verdict: Verdict,
     /// What decided; none where nothing was compared.
     pub metric: Option<Metric>,
-    /// Change of latency on the judged clock, with the interval that decided.
+    /// Change of latency on the judged clock, with its 95 % interval.
     pub change: Option<LogRatio>,
-    /// The same change with the interval of [`crate::compare::LEVEL`] that tables show.
-    pub change_95: Option<LogRatio>,
+    /// What was compared with the threshold, at the level that decided.
+    pub deciding: Option<LogRatio>,
     /// The same without the reference: the benchmark's own candidate / baseline.
     pub own: Option<LogRatio>,
     /// Change of wall time.
@@ -233,20 +234,41 @@ pub struct Decision {
     pub needs_seconds: Option<f64>,
     /// One sentence, without a full stop.
     pub reason: String,
-    /// Why a regression does not fail the gate, if it is waived.
+    /// The commit at which it failed, if that is not the candidate.
+    pub failed_at: Option<Side>,
+    /// Why it does not fail the gate, if it is waived.
     pub waived: Option<String>,
 }
 
+/// What somebody must have accepted for a decision not to fail the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waivable {
+    /// A change for the worse.
+    Change,
+    /// That the benchmark is gone.
+    Removal,
+    /// That there is nothing to compare with.
+    FailedBaseline,
+}
+
 impl Decision {
+    /// What it takes to waive it; `None` for what nobody can accept.
+    pub fn waivable(&self) -> Option<Waivable> {
+        match (self.verdict, self.failed_at) {
+            (Verdict::Removed, _) => Some(Waivable::Removal),
+            (Verdict::Failed, Some(Side::Baseline)) => Some(Waivable::FailedBaseline),
+            (Verdict::Failed, _) => None,
+            (_, _) => Some(Waivable::Change),
+        }
+    }
+
     /// Whether it is settled that nothing got worse, or somebody has settled that it may.
     pub fn is_cleared(&self) -> bool {
         match self.verdict {
-            Verdict::Improved
-            | Verdict::Unchanged
-            | Verdict::Identical
-            | Verdict::Added
-            | Verdict::Removed => true,
-            Verdict::Regressed | Verdict::Inconclusive | Verdict::Failed => self.waived.is_some(),
+            Verdict::Improved | Verdict::Unchanged | Verdict::Identical | Verdict::Added => true,
+            Verdict::Regressed | Verdict::Inconclusive | Verdict::Removed | Verdict::Failed => {
+                self.waived.is_some()
+            }
         }
     }
 }
@@ -279,7 +301,7 @@ pub fn next(evidence: &[Evidence], policy: &Policy) -> Vec<Request> {
 pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
     let cases = Comparison::all(evidence);
     let suspicions = Suspicions::new(&cases, policy);
-    cases
+    let mut decisions: Vec<Decision> = cases
         .iter()
         .map(|case| {
             let decision = match &case.evidence.presence {
@@ -288,17 +310,67 @@ pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
                     without_figures(case, Verdict::Identical, "the same code and data")
                 }
                 Presence::Added => without_figures(case, Verdict::Added, "not in the baseline"),
-                Presence::Removed => {
-                    without_figures(case, Verdict::Removed, "not in the candidate")
-                }
+                Presence::Removed => removed(case, &cases),
                 Presence::Failed(reason) => without_figures(case, Verdict::Failed, reason),
+                Presence::FailedAtBaseline(reason) => Decision {
+                    failed_at: Some(Side::Baseline),
+                    ..without_figures(
+                        case,
+                        Verdict::Failed,
+                        &format!("failed at the baseline: {reason}"),
+                    )
+                },
             };
             Decision {
                 limits: limit::checks(case, policy),
                 ..decision
             }
         })
-        .collect()
+        .collect();
+    tell_moved_references(evidence, &mut decisions);
+    decisions
+}
+
+/// Says once, at the reference that moved, what would else be said of every benchmark divided by it.
+fn tell_moved_references(evidence: &[Evidence], decisions: &mut [Decision]) {
+    let excludes_none = |it: &LogRatio| it.lower > 0.0 || it.upper < 0.0;
+    for at in 0..decisions.len() {
+        if !matches!(
+            decisions[at].verdict,
+            Verdict::Regressed | Verdict::Improved
+        ) {
+            continue;
+        }
+        let id = &decisions[at].id;
+        let only_as_ratio = evidence.iter().zip(decisions.iter()).filter(|(case, it)| {
+            case.reference.as_ref() == Some(id)
+                && it.id != *id
+                && it.verdict == Verdict::Unchanged
+                && it.change.as_ref().is_some_and(excludes_none)
+                && !it.own.as_ref().is_some_and(excludes_none)
+        });
+        let note = match only_as_ratio.count() {
+            0 => continue,
+            1 => "; 1 benchmark divided by it moved as a ratio only".to_owned(),
+            count => format!("; {count} benchmarks divided by it moved as ratios only"),
+        };
+        decisions[at].reason += &note;
+    }
+}
+
+/// The decision on a benchmark that only the baseline has, with the benchmark that it may be now.
+fn removed(case: &Comparison<'_>, all: &[Comparison<'_>]) -> Decision {
+    let id = &case.evidence.id;
+    let added = all
+        .iter()
+        .map(|case| case.evidence)
+        .filter(|evidence| evidence.presence == Presence::Added)
+        .map(|evidence| &evidence.id);
+    let reason = match rename::looks_like(id, added) {
+        None => "not in the candidate".to_owned(),
+        Some(now) => format!("not in the candidate; `{id}` looks like `{now}`"),
+    };
+    without_figures(case, Verdict::Removed, &reason)
 }
 
 /// The decision on a benchmark that both commits have: of the verdicts on latency and on memory
@@ -324,7 +396,7 @@ fn compared(case: &Comparison<'_>, suspicions: &Suspicions<'_>, policy: &Policy)
             latency.metric
         }),
         change: latency.change,
-        change_95: latency.change_95,
+        deciding: latency.deciding,
         own: latency.own,
         wall: latency.wall,
         memory: memory.changes,
@@ -354,7 +426,7 @@ fn without_figures(case: &Comparison<'_>, verdict: Verdict, reason: &str) -> Dec
         verdict,
         metric: None,
         change: None,
-        change_95: None,
+        deciding: None,
         own: None,
         wall: None,
         memory: Vec::new(),
@@ -364,6 +436,7 @@ fn without_figures(case: &Comparison<'_>, verdict: Verdict, reason: &str) -> Dec
         sensitivity: None,
         needs_seconds: None,
         reason: reason.to_owned(),
+        failed_at: None,
         waived: None,
     }
 }

@@ -46,7 +46,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn missing(&self, evidence: &Evidence, phase: Phase) -> usize {
         let target = self.0.get(&(evidence.id.as_str(), phase));
         let have = match evidence.presence {
-            Presence::Added => evidence.to_reference.len(),
+            Presence::Added | Presence::FailedAtBaseline(_) => evidence.to_reference.len(),
             Presence::Both | Presence::Identical | Presence::Removed | Presence::Failed(_) => {
                 evidence.count(phase)
             }
@@ -99,8 +99,9 @@ pub(super) fn screened(case: &Comparison<'_>, policy: &Policy, last: bool) -> Sc
     let blocks = reading.judged.blocks();
     let last = last || blocks >= policy.most_blocks;
     let threshold = case.threshold();
-    let point = reading.judged.at(policy.clear_level).point;
-    let improved = reading.judged.at(policy.improved_level).upper
+    let slower = reading.judged.slower_at(policy.clear_level).point;
+    let faster = reading.judged.faster_at(policy.clear_level).point;
+    let improved = reading.judged.faster_at(policy.improved_level).upper
         < (-case.evidence.tolerance.indifference).ln_1p();
     if blocks < policy.screen_blocks {
         Screened::Open
@@ -110,9 +111,9 @@ pub(super) fn screened(case: &Comparison<'_>, policy: &Policy, last: bool) -> Sc
         Screened::Open
     } else if improved {
         Screened::Improved
-    } else if reading.is_below(threshold, policy) && (last || point >= -threshold) {
+    } else if reading.is_below(threshold, policy) && (last || faster >= -threshold) {
         Screened::Unchanged
-    } else if last && (point > threshold || case.evidence.role == Role::PositiveControl) {
+    } else if last && (slower > threshold || case.evidence.role == Role::PositiveControl) {
         // Fresh blocks are worth more than the same number added to those that picked it. The
         // positive control is known to be slower, so bad luck at first shall not be the end of it.
         Screened::Suspect
@@ -134,7 +135,7 @@ fn blocks_wanted(case: &Comparison<'_>, policy: &Policy, over: bool) -> Option<u
             let open = screened(case, policy, over) == Screened::Open;
             (have, open || limit_open())
         }
-        Presence::Added => {
+        Presence::Added | Presence::FailedAtBaseline(_) => {
             let limited = case.evidence.tolerance.max_latency_ratio.is_some();
             let have = case.evidence.to_reference.len();
             (have, limited && (have == 0 || limit_open()))

@@ -13,7 +13,7 @@ pub enum Outcome {
     Passed,
     /// A benchmark regressed or is over a limit.
     Regressed,
-    /// A benchmark failed or nothing was measured.
+    /// A benchmark failed or is gone, nothing was measured, or nothing could have failed.
     CouldNotMeasure,
     /// The run can't be trusted to pass, or is asked to be strict and something is undecided.
     Inconclusive,
@@ -80,9 +80,11 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     if !decided && undecided > 0 {
         problems.push("no benchmark could be decided".to_owned());
     }
+    let missing: Vec<&&Decision> = benchmarks.iter().filter(|it| is_missing(it)).collect();
+    problems.extend(removals(&missing));
     let outcome = if is_worse(&benchmarks, alarms.is_empty()) {
         Outcome::Regressed
-    } else if verdicts.contains_key(&Verdict::Failed) || (!decided && undecided == 0) {
+    } else if !missing.is_empty() || (!decided && undecided == 0) {
         Outcome::CouldNotMeasure
     } else if !problems.is_empty() || (strict && undecided > 0) {
         Outcome::Inconclusive
@@ -115,6 +117,23 @@ fn is_worse(benchmarks: &[&Decision], trusted: bool) -> bool {
         (decision.verdict == Verdict::Regressed && counts(decision.metric))
             || decision.limits.iter().any(over)
     })
+}
+
+/// Whether a benchmark could not be compared though it should be: a gate that passes says that
+/// nothing got slower, and of this one nobody knows.
+fn is_missing(decision: &Decision) -> bool {
+    let lost = matches!(decision.verdict, Verdict::Removed | Verdict::Failed);
+    lost && decision.waived.is_none()
+}
+
+/// What to do about benchmarks that are gone.
+fn removals(missing: &[&&Decision]) -> Option<String> {
+    let gone = |decision: &&&&Decision| decision.verdict == Verdict::Removed;
+    let first = missing.iter().find(gone)?;
+    Some(format!(
+        "`{0}` is gone; if that is intended: `cargo serbench accept '{0}' --removed --reason TEXT`",
+        first.id
+    ))
 }
 
 /// Whether a benchmark with this verdict says something about the candidate.

@@ -5,10 +5,11 @@ use std::ops::Range;
 use serbench::Memory;
 
 use super::{
-    Decision, Metric, Outcome, Policy, Request, Standing, Verdict, decide, next, summarize,
+    Decision, Metric, Outcome, Policy, Request, Standing, Verdict, Waivable, decide, next,
+    summarize,
 };
-use crate::compare::Clock;
 use crate::compare::stats::normal_quantile;
+use crate::compare::{Clock, LEVEL};
 use crate::config::Tolerance;
 use crate::decide::evidence::{BlockRatio, Evidence, MemoryPair, Presence, Role};
 use crate::run::Phase;
@@ -109,8 +110,11 @@ fn slower_code_is_regressed_after_fresh_blocks() {
     };
     let decision = check(truth, Verdict::Regressed, "CPU time +9.9 % [");
     assert_eq!((decision.screen_blocks, decision.confirm_blocks), (8, 16));
-    let change = decision.change.unwrap();
-    assert!(change.lower > 1.03_f64.ln() && change.level > 0.999);
+    let deciding = decision.deciding.unwrap();
+    assert!(deciding.lower > 1.03_f64.ln() && deciding.level > 0.999);
+    // What is shown has one level everywhere.
+    let shown = [decision.change, decision.own, decision.wall];
+    assert!(shown.iter().flatten().all(|it| it.level == LEVEL));
 }
 
 #[test]
@@ -201,14 +205,22 @@ fn improvements_are_told() {
         wall: 0.9,
         ..SAME
     };
-    check(truth, Verdict::Improved, "all below -1.0 %");
+    check(
+        truth,
+        Verdict::Improved,
+        "below -1.0 % with 99.8 % confidence",
+    );
     // However noisy: what is vague here is only by how much.
     let truth = Truth {
         cpu: 0.4,
         wall: 0.4,
         spread: 0.5,
     };
-    check(truth, Verdict::Improved, "all below -1.0 %");
+    check(
+        truth,
+        Verdict::Improved,
+        "below -1.0 % with 99.8 % confidence",
+    );
 }
 
 #[test]
@@ -238,14 +250,14 @@ fn reference_is_divided_out() {
         (
             SAME,
             faster,
-            Verdict::Regressed,
+            Verdict::Unchanged,
             Verdict::Improved,
             "only the ratio moved",
         ),
         (
             SAME,
             slower,
-            Verdict::Improved,
+            Verdict::Unchanged,
             Verdict::Regressed,
             "only the ratio moved",
         ),
@@ -266,7 +278,15 @@ fn reference_is_divided_out() {
             "{}",
             decisions[0].reason
         );
-        assert!(!decisions[1].reason.contains("ratio"));
+        let told = decisions[1]
+            .reason
+            .contains("1 benchmark divided by it moved as a ratio only");
+        assert_eq!(
+            told,
+            reason == "only the ratio moved",
+            "{}",
+            decisions[1].reason
+        );
     }
 }
 
@@ -316,7 +336,7 @@ fn many_suspects_need_more_certainty() {
             .collect();
         let decisions = measure(&benchmarks, &Policy::default());
         assert!(decisions.iter().all(|d| d.verdict == Verdict::Regressed));
-        decisions[0].change.unwrap().level
+        decisions[0].deciding.unwrap().level
     };
     assert!(level(1) < level(5) && level(5) < level(20));
     // Sixteen fresh blocks support no level for a hundred, so they get more.
@@ -347,6 +367,10 @@ fn what_is_in_one_commit_only_is_not_measured() {
         (Presence::Added, Verdict::Added),
         (Presence::Removed, Verdict::Removed),
         (Presence::Failed("wrong output".to_owned()), Verdict::Failed),
+        (
+            Presence::FailedAtBaseline("wrong output".to_owned()),
+            Verdict::Failed,
+        ),
     ] {
         let mut evidence = benchmark("a");
         evidence.presence = presence;
@@ -504,6 +528,16 @@ fn outcomes_follow_from_verdicts() {
             Outcome::CouldNotMeasure,
         ),
         (
+            &[Unchanged, Removed],
+            Outcome::CouldNotMeasure,
+            Outcome::CouldNotMeasure,
+        ),
+        (
+            &[Removed, Regressed],
+            Outcome::Regressed,
+            Outcome::Regressed,
+        ),
+        (
             &[Failed, Regressed, Inconclusive],
             Outcome::Regressed,
             Outcome::Regressed,
@@ -616,5 +650,36 @@ fn exit_codes_are_those_documented() {
     ] {
         assert_eq!(outcome.exit(false).code(), code);
         assert_eq!(outcome.exit(true).code(), strict_code);
+    }
+}
+
+/// What fails the gate, what somebody can accept, and what nobody can.
+#[test]
+fn lost_benchmarks_fail_unless_accepted() {
+    let reason = || "panicked".to_owned();
+    for (presence, waivable) in [
+        (Presence::Removed, Some(Waivable::Removal)),
+        (
+            Presence::FailedAtBaseline(reason()),
+            Some(Waivable::FailedBaseline),
+        ),
+        (Presence::Failed(reason()), None),
+    ] {
+        let mut lost = benchmark("json::quicker::f64");
+        lost.presence = presence;
+        let mut new = benchmark("json::quick::f64");
+        new.presence = Presence::Added;
+        let mut decisions = decide(&[lost, new], &Policy::default());
+        assert_eq!(decisions[0].waivable(), waivable);
+        let summary = summarize(&decisions, false);
+        assert_eq!(summary.outcome, Outcome::CouldNotMeasure);
+        if waivable == Some(Waivable::Removal) {
+            let renamed = "`json::quicker::f64` looks like `json::quick::f64`";
+            assert!(decisions[0].reason.contains(renamed));
+            assert!(summary.problems[0].contains("--removed"));
+        }
+        decisions[0].waived = waivable.map(|_| "accepted".to_owned());
+        let passed = summarize(&decisions, true).outcome == Outcome::Passed;
+        assert_eq!(passed, waivable.is_some());
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Latency {
     pub(super) verdict: Verdict,
     pub(super) metric: Metric,
     pub(super) change: Option<LogRatio>,
-    pub(super) change_95: Option<LogRatio>,
+    pub(super) deciding: Option<LogRatio>,
     pub(super) own: Option<LogRatio>,
     pub(super) wall: Option<LogRatio>,
     pub(super) sensitivity: Option<f64>,
@@ -68,10 +68,19 @@ pub(super) fn judge(
     Latency {
         verdict,
         metric: Metric::Latency(decided.clock),
-        change: Some(decided.at(level)),
-        change_95: Some(decided.at(LEVEL)),
-        own: Some(decided.own_at(level)),
-        wall: Some(reading.wall().at(level)),
+        change: Some(decided.at(LEVEL)),
+        deciding: Some(match verdict {
+            Verdict::Improved => decided.faster_at(level),
+            Verdict::Regressed
+            | Verdict::Unchanged
+            | Verdict::Inconclusive
+            | Verdict::Identical
+            | Verdict::Added
+            | Verdict::Removed
+            | Verdict::Failed => decided.slower_at(level),
+        }),
+        own: Some(decided.own_at(LEVEL)),
+        wall: Some(reading.wall().at(LEVEL)),
         sensitivity: screened.and_then(|reading| sensitivity(case, &reading, policy)),
         needs_seconds,
         reason: reasons.join("; "),
@@ -102,7 +111,7 @@ fn unmeasured(case: &Comparison<'_>) -> Latency {
         verdict: Verdict::Inconclusive,
         metric: Metric::Latency(case.clock()),
         change: None,
-        change_95: None,
+        deciding: None,
         own: None,
         wall: None,
         sensitivity: None,
@@ -132,7 +141,7 @@ fn needs_seconds(
     fresh: bool,
     policy: &Policy,
 ) -> Option<f64> {
-    let distance = change.at(policy.clear_level).point - case.threshold();
+    let distance = change.slower_at(policy.clear_level).point - case.threshold();
     let last = *policy.looks.last()?;
     let level = if distance > 0.0 {
         confirm::corrected_level(last, case.clocks(), policy)
@@ -181,14 +190,22 @@ fn main_reason(
         Clock::Cpu => "CPU time",
         Clock::Wall => "wall time",
     };
-    let figures = format!("{clock} {}", interval(decided.at(level)));
+    // What is within the threshold by its own time alone is said by its own time.
+    let own = decided.at(level).upper >= case.threshold()
+        && decided.own_at(level).upper < case.threshold();
+    let figures = if own {
+        format!("own {clock} {}", interval(decided.own_at(LEVEL)))
+    } else {
+        format!("{clock} {}", interval(decided.at(LEVEL)))
+    };
     let threshold = percent(case.threshold());
     let tolerance = case.evidence.tolerance;
+    let confidence = confidence(level);
     match verdict {
-        Verdict::Regressed => format!("{figures}, all above {threshold}"),
+        Verdict::Regressed => format!("{figures}, above {threshold} with {confidence}"),
         Verdict::Improved => {
             let indifference = percent((-tolerance.indifference).ln_1p());
-            format!("{figures}, all below {indifference}")
+            format!("{figures}, below {indifference} with {confidence}")
         }
         Verdict::Inconclusive => match needs_seconds {
             Some(seconds) => {
@@ -203,6 +220,20 @@ fn main_reason(
         | Verdict::Removed
         | Verdict::Failed => format!("{figures}, all below {threshold}"),
     }
+}
+
+/// `99.98 % confidence`: the level that decided, beside the 95 % interval that is shown.
+fn confidence(level: f64) -> String {
+    let percent = 100.0 * level;
+    let digits = format!("{percent:.3}");
+    // Never rounded up to certainty.
+    let digits = if digits == "100.000" {
+        "99.999"
+    } else {
+        &digits
+    };
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits} % confidence")
 }
 
 /// What a reader must know beside the figures.
@@ -241,17 +272,18 @@ fn moved_reference(
     verdict: Verdict,
     level: f64,
 ) -> Option<String> {
-    let own = decided.own_at(level);
+    let [change, own] = [decided.at(level), decided.own_at(level)];
     let reference = decided.reference_at(level)?;
-    let still = (own.lower <= 0.0 && own.upper >= 0.0)
-        || own.point.abs() <= case.evidence.tolerance.indifference.ln_1p();
+    let threshold = case.threshold();
     let (its, own_moved) = (percent(reference.point), percent(own.point));
-    let moved = matches!(verdict, Verdict::Regressed | Verdict::Improved);
-    if moved && still {
+    if verdict != Verdict::Unchanged {
+        return None;
+    }
+    if change.lower > threshold || change.upper < -threshold {
         Some(format!(
             "only the ratio moved: the reference changed by {its}, its own time by {own_moved}"
         ))
-    } else if verdict == Verdict::Unchanged && own.lower > case.threshold() {
+    } else if own.lower > threshold {
         Some(format!(
             "its own time changed by {own_moved}, as did the reference by {its}"
         ))

@@ -37,7 +37,8 @@ impl Commit {
 
 /// The first ten digits of a hash.
 pub fn short(sha: &str) -> &str {
-    &sha[..sha.len().min(10)]
+    // Files can be edited, so it may be no hash at all.
+    sha.get(..10).unwrap_or(sha)
 }
 
 /// Opens the repository around `workspace`; `None` when there is none.

@@ -100,6 +100,8 @@ pub struct Runnable {
     pub executable: Executable,
     pub native: bool,
     pub multithreaded: bool,
+    /// Whether the copies are links in several orders, the same orders at both commits.
+    pub aligned: bool,
 }
 
 /// The work of one slice.
@@ -112,14 +114,16 @@ struct Batches {
 }
 
 impl Runnable {
-    /// The same with one of the executable's copies to start.
-    fn drawn(&self, random: &mut Random) -> Self {
+    /// The same with one of the executable's copies to start. Where they are aligned, it is number
+    /// `variant` for all arms of a block; the first to need it draws it.
+    fn drawn(&self, variant: &mut Option<u64>, random: &mut Random) -> Self {
         let mut drawn = self.clone();
         let copies = &self.executable.copies;
-        drawn
-            .executable
-            .path
-            .clone_from(&copies[random.below(copies.len() as u64) as usize]);
+        let number = match self.aligned {
+            true => *variant.get_or_insert_with(|| random.below(1 << 32)) % copies.len() as u64,
+            false => random.below(copies.len() as u64),
+        };
+        drawn.executable.path.clone_from(&copies[number as usize]);
         drawn
     }
 }
@@ -153,12 +157,13 @@ impl<'a> Engine<'a> {
         interrupt::check()?;
         let started = Instant::now();
         let mut runnables = Vec::new();
+        let mut variant = None;
         for arm in arms {
             let runnable = self
                 .subjects
                 .get(&(arm.side, arm.id.clone()))
                 .with_context(|| format!("no executable for `{}`", arm.id))?;
-            runnables.push(runnable.drawn(&mut self.random));
+            runnables.push(runnable.drawn(&mut variant, &mut self.random));
         }
         // Threads of one arm would have to share a single CPU.
         let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
@@ -225,7 +230,7 @@ impl<'a> Engine<'a> {
                 // Forwards or backwards, an order is its own inverse.
                 let worker = &mut workers[starting[arm]];
                 let slice = with_arm(&arms[arm], ask(worker, command))?;
-                slices[arm].push(times(&slice));
+                slices[arm].push(with_arm(&arms[arm], times(&slice))?);
             }
         }
         Ok(slices)
@@ -324,10 +329,7 @@ impl<'a> Engine<'a> {
         }
         let row = divan::measurement(&ended.stdout, id).map_err(|error| anyhow!("{error}"))?;
         if row.optimised_away() {
-            bail!(
-                "takes 0 ns by divan's clock, so its work was optimised away; \
-                 return the result or use `divan::black_box`"
-            );
+            bail!(OPTIMISED_AWAY);
         }
         Ok(row)
     }
@@ -371,6 +373,9 @@ pub fn run_schedule(
     }
     Ok(failures)
 }
+
+const OPTIMISED_AWAY: &str = "takes no time, so its work was optimised away; return the result or use \
+    `divan::black_box`";
 
 /// How long one process of a bench that only divan drives measures.
 const FOREIGN_VISIT: Duration = Duration::from_millis(8);
@@ -429,13 +434,18 @@ fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
     }
 }
 
-fn times(slice: &Slice) -> Times {
+fn times(slice: &Slice) -> Result<Times> {
     let operations = slice.operations.max(1) as f64;
-    Times {
-        cpu: Some(slice.cpu_ns / operations),
-        wall: slice.median_ns,
-        fastest: slice.fastest_ns,
+    let (cpu, wall, fastest) = (slice.cpu_ns / operations, slice.median_ns, slice.fastest_ns);
+    // Stored to the picosecond.
+    if ![cpu, wall, fastest].iter().all(|time| *time >= 1e-3) {
+        bail!(OPTIMISED_AWAY);
     }
+    Ok(Times {
+        cpu: Some(cpu),
+        wall,
+        fastest,
+    })
 }
 
 #[cfg(test)]
@@ -450,16 +460,29 @@ mod tests {
             executable: Executable {
                 path: copies[0].clone(),
                 copies: copies.clone(),
+                link_inputs: None,
                 folder: PathBuf::new(),
             },
             native: true,
             multithreaded: false,
+            aligned: false,
         };
         let mut random = Random::seeded(1);
         let drawn: BTreeSet<PathBuf> = (0..100)
-            .map(|_| runnable.drawn(&mut random).executable.path)
+            .map(|_| runnable.drawn(&mut None, &mut random).executable.path)
             .collect();
-        assert_eq!(drawn, copies.into_iter().collect());
+        assert_eq!(drawn, copies.iter().cloned().collect());
+        let aligned = Runnable {
+            aligned: true,
+            ..runnable
+        };
+        for variant in 0..100 {
+            let drawn = aligned
+                .drawn(&mut Some(variant), &mut random)
+                .executable
+                .path;
+            assert_eq!(drawn, copies[variant as usize % copies.len()]);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod schedule;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Instant,
 };
 
@@ -20,6 +21,7 @@ use crate::{
     config::Config,
     decide::{self, evidence},
     discover::machine,
+    layout::Layouts,
     process::Launcher,
     run::{self, Benchmark, Phase, Run, Side, Source, Verification},
     select::{
@@ -54,6 +56,7 @@ pub fn new_run(
         baseline: baseline.cloned(),
         candidate: candidate.clone(),
         identical_measured: false,
+        layout: None,
         shard: None,
         self_check: None,
         benchmarks: BTreeMap::new(),
@@ -151,6 +154,7 @@ pub fn engine<'a>(
     launcher: &'a Launcher,
     catalogs: &[(Side, &Catalog)],
     run: &Run,
+    layouts: &Layouts,
     pace: Pace,
 ) -> Engine<'a> {
     let mut runnables = BTreeMap::new();
@@ -164,19 +168,60 @@ pub fn engine<'a>(
                     multithreaded,
                     ..
                 } = *verification;
-                let executable = listed.executable.clone();
+                let mut executable = listed.executable.clone();
+                let aligned = layouts.files.get(&executable.path);
+                if let Some(files) = aligned {
+                    executable.copies.clone_from(files);
+                }
                 runnables.insert(
                     (*side, id.clone()),
                     Runnable {
                         executable,
                         native,
                         multithreaded,
+                        aligned: aligned.is_some(),
                     },
                 );
             }
         }
     }
     Engine::new(launcher, runnables, pace, run.seed)
+}
+
+/// Links the executables of benchmarks that both commits have again, so that code lies alike in both.
+pub fn align(catalogs: [&Catalog; 2], scratch: &Path, run: &mut Run) -> Layouts {
+    let both = run.benchmarks.iter().filter_map(|(id, benchmark)| {
+        let (one, other) = (benchmark.baseline.as_ref()?, benchmark.candidate.as_ref()?);
+        if one.executable == other.executable && !run.identical_measured {
+            return None;
+        }
+        let [one, other] = catalogs.map(|catalog| catalog.benchmarks.get(id));
+        let pair = [&one?.executable, &other?.executable];
+        Some(((&pair[0].path, &pair[1].path), pair))
+    });
+    let pairs: BTreeMap<_, _> = both.collect();
+    if pairs.is_empty() {
+        return Layouts::default();
+    }
+    let pairs: Vec<_> = pairs.into_values().collect();
+    let layouts = Layouts::of(&pairs, scratch);
+    for problem in &layouts.problems {
+        shell::hint(format_args!("layout not checked: {problem}"));
+    }
+    let Layouts { common, equal, .. } = layouts;
+    if layouts.problems.is_empty() {
+        let variants = layouts.variants();
+        shell::status(
+            "Relinked",
+            format_args!("in {variants} orders; {equal} of {common} functions at equal addresses"),
+        );
+        run.layout = Some(run::Layout {
+            variants,
+            common,
+            equal,
+        });
+    }
+    layouts
 }
 
 /// Measures what the decision asks for until it asks for nothing more. `injected` slows the

@@ -86,6 +86,7 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
             lock: Some("74511591deae2493".to_owned()),
         },
         identical_measured: false,
+        layout: None,
         shard: None,
         self_check: None,
         benchmarks: benchmarks

@@ -91,7 +91,12 @@ fn bytes_per_element(row: &Row) -> Cell {
     let Verification {
         bytes_out, shape, ..
     } = &row.verification;
-    let elements = shape.as_ref().map(|shape| shape.iter().product::<usize>());
+    let product = |shape: &Vec<usize>| {
+        shape
+            .iter()
+            .try_fold(1_usize, |all, axis| all.checked_mul(*axis))
+    };
+    let elements = shape.as_ref().and_then(product);
     match (bytes_out, elements) {
         (Some(bytes), Some(elements)) if elements > 0 => {
             Cell::plain(cells::brief(*bytes as f64 / elements as f64))
@@ -187,7 +192,7 @@ pub fn tone(verdict: Verdict) -> Tone {
 }
 
 fn change(row: &Judged<'_>) -> Cell {
-    let change = row.decision.change_95.as_ref();
+    let change = row.decision.change.as_ref();
     change.map_or_else(Cell::absent, cells::change)
 }
 

@@ -40,7 +40,7 @@ fn line(report: &Report<'_>, id: &str) -> Line {
     let decision = decisions
         .filter(|decision| decision.role == Role::Benchmark)
         .find(|decision| decision.id == id);
-    let change = decision.and_then(|it| it.change_95);
+    let change = decision.and_then(|it| it.change);
     let ratio = |log: f64| log.is_finite().then(|| log.exp());
     let measured = report.measured.get(id);
     let at = |side| measured.and_then(|both| both.at(side));

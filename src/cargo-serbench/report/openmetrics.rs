@@ -59,7 +59,7 @@ pub fn render(report: &Report<'_>) -> String {
     let decisions = report.verdicts.into_iter().flat_map(|it| it.decisions);
     let decisions: Vec<&Decision> = decisions.filter(|it| it.role == Role::Benchmark).collect();
     let changes = decisions.iter().filter_map(|it| {
-        let (id, change) = (label(&it.id), it.change_95?.point.exp());
+        let (id, change) = (label(&it.id), it.change?.point.exp());
         Some(format!(
             "serbench_change_ratio{{benchmark=\"{id}\"}} {change}\n"
         ))

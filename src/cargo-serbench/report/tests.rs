@@ -225,7 +225,7 @@ fn force(decision: &mut Decision, verdict: Verdict) {
     decision.verdict = verdict;
     decision.reason = reason.to_owned();
     decision.change = compared.then(|| change(percent));
-    decision.change_95 = decision.change;
+    decision.deciding = decision.change;
     decision.metric = compared.then_some(Metric::Latency(Clock::Cpu));
     decision.needs_seconds = (verdict == Verdict::Inconclusive).then_some(40.0);
 }

@@ -12,7 +12,7 @@ use serbench::{
 
 use crate::{
     build::Executable,
-    divan,
+    divan, interrupt,
     process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
     select::{BenchId, catalog::Listed},
@@ -61,16 +61,23 @@ fn verify_one(
         native: false,
         ..Verification::unseen(&benchmark.hash)
     };
-    let mut worker = match launcher.worker(launch(&benchmark.executable, &benchmark.id))? {
-        Started::Worker(worker) => worker,
-        Started::Ended(ended) if ended.status.success() => {
+    let started = launcher.worker(launch(&benchmark.executable, &benchmark.id));
+    let mut worker = match started {
+        // One that hangs before it calls its bencher, for example: the others can still be measured.
+        Err(error) => {
+            interrupt::check()?;
+            subject.state = State::Failed(format!("{error:#}"));
+            return Ok((subject, None));
+        }
+        Ok(Started::Worker(worker)) => worker,
+        Ok(Started::Ended(ended)) if ended.status.success() => {
             match divan::measurement(&ended.stdout, &benchmark.id) {
                 Ok(_) => {}
                 Err(error) => subject.state = State::Failed(error.to_string()),
             }
             return Ok((subject, None));
         }
-        Started::Ended(ended) => {
+        Ok(Started::Ended(ended)) => {
             subject.state =
                 State::Failed(failure_summary(&ended.stderr, &ended.status.to_string()));
             return Ok((subject, None));
@@ -80,7 +87,7 @@ fn verify_one(
     let mut answer = match worker.ask(Command::Verify) {
         Ok(answer) => answer,
         Err(error) => {
-            crate::interrupt::check()?;
+            interrupt::check()?;
             subject.state = State::Failed(format!("{error:#}"));
             return Ok((subject, None));
         }
@@ -249,10 +256,11 @@ fn ask_fresh(
     id: &str,
     command: Command,
 ) -> Result<Option<Answer>> {
-    crate::interrupt::check()?;
-    match launcher.worker(launch(executable, id))? {
-        Started::Worker(mut worker) => Ok(worker.ask(command).ok()),
-        Started::Ended(_) => Ok(None),
+    interrupt::check()?;
+    match launcher.worker(launch(executable, id)) {
+        Ok(Started::Worker(mut worker)) => Ok(worker.ask(command).ok()),
+        Ok(Started::Ended(_)) => Ok(None),
+        Err(_) => interrupt::check().map(|()| None),
     }
 }
 

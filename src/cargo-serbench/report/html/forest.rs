@@ -76,7 +76,7 @@ fn rows<'a>(verdicts: &Verdicts<'a>) -> Vec<Row<'a>> {
         let evidence = verdicts.evidence.iter().find(|it| it.id == decision.id);
         Some(Row {
             decision,
-            change: percents(decision.change_95.as_ref()?),
+            change: percents(decision.change.as_ref()?),
             threshold: evidence.map(|it| it.tolerance.threshold * 100.0),
         })
     };
@@ -111,7 +111,7 @@ fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
     let id = text::visible(&row.decision.id);
     let (x1, x2, x) = (scale.at(lower), scale.at(upper), scale.at(point));
     let middle = y + 22.0;
-    let figures = row.decision.change_95.as_ref().map(cells::change);
+    let figures = row.decision.change.as_ref().map(cells::change);
     let figures = figures.map(|cell| cell.text).unwrap_or_default();
     html! {
         g {
@@ -139,7 +139,7 @@ fn table_columns<'a>() -> Vec<Column<Row<'a>>> {
         left("Verdict", |row| Cell::plain(row.decision.verdict.word())),
         right("Change [95 %]", |row| {
             row.decision
-                .change_95
+                .change
                 .as_ref()
                 .map_or_else(Cell::absent, cells::change)
         }),

@@ -1,0 +1,171 @@
+//! Takes the place where code lies out of the comparison of two executables.
+//!
+//! Where the linker puts a function makes loops up to a quarter faster or slower with the same
+//! instructions (Mytkowicz et al. 2009, "Producing wrong data without doing anything obviously
+//! wrong!"). An edit anywhere moves every function behind it. So both commits are linked again from
+//! what their builds were linked from, without compiling: functions that both have come first, in one
+//! order, from one address on, and thus lie at equal addresses in both. What only one of them has, or
+//! has in another size, follows. Several such pairs are made, each in another random order, and
+//! each block of a measurement draws one: unchanged code lies alike at both commits in every
+//! block, and changed code is measured in many places.
+
+mod order;
+mod relink;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use object::{Object, ObjectSection};
+
+use crate::build::{Executable, code_hash};
+use order::{Common, Function};
+use relink::Inputs;
+
+/// Pairs of executables that are linked, if it goes as fast as it should.
+const MOST: u64 = 16;
+
+/// Pairs that are linked however long it takes.
+const LEAST: u64 = 4;
+
+/// How long linking may take for each bench.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One bench's executables at two commits, linked again.
+#[derive(Clone, Debug)]
+pub struct Aligned {
+    /// For baseline and candidate: files in the same orders.
+    pub files: [Vec<PathBuf>; 2],
+    /// Functions that both have, by name and size.
+    pub common: usize,
+    /// Those of them that lie at equal addresses in the first pair.
+    pub equal: usize,
+}
+
+/// Links the executables of one bench at two commits again, into files beside the staged ones.
+///
+/// # Errors
+/// When it can't be done here; the executables can be measured as cargo linked them.
+pub fn align(executables: [&Executable; 2], scratch: &Path) -> Result<Aligned> {
+    let linker = relink::rust_lld()?;
+    let archives = executables.map(|executable| executable.link_inputs.as_deref());
+    let [Some(one), Some(other)] = archives else {
+        return Err(anyhow::anyhow!("the build kept no link inputs"));
+    };
+    let inputs = [
+        Inputs::unpack(one, scratch)?,
+        Inputs::unpack(other, scratch)?,
+    ];
+    let [one, other] = executables.map(|executable| read(&executable.path));
+    let bytes = [one?, other?];
+    for side in [0, 1] {
+        let again = inputs[side].link_as_before(&linker)?;
+        ensure!(
+            code_hash(&again) == code_hash(&bytes[side]),
+            "what was kept of the last link makes another program than {}",
+            executables[side].path.display()
+        );
+    }
+    let functions = [0, 1].map(|side| order::functions(&bytes[side]));
+    let common = order::common([&functions[0], &functions[1]]);
+    ensure!(
+        !common.is_empty(),
+        "the executables have no symbols in common (is `strip` set?)"
+    );
+    let start = text_start(&bytes)?;
+    let started = Instant::now();
+    let mut files = [Vec::new(), Vec::new()];
+    for variant in 0..MOST {
+        if variant >= LEAST && started.elapsed() > PATIENCE {
+            break;
+        }
+        let order = order::permuted(&common, variant);
+        for side in [0, 1] {
+            let to = variant_path(&executables[side].path, variant);
+            let symbols: Vec<&str> = order
+                .iter()
+                .map(|common| common.symbols[side].as_str())
+                .collect();
+            inputs[side].link(&linker, &symbols, start, &to)?;
+            files[side].push(to);
+        }
+    }
+    let equal = equal(&common, [&files[0][0], &files[1][0]])?;
+    Ok(Aligned {
+        files,
+        common: common.len(),
+        equal,
+    })
+}
+
+/// `arm-a/NAME.v03` for `arm-a/NAME.0`: as long for every variant.
+fn variant_path(staged: &Path, variant: u64) -> PathBuf {
+    staged.with_extension(format!("v{variant:02}"))
+}
+
+fn equal(common: &[Common], files: [&Path; 2]) -> Result<usize> {
+    let [one, other] = files.map(|file| read(file).map(|bytes| order::functions(&bytes)));
+    let functions: [Vec<Function>; 2] = [one?, other?];
+    Ok(order::aligned(common, [&functions[0], &functions[1]]))
+}
+
+/// An address that the code of both can begin at: behind everything that comes before it.
+fn text_start(executables: &[Vec<u8>; 2]) -> Result<u64> {
+    const HUGE_PAGE: u64 = 2 << 20;
+    let mut highest = 0;
+    for bytes in executables {
+        let file = object::File::parse(bytes.as_slice()).context("read an executable")?;
+        let text = file
+            .section_by_name(".text")
+            .context("an executable has no .text")?;
+        highest = highest.max(text.address());
+    }
+    Ok((highest + 1).next_multiple_of(HUGE_PAGE))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("read {}", path.display()))
+}
+
+/// The aligned executables of all benches, by the files that were staged.
+#[derive(Clone, Debug, Default)]
+pub struct Layouts {
+    pub files: BTreeMap<PathBuf, Vec<PathBuf>>,
+    pub common: usize,
+    pub equal: usize,
+    /// Why benches are measured as cargo linked them.
+    pub problems: Vec<String>,
+}
+
+impl Layouts {
+    /// Aligns each pair of executables.
+    pub fn of(pairs: &[[&Executable; 2]], scratch: &Path) -> Self {
+        let mut layouts = Self::default();
+        for pair in pairs {
+            match align(*pair, scratch) {
+                Ok(Aligned {
+                    files,
+                    common,
+                    equal,
+                }) => {
+                    layouts.common += common;
+                    layouts.equal += equal;
+                    for (executable, files) in pair.iter().zip(files) {
+                        layouts.files.insert(executable.path.clone(), files);
+                    }
+                }
+                Err(error) => layouts.problems.push(format!("{error:#}")),
+            }
+        }
+        layouts
+    }
+
+    /// Pairs that a block draws from.
+    pub fn variants(&self) -> usize {
+        self.files.values().map(Vec::len).min().unwrap_or(0)
+    }
+}
