@@ -6,12 +6,12 @@ use clap::{
     Args,
     builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
 };
-use toml::Value;
+use serde::Serialize;
+use toml::{Table, Value};
 
 use crate::{
     config::{
-        Flag, Flags,
-        key::Mode,
+        Flag, Flags, Mode,
         units::{Percent, Ratio, Seconds},
     },
     report::{FORMATS, Format},
@@ -192,15 +192,18 @@ pub struct Effort {
 }
 
 /// What a Cargo.toml can hold, too, under the same names; what is typed wins, also over overrides.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
 pub struct Keys {
     /// Measure only these suites (bench targets), or `all`
-    #[arg(long, alias = "suites", value_name = "NAME", value_delimiter = ',', value_parser = text())]
+    #[arg(long = "suites", alias = "suite", value_name = "NAME", value_delimiter = ',', value_parser = text())]
+    #[serde(skip)]
     pub suite: Vec<String>,
 
     /// Divide by this encoder: in one suite, or in all
     #[arg(long, value_name = "[SUITE=]ENCODER", value_delimiter = ',', value_parser = reference)]
+    #[serde(skip)]
     pub reference: Vec<String>,
 
     /// Count the memory of benchmarks with the benchmarks of this suite
@@ -243,6 +246,10 @@ pub struct Keys {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub require_baseline: Option<bool>,
 
+    /// Pass although a benchmark of the baseline is missing
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub allow_removed: Option<bool>,
+
     /// What a benchmark does to the exit code
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
@@ -252,6 +259,7 @@ pub struct Keys {
     pub profile: Option<String>,
 
     #[command(flatten)]
+    #[serde(skip)]
     pub features: clap_cargo::Features,
 
     /// Activate the `default` feature where Cargo.toml says `default-features = false`
@@ -262,67 +270,26 @@ pub struct Keys {
 impl Keys {
     /// The keys that were typed.
     pub fn flags(&self) -> Flags {
-        // All of them by name, so that none is forgotten.
-        let Self {
-            suite,
-            reference,
-            memory_suite,
-            threshold,
-            indifference,
-            memory_threshold,
-            max_latency_ratio,
-            max_memory_ratio,
-            budget,
-            default_branch,
-            strict,
-            require_baseline,
-            mode,
-            profile,
-            features,
-            default_features,
-        } = self;
-        let percent = |percent: &Option<Percent>| percent.map(|it| Value::Float(it.fraction()));
-        let ratio = |ratio: &Option<Ratio>| ratio.map(|it| Value::Float(it.value()));
-        let switch = |switch: &Option<bool>| switch.map(Value::Boolean);
-        let name = |name: &Option<String>| name.clone().map(Value::String);
-        let (default_flag, default_features) = if features.no_default_features {
-            ("no-default-features", Some(Value::Boolean(false)))
-        } else {
-            ("default-features", switch(default_features))
-        };
-        let mode = mode.and_then(|mode| Value::try_from(mode).ok());
-        let typed = [
-            ("suites", suites(suite)),
-            ("memory-suite", name(memory_suite)),
-            ("features", names(&separate(&features.features))),
-            ("default-features", default_features),
-            ("profile", name(profile)),
-            ("threshold", percent(threshold)),
-            ("indifference", percent(indifference)),
-            ("memory-threshold", percent(memory_threshold)),
-            ("max-latency-ratio", ratio(max_latency_ratio)),
-            ("max-memory-ratio", ratio(max_memory_ratio)),
-            ("budget", budget.map(|it| Value::Float(it.value()))),
-            ("default-branch", name(default_branch)),
-            ("strict", switch(strict)),
-            ("require-baseline", switch(require_baseline)),
-            ("mode", mode),
+        let plain = Table::try_from(self).expect("flags are plain values");
+        let features = separate(&self.features.features);
+        let no_default = self.features.no_default_features.then(|| false.into());
+        let special = [
+            ("suites", "suites", suites(&self.suite)),
+            ("features", "features", names(&features)),
+            ("default-features", "no-default-features", no_default),
         ];
-        let flag = |key| match key {
-            "suites" => "suite",
-            "default-features" => default_flag,
-            _ => key,
-        };
-        let keys = typed.into_iter().filter_map(|(key, value)| {
-            Some(Flag {
-                key,
-                flag: flag(key),
-                value: value?,
-            })
-        });
+        let special = special
+            .into_iter()
+            .filter_map(|(key, flag, value)| Some((key.to_owned(), flag.to_owned(), value?)));
+        let plain = plain
+            .into_iter()
+            .map(|(key, value)| (key.clone(), key, value));
+        let keys = plain.chain(special);
         Flags {
-            keys: keys.collect(),
-            reference: reference.clone(),
+            keys: keys
+                .map(|(key, flag, value)| Flag { key, flag, value })
+                .collect(),
+            reference: self.reference.clone(),
         }
     }
 }
@@ -341,7 +308,7 @@ fn text() -> impl TypedValueParser<Value = String> {
 fn reference(text: &str) -> Result<String, &'static str> {
     let (suite, encoder) = text.split_once('=').unwrap_or(("*", text));
     if suite.trim().is_empty() || encoder.trim().is_empty() {
-        return Err("allowed is an encoder, or a suite and its encoder, as json=orjson");
+        return Err("expected an encoder, or a suite and its encoder, such as json=orjson");
     }
     Ok(text.to_owned())
 }
@@ -396,7 +363,7 @@ mod tests {
     use clap::{Args, Command, FromArgMatches};
 
     use super::Keys;
-    use crate::config::key::{self, Kind};
+    use crate::config::keys::{Config, fields};
 
     fn parse(flags: &str) -> Result<Keys, clap::Error> {
         let words = std::iter::once("keys").chain(flags.split_whitespace());
@@ -407,14 +374,14 @@ mod tests {
     #[test]
     fn every_key_is_a_flag() {
         let command = Keys::augment_args(Command::new("keys"));
-        for key in key::keys(false).filter(|key| key.kind != Kind::Overrides) {
+        for key in fields::<Config>().iter().filter(|key| **key != "override") {
             let mut flags = command.get_arguments();
-            let has = |name: &str| name == key.name;
+            let has = |name: &str| name == *key;
             let there = flags.any(|flag| {
                 let aliases = flag.get_all_aliases().unwrap_or_default();
                 flag.get_long().is_some_and(has) || aliases.into_iter().any(has)
             });
-            assert!(there, "{}", key.name);
+            assert!(there, "{key}");
         }
     }
 
@@ -448,7 +415,7 @@ mod tests {
         insta::assert_snapshot!(told("--indifference -1%"), @"error: invalid value '-1%' for '--indifference <PERCENT>': expected a percentage from 0% to below 1000%, such as 3%");
         insta::assert_snapshot!(told("--max-memory-ratio 0"), @"error: invalid value '0' for '--max-memory-ratio <RATIO>': expected a number above 0, such as 1.5");
         insta::assert_snapshot!(told("--budget -5"), @"error: invalid value '-5' for '--budget <SECONDS>': expected seconds, above 0 and at most a million, such as 60");
-        insta::assert_snapshot!(told("--reference json="), @"error: invalid value 'json=' for '--reference <[SUITE=]ENCODER>': allowed is an encoder, or a suite and its encoder, as json=orjson");
+        insta::assert_snapshot!(told("--reference json="), @"error: invalid value 'json=' for '--reference <[SUITE=]ENCODER>': expected an encoder, or a suite and its encoder, such as json=orjson");
         insta::assert_snapshot!(told("--mode on"), @"error: invalid value 'on' for '--mode <MODE>'");
     }
 }

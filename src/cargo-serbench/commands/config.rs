@@ -101,11 +101,11 @@ mod tests {
             "[workspace.metadata.serbench]\nthreshold = 0.5\n",
             &packages,
         );
-        insta::assert_snapshot!(threshold(&folder, "-p a"), @"threshold = 0.01                # a/Cargo.toml:5");
-        insta::assert_snapshot!(threshold(&folder, "-p b"), @"threshold = 0.02                # b/Cargo.toml:5");
-        insta::assert_snapshot!(threshold(&folder, "-p c"), @"threshold = 0.5                 # Cargo.toml:5");
-        insta::assert_snapshot!(threshold(&folder, "-p b -p c"), @"threshold = 0.02                # b/Cargo.toml:5");
-        insta::assert_snapshot!(threshold(&folder, "-p b --threshold 7%"), @"threshold = 0.07                # --threshold");
+        insta::assert_snapshot!(threshold(&folder, "-p a"), @r#"threshold = "1%"                # a/Cargo.toml:5"#);
+        insta::assert_snapshot!(threshold(&folder, "-p b"), @r#"threshold = "2%"                # b/Cargo.toml:5"#);
+        insta::assert_snapshot!(threshold(&folder, "-p c"), @r#"threshold = "50%"               # Cargo.toml:5"#);
+        insta::assert_snapshot!(threshold(&folder, "-p b -p c"), @r#"threshold = "2%"                # b/Cargo.toml:5"#);
+        insta::assert_snapshot!(threshold(&folder, "-p b --threshold 7%"), @r#"threshold = "7%"                # --threshold"#);
         insta::assert_snapshot!(threshold(&folder, "-p d"), @"no package of this workspace is called `d`; there are a, b, c");
         insta::assert_snapshot!(threshold(&folder, ""), @"the packages a and b are both selected and have a [package.metadata.serbench] each; choose one with --package, or move what both share to [workspace.metadata.serbench]");
     }
@@ -117,9 +117,9 @@ mod tests {
             "[workspace.metadata.serbench]\nstrct = true\n",
             &[("a", wrong)],
         );
-        insta::assert_snapshot!(threshold(&folder, ""), @r#"
-    Cargo.toml:5: unknown key `strct` in [workspace.metadata.serbench]; did you mean `strict`?
-    a/Cargo.toml:6: `threshold` is 2; did you mean "2%" (0.02), or really "200%"?
-    "#);
+        insta::assert_snapshot!(threshold(&folder, ""), @"
+        Cargo.toml:5: unknown key `strct` in [workspace.metadata.serbench]; did you mean `strict`?
+        a/Cargo.toml:6: `threshold` is 2; did you mean 2%, or really 200%?
+        ");
     }
 }

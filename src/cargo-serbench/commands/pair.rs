@@ -221,6 +221,9 @@ fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> 
     if config.mode(id) == Mode::Track {
         return Some("tracked, not gated".to_owned());
     }
+    if decision.verdict == decide::Verdict::Removed && config.allows_removal(id) {
+        return Some("allowed by `allow-removed`".to_owned());
+    }
     let entry = waivers.of(id)?;
     let covered = match decision.waivable()? {
         Waivable::Change => {

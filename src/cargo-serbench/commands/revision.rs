@@ -8,7 +8,7 @@ use crate::{
     build,
     config::{Config, Mode},
     discover::git::{self, Commit},
-    discover::{BenchTarget, Workspace, workspace},
+    discover::{BenchTarget, Workspace, suite_name, workspace},
     exit::Usage,
     record,
     run::{Side, Source},
@@ -51,8 +51,8 @@ pub fn worktree(session: &Session) -> Result<Tree> {
     let directory = build::target_directory(&workspace.scratch(), None);
     let catalog = build_catalog(session, workspace, &directory, Side::Candidate, &what)?;
     let ids = catalog.benchmarks.keys().map(BenchId::as_str);
-    for idle in session.config.idle(ids) {
-        shell::warning(idle);
+    for unused in session.config.unused(ids) {
+        shell::warning(unused);
     }
     Ok(Tree { source, catalog })
 }
@@ -124,7 +124,7 @@ fn build_catalog(
         }
     }
     let missing = request.suites.iter().filter(|name| {
-        let suite = name.replace('-', "_");
+        let suite = suite_name(name);
         suite != "all" && !targets.iter().any(|target| target.suite() == suite)
     });
     for name in missing {

@@ -19,7 +19,7 @@ use crate::{
         revision::{self, Tree},
     },
     compare,
-    config::{Config, Mode},
+    config::{Config, Mode, units::Seconds},
     decide::{self, LimitCheck, Standing, evidence},
     discover::git::{self, Repo},
     exit::Exit,
@@ -118,7 +118,7 @@ fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
     let mut engine = measure::engine(launcher, &sides, &run, &Layouts::default(), Pace::BRIEF);
     let blocks = if request.quick { 10 } else { 48 };
     let work = schedule::beside_references(&run, blocks);
-    let budget = Duration::from_secs_f64(config.budget.unwrap_or(75.0));
+    let budget = Duration::from_secs_f64(config.budget.map_or(75.0, Seconds::value));
     measure::measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
     run.seconds = started.elapsed().as_secs_f64();
     Ok(run)

@@ -1,31 +1,12 @@
-//! What no value says by itself: suites that there are, numbers that fit each other.
+//! Checks what no value shows by itself: whether suites exist, whether numbers fit each other.
 
-use toml::Value;
+use super::{
+    keys::EVERY_SUITE,
+    read::{Layer, Origin, Table, Valued, nearest},
+    units::Percent,
+};
 
-use super::layer::{EVERY_SUITE, Layer, Origin, Table, Valued};
-use crate::config::key;
-
-/// Writes suites as ids have them: divan prints the name of the crate, not of the bench target.
-pub fn name_suites(layer: &mut Layer) {
-    let rename = |value: &mut Value| {
-        if let Value::String(name) = value {
-            *name = name.replace('-', "_");
-        }
-    };
-    for name in ["suites", "memory-suite"] {
-        match layer.plain.get_mut(name).map(|valued| &mut valued.value) {
-            Some(Value::Array(names)) => names.iter_mut().for_each(rename),
-            Some(value) => rename(value),
-            None => {}
-        }
-    }
-    layer.reference = std::mem::take(&mut layer.reference)
-        .into_iter()
-        .map(|(suite, valued)| (suite.replace('-', "_"), valued))
-        .collect();
-}
-
-/// Tells of suites that a Cargo.toml names and that there are not. Flags may name what only another
+/// Reports suites that a Cargo.toml names and that don't exist. Flags may name what only another
 /// commit has.
 pub fn suites(layer: &Layer, there: &[String], problems: &mut Vec<String>) {
     let mut check = |key: &str, name: &str, origin: &Origin| {
@@ -33,25 +14,24 @@ pub fn suites(layer: &Layer, there: &[String], problems: &mut Vec<String>) {
         if !written || name == EVERY_SUITE || there.iter().any(|suite| suite == name) {
             return;
         }
-        let hint = match key::nearest(name, there.iter().map(String::as_str)) {
+        let hint = match nearest(name, there.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None if there.is_empty() => "this workspace has no [[bench]]".to_owned(),
             None => format!("there are {}", there.join(", ")),
         };
         problems.push(format!(
-            "{origin}: `{key}` names the suite `{name}`, and no bench is called so; {hint}"
+            "{origin}: `{key}` names the suite `{name}`, but no bench has that name; {hint}"
         ));
     };
-    for name in ["suites", "memory-suite"] {
-        let Some(Valued { value, origin }) = layer.plain.get(name) else {
-            continue;
-        };
-        match value {
-            Value::Array(names) => names
+    for key in ["suites", "memory-suite"] {
+        if let Some(Valued { value, origin }) = layer.plain.get(key) {
+            let names = value
+                .as_array()
+                .map_or(std::slice::from_ref(value), Vec::as_slice);
+            names
                 .iter()
-                .filter_map(Value::as_str)
-                .for_each(|suite| check(name, suite, origin)),
-            _ => check(name, value.as_str().unwrap_or_default(), origin),
+                .filter_map(|name| name.as_str())
+                .for_each(|name| check(key, name, origin));
         }
     }
     for (suite, Valued { origin, .. }) in &layer.reference {
@@ -65,39 +45,40 @@ pub fn indifference(layer: &mut Layer, problems: &mut Vec<String>) {
     let [
         Some((threshold, threshold_origin)),
         Some((mut indifference, mut origin)),
-    ] = ["threshold", "indifference"].map(|name| number(&layer.plain, name))
+    ] = ["threshold", "indifference"].map(|name| percent(&layer.plain, name))
     else {
         return;
     };
+    let too_high = |here: Percent, at: &Origin, limit: Percent, limit_origin: &Origin| {
+        format!(
+            "{at}: `indifference` is {here}, above the `threshold` {limit} ({limit_origin}); \
+             lower it, because changes below the indifference count as noise"
+        )
+    };
     if indifference > threshold {
-        if origin == Origin::Default {
-            (indifference, origin) = (threshold, Origin::Lowered);
-            let lowered = Valued {
-                value: Value::Float(indifference),
-                origin: origin.clone(),
-            };
-            layer.plain.insert("indifference".to_owned(), lowered);
-        } else {
-            problems.push(format!(
-                "{origin}: `indifference` is {indifference}, above the `threshold` {threshold} ({threshold_origin}); \
-                 lower it, or what fails would not be worth telling"
+        if origin != Origin::Default {
+            problems.push(too_high(
+                indifference,
+                &origin,
+                threshold,
+                &threshold_origin,
             ));
             return;
         }
+        (indifference, origin) = (threshold, Origin::Lowered);
+        let lowered = Valued {
+            value: indifference.to_string().into(),
+            origin: origin.clone(),
+        };
+        layer.plain.insert("indifference".to_owned(), lowered);
     }
     let follows = matches!(origin, Origin::Default | Origin::Lowered);
     for table in &layer.overrides {
-        let (own_threshold, own_indifference) =
-            (number(table, "threshold"), number(table, "indifference"));
-        match (own_threshold, own_indifference) {
-            (threshold_here, Some((here, at))) => {
-                let (limit, limit_origin) =
-                    threshold_here.unwrap_or((threshold, threshold_origin.clone()));
+        match (percent(table, "threshold"), percent(table, "indifference")) {
+            (own, Some((here, at))) => {
+                let (limit, limit_origin) = own.unwrap_or((threshold, threshold_origin.clone()));
                 if here > limit {
-                    problems.push(format!(
-                        "{at}: `indifference` is {here}, above the `threshold` {limit} ({limit_origin}); \
-                         lower it, or what fails would not be worth telling"
-                    ));
+                    problems.push(too_high(here, &at, limit, &limit_origin));
                 }
             }
             (Some((limit, at)), None) if indifference > limit && !follows => {
@@ -111,7 +92,7 @@ pub fn indifference(layer: &mut Layer, problems: &mut Vec<String>) {
     }
 }
 
-fn number(table: &Table, name: &str) -> Option<(f64, Origin)> {
+fn percent(table: &Table, name: &str) -> Option<(Percent, Origin)> {
     let Valued { value, origin } = table.get(name)?;
-    Some((value.as_float()?, origin.clone()))
+    Some((value.as_str()?.parse().ok()?, origin.clone()))
 }

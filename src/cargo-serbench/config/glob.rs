@@ -4,11 +4,24 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
 /// One or more globs; an id matches when one of them does.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Written>", into = "Vec<String>")]
 pub struct Globs {
     written: Vec<String>,
     set: GlobSet,
+}
+
+/// A glob that has been checked by itself, so that an error is told of its line.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Written(String);
+
+impl TryFrom<String> for Written {
+    type Error = String;
+
+    fn try_from(glob: String) -> Result<Self, String> {
+        parse(&glob).map(|_| Self(glob))
+    }
 }
 
 impl PartialEq for Globs {
@@ -17,16 +30,12 @@ impl PartialEq for Globs {
     }
 }
 
-impl TryFrom<Vec<String>> for Globs {
+impl TryFrom<Vec<Written>> for Globs {
     type Error = String;
 
-    fn try_from(written: Vec<String>) -> Result<Self, String> {
-        let mut set = GlobSetBuilder::new();
-        for glob in &written {
-            set.add(parse(glob)?);
-        }
-        let set = set.build().map_err(|error| error.to_string())?;
-        Ok(Self { written, set })
+    fn try_from(written: Vec<Written>) -> Result<Self, String> {
+        let written = written.into_iter().map(|Written(glob)| glob).collect();
+        Self::new(written)
     }
 }
 
@@ -37,9 +46,16 @@ impl From<Globs> for Vec<String> {
 }
 
 impl Globs {
-    /// What is wrong with `glob`, if something is.
-    pub fn check(glob: &str) -> Result<(), String> {
-        parse(glob).map(|_| ())
+    pub fn new(written: Vec<String>) -> Result<Self, String> {
+        if written.is_empty() {
+            return Err(r#"expected globs over ids, such as ["json::*::f64::**"]"#.to_owned());
+        }
+        let mut set = GlobSetBuilder::new();
+        for glob in &written {
+            set.add(parse(glob)?);
+        }
+        let set = set.build().map_err(|error| error.to_string())?;
+        Ok(Self { written, set })
     }
 
     pub fn is_match(&self, id: &str) -> bool {
@@ -54,13 +70,13 @@ impl Globs {
 
 fn parse(glob: &str) -> Result<Glob, String> {
     if glob.trim().is_empty() {
-        return Err("an empty glob matches nothing; `**` is every benchmark".to_owned());
+        return Err("an empty glob matches nothing; use `**` for every benchmark".to_owned());
     }
     GlobBuilder::new(&as_path(glob))
         .literal_separator(true)
         .backslash_escape(true)
         .build()
-        .map_err(|error| format!("this is no glob: {}", error.kind()))
+        .map_err(|error| format!("invalid glob: {}", error.kind()))
 }
 
 /// Segments of an id become folders, the one hierarchy that globs know. A slash of the id itself,
@@ -76,7 +92,7 @@ mod tests {
     #[test]
     fn stars_and_segments() {
         let check = |glob: &str, id: &str, expected: bool| {
-            let globs = Globs::try_from(vec!["nothing".to_owned(), glob.to_owned()]).unwrap();
+            let globs = Globs::new(vec!["nothing".to_owned(), glob.to_owned()]).unwrap();
             assert_eq!(globs.is_match(id), expected, "{glob} {id}");
         };
         let id = "json::serde_json::f64::100x100";
@@ -103,9 +119,9 @@ mod tests {
 
     #[test]
     fn wrong_globs_are_told() {
-        let check = |glob: &str| Globs::check(glob).unwrap_err();
-        insta::assert_snapshot!(check(""), @"an empty glob matches nothing; `**` is every benchmark");
-        insta::assert_snapshot!(check("json::[a"), @"this is no glob: unclosed character class; missing ']'");
-        insta::assert_snapshot!(check("json::{a"), @"this is no glob: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)");
+        let check = |glob: &str| Globs::new(vec![glob.to_owned()]).unwrap_err();
+        insta::assert_snapshot!(check(""), @"an empty glob matches nothing; use `**` for every benchmark");
+        insta::assert_snapshot!(check("json::[a"), @"invalid glob: unclosed character class; missing ']'");
+        insta::assert_snapshot!(check("json::{a"), @"invalid glob: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)");
     }
 }

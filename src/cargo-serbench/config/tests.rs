@@ -1,13 +1,14 @@
-//! Tables and flags in, as people write them; what is then in force, or what they are told.
+//! Checks what is in force under tables and flags as people write them, and every error.
 
 use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::{Config, Flag, Flags, InForce, Mode, Source, Tolerance, in_force, show};
-use crate::config::key::{self, Key, Kind};
-
-const DEFAULT_TOML: &str = include_str!("default.toml");
+use super::{
+    Config, Flag, Flags, InForce, Mode, Source, Tolerance, in_force,
+    keys::{DEFAULTS, Override, References, fields},
+    units::Percent,
+};
 
 /// `--key value` for each key, as the command line hands it on.
 fn typed(text: &str) -> Flags {
@@ -25,25 +26,28 @@ fn typed(text: &str) -> Flags {
             continue;
         }
         let (flag, known) = match name {
-            "suite" => ("suite", "suites"),
+            "suite" => ("suites", "suites"),
             "F" => ("features", "features"),
             "no-default-features" => ("no-default-features", "default-features"),
             _ => ("", name),
         };
-        let key = key::keys(false).find(|key| key.name == known);
-        let Key { name, kind, .. } = key.expect("a key");
-        let value = match kind {
-            Kind::Fraction { .. } | Kind::Ratio | Kind::Seconds => {
-                Value::Float(kind.number(value).unwrap())
+        let value = match known {
+            "budget" | "max-latency-ratio" | "max-memory-ratio" => {
+                Value::Float(value.parse().unwrap())
             }
-            Kind::Switch => Value::Boolean(value == "true" && !flag.starts_with("no-")),
-            Kind::Names if value == "all" => Value::Array(Vec::new()),
-            Kind::Names => Value::from(value.split(',').collect::<Vec<_>>()),
+            "threshold" | "indifference" | "memory-threshold" => {
+                Value::try_from(value.parse::<Percent>().unwrap()).unwrap()
+            }
+            "strict" | "require-baseline" | "allow-removed" | "default-features" => {
+                Value::Boolean(value == "true" && !flag.starts_with("no-"))
+            }
+            "suites" if value == "all" => Value::Array(Vec::new()),
+            "suites" | "features" => Value::from(value.split(',').collect::<Vec<_>>()),
             _ => Value::from(value),
         };
         flags.keys.push(Flag {
-            key: name,
-            flag: if flag.is_empty() { name } else { flag },
+            key: known.to_owned(),
+            flag: if flag.is_empty() { name } else { flag }.to_owned(),
             value,
         });
     }
@@ -79,35 +83,41 @@ fn told(lines: &str) -> String {
     load(&text, "").expect_err("this should be wrong")
 }
 
+fn percent(text: &str) -> Percent {
+    text.parse().unwrap()
+}
+
 #[test]
 fn defaults() {
     let expected = Config {
-        reference: BTreeMap::new(),
+        reference: References::default(),
         suites: Vec::new(),
         memory_suite: "memory".to_owned(),
         features: Vec::new(),
         default_features: true,
         profile: "bench".to_owned(),
-        threshold: 0.03,
-        indifference: 0.01,
-        memory_threshold: 0.03,
+        threshold: percent("3%"),
+        indifference: percent("1%"),
+        memory_threshold: percent("3%"),
         max_latency_ratio: None,
         max_memory_ratio: None,
         budget: None,
         default_branch: None,
         strict: false,
         require_baseline: false,
+        allow_removed: false,
         mode: Mode::Gate,
         overrides: Vec::new(),
+        baseline: None,
     };
     // Without any table, and with the template pasted as it is.
     assert_eq!(config("[package]", ""), expected);
-    assert_eq!(config(DEFAULT_TOML, ""), expected);
+    assert_eq!(config(DEFAULTS, ""), expected);
 }
 
-/// default.toml with what is commented out put in force.
+/// The defaults with what is commented out put in force.
 fn all_keys() -> String {
-    let lines = DEFAULT_TOML.lines();
+    let lines = DEFAULTS.lines();
     let lines = lines.map(|line| match line.strip_prefix('#') {
         Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
         Some(_) | None => line,
@@ -118,16 +128,16 @@ fn all_keys() -> String {
 #[test]
 fn the_template_has_every_key() {
     let InForce { layer, .. } = load(&all_keys(), "").unwrap();
-    for key in key::keys(false) {
-        let there = match key.kind {
-            Kind::Reference => !layer.reference.is_empty(),
-            Kind::Overrides => !layer.overrides.is_empty(),
-            _ => layer.plain.contains_key(key.name),
+    for key in fields::<Config>() {
+        let there = match *key {
+            "reference" => !layer.reference.is_empty(),
+            "override" => !layer.overrides.is_empty(),
+            key => layer.plain.contains_key(key),
         };
-        assert!(there, "{}", key.name);
+        assert!(there, "{key}");
     }
     let overridden: Vec<&String> = layer.overrides[0].keys().collect();
-    let mut expected: Vec<&str> = key::keys(true).map(|key| key.name).collect();
+    let mut expected = fields::<Override>().to_vec();
     expected.sort_unstable();
     assert_eq!(overridden, expected);
 }
@@ -165,7 +175,7 @@ reason = "slow"
 
 #[test]
 fn layers_and_origins() {
-    let shown = |flags: &str| show::toml(&load(LAYERS, flags).unwrap());
+    let shown = |flags: &str| load(LAYERS, flags).unwrap().to_toml();
     insta::assert_snapshot!(shown(""), @r#"
     [package.metadata.serbench]
     suites = ["my_bench"]           # Cargo.toml:19
@@ -173,15 +183,16 @@ fn layers_and_origins() {
     features = []                   # default
     default-features = true         # default
     profile = "bench"               # default
-    threshold = 0.02                # Cargo.toml:18
-    indifference = 0.01             # default
-    memory-threshold = 0.1          # Cargo.toml:4
+    threshold = "2%"                # Cargo.toml:18
+    indifference = "1%"             # default
+    memory-threshold = "10%"        # Cargo.toml:4
     # max-latency-ratio is not set
     # max-memory-ratio is not set
     # budget is not set
     default-branch = "trunk"        # Cargo.toml:5
     strict = false                  # default
     require-baseline = false        # default
+    allow-removed = false           # default
     mode = "gate"                   # default
 
     [package.metadata.serbench.reference]
@@ -190,31 +201,32 @@ fn layers_and_origins() {
 
     [[package.metadata.serbench.override]]
     benchmarks = ["json::**"]       # Cargo.toml:13
-    threshold = 0.5                 # Cargo.toml:14
+    threshold = "50%"               # Cargo.toml:14
     mode = "track"                  # Cargo.toml:15
 
     [[package.metadata.serbench.override]]
     benchmarks = ["json::slow::**", "npy::*::f16::*"] # Cargo.toml:23
-    threshold = 0.25                # Cargo.toml:27
+    threshold = "25%"               # Cargo.toml:27
     max-latency-ratio = 4.0         # Cargo.toml:28
     reason = "slow"                 # Cargo.toml:29
     "#);
     insta::assert_snapshot!(shown("--threshold 10% --mode gate --reference sonic_rs --suite all --strict --no-default-features -F a,b"), @r#"
     [package.metadata.serbench]
-    suites = []                     # --suite
+    suites = []                     # --suites
     memory-suite = "memory"         # default
     features = ["a", "b"]           # --features
     default-features = false        # --no-default-features
     profile = "bench"               # default
-    threshold = 0.1                 # --threshold
-    indifference = 0.01             # default
-    memory-threshold = 0.1          # Cargo.toml:4
+    threshold = "10%"               # --threshold
+    indifference = "1%"             # default
+    memory-threshold = "10%"        # Cargo.toml:4
     # max-latency-ratio is not set
     # max-memory-ratio is not set
     # budget is not set
     default-branch = "trunk"        # Cargo.toml:5
     strict = true                   # --strict
     require-baseline = false        # default
+    allow-removed = false           # default
     mode = "gate"                   # --mode
 
     [package.metadata.serbench.reference]
@@ -232,7 +244,7 @@ fn what_is_shown_can_be_configured() {
     for text in [String::new(), LAYERS.to_owned(), all_keys()] {
         for flags in ["", "--threshold 4% --budget 7 --reference json=x"] {
             let before = load(&text, flags).unwrap();
-            let again = load(&show::toml(&before), "").unwrap();
+            let again = load(&before.to_toml(), "").unwrap();
             assert_eq!(before.config, again.config);
         }
     }
@@ -240,7 +252,7 @@ fn what_is_shown_can_be_configured() {
 
 #[test]
 fn shown_to_programs() {
-    let json = show::json(&load(LAYERS, "--strict").unwrap());
+    let json = load(LAYERS, "--strict").unwrap().to_json();
     let check = |pointer: &str, expected: serde_json::Value| {
         assert_eq!(json.pointer(pointer), Some(&expected), "{pointer}");
     };
@@ -261,25 +273,27 @@ fn flags_win() {
                --max-memory-ratio 2 --budget 9 --default-branch dev --strict --require-baseline \
                --mode track --reference x,json=y";
     let expected = Config {
-        reference: [("*", "x"), ("json", "y")]
-            .map(|(suite, encoder)| (suite.to_owned(), encoder.to_owned()))
-            .into(),
+        reference: References(BTreeMap::from(
+            [("*", "x"), ("json", "y")].map(|(suite, encoder)| (suite.into(), encoder.into())),
+        )),
         suites: vec!["json".to_owned()],
         memory_suite: "npy".to_owned(),
         features: vec!["a".to_owned()],
         default_features: false,
         profile: "release".to_owned(),
-        threshold: 0.04,
-        indifference: 0.02,
-        memory_threshold: 0.0,
-        max_latency_ratio: Some(1.5),
-        max_memory_ratio: Some(2.0),
-        budget: Some(9.0),
+        threshold: percent("4%"),
+        indifference: percent("2%"),
+        memory_threshold: percent("0%"),
+        max_latency_ratio: "1.5".parse().ok(),
+        max_memory_ratio: "2".parse().ok(),
+        budget: "9".parse().ok(),
         default_branch: Some("dev".to_owned()),
         strict: true,
         require_baseline: true,
+        allow_removed: false,
         mode: Mode::Track,
         overrides: Vec::new(),
+        baseline: None,
     };
     assert_eq!(config("", all), expected);
     let off = "[package.metadata.serbench]\nstrict = true\ndefault-features = false";
@@ -295,9 +309,9 @@ fn contradictions_between_flags_and_files_are_told() {
         "[package.metadata.serbench]\nindifference = 0.02",
         "--threshold 1%",
     );
-    insta::assert_snapshot!(both.unwrap_err(), @"Cargo.toml:2: `indifference` is 0.02, above the `threshold` 0.01 (--threshold); lower it, or what fails would not be worth telling");
+    insta::assert_snapshot!(both.unwrap_err(), @"Cargo.toml:2: `indifference` is 2%, above the `threshold` 1% (--threshold); lower it, because changes below the indifference count as noise");
     let both = load("", "--threshold 1% --indifference 2%");
-    insta::assert_snapshot!(both.unwrap_err(), @"--indifference: `indifference` is 0.02, above the `threshold` 0.01 (--threshold); lower it, or what fails would not be worth telling");
+    insta::assert_snapshot!(both.unwrap_err(), @"--indifference: `indifference` is 2%, above the `threshold` 1% (--threshold); lower it, because changes below the indifference count as noise");
 }
 
 #[test]
@@ -305,33 +319,33 @@ fn wrong_keys_are_told() {
     insta::assert_snapshot!(told("treshold = 0.03"), @"Cargo.toml:5: unknown key `treshold` in [package.metadata.serbench]; did you mean `threshold`?");
     insta::assert_snapshot!(told("memory_threshold = 0.03"), @"Cargo.toml:5: unknown key `memory_threshold` in [package.metadata.serbench]; did you mean `memory-threshold`?");
     insta::assert_snapshot!(told("suite = [\"json\"]"), @"Cargo.toml:5: unknown key `suite` in [package.metadata.serbench]; did you mean `suites`?");
-    insta::assert_snapshot!(told("zzz = 1"), @"Cargo.toml:5: unknown key `zzz` in [package.metadata.serbench]; known are suites, memory-suite, features, default-features, profile, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, mode, reference, override");
+    insta::assert_snapshot!(told("zzz = 1"), @"Cargo.toml:5: unknown key `zzz` in [package.metadata.serbench]; known keys are suites, memory-suite, features, default-features, profile, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
     insta::assert_snapshot!(told("[[package.metadata.serbench.overrides]]\nbenchmarks = [\"**\"]"), @"Cargo.toml:5: unknown key `overrides` in [package.metadata.serbench]; did you mean `override`?");
-    insta::assert_snapshot!(told("[[package.metadata.serbench.override]]\nbenchmarks = [\"**\"]\nbudget = 3"), @"Cargo.toml:7: unknown key `budget` in [[package.metadata.serbench.override]]; known are benchmarks, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, mode, reason");
-    insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench` is 3; allowed is a table of keys");
+    insta::assert_snapshot!(told("[[package.metadata.serbench.override]]\nbenchmarks = [\"**\"]\nbudget = 3"), @"Cargo.toml:7: unknown key `budget` in [[package.metadata.serbench.override]]; known keys are benchmarks, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, allow-removed, mode, reason");
+    insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench` is 3; expected a table of keys");
 }
 
 #[test]
 fn wrong_values_are_told() {
-    insta::assert_snapshot!(told("threshold = 3"), @r#"Cargo.toml:5: `threshold` is 3; did you mean "3%" (0.03), or really "300%"?"#);
-    insta::assert_snapshot!(told("threshold = 0"), @r#"Cargo.toml:5: `threshold` is 0; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
-    insta::assert_snapshot!(told("threshold = \"0.03\""), @r#"Cargo.toml:5: `threshold` is "0.03"; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
-    insta::assert_snapshot!(told("threshold = 0x1"), @r#"Cargo.toml:5: `threshold` is 0x1; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
-    insta::assert_snapshot!(told("threshold = [\n  1,\n]"), @r#"Cargo.toml:5: `threshold` is […; allowed is a change above 0 and below 10, as 0.03 or "3%""#);
-    insta::assert_snapshot!(told("indifference = nan"), @r#"Cargo.toml:5: `indifference` is nan; allowed is a change from 0 to below 10, as 0.01 or "1%""#);
-    insta::assert_snapshot!(told("max-latency-ratio = 0.0"), @"Cargo.toml:5: `max-latency-ratio` is 0.0; allowed is a number above 0, as 1.5 for half as much again");
-    insta::assert_snapshot!(told("budget = -1"), @"Cargo.toml:5: `budget` is -1; allowed is a number of seconds above 0, a million at most");
-    insta::assert_snapshot!(told("strict = \"yes\""), @r#"Cargo.toml:5: `strict` is "yes"; allowed is true or false"#);
-    insta::assert_snapshot!(told("mode = \"gaet\""), @r#"Cargo.toml:5: `mode` is "gaet"; allowed is "gate", "track" or "off""#);
-    insta::assert_snapshot!(told("profile = \" \""), @r#"Cargo.toml:5: `profile` is " "; allowed is a string that is not empty"#);
-    insta::assert_snapshot!(told("suites = \"json\""), @r#"Cargo.toml:5: `suites` is "json"; allowed is a list of strings that are not empty, as ["json"]"#);
-    insta::assert_snapshot!(told("suites = [\n  \"json\",\n  \"\",\n]"), @r#"Cargo.toml:7: `suites` is ""; allowed is a list of strings that are not empty, as ["json"]"#);
-    insta::assert_snapshot!(told("suites = [\"jsno\"]"), @"Cargo.toml:5: `suites` names the suite `jsno`, and no bench is called so; did you mean `json`?");
-    insta::assert_snapshot!(told("memory-suite = \"mem-x\""), @"Cargo.toml:5: `memory-suite` names the suite `mem_x`, and no bench is called so; did you mean `memory`?");
-    insta::assert_snapshot!(told("reference = true"), @r#"Cargo.toml:5: `reference` is true; allowed is an encoder for all suites, or a table of them, as { json = "orjson" }"#);
-    insta::assert_snapshot!(told("reference.json = 3"), @r#"Cargo.toml:5: `reference` is 3; allowed is an encoder for all suites, or a table of them, as { json = "orjson" }"#);
-    insta::assert_snapshot!(told("reference.jsn = \"orjson\""), @"Cargo.toml:5: `reference` names the suite `jsn`, and no bench is called so; did you mean `json`?");
-    insta::assert_snapshot!(told("indifference = 0.05"), @"Cargo.toml:5: `indifference` is 0.05, above the `threshold` 0.03 (default); lower it, or what fails would not be worth telling");
+    insta::assert_snapshot!(told("threshold = 3"), @"Cargo.toml:5: `threshold` is 3; did you mean 3%, or really 300%?");
+    insta::assert_snapshot!(told("threshold = 0"), @"Cargo.toml:5: `threshold` is 0; expected a percentage above 0%, such as 3%");
+    insta::assert_snapshot!(told("threshold = \"0.03\""), @r#"Cargo.toml:5: `threshold` is "0.03"; expected a percentage above 0%, such as 3%"#);
+    insta::assert_snapshot!(told("threshold = 0x1"), @"Cargo.toml:5: `threshold` is 0x1; did you mean 1%, or really 100%?");
+    insta::assert_snapshot!(told("threshold = [\n  1,\n]"), @"Cargo.toml:6: `threshold` is 1; expected a percentage above 0%, such as 3%");
+    insta::assert_snapshot!(told("indifference = nan"), @"Cargo.toml:5: `indifference` is nan; expected a percentage from 0% to below 1000%, such as 3%");
+    insta::assert_snapshot!(told("max-latency-ratio = 0.0"), @"Cargo.toml:5: `max-latency-ratio` is 0.0; expected a number above 0, such as 1.5");
+    insta::assert_snapshot!(told("budget = -1"), @"Cargo.toml:5: `budget` is -1; expected seconds, above 0 and at most a million, such as 60");
+    insta::assert_snapshot!(told("strict = \"yes\""), @r#"Cargo.toml:5: `strict` is "yes"; expected true or false"#);
+    insta::assert_snapshot!(told("mode = \"gaet\""), @r#"Cargo.toml:5: `mode` is "gaet"; expected one of `gate`, `track`, `off`"#);
+    insta::assert_snapshot!(told("profile = \" \""), @r#"Cargo.toml:5: `profile` is " "; expected a name"#);
+    insta::assert_snapshot!(told("suites = \"json\""), @r#"Cargo.toml:5: `suites` is "json"; expected a list"#);
+    insta::assert_snapshot!(told("suites = [\n  \"json\",\n  \"\",\n]"), @r#"Cargo.toml:7: `suites` is ""; expected a name"#);
+    insta::assert_snapshot!(told("suites = [\"jsno\"]"), @"Cargo.toml:5: `suites` names the suite `jsno`, but no bench has that name; did you mean `json`?");
+    insta::assert_snapshot!(told("memory-suite = \"mem-x\""), @"Cargo.toml:5: `memory-suite` names the suite `mem_x`, but no bench has that name; did you mean `memory`?");
+    insta::assert_snapshot!(told("reference = true"), @r#"Cargo.toml:5: `reference` is true; expected an encoder for all suites, or a table such as { json = "orjson" }"#);
+    insta::assert_snapshot!(told("reference.json = 3"), @"Cargo.toml:5: `reference` is 3; expected a string");
+    insta::assert_snapshot!(told("reference.jsn = \"orjson\""), @"Cargo.toml:5: `reference` names the suite `jsn`, but no bench has that name; did you mean `json`?");
+    insta::assert_snapshot!(told("indifference = 0.05"), @"Cargo.toml:5: `indifference` is 5%, above the `threshold` 3% (default); lower it, because changes below the indifference count as noise");
 }
 
 #[test]
@@ -341,25 +355,25 @@ fn wrong_overrides_are_told() {
             "\n[[package.metadata.serbench.override]]\n{lines}"
         ))
     };
-    insta::assert_snapshot!(told("threshold = 0.1"), @r#"Cargo.toml:6: an override without `benchmarks`; it needs a list of globs over ids, as ["json::*::f64::**"]"#);
-    insta::assert_snapshot!(told("benchmarks = []\nthreshold = 0.1"), @r#"Cargo.toml:7: `benchmarks` is []; allowed is a list of globs over ids, as ["json::*::f64::**"]"#);
-    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nreason = \"why not\""), @"Cargo.toml:6: an override that changes nothing; it may hold threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, mode");
-    insta::assert_snapshot!(told("benchmarks = [\n\"json::**\",\n\"json::[a\"]\nthreshold = 0.1"), @r#"Cargo.toml:9: `benchmarks` is "json::[a"; this is no glob: unclosed character class; missing ']'"#);
-    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nindifference = 0.1"), @"Cargo.toml:8: `indifference` is 0.1, above the `threshold` 0.03 (default); lower it, or what fails would not be worth telling");
-    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nthreshold = 1\nmode = true"), @r#"
-    Cargo.toml:8: `threshold` is 1; did you mean "1%" (0.01), or really "100%"?
-    Cargo.toml:9: `mode` is true; allowed is "gate", "track" or "off"
-    "#);
+    insta::assert_snapshot!(told("threshold = 0.1"), @r#"Cargo.toml:6: an override without `benchmarks`; add globs over ids, such as benchmarks = ["json::*::f64::**"]"#);
+    insta::assert_snapshot!(told("benchmarks = []\nthreshold = 0.1"), @r#"Cargo.toml:7: `benchmarks` is []; expected globs over ids, such as ["json::*::f64::**"]"#);
+    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nreason = \"why not\""), @"Cargo.toml:6: an override that changes nothing; add one of threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, allow-removed, mode");
+    insta::assert_snapshot!(told("benchmarks = [\n\"json::**\",\n\"json::[a\"]\nthreshold = 0.1"), @r#"Cargo.toml:9: `benchmarks` is "json::[a"; invalid glob: unclosed character class; missing ']'"#);
+    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nindifference = 0.1"), @"Cargo.toml:8: `indifference` is 10%, above the `threshold` 3% (default); lower it, because changes below the indifference count as noise");
+    insta::assert_snapshot!(told("benchmarks = [\"**\"]\nthreshold = 1\nmode = true"), @"
+    Cargo.toml:8: `threshold` is 1; did you mean 1%, or really 100%?
+    Cargo.toml:9: `mode` is true; wanted string or table
+    ");
     let low = "[package.metadata.serbench]\nindifference = 0.02\n[[package.metadata.serbench.override]]\nbenchmarks = [\"**\"]\nthreshold = 0.01";
-    insta::assert_snapshot!(load(low, "").unwrap_err(), @"Cargo.toml:5: `threshold` is 0.01, below the `indifference` 0.02 (Cargo.toml:2); give this override an `indifference`, too");
+    insta::assert_snapshot!(load(low, "").unwrap_err(), @"Cargo.toml:5: `threshold` is 1%, below the `indifference` 2% (Cargo.toml:2); give this override an `indifference`, too");
 }
 
 #[test]
 fn all_that_is_wrong_is_told_at_once() {
     insta::assert_snapshot!(told("threshold = 3\nstrct = true\nmode = \"on\""), @r#"
-    Cargo.toml:5: `threshold` is 3; did you mean "3%" (0.03), or really "300%"?
+    Cargo.toml:5: `threshold` is 3; did you mean 3%, or really 300%?
     Cargo.toml:6: unknown key `strct` in [package.metadata.serbench]; did you mean `strict`?
-    Cargo.toml:7: `mode` is "on"; allowed is "gate", "track" or "off"
+    Cargo.toml:7: `mode` is "on"; expected one of `gate`, `track`, `off`
     "#);
 }
 
@@ -430,15 +444,15 @@ fn references() {
 #[test]
 fn what_has_no_effect_is_told() {
     let ids = ["json::orjson::f64", "json::sonic_rs::f64", "npy::raw::f64"];
-    let told = |text: &str, flags: &str| config(text, flags).idle(ids).join("\n");
+    let told = |text: &str, flags: &str| config(text, flags).unused(ids).join("\n");
     assert_eq!(told("", "--reference json=orjson"), "");
     assert_eq!(told("", "--reference raw"), "");
     assert_eq!(told("", "--reference other=x"), "");
-    insta::assert_snapshot!(told("", "--reference json=orjsn"), @"no benchmark is of the reference encoder `orjsn` (json), so that nothing is divided by it; did you mean `orjson`?");
-    insta::assert_snapshot!(told("", "--reference nothing"), @"no benchmark is of the reference encoder `nothing` (*), so that nothing is divided by it");
+    insta::assert_snapshot!(told("", "--reference json=orjsn"), @"suite `json` has no encoder `orjsn`, so ratios to the reference are unavailable; did you mean `orjson`?");
+    insta::assert_snapshot!(told("", "--reference nothing"), @"suite `*` has no encoder `nothing`, so ratios to the reference are unavailable");
     insta::assert_snapshot!(told(LAYERS, ""), @"
-    no benchmark is of the reference encoder `numpy` (npy), so that nothing is divided by it
-    no benchmark matches `json::slow::**` of an override
-    no benchmark matches `npy::*::f16::*` of an override
+    suite `npy` has no encoder `numpy`, so ratios to the reference are unavailable
+    the override for `json::slow::**` matches no benchmark
+    the override for `npy::*::f16::*` matches no benchmark
     ");
 }

@@ -179,6 +179,18 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// For `deserialize_with`, see [`Percent::above_zero`].
+pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Percent, D::Error> {
+    deserializer.deserialize_any(Written(Percent::above_zero))
+}
+
+/// The same where the key may be absent.
+pub fn some_above_zero<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Percent>, D::Error> {
+    above_zero(deserializer).map(Some)
+}
+
 /// Reads numbers and, for percentages, strings.
 struct Written<T, F: Fn(&str) -> Result<T, InvalidUnit>>(F);
 
@@ -194,7 +206,7 @@ impl<T, F: Fn(&str) -> Result<T, InvalidUnit>> de::Visitor<'_> for Written<T, F>
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No text is a number with this unit, so the error says what would be.
         match (self.0)("") {
-            Err(InvalidUnit(expected)) => f.write_str(&expected),
+            Err(InvalidUnit(expected)) => f.write_str(expected.trim_start_matches("expected ")),
             Ok(_) => f.write_str("a number"),
         }
     }

@@ -5,4 +5,4 @@ pub mod machine;
 pub mod places;
 pub mod workspace;
 
-pub use workspace::{BenchTarget, Workspace};
+pub use workspace::{BenchTarget, Workspace, suite_name};

@@ -27,10 +27,15 @@ pub struct BenchTarget {
 }
 
 impl BenchTarget {
-    /// The first segment of the ids of its benchmarks: divan prints the crate's name.
+    /// The first segment of the ids of its benchmarks.
     pub fn suite(&self) -> String {
-        self.name.replace('-', "_")
+        suite_name(&self.name)
     }
+}
+
+/// The suite of the bench target `name`: divan prints the crate's name.
+pub fn suite_name(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 impl Workspace {

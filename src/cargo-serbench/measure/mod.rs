@@ -18,7 +18,7 @@ use self::{
 };
 use crate::{
     build::{Options, toolchain},
-    config::Config,
+    config::{Config, units::Seconds},
     decide::{self, evidence},
     discover::machine,
     layout::Layouts,
@@ -235,7 +235,7 @@ pub fn measure_until_decided(
     // Hopeless noise costs seconds a benchmark; without a limit it could go on for very long.
     let budget = config
         .budget
-        .unwrap_or(60.0 + 2.0 * run.benchmarks.len() as f64);
+        .map_or(60.0 + 2.0 * run.benchmarks.len() as f64, Seconds::value);
     let policy = decide::policy(Some(budget));
     let first = decide::next(&evidence::evidence(run, config), &policy);
     let measured: Vec<BenchId> = first.into_iter().map(|request| request.id).collect();
