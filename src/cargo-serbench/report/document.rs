@@ -28,6 +28,8 @@ pub struct Headline {
     pub sentence: String,
     /// How many benchmarks got which verdict, and what it took.
     pub counts: String,
+    /// Why the outcome is not simply that of the verdicts.
+    pub problems: Vec<String>,
     pub tone: Tone,
 }
 

@@ -24,6 +24,7 @@ fn of_tables(report: &Report<'_>) -> Option<Headline> {
         word: "Could not measure",
         sentence: format!("{failed} of {} failed", shell::count(all, "benchmark")),
         counts: took(report),
+        problems: Vec::new(),
         tone: Tone::Bad,
     })
 }
@@ -46,9 +47,6 @@ fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
         Outcome::CouldNotMeasure => could_not_measure(&benchmarks),
         Outcome::Inconclusive => inconclusive(&benchmarks),
     };
-    for problem in &verdicts.summary.problems {
-        sentence += &format!("; {}", text::brief(problem));
-    }
     if let Some(seen) = verdicts.summary.sensitivity {
         sentence += &format!(
             "; smallest slowdown this run could see: {}",
@@ -59,6 +57,7 @@ fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
         word,
         sentence: text::visible(&sentence),
         counts: counts(report, verdicts),
+        problems: problems(verdicts),
         tone,
     }
 }
@@ -126,9 +125,12 @@ fn regressed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
 
 fn could_not_measure(benchmarks: &[&Decision]) -> String {
     let all = shell::count(benchmarks.len(), "benchmark");
-    match count(benchmarks, |it| it.verdict == Verdict::Failed) {
-        0 => format!("none of {all} could be compared"),
-        failed => format!("{failed} of {all} failed"),
+    let with = |verdict| count(benchmarks, |it| it.verdict == verdict);
+    match (with(Verdict::Failed), with(Verdict::Removed)) {
+        (0, 0) => format!("none of {all} could be compared"),
+        (0, gone) => format!("{gone} of {all} no longer exist"),
+        (failed, 0) => format!("{failed} of {all} failed"),
+        (failed, gone) => format!("{failed} of {all} failed, {gone} no longer exist"),
     }
 }
 
@@ -141,7 +143,18 @@ fn inconclusive(benchmarks: &[&Decision]) -> String {
                 .iter()
                 .any(|check| check.standing == Standing::Unclear)
     });
-    format!("{undecided} of {all} could not be decided")
+    match undecided {
+        0 => format!("a check of the measurement itself failed, so {all} have no verdict"),
+        _ => format!("{undecided} of {all} could not be decided"),
+    }
+}
+
+/// Why the outcome is not simply that of the verdicts.
+fn problems(verdicts: &Verdicts<'_>) -> Vec<String> {
+    let problems = verdicts.summary.problems.iter();
+    problems
+        .map(|problem| text::visible(&text::brief(problem)))
+        .collect()
 }
 
 /// `104 benchmarks: 2 regressed, 102 unchanged; measured in 53 s`.

@@ -20,6 +20,9 @@ pub fn head(document: &Document) -> String {
     if let Some(headline) = &document.headline {
         let (word, sentence) = (escape(headline.word), escape(&headline.sentence));
         text += &format!("**{word}**: {sentence}\n\n{}\n\n", escape(&headline.counts));
+        for problem in &headline.problems {
+            text += &format!("Note: {}\n\n", escape(problem));
+        }
     }
     for step in &document.next {
         let command = step.command.as_deref().map(code).unwrap_or_default();

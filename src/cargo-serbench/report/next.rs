@@ -28,6 +28,7 @@ pub fn steps(report: &Report<'_>) -> Vec<Step> {
         of(Verdict::Failed).first().map(|it| it.id.as_str()),
     ));
     steps.extend(regressed(report, &of(Verdict::Regressed)));
+    steps.extend(removed(&of(Verdict::Removed)));
     steps.extend(undecided(report, verdicts, &of(Verdict::Inconclusive)));
     steps.extend(distrusted(verdicts));
     if steps.is_empty() && !of(Verdict::Improved).is_empty() {
@@ -131,11 +132,31 @@ fn undecided(
     })
 }
 
+/// A step where equal code did not look equal, or a known slowdown was not seen.
 fn distrusted(verdicts: &Verdicts<'_>) -> Option<Step> {
-    (!verdicts.summary.problems.is_empty()).then(|| Step {
+    let wrong = |decision: &Decision| match decision.role {
+        Role::Benchmark => false,
+        Role::NullControl => matches!(decision.verdict, Verdict::Regressed | Verdict::Improved),
+        Role::PositiveControl => decision.verdict != Verdict::Regressed,
+    };
+    verdicts.decisions.iter().any(wrong).then(|| Step {
         text: "a self-check failed, so run the gate again while the machine is less busy"
             .to_owned(),
         command: None,
+    })
+}
+
+fn removed(removed: &[&Decision]) -> Option<Step> {
+    let id = match removed {
+        [] => return None,
+        [one] => quoted(&one.id),
+        [_, ..] => "ID...".to_owned(),
+    };
+    Some(Step {
+        text: "if benchmarks were removed on purpose, accept that:".to_owned(),
+        command: Some(format!(
+            "cargo serbench accept {id} --removed --reason TEXT"
+        )),
     })
 }
 

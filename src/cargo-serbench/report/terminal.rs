@@ -32,6 +32,9 @@ pub fn answer(document: &Document, _: Width) -> String {
         let style = table::style(headline.tone).effects(Effects::BOLD);
         let (word, sentence) = (headline.word, &headline.sentence);
         text += &format!("{style}{word}{style:#}: {sentence}\n{}\n", headline.counts);
+        for problem in &headline.problems {
+            text += &format!("{BOLD}Note:{BOLD:#} {problem}\n");
+        }
     }
     for step in &document.next {
         text += &format!("{BOLD}Next:{BOLD:#} {}\n", step.text);

@@ -86,6 +86,7 @@ fn answer(document: &Document) -> Markup {
                     h1 class=(class(headline.tone)) { (headline.word) }
                     p.answer { (headline.sentence) }
                     p.dim { (headline.counts) }
+                    @for problem in &headline.problems { p { b { "Note: " } (problem) } }
                 }
                 None => { h1 { "Benchmarks" } }
             }
