@@ -51,6 +51,7 @@ impl Worker {
         let version = VERSION.to_string();
         Answer::default()
             .with("version", version)
+            .with("library", env!("CARGO_PKG_VERSION"))
             .with("secret", secret)
             .write(&mut worker.answers)?;
         Ok(worker)

@@ -295,8 +295,17 @@ fn keep(mut file: tempfile::NamedTempFile, folder: &Path, name: &str) -> Result<
     }
 }
 
-/// Whether estimates can be made of a block.
-fn check(block: &Block) -> Result<()> {
+/// Whether estimates can be made of all blocks.
+pub fn check(run: &Run) -> Result<()> {
+    for (number, block) in run.blocks.iter().enumerate() {
+        let number = number + 1;
+        check_block(block)
+            .with_context(|| format!("block {number} of it can't have been measured"))?;
+    }
+    Ok(())
+}
+
+fn check_block(block: &Block) -> Result<()> {
     let Block { arms, slices, .. } = block;
     if arms.is_empty() || slices.len() != arms.len() {
         bail!("{} arms and slices of {}", arms.len(), slices.len());
@@ -319,7 +328,15 @@ fn check(block: &Block) -> Result<()> {
 
 /// Reads a stored run.
 pub fn load(path: &Path) -> Result<Run> {
-    let file = File::open(path).with_context(|| format!("read the run {}", path.display()))?;
+    let read = || format!("read the run {}", path.display());
+    // Opening a pipe that nobody writes into would wait for ever.
+    if !std::fs::metadata(path).with_context(read)?.is_file() {
+        bail!(
+            "{} is not a file; a run is read from a file under target/serbench/runs",
+            path.display()
+        );
+    }
+    let file = File::open(path).with_context(read)?;
     #[derive(Deserialize)]
     struct Versioned {
         schema: u32,
@@ -336,13 +353,6 @@ pub fn load(path: &Path) -> Result<Run> {
     }
     let run =
         Run::deserialize(value).with_context(|| format!("{} is no stored run", path.display()))?;
-    for (number, block) in run.blocks.iter().enumerate() {
-        check(block).with_context(|| {
-            let (path, number) = (path.display(), number + 1);
-            format!(
-                "{path} has been edited or damaged: block {number} of it can't have been measured"
-            )
-        })?;
-    }
+    check(&run).with_context(|| format!("{} has been edited or damaged", path.display()))?;
     Ok(run)
 }

@@ -1,6 +1,6 @@
 //! What every command that measures begins with: the workspace, its configuration, its turn.
 
-use std::{fs::File, path::Path, time::Duration};
+use std::{fs::File, io::Write, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
@@ -81,6 +81,7 @@ pub fn open(request: Request) -> Result<Session> {
     let repo = git::open(&workspace.root)?;
     interrupt::catch()?;
     let launcher = Launcher::new(request.timeout)?;
+    check_temporary()?;
     let lock = lock(&workspace.scratch())?;
     sweep(&workspace.scratch());
     build::prune(&workspace.scratch());
@@ -136,6 +137,17 @@ fn check_packages(workspace: &Workspace, asked: &clap_cargo::Workspace) -> Resul
             there.join(", ")
         ),
     }
+}
+
+/// Fails where the output of processes can't be kept. Later it would look like a bench's own failure.
+fn check_temporary() -> Result<()> {
+    let write = || tempfile::tempfile()?.write_all(&[0; 1 << 16]);
+    write().with_context(|| {
+        format!(
+            "write to the folder for temporary files, {}; TMPDIR names another",
+            std::env::temp_dir().display()
+        )
+    })
 }
 
 fn lock(scratch: &Path) -> Result<File> {

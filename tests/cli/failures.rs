@@ -1,6 +1,6 @@
 //! What can't be measured, each with its own message and never exit code 0.
 
-use crate::repository::Repository;
+use crate::repository::{Outcome, Repository};
 
 const ONE: &str = "fake::reference::u8::4 worker cpu=100000";
 
@@ -66,6 +66,10 @@ fn nothing_to_measure() {
     check(&["list", "nope"], no_match);
     check(
         &["gate", "--bench=nope"],
+        &["error: no bench named nope; there are fake"],
+    );
+    check(
+        &["gate", "--bench=fake", "--bench=nope"],
         &["error: no bench named nope; there are fake"],
     );
     check(&["gate", "("], &["error: FILTER is a regular expression"]);
@@ -315,5 +319,30 @@ fn edited_runs_are_refused() {
         "report",
         "edited.json",
         "--format=terminal,markdown,html,junit,json",
+    ]);
+}
+
+#[test]
+fn another_protocol_is_refused() {
+    let check = |protocol: u32, way_out: &str| {
+        let line = format!("fake::only worker cpu=50000 protocol={protocol}");
+        let repository = Repository::new(&line);
+        repository.serbench(&["--quick"]).exits(101).says(&[
+            &format!("serbench 0.9.0 (protocol {protocol})"),
+            "this is cargo-serbench 0.",
+            way_out,
+        ]);
+    };
+    check(2, "`cargo install cargo-serbench`");
+    check(0, "`cargo update -p serbench`");
+}
+
+#[test]
+fn no_folder_for_temporary_files() {
+    let repository = Repository::new(ONE);
+    let mut command = repository.command(&["--quick"]);
+    let output = command.env("TMPDIR", "/nowhere/at all").output().unwrap();
+    Outcome::of(output).exits(101).says_no_more().warns(&[
+        "error: write to the folder for temporary files, /nowhere/at all; TMPDIR names another",
     ]);
 }

@@ -99,7 +99,7 @@ fn ctrl_c() {
         signal(name, &gate, group);
         let outcome = Outcome::of(gate.wait_with_output().unwrap());
         outcome
-            .exits(101)
+            .exits(130)
             .says_no_more()
             .warns(&["error: interrupted; there is no verdict"]);
         let ended = process.read(&mut [0]);
@@ -152,7 +152,7 @@ fn two_at_once() {
     assert!(waits, "the second says what it waits for");
     assert!(second.try_wait().unwrap().is_none());
     signal("INT", &gate, true);
-    Outcome::of(gate.wait_with_output().unwrap()).exits(101);
+    Outcome::of(gate.wait_with_output().unwrap()).exits(130);
     drop(process);
     said.for_each(|line| drop(line.unwrap()));
     Outcome::of(second.wait_with_output().unwrap())

@@ -4,71 +4,40 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use git2::{Oid, Repository, Signature, Time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::repository::{Outcome, Repository};
 
 const MANIFEST: &str =
     "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n";
 
-struct Place {
-    folder: tempfile::TempDir,
-    git: Repository,
-}
+/// The files that are committed; records are put beside them.
+const FILES: [(&str, &str); 3] = [
+    ("Cargo.toml", MANIFEST),
+    ("src/lib.rs", ""),
+    (".gitignore", "/target\nCargo.lock\n"),
+];
 
-/// What the program did.
-struct Done {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+struct Place {
+    repository: Repository,
 }
 
 impl Place {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut options = git2::RepositoryInitOptions::new();
-        let git = Repository::init_opts(folder.path(), options.initial_head("main")).unwrap();
-        fs::write(folder.path().join("Cargo.toml"), MANIFEST).unwrap();
-        fs::create_dir(folder.path().join("src")).unwrap();
-        fs::write(folder.path().join("src/lib.rs"), "").unwrap();
-        fs::write(folder.path().join(".gitignore"), "/target\nCargo.lock\n").unwrap();
-        Self { folder, git }
+        let repository = Repository::with(&FILES);
+        Self { repository }
     }
 
     fn path(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.folder.path().join(path)
+        self.repository.path().join(path)
     }
 
-    /// Commits the files there are; its hash depends on nothing else but the subject.
     fn commit(&self, subject: &str) -> String {
-        let mut index = self.git.index().unwrap();
-        let files = ["Cargo.toml", "src/lib.rs", ".gitignore"];
-        index
-            .add_all(files, git2::IndexAddOption::DEFAULT, None)
-            .unwrap();
-        let tree = self.git.find_tree(index.write_tree().unwrap()).unwrap();
-        index.write().unwrap();
-        let signature = Signature::new("a", "a@b", &Time::new(1_700_000_000, 0)).unwrap();
-        let parent = self
-            .git
-            .head()
-            .ok()
-            .map(|head| head.peel_to_commit().unwrap());
-        let parents: Vec<_> = parent.iter().collect();
-        self.git
-            .commit(
-                Some("HEAD"),
-                &signature,
-                &signature,
-                subject,
-                &tree,
-                &parents,
-            )
-            .unwrap()
-            .to_string()
+        let files = FILES.map(|(file, _)| file);
+        self.repository.commit_files(subject, &files)
     }
 
     /// Puts a record in its place and returns the file.
@@ -83,52 +52,34 @@ impl Place {
         path
     }
 
-    fn run(&self, arguments: &[&str]) -> Done {
-        let output = Command::new(env!("CARGO_BIN_EXE_cargo-serbench"))
-            .arg("serbench")
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_remove("CARGO_TARGET_DIR")
-            .env("NO_COLOR", "1")
-            .output()
-            .unwrap();
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        let mut outcome = self.repository.serbench(arguments);
         // The folder's name is another each time.
-        let text = |bytes: &[u8]| {
-            let folder = fs::canonicalize(self.folder.path()).unwrap();
-            String::from_utf8_lossy(bytes)
-                .replace(&format!("{}/", folder.display()), "")
-                .replace(&format!("{}/", self.folder.path().display()), "")
-        };
+        let folder = self.repository.path();
+        for folder in [&fs::canonicalize(folder).unwrap(), folder] {
+            let prefix = format!("{}/", folder.display());
+            for text in [&mut outcome.stdout, &mut outcome.stderr] {
+                *text = text.replace(&prefix, "");
+            }
+        }
         // None of these commands builds or takes its turn at measuring.
         assert!(!self.path("target/serbench/lock").exists());
         assert!(!self.path("target/serbench/build").exists());
-        Done {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        outcome
     }
 
     /// The output of a command that succeeds and has nothing to say besides.
     fn good(&self, arguments: &[&str]) -> String {
-        let done = self.run(arguments);
-        assert_eq!(
-            (done.code, done.stderr.as_str()),
-            (Some(0), ""),
-            "{arguments:?}"
-        );
-        done.stdout
+        let outcome = self.run(arguments);
+        assert_eq!(outcome.exits(0).stderr, "", "{arguments:?}");
+        outcome.stdout
     }
 
     /// The message of a command that fails.
     fn bad(&self, arguments: &[&str]) -> String {
-        let done = self.run(arguments);
-        assert_eq!(
-            (done.code, done.stdout.as_str()),
-            (Some(101), ""),
-            "{arguments:?}"
-        );
-        done.stderr
+        let outcome = self.run(arguments);
+        outcome.exits(101).says_no_more();
+        outcome.stderr
     }
 }
 
@@ -199,8 +150,11 @@ fn three_commits() -> (Place, Vec<String>) {
 #[test]
 fn history_of_three_commits() {
     let (place, commits) = three_commits();
-    insta::assert_snapshot!(place.good(&["history"]));
-    insta::assert_snapshot!(place.good(&["history", "slow", "--format", "csv"]));
+    insta::assert_snapshot!("history", place.good(&["history"]));
+    insta::assert_snapshot!(
+        "history_csv",
+        place.good(&["history", "slow", "--format", "csv"])
+    );
     let text = place.good(&["history", "slow", "--format", "json", "--last", "2"]);
     let value: Value = serde_json::from_str(&text).unwrap();
     // The other machine's series has one point.
@@ -240,9 +194,12 @@ fn one_machine_of_two() {
 #[test]
 fn show_a_commit_and_all() {
     let (place, commits) = three_commits();
-    insta::assert_snapshot!(place.good(&["show"]));
-    insta::assert_snapshot!(place.good(&["show", "HEAD~1"]));
-    insta::assert_snapshot!(place.good(&["show", "HEAD~1", "--format", "markdown"]));
+    insta::assert_snapshot!("show_all_records", place.good(&["show"]));
+    insta::assert_snapshot!("show_a_commit", place.good(&["show", "HEAD~1"]));
+    insta::assert_snapshot!(
+        "show_a_commit_markdown",
+        place.good(&["show", "HEAD~1", "--format", "markdown"])
+    );
     let text = place.good(&["show", "HEAD~1", "--format", "json"]);
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value, record(&commits[1], "Second", "R3000", 1.25));
@@ -290,7 +247,7 @@ fn a_corrupt_record_is_told_and_the_others_are_shown() {
     let done = place.run(&["history", "slow", "--format", "csv"]);
     assert_eq!(done.code, Some(0));
     assert_eq!(done.stdout.lines().count(), 1 + 3, "{}", done.stdout);
-    insta::assert_snapshot!(done.stderr);
+    insta::assert_snapshot!("a_corrupt_record", done.stderr);
     assert!(place.bad(&["show", "HEAD~1"]).contains("is no record"));
     // It is told again until it is repaired.
     assert!(!place.run(&["history"]).stderr.is_empty());
@@ -323,7 +280,10 @@ fn of_two_machines_the_good_record_is_shown() {
     let done = place.run(&["show", "HEAD", "--format", "json"]);
     assert_eq!(done.code, Some(0));
     assert!(good.contains(&done.stdout) && done.stdout.contains("R3000"));
-    let file = path.strip_prefix(place.folder.path()).unwrap().display();
+    let file = path
+        .strip_prefix(place.repository.path())
+        .unwrap()
+        .display();
     let told = format!(
         "{file} can't be read: it is no file; if it is in git, `git checkout -- {file}` brings it back"
     );
@@ -376,19 +336,17 @@ fn the_index_can_be_lost_or_broken() {
 fn commits_that_left_the_history_are_told() {
     let (place, commits) = three_commits();
     // As after a rebase: the last commit is another one.
-    let second = place
-        .git
-        .find_object(Oid::from_str(&commits[1]).unwrap(), None)
-        .unwrap();
     place
-        .git
-        .reset(&second, git2::ResetType::Soft, None)
-        .unwrap();
+        .repository
+        .git(&["reset", "--quiet", "--soft", &commits[1]]);
     place.commit("Third, rebased");
     let done = place.run(&["history"]);
     assert_eq!(done.code, Some(0));
-    insta::assert_snapshot!(done.stderr);
-    insta::assert_snapshot!(place.run(&["show"]).stdout);
+    insta::assert_snapshot!("commits_that_left_the_history", done.stderr);
+    insta::assert_snapshot!(
+        "show_commits_that_left_the_history",
+        place.run(&["show"]).stdout
+    );
     fs::write(place.path(".git/shallow"), format!("{}\n", commits[1])).unwrap();
     let done = place.run(&["history", "--format", "csv", "slow"]);
     assert_eq!(done.stdout.lines().count(), 2, "{}", done.stdout);
@@ -412,9 +370,9 @@ fn accept_writes_a_reviewed_file() {
     ];
     let done = place.run(&arguments);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
-    insta::assert_snapshot!(done.stderr);
+    insta::assert_snapshot!("accept", done.stderr);
     let text = fs::read_to_string(place.path("baselines/accepted.toml")).unwrap();
-    insta::assert_snapshot!(text.replace(&commits[2], "<HEAD>"));
+    insta::assert_snapshot!("accepted_toml", text.replace(&commits[2], "<HEAD>"));
     // Twice is once, and a benchmark that nobody knows is told.
     place.run(&arguments);
     assert_eq!(
@@ -481,13 +439,13 @@ fn shards_are_merged() {
     part(11, "b");
     let done = place.run(&["merge", "artifacts"]);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
-    insta::assert_snapshot!(done.stderr);
+    insta::assert_snapshot!("merge", done.stderr);
     let path = place.path("baselines").join(&commit).join(format!(
         "{}.json",
         key(&record(&commit, "First", "R3000", 1.2))
     ));
     let text = fs::read_to_string(&path).unwrap();
-    insta::assert_snapshot!(text);
+    insta::assert_snapshot!("merged_record", text);
     // Twice, in parts, in another order: nothing changes.
     assert!(
         place
@@ -503,7 +461,7 @@ fn shards_are_merged() {
     // Measured again: which one counts is not ours to say.
     part(12, "b");
     let error = place.bad(&["merge", "artifacts/b/deep/record.json"]);
-    insta::assert_snapshot!(error);
+    insta::assert_snapshot!("merge_conflict", error);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     let error = place.bad(&["merge", "src"]);
     assert!(error.contains("no record (*.json) in src"), "{error}");

@@ -1,6 +1,6 @@
 //! Every form of a report says the same, and a stored run is decided again.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -124,6 +124,66 @@ fn broken_runs(repository: &Repository, run: &Path) {
         .exits(101)
         .says_no_more()
         .warns(&["error: read the run nowhere.json"]);
+    // Nobody will ever write into it.
+    let fifo = repository.path().join("fifo");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    repository
+        .serbench(&["report", "fifo"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: fifo is not a file"]);
+}
+
+/// Whoever closes stdout has seen enough; what is measured is recorded and compared all the same.
+#[test]
+fn a_closed_stdout_changes_nothing() {
+    let closed = |repository: &Repository, arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = repository.command(arguments);
+        Outcome::of(command.stdout(writer).output().unwrap())
+    };
+    let repository = Repository::new("fake::only worker cpu=50000");
+    let run = ["--quick", "--seed=1"];
+    closed(&repository, &run)
+        .exits(0)
+        .warns(&["Recorded", "baselines/"])
+        .warns_nothing_of(&["error"]);
+    repository.behave("fake::only worker cpu=60000");
+    repository.commit("Slower");
+    for arguments in [&run[..], &["gate"], &["gate", "--format=json"]] {
+        let outcome = closed(&repository, arguments);
+        outcome.exits(100).warns_nothing_of(&["error"]);
+    }
+    let run = repository.runs().pop().unwrap();
+    let run = run.to_str().unwrap();
+    closed(&repository, &["report", run]).exits(100);
+    for command in ["list", "config", "show", "history"] {
+        closed(&repository, &[command])
+            .exits(0)
+            .warns_nothing_of(&["error"]);
+    }
+}
+
+/// A full disk behind stdout is an error, but what was measured isn't lost by it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_behind_stdout_loses_no_record() {
+    let repository = Repository::new("fake::only worker cpu=50000");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = repository.command(&["--quick", "--seed=1"]);
+    let outcome = Outcome::of(command.stdout(full).output().unwrap());
+    outcome
+        .exits(101)
+        .warns(&["Recorded", "baselines/"])
+        .warns(&["error: write to stdout"]);
+    assert_eq!(repository.runs().len(), 1);
 }
 
 #[test]

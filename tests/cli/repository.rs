@@ -11,9 +11,9 @@ use tempfile::TempDir;
 
 /// What `cargo-serbench` printed and returned.
 pub(crate) struct Outcome {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// A repository whose branch is `main`.
@@ -38,6 +38,16 @@ impl Repository {
         let repository = Self { folder };
         repository.write(".gitignore", "target\n");
         repository.behave(behaviour);
+        repository
+    }
+
+    /// These files, nothing committed yet.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        let repository = Self::empty();
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        for (file, text) in files {
+            repository.write(file, text);
+        }
         repository
     }
 
@@ -71,7 +81,12 @@ impl Repository {
 
     /// Commits everything there is and returns the commit's hash.
     pub(crate) fn commit(&self, subject: &str) -> String {
-        self.git(&["add", "--all"]);
+        self.commit_files(subject, &["--all"])
+    }
+
+    /// Commits these files. The hash depends on nothing but them, the subject and the commits before.
+    pub(crate) fn commit_files(&self, subject: &str, files: &[&str]) -> String {
+        self.git(&[&["add"], files].concat());
         self.git(&["commit", "--quiet", "--allow-empty", "--message", subject]);
         self.git(&["rev-parse", "HEAD"])
     }
@@ -87,7 +102,12 @@ impl Repository {
         ] {
             command.args(["-c", setting]);
         }
-        clean(&mut command).args(arguments).current_dir(self.path());
+        const DATE: &str = "1700000000 +0000";
+        clean(&mut command)
+            .env("GIT_AUTHOR_DATE", DATE)
+            .env("GIT_COMMITTER_DATE", DATE)
+            .args(arguments)
+            .current_dir(self.path());
         let Output {
             status,
             stdout,

@@ -38,6 +38,18 @@ pub fn write(
     workspace: Option<&Workspace>,
     output: &Output,
 ) -> Result<()> {
+    with_report(findings, exit, workspace, |report| {
+        write_report(report, output)
+    })
+}
+
+/// Hands the whole report to `then`.
+pub fn with_report<T>(
+    findings: &Findings,
+    exit: Exit,
+    workspace: Option<&Workspace>,
+    then: impl FnOnce(&Report<'_>) -> T,
+) -> T {
     let measured = measured(&findings.runs);
     let means = means_of(findings, &measured);
     let places = workspace.map_or_else(BTreeMap::new, |workspace| {
@@ -56,16 +68,20 @@ pub fn write(
         places: &places,
         exit_code: exit.code(),
     };
+    then(&report)
+}
+
+fn write_report(report: &Report<'_>, output: &Output) -> Result<()> {
     if output.output.is_some() {
-        shell::print(&report::answer(&report, shell::width()))?;
+        shell::print(&report::answer(report, shell::width()))?;
     }
     for format in &output.format {
         match &output.output {
-            None => shell::print(&format.render(&report, shell::width())?)?,
-            Some(folder) => write_file(&report, format, folder)?,
+            None => shell::print(&format.render(report, shell::width())?)?,
+            Some(folder) => write_file(report, format, folder)?,
         }
         if format.is_for_github() {
-            write_summary(&report)?;
+            write_summary(report)?;
         }
     }
     Ok(())

@@ -143,8 +143,20 @@ fn check_shards(runs: &[Run]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::check_joinable;
-    use crate::record::tests::two_encoders;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::{
+        Exit, Findings, Project, Run, Waivers, check_joinable, compare, output, pair, run, session,
+    };
+    use crate::{
+        config::{Config, Flags},
+        record::tests::two_encoders,
+        report::FORMATS,
+        run::Side,
+    };
 
     #[test]
     fn runs_that_are_not_one_gate_are_refused() {
@@ -176,5 +188,127 @@ mod tests {
         only runs of two commits can be reported together; report each of these by itself
         shard 2/2 is missing; a joint verdict needs the runs of all shards
         ");
+    }
+
+    /// The configuration of a workspace without any.
+    fn config() -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("Cargo.toml");
+        let text = "[package]\nname = \"x\"\n[lib]\npath = \"lib.rs\"\n[workspace]\n";
+        std::fs::write(&manifest, text).unwrap();
+        std::fs::write(folder.path().join("lib.rs"), "").unwrap();
+        let mut project = Project {
+            manifest: clap_cargo::Manifest::default(),
+            packages: clap_cargo::Workspace::default(),
+        };
+        project.manifest.manifest_path = Some(manifest);
+        let flags = Flags::default();
+        let in_force = session::configuration(&project.manifest, &project.packages, &flags);
+        in_force.unwrap().config
+    }
+
+    /// The same as a comparison of two commits.
+    fn two_commits() -> Run {
+        let mut run = two_encoders();
+        run.baseline = Some(run.candidate.clone());
+        run.self_check = run.benchmarks.keys().next().cloned();
+        for (id, benchmark) in &mut run.benchmarks {
+            let mut baseline = benchmark.candidate.clone();
+            if let Some(baseline) = &mut baseline {
+                "other".clone_into(&mut baseline.executable);
+            }
+            benchmark.baseline = baseline;
+            let mut block = run.blocks[0].clone();
+            for (arm, side) in block.arms.iter_mut().zip([Side::Baseline, Side::Candidate]) {
+                arm.side = side;
+                arm.id = id.clone();
+            }
+            run.blocks.extend([block.clone(), block]);
+        }
+        run
+    }
+
+    /// All values in `value`, as pointers; of a list only the first and the last.
+    fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+        all.push(at.to_owned());
+        let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
+        match value {
+            Value::Object(fields) => {
+                for (key, field) in fields {
+                    pointers(field, &format!("{at}/{}", escape(key)), all);
+                }
+            }
+            Value::Array(items) => {
+                let last = items.len().saturating_sub(1);
+                for (number, item) in items.iter().enumerate() {
+                    if number == 0 || number == last {
+                        pointers(item, &format!("{at}/{number}"), all);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Decides and prints a run in every form, if it can be read.
+    fn print(value: &Value, config: &Config) {
+        let Ok(run) = Run::deserialize(value) else {
+            return;
+        };
+        if run::check(&run).is_err() {
+            return;
+        }
+        let tables = compare::cases(&run);
+        let (runs, decided) = pair::decide(vec![run], config, &Waivers::default());
+        let alone = Findings {
+            tables,
+            runs: runs.clone(),
+            decided: None,
+        };
+        let pair = Findings {
+            tables: Vec::new(),
+            runs,
+            decided: Some(decided),
+        };
+        for findings in [alone, pair] {
+            output::with_report(&findings, Exit::Passed, None, |report| {
+                for format in &FORMATS {
+                    format.render(report, Some(80)).unwrap();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn edited_runs_never_panic() {
+        let config = config();
+        let mut panicked = Vec::new();
+        for run in [two_encoders(), two_commits()] {
+            let whole = serde_json::to_value(run).unwrap();
+            print(&whole, &config);
+            let mut all = Vec::new();
+            pointers(&whole, "", &mut all);
+            for pointer in &all {
+                for other in [
+                    json!(null),
+                    json!(0),
+                    json!(-1),
+                    json!(1e300),
+                    json!(""),
+                    json!("x::y"),
+                    json!([]),
+                    json!({}),
+                    json!(true),
+                ] {
+                    let mut edited = whole.clone();
+                    *edited.pointer_mut(pointer).unwrap() = other.clone();
+                    let printed = catch_unwind(AssertUnwindSafe(|| print(&edited, &config)));
+                    if printed.is_err() {
+                        panicked.push(format!("{pointer} = {other}"));
+                    }
+                }
+            }
+        }
+        assert!(panicked.is_empty(), "{}", panicked.join("\n"));
     }
 }

@@ -123,6 +123,11 @@ fn build_catalog(
             }
         }
     }
+    if side == Side::Candidate
+        && let Some(unknown) = unknown_bench(workspace, request)
+    {
+        bail!(no_bench(&[unknown], workspace));
+    }
     let missing = request.suites.iter().filter(|name| {
         let suite = suite_name(name);
         suite != "all" && !targets.iter().any(|target| target.suite() == suite)
@@ -182,34 +187,45 @@ fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<Ben
 }
 
 fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {
-    let there: Vec<&str> = workspace
-        .targets
-        .iter()
-        .map(|target| target.name.as_str())
-        .collect();
-    let asked: Vec<&str> = config
-        .suites
-        .iter()
-        .chain(&request.benches)
-        .map(String::as_str)
-        .collect();
-    if there.is_empty() {
+    if workspace.targets.is_empty() {
         return anyhow!(
             "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls divan::main(), and \
              `cargo serbench init` writes one to begin with",
             workspace.root.display()
         );
     }
-    let message = format!(
+    let asked: Vec<&str> = config
+        .suites
+        .iter()
+        .chain(&request.benches)
+        .map(String::as_str)
+        .collect();
+    let usage = no_bench(&asked, workspace);
+    if request.benches.is_empty() && request.suites.is_empty() {
+        anyhow!("{usage}")
+    } else {
+        usage.into()
+    }
+}
+
+/// A bench that was named and that the workspace does not have.
+fn unknown_bench<'a>(workspace: &Workspace, request: &'a Request) -> Option<&'a str> {
+    let known = |name: &&String| workspace.targets.iter().any(|target| target.name == **name);
+    let mut benches = request.benches.iter();
+    benches.find(|name| !known(name)).map(String::as_str)
+}
+
+fn no_bench(asked: &[&str], workspace: &Workspace) -> Usage {
+    let there: Vec<&str> = workspace
+        .targets
+        .iter()
+        .map(|target| target.name.as_str())
+        .collect();
+    Usage::new(format!(
         "no bench named {}; there are {}",
         asked.join(", "),
         there.join(", ")
-    );
-    if request.benches.is_empty() && request.suites.is_empty() {
-        anyhow!(message)
-    } else {
-        Usage::new(message).into()
-    }
+    ))
 }
 
 /// The ids that the user wants out of one or two catalogs.

@@ -84,13 +84,8 @@ impl Worker {
     /// Whether the worker belongs to this run. A wrong version is an error of its own.
     pub fn hello(&mut self, secret: &str) -> Result<bool> {
         let hello = Answer::read(&mut self.answers).context("read a worker's hello")?;
-        let version = hello.text("version").unwrap_or("none");
-        if version != protocol::VERSION.to_string() {
-            bail!(
-                "the bench links a serbench of protocol {version}, this tool speaks {}; \
-                 use the same version of `serbench` in Cargo.toml and of `cargo serbench`",
-                protocol::VERSION
-            );
+        if let Some(problem) = mismatch(&hello) {
+            bail!(problem);
         }
         Ok(hello.text("secret") == Some(secret))
     }
@@ -137,10 +132,56 @@ impl Worker {
     }
 }
 
+/// Why the bench's serbench and this tool don't understand each other, if they don't.
+fn mismatch(hello: &Answer) -> Option<String> {
+    let version = hello.text("version").unwrap_or_default();
+    let theirs: u32 = version.parse().unwrap_or(0);
+    if theirs == protocol::VERSION {
+        return None;
+    }
+    let library = hello.text("library").unwrap_or("of an older version");
+    let way_out = if theirs > protocol::VERSION {
+        "update the tool: `cargo install cargo-serbench`"
+    } else {
+        "update the library: `cargo update -p serbench`, or its version in Cargo.toml"
+    };
+    Some(format!(
+        "the bench links serbench {library} (protocol {theirs}) and this is cargo-serbench {} \
+         (protocol {}); {way_out}",
+        env!("CARGO_PKG_VERSION"),
+        protocol::VERSION
+    ))
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         // Killing spares the bench its own farewell, which nobody reads.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serbench::protocol::{self, Answer};
+
+    use super::mismatch;
+
+    #[test]
+    fn versions_are_compared_in_both_directions() {
+        let hello = |version: u32| {
+            let hello = Answer::default().with("version", version.to_string());
+            hello.with("library", "9.8.7")
+        };
+        assert_eq!(mismatch(&hello(protocol::VERSION)), None);
+        let newer = mismatch(&hello(protocol::VERSION + 1)).unwrap();
+        assert!(newer.contains("serbench 9.8.7"), "{newer}");
+        assert!(newer.ends_with("`cargo install cargo-serbench`"), "{newer}");
+        let older = mismatch(&Answer::default().with("version", "0")).unwrap();
+        assert!(
+            older.contains("serbench of an older version (protocol 0)"),
+            "{older}"
+        );
+        assert!(older.contains("`cargo update -p serbench`"), "{older}");
     }
 }
