@@ -136,14 +136,16 @@ fn verify<F>(operation: &mut F, describe: impl FnOnce(&mut F) -> Description) ->
     }
 }
 
-/// Runs single operations until `nanos` have passed, at least two of them.
+/// Runs single operations until `nanos` have passed, at least two of them unless one takes long.
 fn warm<O>(operation: &mut impl FnMut() -> O, nanos: u64) -> Slice {
+    /// Then a second one says little and costs much.
+    const LONG: Duration = Duration::from_millis(20);
     let until = Instant::now() + Duration::from_nanos(nanos);
     let mut operations = 0;
     let mut fastest = Duration::MAX;
     let start = Instant::now();
     let (cpu, process_cpu) = cpu_clocks();
-    while operations < 2 || Instant::now() < until {
+    while operations == 0 || (operations == 1 && fastest < LONG) || Instant::now() < until {
         let before = Instant::now();
         drop(black_box(operation()));
         fastest = fastest.min(before.elapsed());

@@ -34,6 +34,9 @@ pub struct Run {
     /// Absent when one commit was measured by itself.
     pub baseline: Option<Source>,
     pub candidate: Source,
+    /// Seconds that measuring might take; absent in runs of one commit and of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<f64>,
     /// Whether benchmarks were measured whose executables are equal at both commits.
     pub identical_measured: bool,
     /// How the executables of the two commits were linked again; absent where they were measured as

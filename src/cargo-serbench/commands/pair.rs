@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::{
@@ -157,10 +157,28 @@ fn measured(
         false => measure::align(catalogs, &session.workspace.scratch(), &mut run),
     };
     let mut engine = measure::engine(launcher, &sides, &run, &layouts, Pace::LONG);
+    if trial.inject.is_some() {
+        refuse_injection(&run)?;
+    }
     let injected = trial.inject.map_or(0.0, Percent::fraction);
     measure::measure_until_decided(config, injected, &mut engine, &mut run)?;
     run.seconds = started.elapsed().as_secs_f64();
     Ok(run)
+}
+
+/// Fails where a trial would slow benchmarks down and can't: it would pass and prove nothing.
+fn refuse_injection(run: &Run) -> Result<()> {
+    let foreign = |(_, benchmark): &(&BenchId, &run::Benchmark)| {
+        let timed_by_divan = |it: &run::Verification| it.failure().is_none() && !it.native;
+        benchmark.candidate.as_ref().is_some_and(timed_by_divan)
+    };
+    match run.benchmarks.iter().find(foreign) {
+        None => Ok(()),
+        Some((id, _)) => bail!(
+            "--inject can't slow `{id}` down: divan itself times it, and only `serbench::bench` can add time \
+             to an operation; choose other benchmarks for the trial"
+        ),
+    }
 }
 
 /// Stores a run where `cargo serbench report` finds it.
@@ -176,8 +194,11 @@ pub fn store(session: &Session, run: &Run) -> Result<()> {
 pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Run>, Decided) {
     let mut all: Vec<(BenchId, Evidence)> = Vec::new();
     let mut taken = BTreeSet::new();
+    let mut cannot_fail = None;
     for (number, run) in runs.iter_mut().enumerate() {
         let evidence = evidence::evidence(run, config);
+        let within_budget = decide::policy(run.budget);
+        cannot_fail = cannot_fail.or_else(|| decide::reach::cannot_fail(&evidence, &within_budget));
         let ids: BTreeSet<BenchId> = evidence.iter().map(|it| it.id.clone()).collect();
         let name = match &run.shard {
             Some(shard) => format!("shard {shard}"),
@@ -205,7 +226,7 @@ pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Ru
             decision.waived = waiver(id, decision, config, waivers);
         }
     }
-    let summary = decide::summarize(&decisions, config.strict);
+    let summary = decide::summarize(&decisions, config.strict).where_nothing_can_fail(cannot_fail);
     let exit = summary.outcome.exit(config.strict);
     let decided = Decided {
         evidence,

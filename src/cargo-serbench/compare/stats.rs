@@ -145,7 +145,7 @@ impl WalshAverages {
     /// The Hodges-Lehmann estimate with the signed-rank interval of confidence `level`, inside 0..1.
     pub fn estimate(&self, level: f64) -> LogRatio {
         let last = self.sorted.len() - 1;
-        let (lower, upper) = match bound_rank(self.blocks, (1.0 - level) / 2.0) {
+        let (lower, upper) = match bound_rank(self.blocks, tail_of(level)) {
             Some(rank) => (self.sorted[rank], self.sorted[last - rank]),
             None => (f64::NEG_INFINITY, f64::INFINITY),
         };
@@ -161,6 +161,11 @@ impl WalshAverages {
 /// The level of the two-sided interval whose ends are each wrong with probability `tail`.
 pub fn two_sided(tail: f64) -> f64 {
     1.0 - 2.0 * tail
+}
+
+/// The probability that each end of a two-sided interval of `level` is wrong.
+pub fn tail_of(level: f64) -> f64 {
+    (1.0 - level) / 2.0
 }
 
 /// The `p`-quantile of the standard normal distribution, 0 < p < 1, to seven digits: algorithm

@@ -39,6 +39,7 @@ mod change;
 mod confirm;
 mod limit;
 mod memory;
+pub mod reach;
 mod rename;
 mod screen;
 #[cfg(test)]
@@ -442,6 +443,12 @@ fn without_figures(case: &Comparison<'_>, verdict: Verdict, reason: &str) -> Dec
 }
 
 impl Evidence {
+    /// What a block of it costs; `None` before there is one.
+    pub fn seconds_per_block(&self) -> Option<f64> {
+        let seconds: f64 = self.blocks.iter().map(|block| block.seconds).sum();
+        (!self.blocks.is_empty()).then(|| seconds / self.blocks.len() as f64)
+    }
+
     /// Number of blocks measured for `phase`.
     fn count(&self, phase: Phase) -> usize {
         self.blocks

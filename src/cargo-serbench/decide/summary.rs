@@ -48,6 +48,20 @@ pub struct Summary {
     pub problems: Vec<String>,
 }
 
+impl Summary {
+    /// The same where a regression could not have been called, for this reason: a `passed` would
+    /// promise what nobody looked for.
+    pub fn where_nothing_can_fail(mut self, reason: Option<String>) -> Self {
+        if let Some(reason) = reason {
+            if matches!(self.outcome, Outcome::Passed | Outcome::Inconclusive) {
+                self.outcome = Outcome::CouldNotMeasure;
+            }
+            self.problems.push(reason);
+        }
+        self
+    }
+}
+
 /// Sums decisions up.
 ///
 /// A regression stands even if the positive control was missed, for what is insensitive makes no
@@ -72,6 +86,8 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         .iter()
         .filter_map(|decision| decision.sensitivity)
         .collect();
+    // Nothing vouches for the sensitivity where nothing could be slowed down.
+    let vouched = controls.is_empty() || controls.iter().any(|it| it.role == Role::PositiveControl);
     let alarms = false_alarms(&controls);
     let mut problems: Vec<String> = alarms.iter().cloned().chain(missed(&controls)).collect();
     let undecided =
@@ -96,7 +112,7 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         verdicts,
         over_limit: with_limit(Standing::Over),
         unclear_limit: with_limit(Standing::Unclear),
-        sensitivity: (!sensitivities.is_empty()).then(|| median(&sensitivities)),
+        sensitivity: (vouched && !sensitivities.is_empty()).then(|| median(&sensitivities)),
         problems,
     }
 }

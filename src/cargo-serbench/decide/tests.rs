@@ -5,7 +5,7 @@ use std::ops::Range;
 use serbench::Memory;
 
 use super::{
-    Decision, Metric, Outcome, Policy, Request, Standing, Verdict, Waivable, decide, next,
+    Decision, Metric, Outcome, Policy, Request, Standing, Verdict, Waivable, decide, next, reach,
     summarize,
 };
 use crate::compare::stats::normal_quantile;
@@ -682,4 +682,50 @@ fn lost_benchmarks_fail_unless_accepted() {
         let passed = summarize(&decisions, true).outcome == Outcome::Passed;
         assert_eq!(passed, waivable.is_some());
     }
+}
+
+/// A gate that could not have failed does not pass.
+#[test]
+fn a_gate_must_be_able_to_fail() {
+    let of = |seconds: f64| {
+        let mut evidence = benchmark("a");
+        evidence.blocks = blocks(Phase::Screen, 0..8, 1.0, 1.0, 0.005);
+        for block in &mut evidence.blocks {
+            block.seconds = seconds;
+        }
+        [evidence]
+    };
+    let passed = summarize(&decide(&of(0.03), &Policy::default()), false);
+    assert_eq!(passed.outcome, Outcome::Passed);
+    for (seconds, budget, looks, reason) in [
+        (0.03, None, vec![16, 32], None),
+        (0.03, Some(1.0), vec![16], None),
+        (4.0, Some(120.0), vec![16], None),
+        // 8 blocks of the screen and 16 to confirm.
+        (
+            6.0,
+            Some(120.0),
+            vec![16],
+            Some("48.0 s, and to confirm one suspect takes 96.0 s more"),
+        ),
+        (0.03, Some(0.5), vec![16], Some("budget")),
+        // 2^-6 is above the level.
+        (0.03, None, vec![6], Some("6 blocks reach p = 1.6e-2")),
+        (0.03, None, Vec::new(), Some("can never call a regression")),
+    ] {
+        let policy = Policy {
+            budget_seconds: budget,
+            looks,
+            ..Policy::default()
+        };
+        let found = reach::cannot_fail(&of(seconds), &policy);
+        assert_eq!(found.is_some(), reason.is_some(), "{found:?}");
+        if let (Some(found), Some(reason)) = (found, reason) {
+            assert!(found.contains(reason), "{found}");
+            let summary = passed.clone().where_nothing_can_fail(Some(found));
+            assert_eq!(summary.outcome, Outcome::CouldNotMeasure);
+        }
+    }
+    let first = reach::first_verdicts(&of(2.0), &Policy::default());
+    assert_eq!(first, Some(16.0));
 }

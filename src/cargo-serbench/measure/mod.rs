@@ -7,7 +7,7 @@ pub mod schedule;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
@@ -55,6 +55,7 @@ pub fn new_run(
         toolchain: toolchain::toolchain(options)?,
         baseline: baseline.cloned(),
         candidate: candidate.clone(),
+        budget: None,
         identical_measured: false,
         layout: None,
         shard: None,
@@ -236,20 +237,41 @@ pub fn measure_until_decided(
     let budget = config
         .budget
         .map_or(60.0 + 2.0 * run.benchmarks.len() as f64, Seconds::value);
+    run.budget = Some(budget);
+    // No clock goes further than some years.
+    let deadline = Instant::now() + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
     let policy = decide::policy(Some(budget));
-    let first = decide::next(&evidence::evidence(run, config), &policy);
-    let measured: Vec<BenchId> = first.into_iter().map(|request| request.id).collect();
-    run.self_check = schedule::self_check(run, &measured, run.seed);
-    let arms = schedule::between_commits(run, |id| config.tolerance(id).threshold, injected);
+    let threshold = |id: &str| config.tolerance(id).threshold;
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
-    loop {
+    // One block of each shows what a block costs.
+    let mut first = decide::next(&evidence::evidence(run, config), &policy);
+    for request in &mut first {
+        request.blocks = 1;
+    }
+    let arms = schedule::between_commits(run, threshold, injected);
+    let work = schedule::requested(run, &first, &arms, limited);
+    measure_work(engine, run, &work, Some(deadline))?;
+    let evidence = evidence::evidence(run, config);
+    if let Some(seconds) = decide::reach::first_verdicts(&evidence, &policy)
+        && seconds > budget
+    {
+        shell::warning(format_args!(
+            "first verdicts on all benchmarks take about {seconds:.0} s and the budget is {budget:.0} s, so \
+             some will be inconclusive; `--budget {}` is enough, or choose fewer benchmarks",
+            (1.5 * seconds).ceil()
+        ));
+    }
+    run.self_check = schedule::self_check(run, &schedule::cheap(&evidence), run.seed);
+    let arms = schedule::between_commits(run, threshold, injected);
+    while Instant::now() < deadline {
         let requests = decide::next(&evidence::evidence(run, config), &policy);
         if requests.is_empty() {
-            return Ok(());
+            break;
         }
         let work = schedule::requested(run, &requests, &arms, limited);
-        measure_work(engine, run, &work, None)?;
+        measure_work(engine, run, &work, Some(deadline))?;
     }
+    Ok(())
 }
 
 pub fn measure_work(

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    compare::stats,
     decide::Request,
-    decide::evidence::{Role, control_id},
+    decide::evidence::{Evidence, Presence, Role, control_id},
     run::{Arm, Benchmark, Phase, Run, Side},
     select::BenchId,
 };
@@ -124,6 +125,23 @@ fn versus_reference(reference: &BenchId, id: &BenchId) -> Vec<Arm> {
         arm(Side::Candidate, reference, 0.0),
         arm(Side::Candidate, id, 0.0),
     ]
+}
+
+/// The measured benchmarks whose blocks cost no more than most: a check of the measurement should
+/// not use up its budget.
+pub fn cheap(evidence: &[Evidence]) -> Vec<BenchId> {
+    let costs: Vec<(f64, &BenchId)> = evidence
+        .iter()
+        .filter(|evidence| evidence.presence == Presence::Both)
+        .filter_map(|evidence| Some((evidence.seconds_per_block()?, &evidence.id)))
+        .collect();
+    let seconds: Vec<f64> = costs.iter().map(|(seconds, _)| *seconds).collect();
+    if seconds.is_empty() {
+        return Vec::new();
+    }
+    let most = 1.5 * stats::median(&seconds);
+    let cheap = costs.into_iter().filter(|(seconds, _)| *seconds <= most);
+    cheap.map(|(_, id)| id.clone()).collect()
 }
 
 /// The benchmark that is also measured against itself: among those that are measured a worker, if

@@ -85,6 +85,7 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
             dirty: false,
             lock: Some("74511591deae2493".to_owned()),
         },
+        budget: None,
         identical_measured: false,
         layout: None,
         shard: None,

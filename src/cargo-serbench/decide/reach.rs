@@ -1,0 +1,89 @@
+//! Whether a gate could have failed: what the rule can reach with the blocks that the budget allows.
+
+use super::{Policy, change::Comparison, confirm, screen};
+use crate::{
+    compare::stats::tail_of,
+    decide::evidence::{Evidence, Presence, Role},
+    run::Phase,
+};
+
+/// The seconds that the first blocks of all benchmarks take, those of references for all that are
+/// divided by them included. `None` before any block.
+pub fn first_verdicts(evidence: &[Evidence], policy: &Policy) -> Option<f64> {
+    let cases = Comparison::all(evidence);
+    let costs: Vec<f64> = cases
+        .iter()
+        .filter(|case| case.evidence.presence == Presence::Both)
+        .filter_map(|case| {
+            let divided = cases
+                .iter()
+                .filter(|other| other.reference.is_some_and(|it| it.id == case.evidence.id));
+            let times = screen::shared_blocks(divided.count()).max(1) * policy.screen_blocks;
+            Some(case.evidence.seconds_per_block()? * times as f64)
+        })
+        .collect();
+    (!costs.is_empty()).then(|| costs.iter().sum())
+}
+
+/// Why no benchmark could have been called `regressed` by its time, if that is so. A gate that can
+/// not fail must not pass.
+pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
+    let cases = Comparison::all(evidence);
+    let judged: Vec<&Comparison<'_>> = cases
+        .iter()
+        .filter(|case| case.evidence.role == Role::Benchmark)
+        .filter(|case| case.evidence.presence == Presence::Both)
+        .collect();
+    let tests = judged.iter().map(|case| case.clocks()).min()?;
+    let Some(look) = first_possible_look(tests, policy) else {
+        let most = policy.looks.last().copied().unwrap_or(0);
+        return Some(format!(
+            "this rule can never call a regression: {most} blocks reach p = {:.1e} and it asks for {:.1e}",
+            smallest_p(most),
+            tail_of(confirm::corrected_level(most, tests, policy)),
+        ));
+    };
+    let budget = policy.budget_seconds?;
+    let screened: f64 = evidence
+        .iter()
+        .flat_map(|evidence| &evidence.blocks)
+        .filter(|block| block.phase == Phase::Screen)
+        .map(|block| block.seconds)
+        .sum();
+    let confirming = judged
+        .iter()
+        .filter_map(|case| {
+            let reference = case
+                .reference
+                .map_or(Some(0.0), Evidence::seconds_per_block)?;
+            Some((case.evidence.seconds_per_block()? + reference) * look as f64)
+        })
+        .min_by(f64::total_cmp);
+    let screenable = judged
+        .iter()
+        .any(|case| case.evidence.count(Phase::Screen) >= policy.screen_blocks);
+    match confirming {
+        Some(confirming) if screenable && screened + confirming <= budget => None,
+        Some(confirming) => Some(format!(
+            "a budget of {budget:.0} s can never call a regression here: the first blocks took {screened:.1} s, \
+             and to confirm one suspect takes {confirming:.1} s more; give it more with --budget"
+        )),
+        None => Some(format!(
+            "a budget of {budget:.0} s can never call a regression here: it was spent before the first block"
+        )),
+    }
+}
+
+/// The fewest fresh blocks with which a single suspect can be confirmed.
+fn first_possible_look(tests: usize, policy: &Policy) -> Option<usize> {
+    let possible = |blocks: &&usize| {
+        let level = confirm::corrected_level(**blocks, tests, policy);
+        smallest_p(**blocks) <= tail_of(level)
+    };
+    policy.looks.iter().find(possible).copied()
+}
+
+/// The smallest p of a signed-rank test: all blocks on one side.
+fn smallest_p(blocks: usize) -> f64 {
+    0.5_f64.powi(blocks.try_into().unwrap_or(i32::MAX))
+}
