@@ -38,7 +38,7 @@ fn one_run_in_every_form() {
         .says(&["| `fake::slower::u8::4` ", "| regressed"])
         .says(&[
             "fake::slower::u8::4",
-            r"CPU time +10.0 % \[+10.0 %, +10.0 %], all above +3.0 %",
+            r"CPU time +10.0 % \[+10.0 %, +10.0 %], above +3.0 % with",
         ]);
     report("html")
         .says(&["<h1 class=\"bad\">Regressed</h1>"])
