@@ -358,6 +358,29 @@ fn commits_that_left_the_history_are_told() {
 }
 
 #[test]
+fn accept_keeps_one_entry_whatever_the_reason_holds() {
+    let (place, _) = three_commits();
+    let refused = place.run(&["accept", "", "--reason", "Nothing"]);
+    assert_eq!(refused.code, Some(101), "{}", refused.stderr);
+    assert!(!place.path("baselines/accepted.toml").exists());
+    for (id, reason) in [
+        ("json::slow::*", "Checks\n[[accepted]]\nkeys"),
+        ("json::gone::*", "Went"),
+    ] {
+        let done = place.run(&["accept", id, "--reason", reason, "--removed"]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    }
+    let text = fs::read_to_string(place.path("baselines/accepted.toml")).unwrap();
+    let entries = text.lines().filter(|line| *line == "[[accepted]]").count();
+    assert_eq!(entries, 2, "{text}");
+    assert!(
+        text.contains("reason = \"Checks [[accepted]] keys\""),
+        "{text}"
+    );
+    assert_eq!(text.matches("removed = true").count(), 2, "{text}");
+}
+
+#[test]
 fn accept_writes_a_reviewed_file() {
     let (place, commits) = three_commits();
     let arguments = [
@@ -365,8 +388,8 @@ fn accept_writes_a_reviewed_file() {
         "json::slow::*",
         "--reason",
         "Checks keys",
-        "--change",
-        "1.06",
+        "--up-to",
+        "6%",
     ];
     let done = place.run(&arguments);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));

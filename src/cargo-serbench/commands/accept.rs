@@ -6,6 +6,7 @@ use clap::Args;
 use crate::{
     cli,
     commands::records::{self, Place},
+    config::units::Percent,
     exit::Exit,
     record::accepted::{self, Entry},
     shell,
@@ -21,9 +22,17 @@ pub struct Accept {
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
 
-    /// The largest change to accept, 1.06 for 6 % slower [default: any]
-    #[arg(long, value_name = "RATIO")]
+    /// The largest change to accept, such as 6% [default: any]
+    #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
+    pub up_to: Option<Percent>,
+
+    /// The same as a ratio, 1.06
+    #[arg(long, value_name = "RATIO", hide = true, conflicts_with = "up_to")]
     pub change: Option<f64>,
+
+    /// Accept that the benchmarks are gone, not a change
+    #[arg(long, conflicts_with_all = ["up_to", "change"])]
+    pub removed: bool,
 
     #[command(flatten)]
     pub place: cli::Place,
@@ -38,9 +47,11 @@ pub fn accept(args: &Accept) -> Result<Exit> {
     benchmarks.dedup();
     let entry = Entry {
         benchmarks,
-        reason: args.reason.clone(),
+        // On one line, whatever was typed: a diff shows it whole.
+        reason: args.reason.split_whitespace().collect::<Vec<_>>().join(" "),
         commit: head.sha.clone(),
-        change: args.change,
+        change: args.up_to.map(|it| 1.0 + it.fraction()).or(args.change),
+        removed: args.removed,
     };
     let known = records::ids(&records::index(&store)?);
     for pattern in &entry.benchmarks {

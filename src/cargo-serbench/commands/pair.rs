@@ -245,15 +245,15 @@ fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> 
     if decision.verdict == decide::Verdict::Removed && config.allows_removal(id) {
         return Some("allowed by `allow-removed`".to_owned());
     }
-    let entry = waivers.of(id)?;
-    let covered = match decision.waivable()? {
+    let (entry, covered) = match decision.waivable()? {
         Waivable::Change => {
+            let entry = waivers.of(id)?;
             let lower = decision.deciding.map_or(1.0, |change| change.ratios()[1]);
-            entry.covers(lower)
+            (entry, entry.covers(lower))
         }
-        Waivable::FailedBaseline => true,
+        Waivable::FailedBaseline => (waivers.of(id)?, true),
         // Accepting a change of time must not accept that nobody can see the next.
-        Waivable::Removal => false,
+        Waivable::Removal => (waivers.of_removal(id)?, true),
     };
     covered.then(|| format!("accepted: {}", entry.reason))
 }

@@ -39,6 +39,9 @@ pub struct Entry {
     /// The largest change that is accepted; 1.06 is 6 % slower. Absent for any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
+    /// Whether it accepts that the benchmarks are gone, and no change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,17 +96,26 @@ impl Waivers {
 
     /// The entry that accepts a change of `id`.
     pub fn of(&self, id: &str) -> Option<&Entry> {
-        accepted(&self.now, &self.at_baseline, id)
+        accepted(&self.now, &self.at_baseline, id, false)
+    }
+
+    /// The entry that accepts that `id` is gone.
+    pub fn of_removal(&self, id: &str) -> Option<&Entry> {
+        accepted(&self.now, &self.at_baseline, id, true)
     }
 }
 
-/// The entry that accepts a change of `id`, the last if there are several. `at_baseline` are the
-/// entries in the baseline's tree, which no longer count.
-fn accepted<'a>(entries: &'a [Entry], at_baseline: &[Entry], id: &str) -> Option<&'a Entry> {
-    entries
-        .iter()
-        .rev()
-        .find(|entry| entry.is_for(id) && !at_baseline.contains(entry))
+/// The entry that accepts a change or the removal of `id`, the last if there are several.
+/// `at_baseline` are the entries in the baseline's tree, which no longer count.
+fn accepted<'a>(
+    entries: &'a [Entry],
+    at_baseline: &[Entry],
+    id: &str,
+    removed: bool,
+) -> Option<&'a Entry> {
+    let counts = |entry: &&Entry| entry.removed == removed && !at_baseline.contains(entry);
+    let mut entries = entries.iter().rev().filter(counts);
+    entries.find(|entry| entry.is_for(id))
 }
 
 /// Reads the text of `file`, which is named in what goes wrong.
@@ -126,8 +138,12 @@ fn check(entry: &Entry) -> Result<()> {
         reason,
         commit: _,
         change,
+        removed,
     } = entry;
     for pattern in benchmarks {
+        if pattern.trim().is_empty() {
+            bail!("an empty id accepts nothing; name a benchmark or a glob, `*` is all of them");
+        }
         Glob::new(pattern).with_context(|| format!("`{pattern}` is no id and no glob"))?;
     }
     if benchmarks.is_empty() {
@@ -135,6 +151,9 @@ fn check(entry: &Entry) -> Result<()> {
     }
     if reason.trim().is_empty() {
         bail!("an accepted change needs a reason that a reviewer can judge");
+    }
+    if *removed && change.is_some() {
+        bail!("an accepted removal has no `change`; write one entry for each");
     }
     if change.is_some_and(|change| !(change.is_finite() && change > 0.0)) {
         bail!("a change is a ratio above zero; 1.06 is 6 % slower");
@@ -196,6 +215,7 @@ mod tests {
             reason: "checks every key".to_owned(),
             commit: commit.to_string().repeat(40),
             change: None,
+            removed: false,
         }
     }
 
@@ -237,18 +257,54 @@ mod tests {
         let new = entry("json::serde_json::*", 'b');
         let all = [old.clone(), new.clone()];
         let id = "json::serde_json::f64::100x100";
-        assert_eq!(accepted(&all, &[], id), Some(&new));
-        assert_eq!(accepted(&all, std::slice::from_ref(&new), id), Some(&old));
-        assert_eq!(accepted(&all, &all, id), None);
-        assert_eq!(accepted(&all, &[], "json::sonic_rs::f64::100x100"), None);
+        assert_eq!(accepted(&all, &[], id, false), Some(&new));
+        assert_eq!(
+            accepted(&all, std::slice::from_ref(&new), id, false),
+            Some(&old)
+        );
+        assert_eq!(accepted(&all, &all, id, false), None);
+        assert_eq!(
+            accepted(&all, &[], "json::sonic_rs::f64::100x100", false),
+            None
+        );
     }
 
     #[test]
     fn ids_are_found_by_themselves() {
         let odd = "b::f[1]::{x}";
-        assert!(accepted(&[entry(odd, 'a')], &[], odd).is_some());
-        assert!(accepted(&[entry("*", 'a')], &[], odd).is_some());
-        assert!(accepted(&[entry("json::{a,b}::f64", 'a')], &[], "json::b::f64").is_some());
+        assert!(accepted(&[entry(odd, 'a')], &[], odd, false).is_some());
+        assert!(accepted(&[entry("*", 'a')], &[], odd, false).is_some());
+        assert!(
+            accepted(
+                &[entry("json::{a,b}::f64", 'a')],
+                &[],
+                "json::b::f64",
+                false
+            )
+            .is_some()
+        );
+    }
+
+    #[test]
+    fn a_removal_is_accepted_by_its_own_entry() {
+        let id = "json::a::f64";
+        let change = entry(id, 'a');
+        let removal = Entry {
+            removed: true,
+            ..entry(id, 'b')
+        };
+        let both = [change.clone(), removal.clone()];
+        assert_eq!(accepted(&both, &[], id, true), Some(&removal));
+        assert_eq!(accepted(&both, &[], id, false), Some(&change));
+        assert_eq!(accepted(&[change], &[], id, true), None);
+        let text = add("", file(), removal.clone()).unwrap();
+        assert_eq!(read(&text, file()).unwrap(), [removal]);
+    }
+
+    #[test]
+    fn an_empty_id_is_refused() {
+        let error = add("", file(), entry(" ", 'a')).unwrap_err();
+        assert!(error.to_string().contains("an empty id"), "{error}");
     }
 
     #[test]
