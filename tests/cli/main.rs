@@ -8,6 +8,7 @@ mod history;
 mod interrupts;
 mod layers;
 mod layout;
+mod page;
 mod recorded;
 mod records;
 mod reports;

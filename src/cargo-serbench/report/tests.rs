@@ -1,6 +1,6 @@
 //! One report with every verdict and with names that mean to do harm, in every form.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -466,52 +466,4 @@ fn a_large_page_stays_small() {
         .collect();
     let page = Owned::of(&verdicts).render("html");
     assert!(page.len() < 2 << 20, "{}", page.len());
-}
-
-#[test]
-#[ignore = "needs Chromium; leaves screenshots in target/report-pages to look at"]
-fn the_page_in_a_browser() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/report-pages");
-    fs::create_dir_all(&folder).unwrap();
-    let page = every_verdict().render("html");
-    fs::write(folder.join("page.html"), &page).unwrap();
-    for width in [390, 1600] {
-        // A window is never as narrow as a phone, a frame can be.
-        let frame = page.replace('&', "&amp;").replace('"', "&quot;");
-        let wrapper = format!(
-            "<body style='margin:0'><iframe id=f style='border:0;width:{width}px;height:5000px' \
-             srcdoc=\"{frame}\"></iframe><script>onload=()=>{{let e=f.contentDocument.documentElement;\
-             document.title='overflow '+(e.scrollWidth-e.clientWidth)}}</script>"
-        );
-        let wrapped = folder.join(format!("{width}.html"));
-        fs::write(&wrapped, wrapper).unwrap();
-        for (theme, scheme) in [("dark", 0), ("light", 1)] {
-            let chromium = |arguments: &[&str]| {
-                let output = Command::new("chromium")
-                    .args([
-                        "--headless",
-                        "--no-sandbox",
-                        "--disable-gpu",
-                        "--hide-scrollbars",
-                    ])
-                    .args(["--enable-logging=stderr", "--virtual-time-budget=2000"])
-                    .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
-                    .arg(format!("--window-size={},3000", width.max(500)))
-                    .args(arguments)
-                    .arg(&wrapped)
-                    .output()
-                    .expect("run chromium");
-                let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                assert!(!said.contains("CONSOLE"), "{said}");
-                String::from_utf8_lossy(&output.stdout).into_owned()
-            };
-            let dom = chromium(&["--dump-dom"]);
-            assert!(
-                dom.contains("<title>overflow 0</title>"),
-                "{width} {theme}: {dom}"
-            );
-            let picture = folder.join(format!("{width}-{theme}.png"));
-            chromium(&[&format!("--screenshot={}", picture.display())]);
-        }
-    }
 }
