@@ -358,6 +358,39 @@ fn formats() -> impl TypedValueParser<Value = &'static Format> {
         .try_map(|name| Format::of(&name).ok_or("there is no such format"))
 }
 
+/// What `-h` shows; `--help` shows the rest, too.
+const FIRST: [&str; 14] = [
+    "filters",
+    "baseline",
+    "bench",
+    "encoder",
+    "dtype",
+    "quick",
+    "threshold",
+    "budget",
+    "strict",
+    "format",
+    "output",
+    "reason",
+    "help",
+    "version",
+];
+
+/// Limits `-h` of a command and its subcommands to what matters first.
+pub fn with_short_help(command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let shortened = command.mut_args(|argument| {
+        let shown = argument.is_positional() || FIRST.contains(&argument.get_id().as_str());
+        argument.hide_short_help(!shown)
+    });
+    names.into_iter().fold(shortened, |command, name| {
+        command.mut_subcommand(name, with_short_help)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{Args, Command, FromArgMatches};

@@ -30,7 +30,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use exit::Exit;
 
@@ -68,11 +68,18 @@ struct Serbench {
     run: commands::Run,
 }
 
+/// The command line, with a short `-h`.
+fn command() -> clap::Command {
+    Cargo::command().mut_subcommand("serbench", cli::with_short_help)
+}
+
 fn main() -> ExitCode {
     if let Some(code) = build::linker::run() {
         return code;
     }
-    let Cargo::Serbench(Serbench { command, run }) = Cargo::parse_from(command_line());
+    let matches = command().get_matches_from(command_line());
+    let parsed = Cargo::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let Cargo::Serbench(Serbench { command, run }) = parsed;
     let done = match command {
         None => run.execute(),
         Some(command) => command.execute(),
@@ -100,10 +107,27 @@ fn command_line() -> Vec<std::ffi::OsString> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_sound() {
-        super::Cargo::command().debug_assert();
+        super::command().debug_assert();
+    }
+
+    #[test]
+    fn help() {
+        let mut command = super::command().term_width(100);
+        command.build();
+        let serbench = command.find_subcommand("serbench").unwrap();
+        let named = |name: &str, mut command: clap::Command| {
+            let short = command.render_help().to_string();
+            insta::assert_snapshot!(format!("help_{name}_short"), short);
+            insta::assert_snapshot!(
+                format!("help_{name}"),
+                command.render_long_help().to_string()
+            );
+        };
+        named("serbench", serbench.clone());
+        for command in serbench.get_subcommands() {
+            named(command.get_name(), command.clone());
+        }
     }
 }
