@@ -294,3 +294,27 @@ fn what_it_says_of_itself() {
             .says(&["cargo-serbench"]);
     }
 }
+
+#[test]
+fn a_publisher_shows_only_runs_of_the_commit_it_was_called_for() {
+    let repository = Repository::new("fake::same::u8::4 worker cpu=50000");
+    repository.behave("fake::same::u8::4 worker cpu=50001");
+    let head = repository.commit("After");
+    repository.serbench(&["gate", "--seed=1"]).exits(0);
+    let run = repository.runs().pop().unwrap();
+    let publish = |sha: &str| {
+        repository.serbench(&[
+            "report",
+            run.to_str().unwrap(),
+            "--candidate",
+            sha,
+            "--format=comment",
+        ])
+    };
+    publish(&head).exits(0).answers("<!-- cargo-serbench -->");
+    let other = publish("0123456789012345678901234567890123456789");
+    other
+        .exits(101)
+        .says_no_more()
+        .warns(&["is a run of ", &head, "not of 0123456789"]);
+}

@@ -25,6 +25,10 @@ pub struct Report {
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
 
+    /// Refuse runs of any other commit, or of a tree with uncommitted changes
+    #[arg(long, value_name = "SHA")]
+    pub candidate: Option<String>,
+
     #[command(flatten)]
     pub project: Project,
 
@@ -37,7 +41,29 @@ pub struct Report {
 
 pub fn report(args: &Report) -> Result<Exit> {
     args.output.voice.apply();
+    if let Some(sha) = &args.candidate {
+        check_candidate(&args.runs, sha)?;
+    }
     stored(&args.runs, &args.project, &args.keys, &args.output)
+}
+
+/// Refuses runs that are not of the clean commit `sha`: whoever publishes a verdict must know what it is on.
+fn check_candidate(files: &[PathBuf], sha: &str) -> Result<()> {
+    for file in files {
+        let candidate = run::load(file)?.candidate;
+        if candidate.dirty || candidate.commit.as_deref() != Some(sha) {
+            let commit = candidate.commit.as_deref().unwrap_or("no commit");
+            let changes = match candidate.dirty {
+                true => " with uncommitted changes",
+                false => "",
+            };
+            bail!(
+                "{} is a run of {commit}{changes}, not of {sha}",
+                file.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Decides and prints the runs in `files`, with what is configured and typed now.
