@@ -8,12 +8,14 @@ mod cells;
 mod error;
 mod listing;
 mod numbers;
+mod outline;
 mod table;
 mod tree;
 
 pub use error::ParseError;
 pub use listing::listing;
 pub use numbers::Picos;
+pub use outline::{Node, Outline, outline};
 pub use table::{Measurement, measurement};
 
 #[cfg(test)]
