@@ -130,6 +130,8 @@ pub enum State {
     Verified,
     /// It ran; nothing is known of its output.
     Unchecked,
+    /// There is nothing to run, for this reason.
+    Skipped(String),
     /// It failed, for this reason.
     Failed(String),
 }
@@ -258,9 +260,22 @@ impl Verification {
     /// The reason why it can't be measured, if it can't.
     pub fn failure(&self) -> Option<&str> {
         match &self.state {
-            State::Verified | State::Unchecked => None,
+            State::Verified | State::Unchecked | State::Skipped(_) => None,
             State::Failed(reason) => Some(reason),
         }
+    }
+
+    /// The reason why there is nothing to measure, if there is nothing.
+    pub fn skipped(&self) -> Option<&str> {
+        match &self.state {
+            State::Verified | State::Unchecked | State::Failed(_) => None,
+            State::Skipped(reason) => Some(reason),
+        }
+    }
+
+    /// Whether it can be timed.
+    pub fn is_measurable(&self) -> bool {
+        matches!(self.state, State::Verified | State::Unchecked)
     }
 }
 

@@ -174,7 +174,7 @@ fn benches_that_are_none() {
 #[test]
 fn divan_is_too_old() {
     let repository = Repository::uncommitted(ONE);
-    let old = "[package]\nname = \"divan\"\nversion = \"0.1.17\"\nedition = \"2024\"\n";
+    let old = "[package]\nname = \"divan\"\nversion = \"0.1.13\"\nedition = \"2024\"\n";
     repository.write("divan/Cargo.toml", old);
     repository.write("divan/src/lib.rs", "");
     let dependency = "[dev-dependencies]\ndivan = { path = \"divan\" }\n\n[profile.bench]";
@@ -186,7 +186,7 @@ fn divan_is_too_old() {
     repository
         .serbench(&["list"])
         .exits(101)
-        .warns(&["divan 0.1.17", "`cargo update divan --precise 0.1.21`"]);
+        .warns(&["divan 0.1.13", "`cargo update divan --precise 0.1.21`"]);
 }
 
 /// A package that depends on an older version of itself, if only by a detour.

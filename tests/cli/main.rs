@@ -8,6 +8,7 @@ mod history;
 mod interrupts;
 mod layers;
 mod layout;
+mod packages;
 mod page;
 mod recorded;
 mod records;

@@ -12,7 +12,7 @@ use cargo_metadata::{Message, TargetKind};
 
 use super::{
     Built, Executable, Options,
-    fingerprint::{code_hash, has_divan},
+    fingerprint::{code_hash, has_divan, has_serbench},
     linker,
 };
 use crate::{
@@ -87,6 +87,7 @@ pub fn build(
                 },
                 hash,
                 divan,
+                serbench: has_serbench(&bytes),
             });
         }
     }

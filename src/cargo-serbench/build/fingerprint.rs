@@ -37,8 +37,16 @@ pub fn code_hash(bytes: &[u8]) -> String {
 /// Whether the name of one of divan's environment variables is in an executable. Its `--help`
 /// would tell too, but not when divan is built without its default features.
 pub fn has_divan(bytes: &[u8]) -> bool {
-    const NAME: &[u8] = b"DIVAN_SAMPLE_COUNT";
-    bytes.windows(NAME.len()).any(|window| window == NAME)
+    contains(bytes, b"DIVAN_SAMPLE_COUNT")
+}
+
+/// Whether an executable knows the protocol of workers.
+pub fn has_serbench(bytes: &[u8]) -> bool {
+    contains(bytes, serbench::protocol::SOCKET.as_bytes())
+}
+
+fn contains(bytes: &[u8], name: &[u8]) -> bool {
+    bytes.windows(name.len()).any(|window| window == name)
 }
 
 /// Short SHA-256 of a file, if it is there.

@@ -33,6 +33,8 @@ pub struct Built {
     pub hash: String,
     /// Whether divan is in it.
     pub divan: bool,
+    /// Whether the library's protocol is in it, so that its benchmarks may be workers.
+    pub serbench: bool,
 }
 
 /// A built bench executable that can be started.

@@ -12,7 +12,7 @@ use crate::{
     exit::Usage,
     record,
     run::{Side, Source},
-    select::catalog::{self, Catalog},
+    select::catalog::{self, Catalog, Naming},
     select::shard,
     select::{self, BenchId},
     session::{Request, Session},
@@ -135,11 +135,11 @@ fn build_catalog(
     for name in missing {
         shell::warning(format_args!("{what} has no suite `{name}`"));
     }
-    if let Some(version) = workspace::old_divan(&workspace.metadata) {
+    let packages = targets.iter().map(|target| target.package.as_str());
+    if let Some(version) = workspace::old_divan(&workspace.metadata, &packages.collect()) {
         bail!(
-            "the benches of {what} have divan {version}, which does not list benchmarks with \
-             arguments for other programs; 0.1.19 and later do: \
-             `cargo update divan --precise 0.1.21`"
+            "the benches of {what} have divan {version}, and 0.1.14 is the oldest that can be \
+             driven: `cargo update divan --precise 0.1.21`"
         );
     }
     shell::status("Building", format_args!("{} of {what}", names(&targets)));
@@ -151,7 +151,8 @@ fn build_catalog(
         Side::Candidate => "arm-b",
     };
     build::stage_executables(&mut built, &session.workspace.scratch().join(aside))?;
-    let catalog = catalog::catalog(&session.launcher, &built, &session.config)?;
+    let naming = Naming::new(workspace.suites()).like(session.workspace.suites());
+    let catalog = catalog::catalog(&session.launcher, &built, &naming, &session.config)?;
     for problem in &catalog.problems {
         shell::warning(problem);
     }

@@ -94,7 +94,7 @@ pub fn row(
 pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<CaseTable> {
     let mut cases: BTreeMap<(String, String), CaseTable> = BTreeMap::new();
     for (row, reference) in rows {
-        let (suite, case) = (row.id.suite(), row.id.case());
+        let (suite, case) = (row.id.qualified_suite(), row.id.case());
         let entry = cases
             .entry((suite.to_owned(), case.to_owned()))
             .or_insert_with(|| CaseTable {

@@ -59,13 +59,22 @@ impl Globs {
     }
 
     pub fn is_match(&self, id: &str) -> bool {
-        self.set.is_match(as_path(id))
+        let matches = |id: &str| self.set.is_match(as_path(id));
+        matches(id) || without_package(id).is_some_and(matches)
     }
 
     /// As they stand in Cargo.toml.
     pub fn written(&self) -> &[String] {
         &self.written
     }
+}
+
+/// An id as it is while no other package has the suite, so that a glob goes on matching it.
+fn without_package(id: &str) -> Option<&str> {
+    let (front, _) = id.split_once("::")?;
+    front
+        .split_once('/')
+        .map(|(package, _)| &id[package.len() + 1..])
 }
 
 fn parse(glob: &str) -> Result<Glob, String> {
@@ -115,6 +124,9 @@ mod tests {
         check("b::read::*", "b::read::a/b", true);
         check("b::read::a/b", "b::read::a/b", true);
         check("*", "alone", true);
+        check("same::f", "one/same::f", true);
+        check("one/same::f", "one/same::f", true);
+        check("one/same::f", "two/same::f", false);
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl<'a> Comparison<'a> {
             Presence::Both | Presence::Identical => true,
             Presence::Added
             | Presence::Removed
+            | Presence::Skipped(_)
             | Presence::Failed(_)
             | Presence::FailedAtBaseline(_) => false,
         };

@@ -42,8 +42,10 @@ pub enum Presence {
     Identical,
     /// Only in the candidate.
     Added,
-    /// Only in the baseline.
+    /// Only in the baseline, or skipped in the candidate.
     Removed,
+    /// There is nothing to run in the candidate, nor was there in the baseline.
+    Skipped(String),
     /// It could not be measured, or its output was wrong, for this reason.
     Failed(String),
     /// The same at the baseline alone, so there is nothing to compare with.
@@ -189,9 +191,15 @@ fn presence(benchmark: &Benchmark, identical_measured: bool) -> Presence {
         (_, Some(candidate)) if candidate.failure().is_some() => {
             Presence::Failed(candidate.failure().unwrap_or_default().to_owned())
         }
+        (baseline, Some(candidate)) if candidate.skipped().is_some() => match baseline {
+            Some(baseline) if baseline.is_measurable() => Presence::Removed,
+            Some(_) | None => Presence::Skipped(candidate.skipped().unwrap_or_default().to_owned()),
+        },
         (Some(baseline), Some(candidate)) => {
             if let Some(reason) = baseline.failure() {
                 Presence::FailedAtBaseline(reason.to_owned())
+            } else if baseline.skipped().is_some() {
+                Presence::Added
             } else if baseline.executable == candidate.executable && !identical_measured {
                 Presence::Identical
             } else {

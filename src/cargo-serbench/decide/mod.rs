@@ -134,6 +134,8 @@ pub enum Verdict {
     Identical,
     Added,
     Removed,
+    /// There is nothing to run: ignored, or no operation registered.
+    Skipped,
     Failed,
 }
 
@@ -148,6 +150,7 @@ impl Verdict {
             Self::Identical => "identical",
             Self::Added => "added",
             Self::Removed => "removed",
+            Self::Skipped => "skipped",
             Self::Failed => "failed",
         }
     }
@@ -266,7 +269,11 @@ impl Decision {
     /// Whether it is settled that nothing got worse, or somebody has settled that it may.
     pub fn is_cleared(&self) -> bool {
         match self.verdict {
-            Verdict::Improved | Verdict::Unchanged | Verdict::Identical | Verdict::Added => true,
+            Verdict::Improved
+            | Verdict::Unchanged
+            | Verdict::Identical
+            | Verdict::Added
+            | Verdict::Skipped => true,
             Verdict::Regressed | Verdict::Inconclusive | Verdict::Removed | Verdict::Failed => {
                 self.waived.is_some()
             }
@@ -312,6 +319,7 @@ pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
                 }
                 Presence::Added => without_figures(case, Verdict::Added, "not in the baseline"),
                 Presence::Removed => removed(case, &cases),
+                Presence::Skipped(reason) => without_figures(case, Verdict::Skipped, reason),
                 Presence::Failed(reason) => without_figures(case, Verdict::Failed, reason),
                 Presence::FailedAtBaseline(reason) => Decision {
                     failed_at: Some(Side::Baseline),
@@ -415,7 +423,11 @@ fn gravity(verdict: Verdict) -> u8 {
         Verdict::Regressed => 3,
         Verdict::Inconclusive => 2,
         Verdict::Improved => 1,
-        Verdict::Unchanged | Verdict::Identical | Verdict::Added | Verdict::Removed => 0,
+        Verdict::Unchanged
+        | Verdict::Identical
+        | Verdict::Added
+        | Verdict::Removed
+        | Verdict::Skipped => 0,
     }
 }
 

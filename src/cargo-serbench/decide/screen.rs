@@ -47,9 +47,11 @@ impl<'a> Wanted<'a> {
         let target = self.0.get(&(evidence.id.as_str(), phase));
         let have = match evidence.presence {
             Presence::Added | Presence::FailedAtBaseline(_) => evidence.to_reference.len(),
-            Presence::Both | Presence::Identical | Presence::Removed | Presence::Failed(_) => {
-                evidence.count(phase)
-            }
+            Presence::Both
+            | Presence::Identical
+            | Presence::Removed
+            | Presence::Skipped(_)
+            | Presence::Failed(_) => evidence.count(phase),
         };
         target.map_or(0, |target| target.saturating_sub(have))
     }
@@ -140,7 +142,9 @@ fn blocks_wanted(case: &Comparison<'_>, policy: &Policy, over: bool) -> Option<u
             let have = case.evidence.to_reference.len();
             (have, limited && (have == 0 || limit_open()))
         }
-        Presence::Identical | Presence::Removed | Presence::Failed(_) => return None,
+        Presence::Identical | Presence::Removed | Presence::Skipped(_) | Presence::Failed(_) => {
+            return None;
+        }
     };
     let allowed = have < policy.screen_blocks || (!over && have < policy.most_blocks);
     let next = policy.most_blocks.min(have + policy.step);

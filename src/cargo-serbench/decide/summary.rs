@@ -160,7 +160,7 @@ fn is_decided(verdict: &Verdict) -> bool {
         | Verdict::Unchanged
         | Verdict::Identical
         | Verdict::Added => true,
-        Verdict::Inconclusive | Verdict::Removed | Verdict::Failed => false,
+        Verdict::Inconclusive | Verdict::Removed | Verdict::Skipped | Verdict::Failed => false,
     }
 }
 
@@ -173,6 +173,7 @@ fn false_alarms(controls: &[&Decision]) -> Vec<String> {
         | Verdict::Identical
         | Verdict::Added
         | Verdict::Removed
+        | Verdict::Skipped
         | Verdict::Failed => false,
     };
     controls

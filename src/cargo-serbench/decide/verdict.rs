@@ -51,6 +51,7 @@ pub(super) fn judge(
         | Verdict::Identical
         | Verdict::Added
         | Verdict::Removed
+        | Verdict::Skipped
         | Verdict::Failed => None,
     };
     let decided = decided.unwrap_or(&reading.judged);
@@ -77,6 +78,7 @@ pub(super) fn judge(
             | Verdict::Identical
             | Verdict::Added
             | Verdict::Removed
+            | Verdict::Skipped
             | Verdict::Failed => decided.slower_at(level),
         }),
         own: Some(decided.own_at(LEVEL)),
@@ -218,6 +220,7 @@ fn main_reason(
         | Verdict::Identical
         | Verdict::Added
         | Verdict::Removed
+        | Verdict::Skipped
         | Verdict::Failed => format!("{figures}, all below {threshold}"),
     }
 }

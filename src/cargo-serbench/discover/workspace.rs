@@ -1,6 +1,9 @@
 //! The cargo workspace: its packages and bench targets.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
@@ -39,6 +42,16 @@ pub fn suite_name(name: &str) -> String {
 }
 
 impl Workspace {
+    /// The package and suite of every bench target, selected or not.
+    pub fn suites(&self) -> impl Iterator<Item = (&str, String)> + Clone {
+        self.metadata
+            .workspace_packages()
+            .into_iter()
+            .flat_map(|package| package.targets.iter().map(move |target| (package, target)))
+            .filter(|(_, target)| target.kind.contains(&TargetKind::Bench))
+            .map(|(package, target)| (package.name.as_str(), suite_name(&target.name)))
+    }
+
     /// Where this tool keeps what it can make again: builds, runs, the index.
     pub fn scratch(&self) -> PathBuf {
         self.target_directory.join("serbench")
@@ -82,22 +95,18 @@ pub fn workspace(
     })
 }
 
-/// The version of divan in the workspace, if it is older than 0.1.19: the first that lists all
-/// benchmarks in a form for programs (`--list --format terse`; see divan's changelog).
-pub fn old_divan(metadata: &Metadata) -> Option<String> {
-    let of = |package: &cargo_metadata::Package| {
-        let version = &package.version;
-        (
-            (version.major, version.minor, version.patch),
-            version.to_string(),
-        )
-    };
-    let divans = metadata
-        .packages
-        .iter()
-        .filter(|package| package.name.as_str() == "divan");
-    let (version, text) = divans.map(of).max()?;
-    (version < (0, 1, 19)).then_some(text)
+/// The version of divan that one of `packages` depends on, if it is older than 0.1.14: arguments
+/// and the options that this tool needs are not all there before.
+pub fn old_divan(metadata: &Metadata, packages: &BTreeSet<&str>) -> Option<String> {
+    let resolved = metadata.resolve.as_ref()?.nodes.iter();
+    resolved
+        .filter(|node| packages.contains(metadata[&node.id].name.as_str()))
+        .flat_map(|node| &node.dependencies)
+        .map(|id| &metadata[id])
+        .filter(|package| package.name.as_str() == "divan")
+        .map(|package| &package.version)
+        .find(|version| (version.major, version.minor, version.patch) < (0, 1, 14))
+        .map(ToString::to_string)
 }
 
 /// What cargo knows the workspace's `package` by; the bare name may be another version's, too, that

@@ -13,17 +13,13 @@ mod table;
 mod tree;
 
 pub use error::ParseError;
-pub use listing::listing;
-pub use numbers::Picos;
+pub use listing::{Listing, Problem, listing};
+pub use numbers::{Picos, Thousandths};
 pub use outline::{Node, Outline, outline};
-pub use table::{Measurement, measurement};
+pub use table::{Allocations, Measurement, measurement, timer_precision};
 
 #[cfg(test)]
-pub use {
-    listing::{Listing, Problem},
-    numbers::Thousandths,
-    table::{Allocations, Tally, table},
-};
+pub use table::{Tally, table};
 
 /// Text of the program in a message.
 fn shortened(text: &str) -> String {

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// One row of divan's table. Times are per iteration, cut (not rounded) to four digits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     pub fastest: Picos,
     pub slowest: Picos,
@@ -20,8 +20,19 @@ pub struct Measurement {
     pub iterations: u64,
     /// Threads, where divan says it: it doesn't when a benchmark has only one number of threads.
     pub threads: Option<u32>,
+    /// What one iteration processes, for each counter of the benchmark.
+    pub counted: Vec<(Counter, f64)>,
     /// Present if divan's profiler is installed and saw an allocation.
     pub allocations: Option<Allocations>,
+}
+
+/// What a benchmark counts, so that divan prints a throughput.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    Bytes,
+    Chars,
+    Cycles,
+    Items,
 }
 
 /// What divan's profiler saw per iteration; a row divan doesn't print is zero.
@@ -115,14 +126,16 @@ fn row(
             .filter(|&number: &u64| number > 0)
             .ok_or_else(|| at.malformed(cell, "a count of at least 1"))
     };
+    let median = time(cells[2])?;
     let measurement = Measurement {
         fastest: time(first)?,
         slowest: time(cells[1])?,
-        median: time(cells[2])?,
+        median,
         mean: time(cells[3])?,
         samples: number(cells[4])?,
         iterations: number(cells[5])?,
         threads,
+        counted: counted(lines, line, median),
         allocations: allocations(lines, line, width)?,
     };
     let between = measurement.fastest..=measurement.slowest;
@@ -135,6 +148,47 @@ fn row(
         return Err(at.malformed(cells[5], "a multiple of the samples"));
     }
     Ok(measurement)
+}
+
+/// What one iteration processes, by the throughputs below the row at `line`: divan prints no more
+/// than four digits of these, cut, so that this is right to about a thousandth.
+fn counted(lines: &[&str], line: usize, median: Picos) -> Vec<(Counter, f64)> {
+    let cells = lines[line + 1..].iter().map_while(|text| extra_cells(text));
+    let throughputs = cells.map_while(|[_, _, cell, ..]| throughput(cell.trim_end()));
+    let seconds = median.0 as f64 / 1e12;
+    throughputs
+        .map(|(counter, per_second)| (counter, per_second * seconds))
+        .collect()
+}
+
+/// Reads `9.534 TB/s`.
+fn throughput(cell: &str) -> Option<(Counter, f64)> {
+    const COUNTERS: [(&str, Counter); 4] = [
+        ("B/s", Counter::Bytes),
+        ("char/s", Counter::Chars),
+        ("Hz", Counter::Cycles),
+        ("item/s", Counter::Items),
+    ];
+    const PREFIXES: [&str; 7] = ["", "K", "M", "G", "T", "P", "E"];
+    let (number, unit) = cell.split_once(' ')?;
+    let (prefix, counter) = COUNTERS
+        .into_iter()
+        .find_map(|(suffix, counter)| Some((unit.strip_suffix(suffix)?, counter)))?;
+    let (prefix, base) = match prefix.strip_suffix('i') {
+        Some(prefix) => (prefix, 1024.0_f64),
+        None => (prefix, 1000.0),
+    };
+    let power = PREFIXES.iter().position(|it| *it == prefix)?;
+    let Thousandths(thousandths) = Thousandths::parse(number)?;
+    Some((counter, thousandths as f64 / 1e3 * base.powi(power as i32)))
+}
+
+/// The precision of the clock that divan says on stderr before it measures.
+pub fn timer_precision(stderr: &str) -> Option<Picos> {
+    let said = stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("Timer precision: "))?;
+    Picos::parse(said.trim_end())
 }
 
 /// Reads the rows of divan's profiler below the row at `line`.
@@ -198,8 +252,13 @@ fn figures(
 }
 
 impl Measurement {
+    /// Bytes that one iteration processes, if the benchmark says so.
+    pub fn bytes(&self) -> Option<f64> {
+        let mut counted = self.counted.iter();
+        counted.find_map(|(counter, count)| (*counter == Counter::Bytes).then_some(*count))
+    }
+
     /// Iterations in each sample.
-    #[cfg(test)]
     pub fn sample_size(&self) -> u64 {
         self.iterations / self.samples
     }
@@ -217,6 +276,7 @@ impl Measurement {
 mod tests {
     use proptest::prelude::*;
 
+    use super::{Counter, throughput, timer_precision};
     use crate::divan::{
         Allocations, Measurement, ParseError, Picos, Tally, Thousandths, measurement, recording,
         table,
@@ -592,6 +652,35 @@ mod tests {
         );
         assert_eq!(row.fastest, Picos(0));
         assert!(row.optimised_away());
+    }
+
+    #[test]
+    fn throughputs() {
+        let row = measurement(recording!("throughput"), "traps::throughput::every").unwrap();
+        let expected = [
+            (Counter::Bytes, 1_048_576.0),
+            (Counter::Chars, 1000.0),
+            (Counter::Cycles, 12_345.0),
+            (Counter::Items, 200.0),
+        ];
+        assert_eq!(row.counted.len(), 4);
+        for ((counter, count), (expected, exactly)) in row.counted.iter().zip(expected) {
+            assert_eq!(*counter, expected);
+            assert!((count / exactly - 1.0).abs() < 0.01, "{count} {exactly}");
+        }
+        assert_eq!(row.bytes(), Some(row.counted[0].1));
+        assert_eq!(throughput("1.5 KiB/s"), Some((Counter::Bytes, 1536.0)));
+        assert_eq!(throughput("2 item/s"), Some((Counter::Items, 2.0)));
+        assert_eq!(throughput("2 ns"), None);
+    }
+
+    #[test]
+    fn clocks() {
+        assert_eq!(
+            timer_precision("x\nTimer precision: 20 ns\n"),
+            Some(Picos(20_000))
+        );
+        assert_eq!(timer_precision("Timer precision: fine\n"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serbench::{
     protocol::{Command, Slice},
     random::Random,
@@ -20,7 +20,7 @@ use crate::{
     divan, interrupt,
     measure::schedule::Job,
     process::{self, Launch, Launcher, Started, Worker, failure_summary},
-    run::{Arm, Block, Phase, Side, Times},
+    run::{Arm, Block, Phase, Side, State, Times},
     select::BenchId,
 };
 
@@ -71,12 +71,12 @@ pub struct Engine<'a> {
 struct ArmFailed {
     side: Side,
     id: BenchId,
-    reason: String,
+    state: State,
 }
 
 impl std::fmt::Display for ArmFailed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}`: {}", self.id, self.reason)
+        write!(f, "`{}` could not be measured", self.id)
     }
 }
 
@@ -88,7 +88,7 @@ fn with_arm<T>(arm: &Arm, result: Result<T>) -> Result<T> {
         ArmFailed {
             side: arm.side,
             id: arm.id.clone(),
-            reason: format!("{error:#}"),
+            state: State::Failed(format!("{error:#}")),
         }
         .into()
     })
@@ -98,6 +98,10 @@ fn with_arm<T>(arm: &Arm, result: Result<T>) -> Result<T> {
 #[derive(Clone, Debug)]
 pub struct Runnable {
     pub executable: Executable,
+    /// What selects the benchmark in it.
+    pub path: String,
+    /// One of several numbers of threads that it runs with.
+    pub threads: Option<u32>,
     pub native: bool,
     pub multithreaded: bool,
     /// Whether the copies are links in several orders, the same orders at both commits.
@@ -202,7 +206,8 @@ impl<'a> Engine<'a> {
             let slowdown = arm.slowdown;
             let launch = Launch {
                 executable: &runnable.executable,
-                id: &arm.id,
+                id: &runnable.path,
+                threads: runnable.threads,
                 cpu,
                 slowdown,
                 padding,
@@ -244,21 +249,12 @@ impl<'a> Engine<'a> {
         cpu: Option<usize>,
         backwards: bool,
     ) -> Result<Vec<Vec<Times>>> {
+        self.tune(arms, runnables, cpu)?;
         let mut slices = vec![Vec::new(); arms.len()];
-        for (arm, runnable) in arms.iter().zip(runnables) {
-            if !self.work.contains_key(&arm.id) {
-                let work = self.foreign_work(arm, runnable, cpu)?;
-                self.work.insert(arm.id.clone(), work);
-            }
-        }
         for alternation in 0..2 {
             for arm in order(arms.len(), alternation, backwards) {
-                let (id, runnable) = (&arms[arm].id, &runnables[arm]);
-                let Batches { batches, size } = self.work[id];
-                let row = with_arm(
-                    &arms[arm],
-                    self.visit(id, runnable, cpu, Some((batches, size))),
-                )?;
+                let batches = self.work[&arms[arm].id];
+                let row = with_arm(&arms[arm], self.visit(&runnables[arm], cpu, batches))?;
                 let nanoseconds = |picos: divan::Picos| picos.0 as f64 / 1e3;
                 let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
                 slices[arm].push(Times {
@@ -271,80 +267,133 @@ impl<'a> Engine<'a> {
         Ok(slices)
     }
 
-    /// Lets divan tune itself once, and keeps its sample size for all later visits: unpinned, it
-    /// would differ from process to process and with it the result.
-    fn foreign_work(
-        &mut self,
-        arm: &Arm,
-        runnable: &Runnable,
-        cpu: Option<usize>,
-    ) -> Result<Batches> {
-        let row = with_arm(arm, self.visit(&arm.id, runnable, cpu, None))?;
-        let size = (row.iterations / row.samples.max(1)).max(1);
-        let sample = size as f64 * row.median.0 as f64 / 1e3;
-        let batches = (FOREIGN_VISIT.as_nanos() as f64 / sample.max(1.0)).clamp(5.0, 100.0);
-        Ok(Batches {
-            batches: batches as u64,
-            size,
-        })
+    /// Fixes the sample size of each benchmark for all later visits: left to divan, it would differ
+    /// from process to process and with it the result.
+    fn tune(&mut self, arms: &[Arm], runnables: &[Runnable], cpu: Option<usize>) -> Result<()> {
+        for (arm, runnable) in arms.iter().zip(runnables) {
+            if self.work.contains_key(&arm.id) {
+                continue;
+            }
+            if let Some(batches) = with_arm(arm, self.tuned(runnable, cpu))? {
+                self.work.insert(arm.id.clone(), batches);
+                continue;
+            }
+            let mut everywhere = true;
+            for (other, runnable) in arms.iter().zip(runnables) {
+                if other.id == arm.id && other.side != arm.side {
+                    everywhere &= with_arm(other, self.tuned(runnable, cpu))?.is_none();
+                }
+            }
+            let reason = OPTIMISED_AWAY.to_owned();
+            let state = if everywhere {
+                State::Skipped(reason)
+            } else {
+                State::Failed(reason)
+            };
+            let (side, id) = (arm.side, arm.id.clone());
+            return Err(ArmFailed { side, id, state }.into());
+        }
+        Ok(())
+    }
+
+    /// What divan would choose once the code and its data are warm: it doubles the sample size until
+    /// a sample takes a hundred times the precision of its clock, and begins cold. Nothing if the
+    /// operation takes no time.
+    fn tuned(&mut self, runnable: &Runnable, cpu: Option<usize>) -> Result<Option<Batches>> {
+        const COLD: [&str; 6] = [
+            "--min-time",
+            "0",
+            "--max-time",
+            "0.02",
+            "--skip-ext-time",
+            "false",
+        ];
+        let (row, precision) = self.run_divan(runnable, cpu, &COLD)?;
+        let mut size = row.sample_size();
+        let operation = row.median.0.max(1);
+        // Below that, the loop around the operation and the clock weigh too much.
+        let precisions = if operation < 2_000 { 1_000 } else { 100 };
+        while size < 1 << 20 && size * operation <= precisions * precision.0 {
+            size *= 2;
+        }
+        let sample_ns = (size * operation) as f64 / 1e3;
+        let visit_ns = FOREIGN_VISIT.as_nanos() as f64;
+        let batches = (visit_ns / sample_ns).clamp(1.0, 100.0) as u64;
+        let batches = Batches { batches, size };
+        if row.optimised_away() {
+            let (row, _) = self.run_divan(runnable, cpu, &options(batches))?;
+            return Ok((!row.optimised_away()).then_some(batches));
+        }
+        Ok(Some(batches))
     }
 
     fn visit(
         &mut self,
-        id: &str,
         runnable: &Runnable,
         cpu: Option<usize>,
-        work: Option<(u64, u64)>,
+        batches: Batches,
     ) -> Result<divan::Measurement> {
-        let padding = self.random.below(4096) as usize;
-        let launch = Launch {
-            executable: &runnable.executable,
-            id,
-            cpu,
-            slowdown: 0.0,
-            padding,
-        };
-        let options = match work {
-            None => vec![
-                "--max-time".to_owned(),
-                "0.02".to_owned(),
-                "--skip-ext-time".to_owned(),
-            ],
-            Some((count, size)) => [
-                "--sample-count",
-                &count.to_string(),
-                "--sample-size",
-                &size.to_string(),
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-        };
-        let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let ended = self.launcher.run(launch, &options)?;
-        if !ended.status.success() {
-            bail!(
-                "{}",
-                failure_summary(&ended.stderr, &ended.status.to_string())
-            );
-        }
-        let row = divan::measurement(&ended.stdout, id).map_err(|error| anyhow!("{error}"))?;
+        let (row, _) = self.run_divan(runnable, cpu, &options(batches))?;
         if row.optimised_away() {
             bail!(OPTIMISED_AWAY);
         }
         Ok(row)
     }
+
+    /// One process under divan's own control, and the precision of its clock.
+    fn run_divan<S: AsRef<str>>(
+        &mut self,
+        runnable: &Runnable,
+        cpu: Option<usize>,
+        options: &[S],
+    ) -> Result<(divan::Measurement, divan::Picos)> {
+        let launch = Launch {
+            executable: &runnable.executable,
+            id: &runnable.path,
+            threads: runnable.threads,
+            cpu,
+            slowdown: 0.0,
+            padding: self.random.below(4096) as usize,
+        };
+        let options: Vec<&str> = options.iter().map(AsRef::as_ref).collect();
+        let ended = self.launcher.run(launch, &options)?;
+        if !ended.status.success() {
+            bail!(failure_summary(&ended.stderr, &ended.status.to_string()));
+        }
+        let row = divan::measurement(&ended.stdout, &runnable.path)?;
+        let precision = divan::timer_precision(&ended.stderr);
+        Ok((row, precision.unwrap_or(divan::Picos(20_000))))
+    }
+}
+
+/// What divan is told for a visit. Preparing inputs may take far longer than the operation; then
+/// there are fewer samples.
+fn options(Batches { batches, size }: Batches) -> [String; 10] {
+    [
+        "--sample-count",
+        &batches.to_string(),
+        "--sample-size",
+        &size.to_string(),
+        "--min-time",
+        "0",
+        "--max-time",
+        "0.1",
+        "--skip-ext-time",
+        "false",
+    ]
+    .map(str::to_owned)
 }
 
 /// Measures all of `work` in run_schedule of one block each, in random order, and appends to `blocks`.
 /// After `deadline` it stops. A benchmark that fails is not tried again and comes back with the side
-/// it failed on and the reason.
+/// it failed on and its new state.
 pub fn run_schedule(
     engine: &mut Engine<'_>,
     work: &[Job],
     deadline: Option<Instant>,
     blocks: &mut Vec<Block>,
     mut progress: impl FnMut(usize, usize, &Arm),
-) -> Result<BTreeMap<BenchId, (Side, String)>> {
+) -> Result<BTreeMap<BenchId, (Side, State)>> {
     let total: usize = work.iter().map(|work| work.blocks).sum();
     let most = work.iter().map(|work| work.blocks).max().unwrap_or(0);
     let (mut done, mut failures) = (0, BTreeMap::new());
@@ -365,8 +414,8 @@ pub fn run_schedule(
                 Ok(block) => blocks.push(block),
                 Err(error) => {
                     interrupt::check()?;
-                    let ArmFailed { side, id, reason } = error.downcast()?;
-                    failures.insert(id, (side, reason));
+                    let ArmFailed { side, id, state } = error.downcast()?;
+                    failures.insert(id, (side, state));
                 }
             }
         }
@@ -463,6 +512,8 @@ mod tests {
                 link_inputs: None,
                 folder: PathBuf::new(),
             },
+            path: "b::x".to_owned(),
+            threads: None,
             native: true,
             multithreaded: false,
             aligned: false,

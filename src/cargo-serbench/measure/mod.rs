@@ -23,7 +23,7 @@ use crate::{
     discover::machine,
     layout::Layouts,
     process::Launcher,
-    run::{self, Benchmark, Phase, Run, Side, Source, Verification},
+    run::{self, Benchmark, Phase, Run, Side, Source, State, Verification},
     select::{
         BenchId,
         catalog::{Catalog, Listed},
@@ -79,6 +79,7 @@ pub fn skip_identical(
         let [one, other] = [baseline, candidate].map(|catalog| catalog.benchmarks.get(id));
         if let (Some(one), Some(other)) = (one, other)
             && one.hash == other.hash
+            && !other.ignored
         {
             let verification = Verification::unseen(&other.hash);
             let (baseline, candidate) = (Some(verification.clone()), Some(verification));
@@ -133,6 +134,9 @@ pub fn verify_side(
         if let Some(reason) = verification.as_ref().and_then(Verification::failure) {
             shell::warning(format_args!("`{id}`{name}: {reason}"));
         }
+        if let Some(reason) = verification.as_ref().and_then(Verification::skipped) {
+            shell::warning(format_args!("skipped `{id}`{name}: {reason}"));
+        }
         if verification
             .as_ref()
             .is_some_and(|verification| verification.prints)
@@ -178,6 +182,8 @@ pub fn engine<'a>(
                     (*side, id.clone()),
                     Runnable {
                         executable,
+                        path: listed.path.clone(),
+                        threads: listed.threads,
                         native,
                         multithreaded,
                         aligned: aligned.is_some(),
@@ -302,15 +308,26 @@ pub fn measure_work(
         },
     )?;
     drop(progress);
-    for (id, (side, reason)) in failures {
-        shell::warning(format_args!("`{id}`{}: {reason}", of_side(run, side)));
-        let benchmark = run.benchmarks.entry(id).or_default();
-        let verification = match side {
-            Side::Baseline => &mut benchmark.baseline,
-            Side::Candidate => &mut benchmark.candidate,
+    for (id, (side, state)) in failures {
+        let name = of_side(run, side);
+        let benchmark = run.benchmarks.entry(id.clone()).or_default();
+        let sides = match &state {
+            // It is the same everywhere.
+            State::Skipped(reason) => {
+                shell::warning(format_args!("skipped `{id}`: {reason}"));
+                vec![&mut benchmark.baseline, &mut benchmark.candidate]
+            }
+            State::Failed(reason) => {
+                shell::warning(format_args!("`{id}`{name}: {reason}"));
+                match side {
+                    Side::Baseline => vec![&mut benchmark.baseline],
+                    Side::Candidate => vec![&mut benchmark.candidate],
+                }
+            }
+            State::Verified | State::Unchecked => Vec::new(),
         };
-        if let Some(verification) = verification {
-            verification.state = run::State::Failed(reason);
+        for verification in sides.into_iter().flatten() {
+            verification.state = state.clone();
         }
     }
     Ok(())
@@ -319,7 +336,7 @@ pub fn measure_work(
 /// Says what it would take for benchmarks that divan times to be timed as well as others.
 fn hint_at_foreign(verifications: &BTreeMap<BenchId, Verification>) {
     let foreign =
-        |verification: &&Verification| !verification.native && verification.failure().is_none();
+        |verification: &&Verification| !verification.native && verification.is_measurable();
     let count = verifications.values().filter(foreign).count();
     if count > 0 {
         shell::hint(format_args!(

@@ -22,6 +22,8 @@ pub struct Launch<'a> {
     pub executable: &'a Executable,
     /// The benchmark, as divan lists it.
     pub id: &'a str,
+    /// The number of threads, for a benchmark that has several.
+    pub threads: Option<u32>,
     /// The CPU it is pinned to; `None` leaves it to the system.
     pub cpu: Option<usize>,
     /// Fraction by which operations are slowed down, see [`protocol::SLOWDOWN`].
@@ -102,20 +104,32 @@ impl Launcher {
         finish(child, &output, self.timeout, launch.id)
     }
 
-    /// The output of `executable --list --format terse`, which divan obeys under nextest only.
-    /// With `full` the large cases are among them.
-    pub fn list(&self, executable: &Executable, full: bool) -> Result<Ended> {
+    /// The same, looking at how many threads it has, which disturbs what is timed.
+    pub fn watch(&self, launch: Launch<'_>, arguments: &[&str]) -> Result<Ended> {
+        let (child, output) = spawn(bench_command(launch, arguments), launch)?;
+        let tasks = format!("/proc/{}/task", child.id());
+        let mut threads = 1;
+        let look = || threads = threads.max(std::fs::read_dir(&tasks).map_or(0, Iterator::count));
+        let ended = wait(child, &output, self.timeout, launch.id, look)?;
+        Ok(Ended { threads, ..ended })
+    }
+
+    /// What an executable says to `arguments`, by which divan lists and tests. `--format` is
+    /// understood under nextest only. With `full` the large cases are among the benchmarks.
+    pub fn ask(&self, executable: &Executable, arguments: &[&str], full: bool) -> Result<Ended> {
         let launch = Launch {
             executable,
-            id: "--list",
+            id: arguments.first().unwrap_or(&"--list"),
+            threads: None,
             cpu: None,
             slowdown: 0.0,
             padding: 0,
         };
         let mut command = base_command(executable);
-        command
-            .env("NEXTEST", "1")
-            .args(["--list", "--format", "terse"]);
+        command.args(arguments);
+        if arguments.contains(&"--format") {
+            command.env("NEXTEST", "1");
+        }
         if !full {
             command.env_remove(protocol::FULL);
         }
@@ -147,6 +161,9 @@ fn bench_command(launch: Launch<'_>, arguments: &[&str]) -> Command {
     command
         .args(["--bench", "--exact", launch.id])
         .args(arguments);
+    if let Some(threads) = launch.threads {
+        command.args(["--threads", &threads.to_string()]);
+    }
     command.env(protocol::PADDING, "x".repeat(launch.padding));
     command
 }
@@ -188,13 +205,24 @@ pub fn allowed_cpus() -> Vec<usize> {
     Vec::new()
 }
 
-fn finish(mut child: Child, output: &Output, timeout: Duration, id: &str) -> Result<Ended> {
+fn finish(child: Child, output: &Output, timeout: Duration, id: &str) -> Result<Ended> {
+    wait(child, output, timeout, id, || {})
+}
+
+fn wait(
+    mut child: Child,
+    output: &Output,
+    timeout: Duration,
+    id: &str,
+    mut look: impl FnMut(),
+) -> Result<Ended> {
     let deadline = Instant::now() + timeout;
     loop {
         if let Some(status) = child.try_wait().context("wait for a bench process")? {
             return output.ended(status);
         }
         check_deadline(&mut child, deadline, id)?;
+        look();
         std::thread::sleep(Duration::from_micros(200));
     }
 }

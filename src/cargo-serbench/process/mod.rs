@@ -5,5 +5,5 @@ mod output;
 mod worker;
 
 pub use launcher::{Launch, Launcher, Started, allowed_cpus};
-pub use output::failure_summary;
+pub use output::{Ended, failure_summary};
 pub use worker::Worker;

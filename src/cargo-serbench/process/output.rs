@@ -14,6 +14,8 @@ pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
+    /// The most threads that were seen; 1 where nobody looked.
+    pub threads: usize,
 }
 
 /// Files that a process writes into; pipes could fill and block it.
@@ -54,6 +56,7 @@ impl Output {
             status,
             stdout: self.stdout()?,
             stderr: self.stderr()?,
+            threads: 1,
         })
     }
 }

@@ -316,7 +316,7 @@ pub fn difference(
 fn measured(run: &Run, id: &str, subject: &Verification, reference: Option<&str>) -> Measured {
     let state = match &subject.state {
         State::Failed(reason) => State::Failed(reason.chars().take(LONGEST_REASON).collect()),
-        State::Verified | State::Unchecked => subject.state.clone(),
+        State::Verified | State::Unchecked | State::Skipped(_) => subject.state.clone(),
     };
     Measured {
         run: 0,

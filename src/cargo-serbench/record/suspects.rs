@@ -60,7 +60,7 @@ fn is_suspect(
     let Some(now) = &benchmark.candidate else {
         return false;
     };
-    if now.failure().is_some() || stored.executable == now.executable {
+    if !now.is_measurable() || stored.executable == now.executable {
         return false;
     }
     let tolerance = config.tolerance(id);

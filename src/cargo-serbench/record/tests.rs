@@ -370,6 +370,7 @@ fn state() -> impl Strategy<Value = State> {
     prop_oneof![
         Just(State::Verified),
         Just(State::Unchecked),
+        Just(State::Skipped("ignored".to_owned())),
         any::<String>().prop_map(State::Failed),
     ]
 }

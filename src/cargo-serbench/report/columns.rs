@@ -75,6 +75,7 @@ fn id(row: &Row) -> Cell {
 fn latency(row: &Row) -> Cell {
     match (&row.verification.state, row.latency_ns) {
         (State::Failed(_), _) => Cell::toned("failed", Tone::Bad),
+        (State::Skipped(_), _) => Cell::toned("skipped", Tone::Dim),
         (State::Verified | State::Unchecked, Some(time)) => Cell::plain(cells::time(time)),
         (State::Verified | State::Unchecked, None) => Cell::absent(),
     }
@@ -135,6 +136,7 @@ fn versus(row: &Row) -> Cell {
 pub fn brief_ratio(row: &Row) -> Cell {
     match (&row.ratio, &row.verification.state) {
         (_, State::Failed(_)) => Cell::toned("failed", Tone::Bad),
+        (_, State::Skipped(_)) => Cell::toned("skipped", Tone::Dim),
         (Some(ratio), State::Verified | State::Unchecked) => cells::brief_ratio(ratio),
         (None, State::Verified | State::Unchecked) => Cell::absent(),
     }
@@ -187,7 +189,7 @@ pub fn tone(verdict: Verdict) -> Tone {
         Verdict::Improved => Tone::Good,
         Verdict::Inconclusive => Tone::Unsure,
         Verdict::Unchanged => Tone::Plain,
-        Verdict::Identical | Verdict::Added | Verdict::Removed => Tone::Dim,
+        Verdict::Identical | Verdict::Added | Verdict::Removed | Verdict::Skipped => Tone::Dim,
     }
 }
 

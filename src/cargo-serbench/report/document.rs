@@ -133,7 +133,8 @@ pub fn matters(decision: &Decision) -> bool {
             | Verdict::Improved
             | Verdict::Inconclusive
             | Verdict::Failed
-            | Verdict::Removed => true,
+            | Verdict::Removed
+            | Verdict::Skipped => true,
             Verdict::Unchanged | Verdict::Identical | Verdict::Added => false,
         }
 }
@@ -146,7 +147,7 @@ pub fn by_severity(one: &Decision, other: &Decision) -> std::cmp::Ordering {
         Verdict::Removed => 3,
         Verdict::Inconclusive => 4,
         Verdict::Improved => 5,
-        Verdict::Added => 6,
+        Verdict::Skipped | Verdict::Added => 6,
         Verdict::Unchanged => 7,
         Verdict::Identical => 8,
     };

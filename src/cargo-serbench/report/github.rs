@@ -58,7 +58,7 @@ fn level(decision: &Decision) -> Option<&'static str> {
             Some("notice")
         }
         Verdict::Regressed | Verdict::Failed => Some("error"),
-        Verdict::Inconclusive | Verdict::Removed => Some("warning"),
+        Verdict::Inconclusive | Verdict::Removed | Verdict::Skipped => Some("warning"),
         Verdict::Improved | Verdict::Unchanged | Verdict::Identical | Verdict::Added => {
             over.then_some("error")
         }

@@ -169,6 +169,7 @@ fn counts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> String {
         Verdict::Identical,
         Verdict::Added,
         Verdict::Removed,
+        Verdict::Skipped,
     ]
     .into_iter()
     .filter_map(|verdict| Some((summary.verdicts.get(&verdict)?, verdict)))

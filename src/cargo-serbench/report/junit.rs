@@ -37,7 +37,8 @@ fn decided(decision: &Decision) -> TestCase {
         | Verdict::Inconclusive
         | Verdict::Identical
         | Verdict::Added
-        | Verdict::Removed => over.then_some((NonSuccessKind::Failure, "over-limit")),
+        | Verdict::Removed
+        | Verdict::Skipped => over.then_some((NonSuccessKind::Failure, "over-limit")),
     };
     // The positive control is meant to regress.
     let held = decision.role == Role::Benchmark && decision.waived.is_none();

@@ -217,6 +217,7 @@ fn force(decision: &mut Decision, verdict: Verdict) {
         Verdict::Identical => (0.0, "the same code and data"),
         Verdict::Added => (0.0, "not in the baseline"),
         Verdict::Removed => (0.0, "not in the candidate"),
+        Verdict::Skipped => (0.0, "marked with `#[ignore]`"),
     };
     let compared = matches!(
         verdict,

@@ -1,28 +1,37 @@
-//! Executables in, the benchmarks they hold out, each with the executable that counts its memory.
+//! The benchmarks of one commit: which executable holds each, and which one counts its memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 
+use super::inventory::{Entry, inventory};
 use crate::{
     build::{Built, Executable},
     config::Config,
-    divan,
-    process::{Launcher, failure_summary},
+    process::Launcher,
     select::BenchId,
 };
 
 /// A benchmark and where to find it.
 #[derive(Clone, Debug)]
 pub struct Listed {
+    /// Names it in this tool; see [`Naming`].
     pub id: BenchId,
     pub executable: Executable,
+    /// What `--exact` selects it by.
+    pub path: String,
+    /// One of several numbers of threads that it runs with.
+    pub threads: Option<u32>,
     /// Hash of the executable's code and data.
     pub hash: String,
+    /// Whether it may be a worker; otherwise only divan can run it.
+    pub serbench: bool,
     /// Whether it is only measured with `--full`.
     pub large: bool,
-    /// The executable and id whose allocator counts, when it is another one.
-    pub memory: Option<(Executable, BenchId)>,
+    /// Whether it is marked with `#[ignore]`.
+    pub ignored: bool,
+    /// The executable and path whose allocator counts, when it is another one.
+    pub memory: Option<(Executable, String)>,
     pub reference: Option<BenchId>,
 }
 
@@ -35,76 +44,138 @@ pub struct Catalog {
     pub problems: Vec<String>,
 }
 
+/// Which benchmarks have their package in front of their id, as in `package/suite::function`.
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    /// Suites that several packages have.
+    shared: BTreeSet<String>,
+    /// Packages and suites that go without all the same, because the other commit has them so.
+    plain: BTreeSet<(String, String)>,
+}
+
+impl Naming {
+    /// From the package and the suite of every bench of a workspace.
+    pub fn new<'a>(benches: impl Iterator<Item = (&'a str, String)>) -> Self {
+        let mut packages: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for (package, suite) in benches {
+            packages.entry(suite).or_default().insert(package);
+        }
+        packages.retain(|_, packages| packages.len() > 1);
+        Self {
+            shared: packages.into_keys().collect(),
+            plain: BTreeSet::new(),
+        }
+    }
+
+    /// Names the benchmarks that another workspace has, too, as they are named there.
+    pub fn like<'a>(mut self, others: impl Iterator<Item = (&'a str, String)> + Clone) -> Self {
+        let there = Self::new(others.clone());
+        for (package, suite) in others {
+            if !there.shared.contains(&suite) {
+                self.plain.insert((package.to_owned(), suite));
+            }
+        }
+        self.shared.extend(there.shared);
+        self
+    }
+
+    fn id(&self, bench: &Built, path: &str, threads: Option<u32>) -> BenchId {
+        let (package, suite) = (&bench.target.package, bench.target.suite());
+        let package =
+            if self.shared.contains(&suite) && !self.plain.contains(&(package.clone(), suite)) {
+                format!("{package}/")
+            } else {
+                String::new()
+            };
+        let threads = threads.map_or_else(String::new, |threads| format!("::t={threads}"));
+        format!("{package}{path}{threads}").as_str().into()
+    }
+}
+
 /// Asks each executable for its benchmarks.
-pub fn catalog(launcher: &Launcher, built: &[Built], config: &Config) -> Result<Catalog> {
+pub fn catalog(
+    launcher: &Launcher,
+    built: &[Built],
+    naming: &Naming,
+    config: &Config,
+) -> Result<Catalog> {
     let mut catalog = Catalog::default();
-    let mut counting: BTreeMap<BenchId, (Executable, BenchId)> = BTreeMap::new();
-    let mut doubled: BTreeMap<String, &Built> = BTreeMap::new();
+    let mut counting = BTreeMap::new();
     for bench in built {
         if !bench.divan {
             catalog.problems.push(format!(
-                "bench `{}` of {} is no divan bench: its main does not call divan::main()",
+                "bench `{}` of {} does not call divan::main(), so it is left out",
                 bench.target.name, bench.target.package
             ));
             continue;
         }
-        let ended = launcher.list(&bench.executable, true)?;
-        if !ended.status.success() {
-            bail!(
-                "bench `{}` could not list its benchmarks: {}",
-                bench.target.name,
-                failure_summary(&ended.stderr, &ended.status.to_string())
-            );
-        }
-        let listing = divan::listing(&ended.stdout);
-        catalog
-            .problems
-            .extend(listing.problems.iter().map(ToString::to_string));
-        let small = launcher.list(&bench.executable, false)?.stdout;
-        let small: BTreeSet<BenchId> = ids(&divan::listing(&small).ids).collect();
+        let inventory =
+            inventory(launcher, &bench.executable, bench.serbench).with_context(|| {
+                format!(
+                    "bench `{}` could not list its benchmarks",
+                    bench.target.name
+                )
+            })?;
+        catalog.problems.extend(inventory.problems);
         let is_memory = bench.target.suite() == config.memory_suite;
-        for id in ids(&listing.ids) {
-            match id.strip_prefix(&format!("{}::", config.memory_suite)) {
+        for entry in inventory.benchmarks {
+            match entry
+                .path
+                .strip_prefix(&format!("{}::", config.memory_suite))
+            {
                 Some(timed) if is_memory => {
-                    counting.insert(timed.into(), (bench.executable.clone(), id));
+                    let key = (bench.target.package.clone(), timed.to_owned());
+                    counting.insert(key, (bench.executable.clone(), entry.path));
                 }
-                Some(_) | None => {
-                    let listed = listed(&id, bench, !small.contains(&id));
-                    if let Some(other) = catalog.benchmarks.insert(id, listed) {
-                        doubled.insert(other.hash, bench);
-                    }
-                }
+                Some(_) | None => catalog.add(bench, naming, entry, false),
             }
         }
+        for path in inventory.ignored {
+            let (threads, large) = (None, false);
+            catalog.add(
+                bench,
+                naming,
+                Entry {
+                    path,
+                    threads,
+                    large,
+                },
+                true,
+            );
+        }
     }
-    let told = doubled.values().map(|bench| {
-        format!(
-            "more than one package has a bench `{}` with the same benchmarks, which can't be told \
-             apart; those of {} are measured. Rename a bench, or choose with --package",
-            bench.target.name, bench.target.package
-        )
-    });
-    catalog.problems.extend(told);
     add_references(&mut catalog, config);
-    for (id, benchmark) in &mut catalog.benchmarks {
-        benchmark.memory = counting.remove(id);
+    for bench in built {
+        for benchmark in catalog.benchmarks.values_mut() {
+            if benchmark.executable == bench.executable {
+                let key = (bench.target.package.clone(), benchmark.path.clone());
+                benchmark.memory = counting.remove(&key);
+            }
+        }
     }
     Ok(catalog)
 }
 
-/// Where ids begin to be more than text.
-fn ids(listed: &[String]) -> impl Iterator<Item = BenchId> {
-    listed.iter().map(|id| id.as_str().into())
-}
-
-fn listed(id: &BenchId, bench: &Built, large: bool) -> Listed {
-    Listed {
-        id: id.clone(),
-        executable: bench.executable.clone(),
-        hash: bench.hash.clone(),
-        large,
-        memory: None,
-        reference: None,
+impl Catalog {
+    fn add(&mut self, bench: &Built, naming: &Naming, entry: Entry, ignored: bool) {
+        let Entry {
+            path,
+            threads,
+            large,
+        } = entry;
+        let listed = Listed {
+            id: naming.id(bench, &path, threads),
+            executable: bench.executable.clone(),
+            path,
+            threads,
+            hash: bench.hash.clone(),
+            serbench: bench.serbench,
+            large,
+            ignored,
+            memory: None,
+            reference: None,
+        };
+        self.benchmarks.insert(listed.id.clone(), listed);
     }
 }
 

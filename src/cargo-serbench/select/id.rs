@@ -9,13 +9,14 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// `suite::encoder::case`, where the case is data type, shape and whatever else the bench has.
-/// Ordered as text.
+/// `suite::encoder::case`, where the case is data type, shape and whatever else the bench has. Where
+/// several packages have the suite, the package is in front: `package/suite::encoder::case`. Ordered
+/// as text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BenchId {
     text: String,
-    /// Where the suite ends, the encoder begins and ends, and the case begins.
-    suite_end: usize,
+    /// Where the suite begins and ends, the encoder begins and ends, and the case begins.
+    suite: (usize, usize),
     encoder: (usize, usize),
     case: usize,
 }
@@ -33,9 +34,11 @@ impl BenchId {
             Some(length) => (start + length, start + length + SEPARATOR.len()),
             None => (text.len(), text.len()),
         };
+        // Names of packages and crates have no slash.
+        let suite_start = text[..suite_end].find('/').map_or(0, |slash| slash + 1);
         Self {
             text,
-            suite_end,
+            suite: (suite_start, suite_end),
             encoder: (start, end),
             case,
         }
@@ -47,7 +50,12 @@ impl BenchId {
 
     /// Empty when the id has one segment.
     pub fn suite(&self) -> &str {
-        &self.text[..self.suite_end]
+        &self.text[self.suite.0..self.suite.1]
+    }
+
+    /// The suite with its package in front, where the id has it.
+    pub fn qualified_suite(&self) -> &str {
+        &self.text[..self.suite.1]
     }
 
     pub fn encoder(&self) -> &str {
@@ -160,6 +168,7 @@ mod tests {
             ("", "", "", ""),
             ("::", "", "", ""),
             ("a::::c", "a", "", "c"),
+            ("my-package/json::sonic::a/b", "json", "sonic", "a/b"),
         ] {
             let id = BenchId::new(text);
             assert_eq!(
@@ -178,6 +187,7 @@ mod tests {
             Some("json::orjson::f64::100x100".into())
         );
         assert_eq!(reference("b::x", "y"), Some("b::y".into()));
+        assert_eq!(reference("p/b::x::1", "y"), Some("p/b::y::1".into()));
         assert_eq!(reference("b::y::1", "y"), None);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod id;
+mod inventory;
 pub mod shard;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! Benchmarks in, what each is and whether its output is right out. Nothing is timed here.
 
+mod foreign;
 pub mod json;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use serbench::{
 
 use crate::{
     build::Executable,
-    divan, interrupt,
+    interrupt,
     process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
     select::{BenchId, catalog::Listed},
@@ -40,7 +41,7 @@ pub fn verify(
         }
         let reference = benchmark.reference.as_deref().and_then(|id| texts.get(id));
         let (mut subject, text) = verify_one(launcher, benchmark, reference.map(Vec::as_slice))?;
-        if subject.failure().is_none() && subject.native {
+        if subject.is_measurable() && subject.native {
             subject.memory = memory(launcher, benchmark)?;
             subject.rss = rss(launcher, benchmark)?;
         }
@@ -57,12 +58,14 @@ fn verify_one(
     benchmark: &Listed,
     reference: Option<&[u8]>,
 ) -> Result<(Verification, Option<Vec<u8>>)> {
+    if !benchmark.serbench {
+        return Ok((foreign::verify(launcher, benchmark)?, None));
+    }
     let mut subject = Verification {
         native: false,
         ..Verification::unseen(&benchmark.hash)
     };
-    let started = launcher.worker(launch(&benchmark.executable, &benchmark.id));
-    let mut worker = match started {
+    let mut worker = match launcher.worker(launch(benchmark)) {
         // One that hangs before it calls its bencher, for example: the others can still be measured.
         Err(error) => {
             interrupt::check()?;
@@ -70,12 +73,9 @@ fn verify_one(
             return Ok((subject, None));
         }
         Ok(Started::Worker(worker)) => worker,
+        // A bench of divan's own beside workers.
         Ok(Started::Ended(ended)) if ended.status.success() => {
-            match divan::measurement(&ended.stdout, &benchmark.id) {
-                Ok(_) => {}
-                Err(error) => subject.state = State::Failed(error.to_string()),
-            }
-            return Ok((subject, None));
+            return Ok((foreign::verify(launcher, benchmark)?, None));
         }
         Ok(Started::Ended(ended)) => {
             subject.state =
@@ -95,7 +95,7 @@ fn verify_one(
     describe(&mut subject, &answer);
     subject.state = state(&subject, &answer, reference);
     if subject.failure().is_none() {
-        match watch(&mut worker, &benchmark.id) {
+        match watch(&mut worker, &benchmark.path) {
             Ok((multithreaded, prints)) => {
                 subject.multithreaded = multithreaded;
                 subject.prints = prints;
@@ -106,10 +106,11 @@ fn verify_one(
     Ok((subject, answer.take("output")))
 }
 
-fn launch<'a>(executable: &'a Executable, id: &'a str) -> Launch<'a> {
+fn launch(benchmark: &Listed) -> Launch<'_> {
     Launch {
-        executable,
-        id,
+        executable: &benchmark.executable,
+        id: &benchmark.path,
+        threads: benchmark.threads,
         cpu: None,
         slowdown: 0.0,
         padding: 0,
@@ -219,7 +220,7 @@ fn prints(stdout: &str, id: &str) -> bool {
 fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
     let (executable, id) = match &benchmark.memory {
         Some((executable, id)) => (executable, id.as_str()),
-        None => (&benchmark.executable, benchmark.id.as_str()),
+        None => (&benchmark.executable, benchmark.path.as_str()),
     };
     let once = || -> Result<Option<[u64; 3]>> {
         let Some(answer) = ask_fresh(launcher, executable, id, Command::Memory)? else {
@@ -245,7 +246,12 @@ fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
 }
 
 fn rss(launcher: &Launcher, benchmark: &Listed) -> Result<Option<u64>> {
-    let answer = ask_fresh(launcher, &benchmark.executable, &benchmark.id, Command::Rss)?;
+    let answer = ask_fresh(
+        launcher,
+        &benchmark.executable,
+        &benchmark.path,
+        Command::Rss,
+    )?;
     Ok(answer.and_then(|answer| answer.text("rss")?.parse().ok()))
 }
 
@@ -257,7 +263,15 @@ fn ask_fresh(
     command: Command,
 ) -> Result<Option<Answer>> {
     interrupt::check()?;
-    match launcher.worker(launch(executable, id)) {
+    let launch = Launch {
+        executable,
+        id,
+        threads: None,
+        cpu: None,
+        slowdown: 0.0,
+        padding: 0,
+    };
+    match launcher.worker(launch) {
         Ok(Started::Worker(mut worker)) => Ok(worker.ask(command).ok()),
         Ok(Started::Ended(_)) => Ok(None),
         Err(_) => interrupt::check().map(|()| None),

@@ -1,0 +1,100 @@
+//! Benchmarks that only divan runs: whether they run, with threads or without, and what its profiler counts.
+
+use anyhow::Result;
+
+use super::launch;
+use crate::{
+    divan::{self, Allocations, Measurement, ParseError, Thousandths},
+    interrupt,
+    process::{Launcher, failure_summary},
+    run::{Memory, State, Verification},
+    select::catalog::Listed,
+};
+
+/// Single iterations for some milliseconds: long enough to see threads come up.
+const BRIEFLY: [&str; 10] = [
+    "--sample-count",
+    "3",
+    "--sample-size",
+    "1",
+    "--min-time",
+    "0.005",
+    "--max-time",
+    "0.05",
+    "--skip-ext-time",
+    "false",
+];
+
+/// Runs a benchmark once under divan.
+pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
+    let mut verification = Verification {
+        native: false,
+        ..Verification::unseen(&benchmark.hash)
+    };
+    if benchmark.ignored {
+        verification.state = State::Skipped("marked with `#[ignore]`".to_owned());
+        return Ok(verification);
+    }
+    let (row, threads) = match visit(launcher, benchmark)? {
+        Ok(visited) => visited,
+        Err(state) => {
+            verification.state = state;
+            return Ok(verification);
+        }
+    };
+    verification.multithreaded = threads > 1 || benchmark.threads.is_some_and(|it| it > 1);
+    verification.bytes_in = row.bytes().map(|bytes| bytes.round() as u64);
+    verification.memory = row.allocations.as_ref().and_then(memory);
+    if let Some(memory) = &mut verification.memory {
+        let again = visit(launcher, benchmark)?.ok();
+        let again = again.and_then(|(row, _)| row.allocations.as_ref().and_then(self::memory));
+        memory.repeatable = again.is_some_and(|again| again == *memory);
+    }
+    Ok(verification)
+}
+
+/// The row of one process and the threads it had, or why there is none.
+fn visit(
+    launcher: &Launcher,
+    benchmark: &Listed,
+) -> Result<std::result::Result<(Measurement, usize), State>> {
+    interrupt::check()?;
+    let ended = match launcher.watch(launch(benchmark), &BRIEFLY) {
+        Ok(ended) => ended,
+        Err(error) => {
+            interrupt::check()?;
+            return Ok(Err(State::Failed(format!("{error:#}"))));
+        }
+    };
+    if !ended.status.success() {
+        let how = ended.status.to_string();
+        return Ok(Err(State::Failed(failure_summary(&ended.stderr, &how))));
+    }
+    Ok(match divan::measurement(&ended.stdout, &benchmark.path) {
+        Ok(row) => Ok((row, ended.threads)),
+        Err(error @ ParseError::NoNumbers { .. }) => Err(State::Skipped(error.to_string())),
+        Err(error) => Err(State::Failed(error.to_string())),
+    })
+}
+
+/// What one operation allocates: the least of three samples, since the first may build tables that
+/// the process keeps. Nothing where this version of divan does not print the peak.
+fn memory(allocations: &Allocations) -> Option<Memory> {
+    let least = |figures: [Thousandths; 4]| {
+        let [fastest, slowest, median, _mean] = figures;
+        fastest.min(slowest).min(median).0 / 1000
+    };
+    let Allocations {
+        max, alloc, grow, ..
+    } = allocations;
+    if max.count == [Thousandths(0); 4] && alloc.count != [Thousandths(0); 4] {
+        return None;
+    }
+    Some(Memory {
+        peak: least(max.bytes),
+        bytes: least(alloc.bytes) + least(grow.bytes),
+        allocations: least(alloc.count) + least(grow.count),
+        // Until a second process has counted the same.
+        repeatable: true,
+    })
+}

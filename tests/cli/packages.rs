@@ -1,0 +1,70 @@
+//! Several packages of a workspace, with benches of the same name.
+
+use crate::repository::Repository;
+
+/// The fixture as the package `one`, and a second package `two` with a bench of the same name and
+/// function.
+fn two_packages() -> Repository {
+    let repository = Repository::uncommitted("fake::f worker cpu=50000");
+    let manifest = repository.read("Cargo.toml");
+    let manifest = manifest.split("[package.metadata").next().unwrap();
+    for (package, cpu) in [("one", 50_000), ("two", 80_000)] {
+        let own = manifest
+            .replace("[workspace]\n", "")
+            .replace("fake-bench", package)
+            .replace("[profile.bench]\nopt-level = 0\ndebug = false\n", "");
+        repository.write(&format!("{package}/Cargo.toml"), &own);
+        repository.write(&format!("{package}/src/lib.rs"), "");
+        let bench = repository.read("benches/fake.rs");
+        repository.write(&format!("{package}/benches/fake.rs"), &bench);
+        let behaviour = format!("fake::f worker cpu={cpu}\n");
+        repository.write(&format!("{package}/benches/behaviour.txt"), &behaviour);
+    }
+    for file in ["benches", "src"] {
+        std::fs::remove_dir_all(repository.path().join(file)).unwrap();
+    }
+    for file in ["build.rs", "Cargo.lock"] {
+        std::fs::remove_file(repository.path().join(file)).unwrap();
+    }
+    repository.write(
+        "Cargo.toml",
+        "[workspace]\nmembers = [\"one\", \"two\"]\nresolver = \"3\"\n\n[profile.bench]\nopt-level = 0\ndebug = false\n",
+    );
+    repository.git(&["init", "--quiet", "--initial-branch=main"]);
+    repository.commit("Two packages");
+    repository
+}
+
+#[test]
+fn benches_of_the_same_name() {
+    let repository = two_packages();
+    let list = repository.serbench(&["list"]);
+    list.exits(0);
+    assert_eq!(list.stdout(), "one/fake::f\ntwo/fake::f\n");
+    // The ids don't depend on what is selected.
+    let list = repository.serbench(&["list", "-p", "two"]);
+    assert_eq!(list.stdout(), "two/fake::f\n");
+
+    repository.write("two/benches/behaviour.txt", "fake::f worker cpu=100000\n");
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(100)
+        .says(&["two/fake::f", "CPU time +25.0 %"])
+        .says(&["one/fake::f", "identical"]);
+}
+
+#[test]
+fn a_package_that_goes() {
+    let repository = two_packages();
+    std::fs::remove_dir_all(repository.path().join("one")).unwrap();
+    let manifest = repository.read("Cargo.toml");
+    repository.write("Cargo.toml", &manifest.replace("\"one\", ", ""));
+    repository.write("two/benches/behaviour.txt", "fake::f worker cpu=100000\n");
+    // The one that stays is compared under the name that it has now.
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(100)
+        .says(&["fake::f", "CPU time +25.0 %"])
+        .says(&["one/fake::f", "removed"])
+        .says_nothing_of(&["two/fake::f"]);
+}
