@@ -6,8 +6,8 @@ use serbench::{
     bench_encoder, bench_encoder_reused,
     datetime::DatetimeNs,
     encoders::{
-        JsonElement, Orjson, SerdeJson, SerdeJsonValue, SerdeJsonWriter, SimdJson, SimdJsonValue,
-        SonicRs, SonicRsValue,
+        JsonElement, Orjson, Serbench, SerdeJson, SerdeJsonValue, SerdeJsonWriter, SimdJson,
+        SimdJsonValue, SonicRs, SonicRsValue,
     },
     f16,
 };
@@ -36,6 +36,8 @@ macro_rules! encoders {
 
 encoders! {
     orjson: bench_encoder, Orjson;
+    serbench: bench_encoder, Serbench;
+    serbench_reused: bench_encoder_reused, Serbench;
     serde_json: bench_encoder, SerdeJson;
     serde_json_reused: bench_encoder_reused, SerdeJsonWriter;
     serde_json_value: bench_encoder, SerdeJsonValue;

@@ -3,6 +3,7 @@
 //! | encoder | calls | text differs from the reference's for |
 //! |---|---|---|
 //! | [`Orjson`] | itoap, zmij and jiff-core as orjson does | – |
+//! | [`Serbench`] | [`json::write()`](crate::json::write()) | – |
 //! | [`SerdeJson`] | `serde_json::to_vec` | – |
 //! | [`SerdeJsonWriter`] | `serde_json::to_writer` into the caller's buffer | – |
 //! | [`SerdeJsonValue`] | `serde_json::to_value`, then `to_vec` | `f16`, `f32` |
@@ -16,13 +17,15 @@
 //! exponents without a plus sign (`1e16` for `1e+16`).
 //!
 //! All of them write NaN and the infinities as `null` and moments as orjson does. All take views
-//! of any strides and write what the C-ordered copy would give. All refuse 0-d arrays, as orjson
-//! does, and times outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
+//! of any strides and write what the C-ordered copy would give. All refuse times outside
+//! 0000-01-01T00:00:00 to 9999-12-30T22:00:00, and all but [`Serbench`] refuse 0-d arrays, as
+//! orjson does.
 
 mod element;
 mod moment;
 mod nested;
 mod orjson;
+mod serbench;
 mod serde_json;
 mod simd_json;
 mod sonic_rs;
@@ -30,6 +33,7 @@ mod sonic_rs;
 pub use self::{
     element::JsonElement,
     orjson::Orjson,
+    serbench::Serbench,
     serde_json::{SerdeJson, SerdeJsonValue, SerdeJsonWriter},
     simd_json::{SimdJson, SimdJsonValue},
     sonic_rs::{SonicRs, SonicRsValue},

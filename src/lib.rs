@@ -107,6 +107,7 @@
 //!
 //! - [`npy`]: load NPY files as views or copies, save arrays as NPY.
 //! - `npz`: load the arrays of an NPZ archive by name, save arrays as one.
+//! - `json`: arrays to JSON text, byte for byte orjson's.
 //! - `concat`: many arrays as one message that describes itself, and back without a
 //!   copy.
 //! - [`pickle`]: an array as a pickle that Python loads as an `ndarray`.
@@ -129,6 +130,8 @@ mod element;
 mod encoder;
 #[cfg(feature = "encoders")]
 pub mod encoders;
+#[cfg(feature = "json")]
+pub mod json;
 #[cfg(feature = "npy")]
 pub mod npy;
 #[cfg(feature = "npz")]

@@ -10,10 +10,11 @@ use crate::{
         DatetimeS, DatetimeUs, DatetimeW, DatetimeY,
     },
     f16,
+    json::Scalar,
 };
 
 /// An element that the encoders of this module can write.
-pub trait JsonElement: Element {
+pub trait JsonElement: Element + Scalar {
     /// The size that orjson counts for an element when it reserves room for a row, in bytes.
     const RESERVED: usize = size_of::<Self>();
 

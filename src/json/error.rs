@@ -1,0 +1,54 @@
+//! Why an array has no JSON text.
+
+use std::{fmt, io};
+
+use crate::Dtype;
+
+/// Why an array can't be written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// A moment outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00, or NaT.
+    Moment {
+        /// Its count of units.
+        count: i64,
+        /// The data type, which has the unit.
+        dtype: Dtype,
+    },
+    /// The writer failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moment {
+                count: i64::MIN,
+                dtype,
+            } => {
+                write!(f, "NaT of {dtype} has no text; fill it in before encoding")
+            }
+            Self::Moment { count, dtype } => write!(
+                f,
+                "{count} as {dtype} is not between 0000-01-01T00:00:00 and 9999-12-30T22:00:00, \
+                 the range of orjson"
+            ),
+            Self::Io(error) => write!(f, "write JSON: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for JsonError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Moment { .. } => None,
+            Self::Io(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for JsonError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

@@ -1,0 +1,214 @@
+//! Text of moments: `"2024-06-01T12:30:00.123456"`.
+
+use super::{cursor::Cursor, digits::Digits};
+use crate::json::{kernel::Kernel, options::Options, rows::Rows};
+use crate::{
+    TimeUnit,
+    datetime::{
+        Datetime64, DatetimeD, DatetimeH, DatetimeM, DatetimeMin, DatetimeMs, DatetimeNs,
+        DatetimeS, DatetimeUs, DatetimeW, DatetimeY,
+    },
+};
+
+/// A moment in digits: `20240601`, `123000` and microseconds.
+#[derive(Clone, Copy)]
+struct Civil {
+    date: u32,
+    time: u32,
+    micros: u32,
+}
+
+/// Days from 0000-01-01 to 1970-01-01.
+const EPOCH: i64 = 719_528;
+
+/// The last second that has a text, which is that of orjson's calendar: 9999-12-30T22:00:00. Years
+/// and months are counted to the end of 9999.
+const LAST_SECOND: i64 = 253_402_207_200;
+
+const DAY: i64 = 86_400;
+
+impl Civil {
+    /// `None` outside the years 0000 to 9999.
+    #[inline(always)]
+    fn new<T: Datetime64>(moment: T) -> Option<Self> {
+        let count = moment.count();
+        match T::UNIT {
+            TimeUnit::Year => Self::from_month(count.checked_mul(12)?),
+            TimeUnit::Month => Self::from_month(count),
+            TimeUnit::Week => Self::from_second(count.checked_mul(7 * DAY)?, 0),
+            TimeUnit::Day => Self::from_second(count.checked_mul(DAY)?, 0),
+            TimeUnit::Hour => Self::from_second(count.checked_mul(3600)?, 0),
+            TimeUnit::Minute => Self::from_second(count.checked_mul(60)?, 0),
+            TimeUnit::Second => Self::from_second(count, 0),
+            TimeUnit::Millisecond => Self::from_second(
+                count.div_euclid(1_000),
+                count.rem_euclid(1_000) as u32 * 1_000,
+            ),
+            TimeUnit::Microsecond => Self::from_second(
+                count.div_euclid(1_000_000),
+                count.rem_euclid(1_000_000) as u32,
+            ),
+            TimeUnit::Nanosecond => {
+                let nanos = count.rem_euclid(1_000_000_000) as u32;
+                Self::from_second(count.div_euclid(1_000_000_000), nanos / 1_000)
+            }
+            TimeUnit::Picosecond | TimeUnit::Femtosecond | TimeUnit::Attosecond => None,
+        }
+    }
+
+    #[inline(always)]
+    fn from_month(months: i64) -> Option<Self> {
+        let year = months.div_euclid(12).checked_add(1970)?;
+        if !(0..=9999).contains(&year) {
+            return None;
+        }
+        let month = months.rem_euclid(12) as u32 + 1;
+        Some(Self {
+            date: year as u32 * 10_000 + month * 100 + 1,
+            time: 0,
+            micros: 0,
+        })
+    }
+
+    #[inline(always)]
+    fn from_second(second: i64, micros: u32) -> Option<Self> {
+        if !(-EPOCH * DAY..=LAST_SECOND).contains(&second) {
+            return None;
+        }
+        // Not negative, so that divisions are multiplications.
+        let since_zero = (second + EPOCH * DAY) as u64;
+        let day = (since_zero / DAY as u64) as u32;
+        let of_day = (since_zero - u64::from(day) * DAY as u64) as u32;
+        let minute = of_day / 60;
+        let hour = of_day / 3600;
+        let time = hour * 10_000 + (minute - hour * 60) * 100 + (of_day - minute * 60);
+        Some(Self {
+            date: date(day),
+            time,
+            micros,
+        })
+    }
+}
+
+/// The date in digits of a count of days since 0000-01-01.
+///
+/// Neri and Schneider 2022, "Euclidean affine functions and their application to calendar
+/// algorithms", Figure 12, moved by 400 years so that nothing is negative.
+#[inline(always)]
+fn date(day: u32) -> u32 {
+    // Their years begin in March.
+    let day = day + 146_097 - 60;
+    let quarters = 4 * day + 3;
+    let century = quarters / 146_097;
+    let quarters = (quarters % 146_097) | 3;
+    let product = u64::from(quarters) * 2_939_745;
+    let year = century * 100 + (product >> 32) as u32;
+    let of_year = (product as u32) / 2_939_745 / 4;
+    let months = 2_141 * of_year + 197_913;
+    let next_year = of_year >= 306;
+    let month = (months >> 16) - if next_year { 12 } else { 0 };
+    let of_month = (months & 0xffff) / 2_141;
+    (year + u32::from(next_year) - 400) * 10_000 + month * 100 + of_month + 1
+}
+
+/// The parts of a block of moments: date, time and microseconds of each, as numbers and as text.
+pub struct Parts<const N: usize> {
+    values: [[u32; 3]; N],
+    texts: [[u64; 3]; N],
+}
+
+impl<const N: usize> Default for Parts<N> {
+    fn default() -> Self {
+        Self {
+            values: [[0; 3]; N],
+            texts: [[0; 3]; N],
+        }
+    }
+}
+
+/// # Errors
+/// The count of a moment without a text.
+#[inline(always)]
+fn parts<T: Datetime64>(moment: T, options: &Options) -> Result<[u32; 3], i64> {
+    let Civil { date, time, micros } = Civil::new(moment).ok_or(moment.count())?;
+    Ok([
+        date,
+        time,
+        if options.omit_microseconds { 0 } else { micros },
+    ])
+}
+
+/// # Safety
+/// There is room for 64 bytes.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_one(
+    [date, time, micros]: [u64; 3],
+    has_micros: bool,
+    options: &Options,
+    mut cursor: Cursor,
+) -> Cursor {
+    let micros = ((micros >> 8) & !0xff) | u64::from(b'.');
+    let (suffix, suffix_len) = options.utc.suffix();
+    let len = if has_micros { 27 } else { 20 };
+    // SAFETY: the last byte written is the 36th.
+    unsafe {
+        cursor.put(0, *b"\"0000-00-00T00:00:00");
+        cursor.put(1, (date as u32).to_le_bytes());
+        cursor.put(6, ((date >> 32) as u16).to_le_bytes());
+        cursor.put(9, ((date >> 48) as u16).to_le_bytes());
+        cursor.put(12, ((time >> 16) as u16).to_le_bytes());
+        cursor.put(15, ((time >> 32) as u16).to_le_bytes());
+        cursor.put(18, ((time >> 48) as u16).to_le_bytes());
+        cursor.put(20, micros.to_le_bytes());
+        cursor.put(len, suffix);
+        cursor.advance(len + suffix_len);
+    }
+    cursor
+}
+
+macro_rules! moments {
+    ($($type:ty),*) => { $(
+        #[expect(unsafe_code, reason = "see `Cursor`")]
+        impl Kernel for $type {
+            /// Quotes, offset and comma are ten of these.
+            const MAX_LEN: usize = 35;
+            type Scratch<const N: usize> = Parts<N>;
+
+            #[inline(always)]
+            unsafe fn write<I: Digits, const N: usize>(
+                elements: &[Self],
+                scratch: &mut Parts<N>,
+                rows: &mut Rows,
+                options: &Options,
+                mut cursor: Cursor,
+            ) -> Result<Cursor, i64> {
+                for (value, &element) in scratch.values.iter_mut().zip(elements) {
+                    *value = parts(element, options)?;
+                }
+                let groups = (3 * elements.len()).next_multiple_of(4);
+                let texts = &mut scratch.texts.as_flattened_mut()[..groups];
+                // SAFETY: the caller's contract.
+                unsafe { I::write::<3, false>(&scratch.values.as_flattened()[..groups], texts) };
+                let mut index = 0;
+                while index < elements.len() {
+                    let end = index + rows.take(elements.len() - index);
+                    let row = scratch.texts[index..end].iter().zip(&scratch.values[index..end]);
+                    for (&text, value) in row {
+                        // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more.
+                        cursor = unsafe { write_one(text.map(u64::from_le), value[2] != 0, options, cursor) };
+                    }
+                    // SAFETY: an element has been written; there is room for the brackets.
+                    cursor = unsafe { rows.close(cursor) };
+                    index = end;
+                }
+                Ok(cursor)
+            }
+        }
+    )* };
+}
+
+moments! {
+    DatetimeY, DatetimeM, DatetimeW, DatetimeD, DatetimeH, DatetimeMin, DatetimeS, DatetimeMs,
+    DatetimeUs, DatetimeNs
+}

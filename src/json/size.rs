@@ -1,0 +1,148 @@
+//! How large a text will be: as much memory as it takes, in one allocation, and seldom more.
+
+use std::mem::MaybeUninit;
+
+use super::{
+    Options,
+    fmt::cursor::Cursor,
+    kernel::{BLOCK, Kernel, SLACK, WriteBlock},
+    rows::Rows,
+    source::Source,
+};
+
+/// What orjson's buffer starts with; it doubles from there, and so never takes less than what is
+/// reserved here.
+const FIRST_CAPACITY: usize = 4096 - 40;
+
+/// How many elements are looked at, evenly spaced.
+const SAMPLE: usize = 32;
+
+/// Makes room in `out` for the text of all elements of `source`, if it isn't there, going by the
+/// text of a few of them.
+pub(crate) fn reserve<T: Kernel>(
+    source: &Source<'_, T>,
+    shape: &[usize],
+    scratch: &mut T::Scratch<BLOCK>,
+    write: WriteBlock<T>,
+    options: &Options,
+    out: &mut Vec<u8>,
+) {
+    let spare = out.capacity() - out.len();
+    let brackets = brackets_len(shape);
+    let most = source
+        .len()
+        .saturating_mul(T::MAX_LEN)
+        .saturating_add(brackets + SLACK);
+    if most <= spare {
+        return;
+    }
+    if most <= FIRST_CAPACITY {
+        out.reserve_exact(most);
+        return;
+    }
+    let sampled = sampled_len(source, scratch, write, options) + brackets;
+    let likely = sampled + sampled / 64;
+    if likely > spare {
+        let generous = sampled + sampled / 8 + SLACK;
+        out.reserve_exact(generous.min(doubled(likely)).min(most));
+        advise(out);
+    }
+}
+
+/// Makes room for `additional` bytes at a time when the text turns out longer.
+#[cold]
+pub(crate) fn grow(out: &mut Vec<u8>, additional: usize) {
+    let needed = out.len() + additional;
+    let capacity = (2 * out.capacity()).min(doubled(needed)).max(needed);
+    out.reserve_exact(capacity - out.len());
+    advise(out);
+}
+
+/// The first capacity of orjson's buffer that holds `len` bytes.
+fn doubled(len: usize) -> usize {
+    let mut capacity = FIRST_CAPACITY;
+    while capacity < len {
+        capacity = capacity.saturating_mul(2);
+    }
+    capacity
+}
+
+/// Two brackets for each list.
+fn brackets_len(shape: &[usize]) -> usize {
+    let mut lists = 1_usize;
+    let mut brackets = 0_usize;
+    for &len in shape {
+        brackets = brackets.saturating_add(lists.saturating_mul(2));
+        lists = lists.saturating_mul(len);
+    }
+    brackets
+}
+
+/// The length of all elements with their commas, going by [`SAMPLE`] of them.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+fn sampled_len<T: Kernel>(
+    source: &Source<'_, T>,
+    scratch: &mut T::Scratch<BLOCK>,
+    write: WriteBlock<T>,
+    options: &Options,
+) -> usize {
+    const ROOM: usize = 4096;
+    const { assert!(SAMPLE <= BLOCK && SAMPLE * T::MAX_LEN + SLACK <= ROOM) };
+    let sample: [T; SAMPLE] = std::array::from_fn(|index| {
+        source.at((source.len() as u128 * index as u128 / SAMPLE as u128) as usize)
+    });
+    let mut room = [MaybeUninit::<u8>::uninit(); ROOM];
+    let start = room.as_mut_ptr().cast::<u8>();
+    // SAFETY: there is room for the sample; `write` is of an available level.
+    let end = unsafe {
+        let cursor = Cursor::new(start, ROOM);
+        write(&sample, scratch, &mut Rows::none(), options, cursor)
+    };
+    let Ok(end) = end else {
+        // There will be no text.
+        return 0;
+    };
+    let len = end.position() as usize - start as usize;
+    (source.len() as u128 * len as u128 / SAMPLE as u128) as usize
+}
+
+/// Lets the system back a large buffer with huge pages, as numpy does with its arrays: writing to
+/// 100 MB for the first time then takes 50 page faults in place of 25,000.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[expect(unsafe_code, reason = "the call has no safe form")]
+fn advise(out: &mut Vec<u8>) {
+    const PAGE: usize = 4096;
+    const LARGE: usize = 4 << 20;
+    let spare = out.spare_capacity_mut();
+    if spare.len() < LARGE {
+        return;
+    }
+    let start = spare.as_mut_ptr() as usize;
+    let skipped = start.next_multiple_of(PAGE) - start;
+    let len = (spare.len() - skipped) / PAGE * PAGE;
+    // SAFETY: the pages lie in the buffer, and the advice changes no byte of them.
+    let advised = unsafe {
+        let first = spare.as_mut_ptr().add(skipped).cast();
+        rustix::mm::madvise(first, len, rustix::mm::Advice::LinuxHugepage)
+    };
+    // Not all kernels have huge pages.
+    let _ = advised;
+}
+
+#[cfg(any(not(target_os = "linux"), miri))]
+fn advise(_: &mut Vec<u8>) {}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_CAPACITY, brackets_len, doubled};
+
+    #[test]
+    fn sizes() {
+        assert_eq!(brackets_len(&[]), 0);
+        assert_eq!(brackets_len(&[3]), 2);
+        assert_eq!(brackets_len(&[2, 3, 4]), 2 + 4 + 12);
+        assert_eq!(doubled(0), FIRST_CAPACITY);
+        assert_eq!(doubled(FIRST_CAPACITY), FIRST_CAPACITY);
+        assert_eq!(doubled(FIRST_CAPACITY + 1), 2 * FIRST_CAPACITY);
+    }
+}

@@ -1,0 +1,181 @@
+//! From the elements of an array to its text, block by block, into any buffer.
+
+use std::mem::MaybeUninit;
+
+use ndarray::{ArrayView, Dimension, IxDyn};
+
+use super::{
+    JsonError, Level, Options, Scalar,
+    fmt::cursor::Cursor,
+    kernel::{BLOCK, Empty, Kernel, SLACK, WriteBlock, write_block},
+    rows::Rows,
+    size,
+    source::Source,
+};
+
+/// The text of an array that is being written.
+pub(crate) struct Text<'a, T: Kernel> {
+    source: Source<'a, T>,
+    rows: Rows,
+    scratch: T::Scratch<BLOCK>,
+    write: WriteBlock<T>,
+    options: Options,
+    /// The number of axes, until the brackets at the start have been written.
+    opening: Option<usize>,
+    shape: IxDyn,
+}
+
+/// Blocks that may not fit are written here first.
+const STAGE: usize = 4096;
+
+impl<'a, T: Kernel> Text<'a, T> {
+    fn new(source: Source<'a, T>, shape: &[usize], options: Options, level: Level) -> Self {
+        assert!(level.is_available(), "this processor lacks {level:?}");
+        Self {
+            source,
+            rows: Rows::new(shape),
+            scratch: T::Scratch::default(),
+            write: write_block(level),
+            options,
+            opening: Some(shape.len()),
+            shape: IxDyn(shape),
+        }
+    }
+
+    /// Makes room for the whole text, before any of it has been written.
+    pub(crate) fn reserve(&mut self, out: &mut Vec<u8>) {
+        let (scratch, options) = (&mut self.scratch, &self.options);
+        size::reserve(
+            &self.source,
+            self.shape.slice(),
+            scratch,
+            self.write,
+            options,
+            out,
+        );
+    }
+
+    /// Appends to `out` until it holds `enough` bytes or the text is at its end, which gives
+    /// `false`.
+    ///
+    /// # Errors
+    /// The count of a moment that has no text.
+    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> Result<bool, i64> {
+        if let Some(axes) = self.opening.take() {
+            out.resize(out.len() + axes, b'[');
+        }
+        while self.source.len() > 0 {
+            if out.len() >= enough {
+                return Ok(true);
+            }
+            self.block(out)?;
+            if self.source.len() == 0 {
+                if self.shape.ndim() == 0 {
+                    out.pop();
+                }
+                if self.options.append_newline {
+                    out.push(b'\n');
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Appends the next block.
+    #[expect(unsafe_code, reason = "see `Cursor`")]
+    fn block(&mut self, out: &mut Vec<u8>) -> Result<(), i64> {
+        let elements = self.source.len().min(BLOCK);
+        let room = elements * T::MAX_LEN + self.rows.brackets_len(elements) + SLACK;
+        let spare = out.spare_capacity_mut();
+        if spare.len() < room {
+            return self.staged(out, room);
+        }
+        // SAFETY: `spare` has that much room, and what was written lies at its start.
+        unsafe {
+            let written = self.write(spare.as_mut_ptr().cast(), room)?;
+            out.set_len(out.len() + written);
+        }
+        Ok(())
+    }
+
+    /// Appends the next block, of which no more is known than that it takes at most `room` bytes.
+    #[expect(unsafe_code, reason = "see `Cursor`")]
+    #[cold]
+    fn staged(&mut self, out: &mut Vec<u8>, room: usize) -> Result<(), i64> {
+        let mut stage = [MaybeUninit::<u8>::uninit(); STAGE];
+        if room > STAGE {
+            size::grow(out, room);
+            return self.block(out);
+        }
+        // SAFETY: the stage has that much room, and what was written lies at its start.
+        let text = unsafe {
+            let written = self.write(stage.as_mut_ptr().cast(), STAGE)?;
+            std::slice::from_raw_parts(stage.as_ptr().cast::<u8>(), written)
+        };
+        if out.capacity() - out.len() < text.len() {
+            size::grow(out, text.len());
+        }
+        out.extend_from_slice(text);
+        Ok(())
+    }
+
+    /// Writes the next block to `start` and returns its length.
+    ///
+    /// # Safety
+    /// There is `room` for it.
+    #[expect(unsafe_code, reason = "see `Cursor`")]
+    #[inline]
+    unsafe fn write(&mut self, start: *mut u8, room: usize) -> Result<usize, i64> {
+        let elements = self.source.next();
+        // SAFETY: the caller's contract; the level was available.
+        unsafe {
+            let cursor = Cursor::new(start, room);
+            let (scratch, rows) = (&mut self.scratch, &mut self.rows);
+            let cursor = (self.write)(elements, scratch, rows, &self.options, cursor)?;
+            Ok(cursor.position().offset_from_unsigned(start))
+        }
+    }
+}
+
+/// The text of an array with or without elements.
+pub(crate) enum AnyText<'a, T: Scalar> {
+    Elements(Text<'a, T>),
+    Empty(Text<'a, Empty>),
+}
+
+impl<'a, T: Scalar> AnyText<'a, T> {
+    pub(crate) fn new<D: Dimension>(
+        array: ArrayView<'a, T, D>,
+        options: Options,
+        level: Level,
+    ) -> Self {
+        let shape = IxDyn(array.shape());
+        let shape = shape.slice();
+        match shape.iter().position(|&len| len == 0) {
+            None => Self::Elements(Text::new(Source::new(array), shape, options, level)),
+            Some(axis) => {
+                let shape = &shape[..axis];
+                let empties = vec![Empty; shape.iter().product()].leak();
+                Self::Empty(Text::new(Source::Slice(empties), shape, options, level))
+            }
+        }
+    }
+
+    pub(crate) fn reserve(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Elements(text) => text.reserve(out),
+            Self::Empty(text) => text.reserve(out),
+        }
+    }
+
+    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> Result<bool, JsonError> {
+        let filled = match self {
+            Self::Elements(text) => text.fill(out, enough),
+            Self::Empty(text) => text.fill(out, enough),
+        };
+        filled.map_err(|count| JsonError::Moment {
+            count,
+            dtype: T::DTYPE,
+        })
+    }
+}

@@ -1,0 +1,419 @@
+//! `serbench::json`: layouts, options, streaming, errors, and that every level writes the same.
+
+use ndarray::{Array, ArrayD, ArrayView, Axis, Dimension, IxDyn, Slice, arr0, array};
+use serbench::{
+    datetime::{
+        DatetimeD, DatetimeM, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs, DatetimeW, DatetimeY,
+    },
+    f16,
+    json::{self, Chunks, JsonError, Level, Options, Scalar, Utc},
+    random::Random,
+};
+
+fn levels() -> impl Iterator<Item = Level> {
+    Level::ALL.into_iter().filter(|level| level.is_available())
+}
+
+/// The text at every level, which must be the same.
+fn text<T: Scalar, D: Dimension>(array: ArrayView<T, D>) -> String {
+    let texts = levels().map(|level| {
+        let mut out = Vec::new();
+        json::write_at(level, &array, Options::new(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    });
+    texts
+        .reduce(|first, other| {
+            assert_eq!(first, other);
+            first
+        })
+        .unwrap()
+}
+
+/// What the scalar path gives for each element, put together by hand.
+fn expected<T: Scalar>(array: &ArrayD<T>) -> String {
+    fn write<T: Scalar>(array: ArrayView<T, IxDyn>, out: &mut String) {
+        if array.ndim() == 0 {
+            out.push_str(json::fmt::Buffer::new().format(*array.first().unwrap()));
+            return;
+        }
+        out.push('[');
+        for (index, row) in array.axis_iter(Axis(0)).enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            write(row, out);
+        }
+        out.push(']');
+    }
+    let mut out = String::new();
+    write(array.view(), &mut out);
+    out
+}
+
+#[test]
+fn shapes() {
+    let numbers = |shape: &[usize]| {
+        let mut next = -3.0;
+        ArrayD::from_shape_simple_fn(IxDyn(shape), || {
+            next += 1.25;
+            next
+        })
+    };
+    for shape in [
+        &[][..],
+        &[1],
+        &[3],
+        &[64],
+        &[65],
+        &[200],
+        &[1, 1],
+        &[3, 2],
+        &[2, 64],
+        &[64, 2],
+        &[7, 100],
+        &[2, 3, 4],
+        &[1, 1, 1],
+        &[65, 1, 2],
+        &[2, 2, 2, 2, 2, 2, 2],
+        &[1; 12],
+        &[0],
+        &[0, 3],
+        &[3, 0],
+        &[2, 0, 3],
+        &[2, 3, 0],
+        &[0, 0],
+    ] {
+        let array = numbers(shape);
+        assert_eq!(text(array.view()), expected(&array), "{shape:?}");
+        let bytes = array.mapv(|number| number as i8);
+        assert_eq!(text(bytes.view()), expected(&bytes), "{shape:?}");
+        let bools = array.mapv(|number| number > 0.0);
+        assert_eq!(text(bools.view()), expected(&bools), "{shape:?}");
+    }
+    assert_eq!(text(arr0(1.5).view()), "1.5");
+    assert_eq!(text(Array::<u8, _>::zeros((2, 0, 3)).view()), "[[],[]]");
+}
+
+#[test]
+fn strides() {
+    let counts = Array::from_shape_fn(IxDyn(&[4, 3, 70]), |index| {
+        (index[0] * 10_000 + index[1] * 1000 + index[2]) as i32
+    });
+    let mut transposed = counts.view();
+    transposed.swap_axes(0, 2);
+    let mut reversed = counts.view();
+    reversed.invert_axis(Axis(1));
+    reversed.invert_axis(Axis(2));
+    let mut stepped = counts.view();
+    stepped.slice_axis_inplace(Axis(2), Slice::from(..).step_by(2));
+    stepped.slice_axis_inplace(Axis(0), Slice::from(1..4).step_by(-2));
+    let mut rows = counts.view();
+    rows.slice_axis_inplace(Axis(2), Slice::from(3..69));
+    let mut column = counts.view();
+    column.collapse_axis(Axis(2), 1);
+    let line = counts.index_axis(Axis(0), 0);
+    let line = line.index_axis(Axis(0), 2);
+    let broadcast = line.broadcast(IxDyn(&[3, 2, 70])).unwrap();
+    let turned = counts.view().reversed_axes();
+    for view in [
+        transposed, reversed, stepped, rows, column, broadcast, turned,
+    ] {
+        let copy = ArrayD::from_shape_vec(view.shape(), view.iter().copied().collect()).unwrap();
+        assert_eq!(text(view.view()), expected(&copy));
+        let mut streamed = Vec::new();
+        json::to_writer(&mut streamed, &view).unwrap();
+        assert_eq!(streamed, expected(&copy).as_bytes());
+    }
+}
+
+#[test]
+fn every_small_value() {
+    let u8s: Vec<u8> = (0..=u8::MAX).collect();
+    let u16s: Vec<u16> = (0..=u16::MAX)
+        .step_by(if cfg!(miri) { 97 } else { 1 })
+        .collect();
+    let list = |texts: Vec<String>| format!("[{}]", texts.join(","));
+    let check = |ours: String, values: Vec<String>| assert!(ours == list(values));
+    check(
+        text(Array::from(u8s.clone()).view()),
+        u8s.iter().map(u8::to_string).collect(),
+    );
+    let i8s: Vec<i8> = u8s.iter().map(|&byte| byte as i8).collect();
+    check(
+        text(Array::from(i8s.clone()).view()),
+        i8s.iter().map(i8::to_string).collect(),
+    );
+    check(
+        text(Array::from(u16s.clone()).view()),
+        u16s.iter().map(u16::to_string).collect(),
+    );
+    let i16s: Vec<i16> = u16s.iter().map(|&word| word as i16).collect();
+    check(
+        text(Array::from(i16s.clone()).view()),
+        i16s.iter().map(i16::to_string).collect(),
+    );
+}
+
+/// Blocks of each length of digits, and blocks of all lengths.
+#[test]
+fn integers_at_the_edges() {
+    let mut all = vec![0, u64::MAX, i64::MAX as u64, i64::MIN as u64];
+    for digits in 0..20 {
+        let power = 10_u64.pow(digits);
+        all.extend([
+            power - 1,
+            power,
+            power + 1,
+            power.wrapping_neg(),
+            1 - power.min(1),
+        ]);
+    }
+    for bit in 0..64 {
+        all.extend([(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
+    }
+    fn check<T: Scalar + ToString>(values: Vec<T>) {
+        let texts: Vec<String> = values.iter().map(T::to_string).collect();
+        assert_eq!(
+            text(Array::from(values.clone()).view()),
+            format!("[{}]", texts.join(","))
+        );
+        for (value, expected) in values.iter().zip(texts) {
+            let several = [*value; 3];
+            let expected = format!("[{expected},{expected},{expected}]");
+            assert_eq!(text(ArrayView::from(&several)), expected);
+        }
+    }
+    check(all.clone());
+    check(all.iter().map(|&value| value as i64).collect());
+    check(all.iter().map(|&value| value as u32).collect());
+    check(all.iter().map(|&value| value as i32).collect());
+    check(all.iter().map(|&value| value as u16).collect());
+    check(all.iter().map(|&value| value as i16).collect());
+}
+
+#[test]
+fn floats_of_every_form() {
+    let floats = array![
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.1,
+        0.5,
+        100.0,
+        123_456.75,
+        1e15,
+        9_999_999_999_999_998.0,
+        1e16,
+        1e-5,
+        9.999e-6,
+        1e-7,
+        5e-324,
+        1.7976931348623157e308,
+        2.2250738585072014e-308,
+        f64::NAN,
+        f64::INFINITY,
+        1234567890123456.7,
+        2251799813685249.5,
+        -1.234_567_890_123_456_7e-300,
+        2.5,
+    ];
+    assert_eq!(
+        text(floats.view()),
+        "[0.0,-0.0,1.0,-1.0,0.1,0.5,100.0,123456.75,1000000000000000.0,9999999999999998.0,1e+16,\
+         0.00001,9.999e-6,1e-7,5e-324,1.7976931348623157e+308,2.2250738585072014e-308,null,null,\
+         1234567890123456.8,2251799813685249.5,-1.2345678901234568e-300,2.5]"
+    );
+    let floats = array![
+        0.1_f32,
+        1e12,
+        1e13,
+        1e-6,
+        9.9e-7,
+        1e-45,
+        3.4028235e38,
+        16777216.0,
+        0.3
+    ];
+    assert_eq!(
+        text(floats.view()),
+        "[0.1,1000000000000.0,1e+13,0.000001,9.9e-7,1e-45,3.4028235e+38,16777216.0,0.3]"
+    );
+    let floats = [0.1, 65504.0, 6e-8, -2.0, f64::NAN].map(f16::from_f64);
+    assert_eq!(
+        text(ArrayView::from(&floats)),
+        "[0.099975586,65504.0,5.9604645e-8,-2.0,null]"
+    );
+}
+
+/// Blocks that take the short cut of integers and nulls beside blocks that don't.
+#[test]
+fn blocks_of_special_values() {
+    let mut random = Random::seeded(11);
+    for special in [
+        0.0,
+        -0.0,
+        1.0,
+        4_294_967_295.0,
+        4_294_967_296.0,
+        f64::NAN,
+        0.5,
+        1e300,
+        5e-324,
+    ] {
+        for share in [1, 2, 64, 1000] {
+            let array =
+                ArrayD::from_shape_simple_fn(IxDyn(&[5, 100]), || match random.below(share) {
+                    0 => special,
+                    _ => f64::from(random.next_u64() as u8),
+                });
+            assert_eq!(text(array.view()), expected(&array));
+            let narrow = array.mapv(|number| number as f32);
+            assert_eq!(text(narrow.view()), expected(&narrow));
+            let half = array.mapv(f16::from_f64);
+            assert_eq!(text(half.view()), expected(&half));
+        }
+    }
+}
+
+#[test]
+fn moments_and_their_options() {
+    let with = |options: Options, moments: &ArrayD<DatetimeNs>| {
+        let mut out = b"before ".to_vec();
+        json::write_with(moments, options, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let moments = array![[DatetimeNs(1_717_243_200_123_456_789), DatetimeNs(-1_000)]].into_dyn();
+    assert_eq!(
+        with(Options::new(), &moments),
+        r#"before [["2024-06-01T12:00:00.123456","1969-12-31T23:59:59.999999"]]"#
+    );
+    assert_eq!(
+        with(
+            Options::new()
+                .utc(Utc::Z)
+                .omit_microseconds(true)
+                .append_newline(true),
+            &moments
+        ),
+        "before [[\"2024-06-01T12:00:00Z\",\"1969-12-31T23:59:59Z\"]]\n"
+    );
+    assert_eq!(
+        with(Options::new().utc(Utc::Offset), &moments),
+        r#"before [["2024-06-01T12:00:00.123456+00:00","1969-12-31T23:59:59.999999+00:00"]]"#
+    );
+    let check = |ours: String, expected: &str| assert_eq!(ours, format!("[\"{expected}\"]"));
+    check(text(array![DatetimeY(-1970)].view()), "0000-01-01T00:00:00");
+    check(text(array![DatetimeY(8029)].view()), "9999-01-01T00:00:00");
+    check(text(array![DatetimeM(-1)].view()), "1969-12-01T00:00:00");
+    check(text(array![DatetimeW(1)].view()), "1970-01-08T00:00:00");
+    check(
+        text(array![DatetimeD(-719_528)].view()),
+        "0000-01-01T00:00:00",
+    );
+    check(text(array![DatetimeD(59)].view()), "1970-03-01T00:00:00");
+    check(
+        text(array![DatetimeS(253_402_207_200)].view()),
+        "9999-12-30T22:00:00",
+    );
+    check(
+        text(array![DatetimeMs(-1)].view()),
+        "1969-12-31T23:59:59.999000",
+    );
+    check(
+        text(array![DatetimeUs(951_782_400_000_001)].view()),
+        "2000-02-29T00:00:00.000001",
+    );
+    check(
+        text(array![DatetimeNs(i64::MIN)].view()),
+        "1677-09-21T00:12:43.145224",
+    );
+}
+
+#[test]
+fn moments_without_a_text() {
+    let mut out = b"before".to_vec();
+    let mut moments = vec![DatetimeS(0); 100];
+    moments[90] = DatetimeS(253_402_207_201);
+    let error = json::write(&Array::from(moments), &mut out).unwrap_err();
+    assert_eq!(out, b"before");
+    assert!(matches!(
+        error,
+        JsonError::Moment {
+            count: 253_402_207_201,
+            ..
+        }
+    ));
+    assert!(error.to_string().contains("datetime64[s]"), "{error}");
+    let error = json::to_vec(&array![DatetimeD(i64::MIN)]).unwrap_err();
+    assert!(error.to_string().contains("NaT"), "{error}");
+    assert!(json::to_vec(&array![DatetimeY(i64::MAX)]).is_err());
+    assert!(json::to_vec(&array![DatetimeM(i64::MAX)]).is_err());
+    assert!(json::to_vec(&array![DatetimeW(i64::MAX)]).is_err());
+}
+
+#[test]
+fn chunks_are_the_text() {
+    let array = Array::from_shape_fn((300, 100), |(row, column)| row as f64 / (column + 1) as f64);
+    let whole = json::to_vec(&array).unwrap();
+    let mut chunks = Chunks::new(array.view());
+    let mut text = Vec::new();
+    let mut count = 0;
+    while let Some(chunk) = chunks.next_chunk().unwrap() {
+        assert!(chunk.len() < 80_000);
+        text.extend_from_slice(chunk);
+        count += 1;
+    }
+    assert!(count > 5);
+    assert!(text == whole);
+}
+
+/// Random bits, which cover every exponent; the levels and single elements must agree.
+#[test]
+fn random_floats() {
+    let mut random = Random::seeded(5);
+    let len = if cfg!(miri) { 300 } else { 200_000 };
+    let doubles = ArrayD::from_shape_simple_fn(IxDyn(&[len]), || f64::from_bits(random.next_u64()));
+    assert!(text(doubles.view()) == expected(&doubles));
+    for (index, number) in doubles
+        .iter()
+        .filter(|number| number.is_finite())
+        .enumerate()
+    {
+        let parsed: f64 = json::fmt::Buffer::new().format(*number).parse().unwrap();
+        assert_eq!(parsed.to_bits(), number.to_bits(), "{index}");
+    }
+    let floats = doubles.mapv(|number| f32::from_bits(number.to_bits() as u32));
+    assert!(text(floats.view()) == expected(&floats));
+    for number in floats.iter().filter(|number| number.is_finite()) {
+        let parsed: f32 = json::fmt::Buffer::new().format(*number).parse().unwrap();
+        assert_eq!(parsed.to_bits(), number.to_bits());
+    }
+}
+
+/// The texts of `values` against those of single elements, at every level.
+fn check_all<T: Scalar>(values: Vec<T>) {
+    let array = ArrayD::from_shape_vec(IxDyn(&[values.len()]), values).unwrap();
+    assert!(
+        text(array.view()) == expected(&array),
+        "{} differ",
+        T::DTYPE
+    );
+}
+
+/// Each text must read back as the same float.
+#[test]
+#[ignore = "some 4 billion floats: use --release, and it takes about an hour"]
+fn every_f32() {
+    for chunk in 0..1_u32 << 16 {
+        let values: Vec<f32> = (0..1 << 16)
+            .map(|low| f32::from_bits(chunk << 16 | low))
+            .collect();
+        for value in values.iter().filter(|value| value.is_finite()) {
+            let mut buffer = json::fmt::Buffer::new();
+            let parsed: f32 = buffer.format(*value).parse().unwrap();
+            assert_eq!(parsed.to_bits(), value.to_bits());
+        }
+        check_all(values);
+    }
+}
