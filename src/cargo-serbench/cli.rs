@@ -123,6 +123,7 @@ impl Measure {
             },
             flags: keys.flags(),
             all_features: keys.features.all_features,
+            own_toolchain: build.own_toolchain,
             network: network.map(|(flag, _)| flag.to_owned()).collect(),
             quick: effort.quick,
             seed: effort.seed,
@@ -173,6 +174,10 @@ pub struct Build {
     /// Fail when Cargo.lock would change
     #[arg(long)]
     pub locked: bool,
+
+    /// Build each commit with the toolchain and cargo configuration of its own tree
+    #[arg(long)]
+    pub own_toolchain: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -257,6 +262,11 @@ pub struct Keys {
     /// Build with this cargo profile
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub profile: Option<String>,
+
+    /// Add this flag to rustc's own; may be given several times
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true, value_parser = text())]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub build_flags: Vec<String>,
 
     #[command(flatten)]
     #[serde(skip)]

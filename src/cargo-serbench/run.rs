@@ -49,6 +49,9 @@ pub struct Run {
     /// The benchmark that was also measured against itself, to check the measurement.
     #[serde(rename = "canary")]
     pub self_check: Option<BenchId>,
+    /// What a reader must know of the builds: what else differs between the commits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// By id.
     pub benchmarks: BTreeMap<BenchId, Benchmark>,
     /// In the order in which they were measured.

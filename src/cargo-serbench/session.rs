@@ -28,6 +28,7 @@ pub struct Request {
     pub all_features: bool,
     /// `--offline` and `--locked`, for cargo.
     pub network: Vec<String>,
+    pub own_toolchain: bool,
     pub quick: bool,
     pub seed: Option<u64>,
     /// For each bench process.
@@ -171,7 +172,7 @@ fn lock(scratch: &Path) -> Result<File> {
 
 /// Removes what killed runs left half done; nobody else is at work while we hold the lock.
 fn sweep(scratch: &Path) {
-    for folder in ["source", "build", "runs"] {
+    for folder in ["source", "source/target/package", "build", "runs"] {
         let entries = std::fs::read_dir(scratch.join(folder));
         for entry in entries.into_iter().flatten().flatten() {
             // The names that `tempfile` gives.
@@ -199,5 +200,7 @@ fn options(config: &Config, request: &Request) -> Options {
         profile: config.profile.clone(),
         features,
         network: request.network.clone(),
+        flags: config.build_flags.clone(),
+        own_toolchain: request.own_toolchain,
     }
 }

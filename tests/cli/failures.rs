@@ -167,7 +167,7 @@ fn benches_that_are_none() {
         .serbench(&["list"])
         .exits(101)
         .says_no_more()
-        .warns(&["warning: bench `fake` of fake-bench is no divan bench"])
+        .warns(&["warning: bench `fake` of fake-bench does not call divan::main()"])
         .warns(&["error: nothing to measure"]);
 }
 

@@ -84,7 +84,7 @@ fn the_baseline() {
         .exits(101)
         .says_no_more()
         .warns(&["error: no commit `v0` here"])
-        .warns(&["`git fetch origin v0`"]);
+        .warns(&["`git fetch origin v0:refs/remotes/origin/v0`"]);
     // After the merge: the commit before.
     repository.git(&["switch", "--quiet", "main"]);
     repository.git(&["merge", "--quiet", "--squash", "feature"]);
@@ -125,7 +125,7 @@ fn shallow_clones() {
         .warns(&["no --baseline given", "the commit before HEAD is not here"])
         .warns(&["this clone is shallow", "`git fetch --deepen=1`"])
         .warns_nothing_of(&["origin HEAD"]);
-    let command = format!("git fetch --depth=1 origin {first}");
+    let command = format!("git fetch --unshallow origin {first}");
     clone
         .serbench(&["gate", "--baseline", &first])
         .exits(101)

@@ -14,6 +14,7 @@ mod recorded;
 mod records;
 mod reports;
 mod repository;
+mod stale;
 #[expect(clippy::print_stdout, reason = "counts are what this is for")]
 mod trial;
 mod verdicts;

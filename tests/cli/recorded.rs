@@ -127,7 +127,7 @@ fn builds_of_few_commits_are_kept() {
         repository.serbench(&["gate", &baseline]).exits(0);
     }
     repository.serbench(&["list"]).exits(0);
-    for (folder, kept) in [("build", 5), ("source", 4)] {
+    for (folder, kept) in [("build", 5), ("source/target/package", 4)] {
         let path = repository.path().join("target/serbench").join(folder);
         assert_eq!(fs::read_dir(path).unwrap().count(), kept, "{folder}");
     }

@@ -7,12 +7,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
-use cargo_metadata::{Message, TargetKind};
+use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::{Artifact, Message, PackageId, TargetKind};
 
 use super::{
     Built, Executable, Options,
     fingerprint::{code_hash, has_divan, has_serbench},
+    inputs::{Ledger, Report},
     linker,
 };
 use crate::{
@@ -23,76 +24,187 @@ use crate::{
     interrupt, shell,
 };
 
-/// Flags for every build, so that code that did not change keeps its place relative to cache lines:
-/// functions and the blocks after jumps begin on 64 bytes. Unrelated edits move timings far less.
-pub const FLAGS: [&str; 2] = [
-    "-Cllvm-args=-align-all-functions=6",
-    "-Cllvm-args=-align-all-nofallthru-blocks=6",
-];
-
 /// Builds `targets` of the workspace into `target_directory`, which no other commit may share:
-/// cargo would take one commit's build for the other's.
+/// cargo would take one commit's build for the other's. What cargo does not build again is proven
+/// to be of the sources that are there now.
 pub fn build(
     workspace: &Workspace,
     targets: &[BenchTarget],
     target_directory: &Path,
     options: &Options,
 ) -> Result<Vec<Built>> {
+    fs::create_dir_all(target_directory)
+        .with_context(|| format!("make {}", target_directory.display()))?;
+    let mut ledger = Ledger::load(target_directory);
+    let mut once = || -> Result<(Report, Vec<PackageId>)> {
+        let (report, done) = call(workspace, targets, target_directory, options)?;
+        let stale = ledger.enter(workspace, &report);
+        if stale.is_empty() {
+            // What was compiled before an error is known the next time, too.
+            ledger.store(target_directory)?;
+        }
+        done.map(|()| (report, stale))
+    };
+    let (mut report, stale) = once()?;
+    if !stale.is_empty() {
+        clean(workspace, &stale, target_directory, options)?;
+        let again;
+        (report, again) = once()?;
+        ensure!(
+            again.is_empty(),
+            "cargo does not build {} again although its sources have changed since; \
+             remove {} and run again",
+            again[0],
+            target_directory.display()
+        );
+    }
+    executables(workspace, targets, target_directory, &ledger, &report)
+}
+
+/// Runs cargo. The report is complete up to where cargo failed.
+fn call(
+    workspace: &Workspace,
+    targets: &[BenchTarget],
+    target_directory: &Path,
+    options: &Options,
+) -> Result<(Report, Result<()>)> {
     let mut command = cargo(workspace, targets, target_directory, options);
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .context("start cargo")?;
     let stdout = child.stdout.take().expect("stdout is piped");
-    let mut found = Vec::new();
+    let mut report = Report::default();
     for message in Message::parse_stream(BufReader::new(stdout)) {
-        if let Message::CompilerArtifact(artifact) = message.context("read cargo's messages")?
-            && artifact.target.kind.contains(&TargetKind::Bench)
-            && let Some(executable) = artifact.executable
-        {
-            found.push((
-                artifact.package_id,
-                artifact.target.name,
-                executable.into_std_path_buf(),
-            ));
+        match message.context("read cargo's messages")? {
+            Message::CompilerArtifact(artifact) => report.artifacts.push(artifact),
+            Message::BuildScriptExecuted(script) => report.scripts.push(script),
+            // Diagnostics are rendered by cargo itself; cargo may add kinds of messages.
+            _ => {}
         }
     }
     let status = child.wait().context("wait for cargo")?;
-    if !status.success() {
-        interrupt::check_ended(status)?;
-        bail!(
-            "cargo could not build the benches of {} ({status})",
-            workspace.root.display()
-        );
+    if status.success() {
+        return Ok((report, Ok(())));
     }
+    interrupt::check_ended(status)?;
+    let error = anyhow::anyhow!(
+        "cargo could not build the benches of {} ({status})",
+        workspace.root.display()
+    );
+    Ok((report, Err(error)))
+}
+
+/// The wanted benches among what cargo reported, which must be of this workspace and folder.
+fn executables(
+    workspace: &Workspace,
+    targets: &[BenchTarget],
+    target_directory: &Path,
+    ledger: &Ledger,
+    report: &Report,
+) -> Result<Vec<Built>> {
     let mut built = Vec::new();
-    for (package, name, path) in found {
-        let package = workspace.metadata[&package].name.to_string();
+    for artifact in &report.artifacts {
+        let Some(path) = artifact.executable.as_ref().filter(|_| is_bench(artifact)) else {
+            continue;
+        };
+        let package = workspace.metadata[&artifact.package_id].name.as_str();
         let wanted = targets
             .iter()
-            .find(|target| target.package == package && target.name == name);
-        if let Some(target) = wanted.cloned() {
-            let folder = workspace
-                .root
-                .join(package_folder(workspace, &target.package));
-            let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-            let (hash, divan) = (code_hash(&bytes), has_divan(&bytes));
-            built.push(Built {
-                target,
-                executable: Executable {
-                    link_inputs: linker::kept_inputs(target_directory, &path),
-                    path,
-                    copies: Vec::new(),
-                    folder,
-                },
-                hash,
-                divan,
-                serbench: has_serbench(&bytes),
-            });
-        }
+            .find(|target| target.package == package && target.name == artifact.target.name);
+        let Some(target) = wanted.cloned() else {
+            continue;
+        };
+        ensure!(
+            path.starts_with(target_directory) && artifact.target.src_path.exists(),
+            "cargo built bench `{}` as {path}, outside {}; is a wrapper of cargo in use?",
+            target.name,
+            target_directory.display()
+        );
+        let bytes = fs::read(path).with_context(|| format!("read {path}"))?;
+        let folder = package_folder(workspace, &target.package);
+        built.push(Built {
+            target,
+            executable: Executable {
+                path: path.clone().into_std_path_buf(),
+                link_inputs: linker::kept_inputs(target_directory, path.as_std_path()),
+                copies: Vec::new(),
+                folder: workspace.root.join(folder),
+            },
+            hash: code_hash(&bytes),
+            divan: has_divan(&bytes),
+            serbench: has_serbench(&bytes),
+            sources: ledger.sources(workspace, report, artifact),
+        });
     }
     built.sort_by(|a, b| a.target.cmp(&b.target));
+    if let Some(missing) = targets
+        .iter()
+        .find(|target| !built.iter().any(|bench| bench.target == **target))
+    {
+        bail!(
+            "cargo reported no executable for bench `{}` of {}",
+            missing.name,
+            missing.package
+        );
+    }
     Ok(built)
+}
+
+fn is_bench(artifact: &Artifact) -> bool {
+    artifact.target.kind.contains(&TargetKind::Bench)
+}
+
+/// Lets cargo forget its builds of some packages.
+fn clean(
+    workspace: &Workspace,
+    packages: &[PackageId],
+    target_directory: &Path,
+    options: &Options,
+) -> Result<()> {
+    let mut command = command("clean", workspace, target_directory, options);
+    command.arg("--quiet");
+    for package in packages {
+        command.args(["--package", &package.repr]);
+    }
+    let output = command.output().context("start cargo clean")?;
+    ensure!(
+        output.status.success(),
+        "cargo clean failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}
+
+/// A cargo command on the workspace in which nothing is shared with another commit.
+fn command(
+    name: &str,
+    workspace: &Workspace,
+    target_directory: &Path,
+    options: &Options,
+) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    if options.own_toolchain {
+        // rustup chooses by the current folder, unless these have chosen already.
+        command = Command::new("cargo");
+        command
+            .current_dir(&workspace.root)
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env_remove("CARGO")
+            .env_remove("RUSTC");
+    }
+    // Otherwise the current folder stays the user's: its toolchain and cargo configuration hold for
+    // all commits. The build folder may be configured elsewhere, for all workspaces alike.
+    let folder = toml::Value::String(target_directory.display().to_string());
+    command
+        .arg(name)
+        .arg("--manifest-path")
+        .arg(workspace.root.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(target_directory)
+        .args(["--config", &format!("build.build-dir={folder}")])
+        .args(["--profile", &options.profile]);
+    command
 }
 
 fn cargo(
@@ -101,19 +213,9 @@ fn cargo(
     target_directory: &Path,
     options: &Options,
 ) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // The current folder stays the user's: its toolchain and cargo configuration hold for all commits.
+    let mut command = command("bench", workspace, target_directory, options);
     command
-        .args([
-            "bench",
-            "--no-run",
-            "--message-format=json-render-diagnostics",
-        ])
-        .arg("--manifest-path")
-        .arg(workspace.root.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(target_directory)
-        .args(["--profile", &options.profile])
+        .args(["--no-run", "--message-format=json-render-diagnostics"])
         .args(&options.features)
         .args(&options.network);
     if shell::is_quiet() {
@@ -128,29 +230,29 @@ fn cargo(
             command.arg(format!("--features={}/{feature}", target.package));
         }
     }
-    let name = options.profile.to_uppercase().replace('-', "_");
-    command.env(format!("CARGO_PROFILE_{name}_CODEGEN_UNITS"), "1");
-    // Flags in the environment silence those of cargo's configuration, so ours join whichever the
-    // user has.
-    match std::env::var("CARGO_ENCODED_RUSTFLAGS") {
-        Ok(flags) => {
-            command.env(
-                "CARGO_ENCODED_RUSTFLAGS",
-                format!("{flags}\x1f{}", FLAGS.join("\x1f")),
-            );
-        }
-        Err(_) => match std::env::var("RUSTFLAGS") {
-            Ok(flags) if !flags.trim().is_empty() => {
-                command.env("RUSTFLAGS", format!("{flags} {}", FLAGS.join(" ")));
-            }
-            Ok(_) | Err(_) => {
-                let quoted: Vec<String> = FLAGS.iter().map(|flag| format!("{flag:?}")).collect();
-                command.args([
-                    "--config",
-                    &format!("build.rustflags=[{}]", quoted.join(",")),
-                ]);
-            }
-        },
-    }
+    add_flags(&mut command, &options.flags);
     command
+}
+
+/// Flags in the environment silence those of cargo's configuration, so ours join whichever the
+/// user has.
+fn add_flags(command: &mut Command, flags: &[String]) {
+    if flags.is_empty() {
+        return;
+    }
+    if let Ok(others) = std::env::var("CARGO_ENCODED_RUSTFLAGS") {
+        let all = format!("{others}\x1f{}", flags.join("\x1f"));
+        command.env("CARGO_ENCODED_RUSTFLAGS", all);
+        return;
+    }
+    match std::env::var("RUSTFLAGS") {
+        Ok(others) if !others.trim().is_empty() => {
+            command.env("RUSTFLAGS", format!("{others} {}", flags.join(" ")));
+        }
+        Ok(_) | Err(_) => {
+            let quoted: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
+            let list = format!("build.rustflags=[{}]", quoted.join(","));
+            command.args(["--config", &list]);
+        }
+    }
 }

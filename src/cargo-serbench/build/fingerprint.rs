@@ -1,6 +1,6 @@
 //! Hashes: of the code in an executable, of files.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fmt::Write, fs, os::unix::ffi::OsStrExt, path::Path};
 
 use object::{Object, ObjectSection, SectionKind};
 use sha2::{Digest, Sha256};
@@ -53,6 +53,11 @@ fn contains(bytes: &[u8], name: &[u8]) -> bool {
 pub fn file_hash(path: &Path) -> Option<String> {
     let bytes = fs::read(path).ok()?;
     Some(hex(&Sha256::digest(bytes))[..16].to_owned())
+}
+
+/// Short SHA-256 of a path.
+pub fn path_hash(path: &Path) -> String {
+    hex(&Sha256::digest(path.as_os_str().as_bytes()))[..16].to_owned()
 }
 
 /// Lower-case hexadecimal digits of `bytes`.

@@ -1,6 +1,7 @@
 //! Folders of builds: where each commit's lies, what is copied between them, when they go.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -8,7 +9,11 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::Built;
+use super::{
+    Built,
+    inputs::{Ledger, unit_hash},
+};
+use crate::discover::checkout::folder_of_sources;
 
 const WORKTREE: &str = "worktree";
 
@@ -51,30 +56,65 @@ pub fn stage_executables(built: &mut [Built], folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies what a finished build in `from` made of other people's packages to `to`, so that they
-/// are not built again for another commit. Nothing of `members`, the workspace's own packages,
-/// goes along: cargo tells their builds apart by time only.
-pub fn seed(from: &Path, to: &Path, members: &[String]) -> Result<()> {
-    if to.exists() || !from.exists() {
-        return Ok(());
+/// Copies what a finished build in `from` made of packages from registries and git repositories to
+/// a new folder `to`, so that they are not built again for another commit. Cargo's name for such a
+/// unit has the package's version in it; the workspace's own packages are told apart by time only,
+/// and stay. Without a copy, cargo builds everything.
+pub fn seed(from: &Path, to: &Path) {
+    let foreign = Ledger::load(from).foreign;
+    let (false, false, Some(parent)) = (to.exists(), foreign.is_empty(), to.parent()) else {
+        return;
+    };
+    let copy = || -> Result<()> {
+        fs::create_dir_all(parent)?;
+        let staging = tempfile::tempdir_in(parent)?;
+        copy_units(from, staging.path(), &foreign)?;
+        fs::rename(staging.keep(), to)?;
+        Ok(())
+    };
+    // An optimisation: a full disk will be named by who needs the space.
+    let _ = copy();
+}
+
+/// Copies files and folders whose names end in a hash of `units`; other folders are looked into.
+fn copy_units(from: &Path, to: &Path, units: &BTreeSet<String>) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let target = to.join(&name);
+        match unit_hash(&name.to_string_lossy()) {
+            Some(hash) if units.contains(hash) => copy_all(&entry.path(), &target)?,
+            None if entry.file_type()?.is_dir() && name != "incremental" => {
+                fs::create_dir(&target)?;
+                copy_units(&entry.path(), &target, units)?;
+            }
+            Some(_) | None => {}
+        }
     }
-    let parent = to.parent().context("a target folder has a parent")?;
-    fs::create_dir_all(parent)?;
-    let prepare = || format!("prepare {} for a build", to.display());
-    let staging = tempfile::tempdir_in(parent).with_context(prepare)?;
-    copy_tree(from, staging.path(), &|name| {
-        let own = |member: &String| {
-            let member = [member.clone(), member.replace('-', "_")];
-            member.iter().any(|member| {
-                let name = name.strip_prefix("lib").unwrap_or(name);
-                name.strip_prefix(member.as_str())
-                    .is_some_and(|rest| rest.starts_with(['-', '.']) || rest.is_empty())
-            })
-        };
-        name != "incremental" && !members.iter().any(own)
-    })
-    .with_context(prepare)?;
-    fs::rename(staging.keep(), to).with_context(prepare)
+    Ok(())
+}
+
+/// Copies a file, a link as it is, or a folder with all in it.
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    let metadata = fs::symlink_metadata(from)?;
+    if metadata.is_symlink() {
+        std::os::unix::fs::symlink(fs::read_link(from)?, to)?;
+    } else if metadata.is_dir() {
+        fs::create_dir(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            copy_all(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    } else if metadata.is_file() {
+        fs::copy(from, to)?;
+        // Cargo compares these times to know what is fresh.
+        let times = fs::FileTimes::new().set_modified(metadata.modified()?);
+        fs::File::options()
+            .append(true)
+            .open(to)?
+            .set_times(times)?;
+    }
+    Ok(())
 }
 
 /// Commits whose sources and builds are kept for the next time.
@@ -83,8 +123,9 @@ const KEPT: usize = 4;
 /// Removes the sources and builds below `scratch` that were used longest ago, but for a few: each
 /// is as large as a target folder.
 pub fn prune(scratch: &Path) {
-    for folder in ["build", "source"] {
-        let mut used: Vec<_> = fs::read_dir(scratch.join(folder))
+    let sources = folder_of_sources(&scratch.join("source"));
+    for folder in [scratch.join("build"), sources] {
+        let mut used: Vec<_> = fs::read_dir(folder)
             .into_iter()
             .flatten()
             .flatten()
@@ -93,38 +134,22 @@ pub fn prune(scratch: &Path) {
             .collect();
         used.sort_unstable();
         for (_, path) in used.iter().rev().skip(KEPT) {
-            // What can't be removed only takes space.
-            let _ = fs::remove_dir_all(path);
+            remove(path);
         }
     }
+}
+
+/// Removes a folder. It goes under another name first, so that half of it is never found under its
+/// own. What can't be removed only takes space.
+fn remove(folder: &Path) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let aside = folder.with_file_name(format!(".tmp-{name}"));
+    let _ = fs::rename(folder, &aside);
+    let _ = fs::remove_dir_all(&aside);
 }
 
 /// Notes that a source or build is used now.
 pub fn touch(folder: &Path) {
     // At worst it is removed too early and made again.
     let _ = fs::File::open(folder).and_then(|it| it.set_modified(SystemTime::now()));
-}
-
-fn copy_tree(from: &Path, to: &Path, wanted: &impl Fn(&str) -> bool) -> Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !wanted(&name.to_string_lossy()) {
-            continue;
-        }
-        let target = to.join(&name);
-        if entry.file_type()?.is_dir() {
-            fs::create_dir(&target)?;
-            copy_tree(&entry.path(), &target, wanted)?;
-        } else {
-            fs::copy(entry.path(), &target)?;
-            // Cargo compares these times to know what is fresh.
-            let times = fs::FileTimes::new().set_modified(entry.metadata()?.modified()?);
-            fs::File::options()
-                .append(true)
-                .open(&target)?
-                .set_times(times)?;
-        }
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 mod cargo;
 mod fingerprint;
 mod folders;
+mod inputs;
 pub mod linker;
 pub mod toolchain;
 
@@ -11,8 +12,9 @@ use std::path::PathBuf;
 use crate::discover::BenchTarget;
 
 pub use cargo::build;
-pub use fingerprint::{code_hash, file_hash};
+pub use fingerprint::{code_hash, file_hash, path_hash};
 pub use folders::{prune, seed, stage_executables, target_directory, touch};
+pub use inputs::Inputs;
 
 /// What is passed on to cargo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,11 @@ pub struct Options {
     pub features: Vec<String>,
     /// `--offline`, `--locked`, `--frozen`.
     pub network: Vec<String>,
+    /// Flags for rustc besides the user's own.
+    pub flags: Vec<String>,
+    /// Build each commit with the toolchain and cargo configuration of its own tree, instead of
+    /// those of the current folder.
+    pub own_toolchain: bool,
 }
 
 /// A bench target and its executable.
@@ -35,6 +42,8 @@ pub struct Built {
     pub divan: bool,
     /// Whether the library's protocol is in it, so that its benchmarks may be workers.
     pub serbench: bool,
+    /// The source files it is made of, relative to the workspace.
+    pub sources: Inputs,
 }
 
 /// A built bench executable that can be started.

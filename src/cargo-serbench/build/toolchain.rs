@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Options, cargo::FLAGS, fingerprint::hex};
+use super::{Options, fingerprint::hex};
 use crate::discover::machine::Machine;
 
 /// The factors of the build that times depend on.
@@ -27,7 +27,7 @@ pub struct Toolchain {
 pub fn toolchain(options: &Options) -> Result<Toolchain> {
     Ok(Toolchain {
         rustc: rustc_version()?,
-        flags: FLAGS.map(str::to_owned).to_vec(),
+        flags: options.flags.clone(),
         profile: options.profile.clone(),
         features: options.features.clone(),
     })

@@ -22,6 +22,10 @@ pub struct Gate {
     #[arg(long, value_name = "REV")]
     pub baseline: Option<String>,
 
+    /// Compare with the tip of --baseline even when HEAD has left it earlier
+    #[arg(long, requires = "baseline")]
+    pub exact: bool,
+
     /// The older name of `cargo serbench report FILE`
     #[arg(long, value_name = "FILE", conflicts_with = "baseline", hide = true)]
     pub replay: Option<PathBuf>,
@@ -47,7 +51,7 @@ pub fn gate(args: &Gate) -> Result<Exit> {
     let session = session::open(args.measure.request())?;
     let repo = session.repository()?;
     let branch = session.config.default_branch.as_deref();
-    let (baseline, why) = baseline::for_gate(repo, args.baseline.as_deref(), branch)?;
+    let (baseline, why) = baseline::for_gate(repo, args.baseline.as_deref(), args.exact, branch)?;
     shell::status(
         "Baseline",
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),

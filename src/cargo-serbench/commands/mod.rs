@@ -3,6 +3,7 @@
 mod accept;
 mod compare;
 mod config;
+mod differences;
 mod gate;
 mod history;
 mod init;

@@ -11,6 +11,7 @@ use clap::Args;
 use crate::{
     cli::Output,
     commands::{
+        differences,
         output::{self, Findings},
         revision::{self, Tree},
     },
@@ -145,6 +146,7 @@ fn measured(
     run.shard = request.selection.shard.map(|shard| shard.to_string());
     let started = Instant::now();
     measure::skip_identical(catalogs[0], catalogs[1], &chosen, &mut run);
+    differences::note(session, baseline, candidate, &mut run);
     let sides = [
         (Side::Baseline, catalogs[0]),
         (Side::Candidate, catalogs[1]),

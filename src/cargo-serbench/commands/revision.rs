@@ -1,13 +1,16 @@
 //! A source tree, a commit's or the work tree, built and asked for its benchmarks.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{
-    build,
+    build::{self, Built, Inputs},
     config::{Config, Mode},
-    discover::git::{self, Commit},
+    discover::git::{self, Commit, Repo},
     discover::{BenchTarget, Workspace, suite_name, workspace},
     exit::Usage,
     record,
@@ -23,6 +26,11 @@ use crate::{
 pub struct Tree {
     pub source: Source,
     pub catalog: Catalog,
+    /// The top of the repository in its tree, and the workspace in that.
+    pub top: PathBuf,
+    pub root: PathBuf,
+    /// The source files of each executable, by its hash.
+    pub sources: BTreeMap<String, Inputs>,
 }
 
 /// Builds the work tree as it is.
@@ -49,58 +57,143 @@ pub fn worktree(session: &Session) -> Result<Tree> {
         (None, _) => "the work tree".to_owned(),
     };
     let directory = build::target_directory(&workspace.scratch(), None);
-    let catalog = build_catalog(session, workspace, &directory, Side::Candidate, &what)?;
+    let (catalog, built) = build_catalog(session, workspace, &directory, Side::Candidate, &what)?;
     let ids = catalog.benchmarks.keys().map(BenchId::as_str);
     for unused in session.config.unused(ids) {
         shell::warning(unused);
     }
-    Ok(Tree { source, catalog })
+    let root = workspace.root.clone();
+    Ok(Tree {
+        source,
+        catalog,
+        top: repo.as_ref().map_or(root.clone(), Repo::top),
+        root,
+        sources: sources(built),
+    })
 }
 
 /// Builds a commit from a source tree and in a target folder of its own.
 pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
     let scratch = session.workspace.scratch();
     let repo = session.repository()?;
-    let root = repo.extract(commit, &scratch.join("source"))?;
+    let root = repo.extract(commit, &sources_folder(session)?)?;
     if !root.join("Cargo.toml").is_file() {
         bail!(
             "commit {} has no Cargo.toml here; is the workspace newer than it?",
             commit.short()
         );
     }
-    // A commit without Cargo.lock would get today's newest dependencies.
-    let lock = root.join("Cargo.lock");
-    if !lock.exists() && session.workspace.root.join("Cargo.lock").exists() {
-        std::fs::copy(session.workspace.root.join("Cargo.lock"), &lock)
-            .with_context(|| format!("give commit {} a Cargo.lock", commit.short()))?;
-    }
-    let workspace = session.workspace_at(&root)?;
+    let top = repo.top_of(&root);
+    lend_lock_file(session, commit, &root)?;
+    let workspace = session.workspace_at(&root).map_err(|error| {
+        let outside = packages_outside(&session.workspace, &repo.top());
+        match outside.as_slice() {
+            [] => error,
+            [_, ..] => error.context(format!(
+                "{} lies outside the repository, where commit {} can't find it; move it into the \
+                 repository, or depend on a version or a git revision of it",
+                outside.join(", "),
+                commit.short()
+            )),
+        }
+    })?;
+    check_packages_of(&workspace, commit, &top, &repo.top())?;
     let directory = build::target_directory(&scratch, Some(&commit.tree));
-    let members: Vec<String> = workspace
-        .metadata
-        .workspace_packages()
-        .iter()
-        .map(|member| member.name.to_string())
-        .collect();
-    build::seed(
-        &build::target_directory(&scratch, None),
-        &directory,
-        &members,
-    )?;
-    build::touch(&directory);
+    build::seed(&build::target_directory(&scratch, None), &directory);
     let name = match side {
         Side::Baseline => "the baseline",
         Side::Candidate => "the candidate",
     };
     let what = format!("{name} {} ({})", commit.short(), commit.subject);
-    let catalog = build_catalog(session, &workspace, &directory, side, &what)?;
+    let (catalog, built) = build_catalog(session, &workspace, &directory, side, &what)?;
+    build::touch(&directory);
     let source = Source {
         commit: Some(commit.sha.clone()),
         subject: Some(commit.subject.clone()),
         dirty: false,
-        lock: build::file_hash(&lock),
+        lock: build::file_hash(&root.join("Cargo.lock")),
     };
-    Ok(Tree { source, catalog })
+    Ok(Tree {
+        source,
+        catalog,
+        top,
+        root,
+        sources: sources(built),
+    })
+}
+
+fn sources(built: Vec<Built>) -> BTreeMap<String, Inputs> {
+    let built = built.into_iter();
+    built.map(|bench| (bench.hash, bench.sources)).collect()
+}
+
+/// A commit without Cargo.lock would get today's newest dependencies: it gets the work tree's.
+fn lend_lock_file(session: &Session, commit: &Commit, root: &Path) -> Result<()> {
+    const NAME: &str = "Cargo.lock";
+    let repo = session.repository()?;
+    let ours = session.workspace.root.join(NAME);
+    let theirs = root.join(NAME);
+    let is_committed = repo.file(commit, Path::new(NAME))?.is_some();
+    if !is_committed && ours.exists() && build::file_hash(&ours) != build::file_hash(&theirs) {
+        std::fs::copy(&ours, &theirs)
+            .with_context(|| format!("give commit {} a {NAME}", commit.short()))?;
+    }
+    Ok(())
+}
+
+/// Packages in folders outside of the repository at `top`, in words.
+fn packages_outside(workspace: &Workspace, top: &Path) -> Vec<String> {
+    let packages = workspace.local_packages();
+    packages
+        .filter(|package| !package.manifest_path.starts_with(top))
+        .map(|package| format!("package `{}`", package.name))
+        .collect()
+}
+
+/// Refuses a commit that would be built with packages of the work tree. Those that lie outside the
+/// repository are as they are, for both commits.
+fn check_packages_of(
+    workspace: &Workspace,
+    commit: &Commit,
+    top: &Path,
+    ours: &Path,
+) -> Result<()> {
+    for package in workspace.local_packages() {
+        let manifest = package.manifest_path.as_std_path();
+        let real = manifest.canonicalize();
+        let manifest = real.as_deref().unwrap_or(manifest);
+        if manifest.starts_with(top) {
+            continue;
+        }
+        if manifest.starts_with(ours) {
+            bail!(
+                "commit {} depends on package `{}` by a path to the work tree ({}); \
+                 use a relative path inside the repository",
+                commit.short(),
+                package.name,
+                manifest.display()
+            );
+        }
+        shell::warning(format_args!(
+            "package `{}` lies outside the repository: both commits are built with it as it is now",
+            package.name
+        ));
+    }
+    Ok(())
+}
+
+/// Where commits are extracted. For their own configuration to count, and that of the work tree
+/// not, they must lie outside of it: cargo reads `.cargo/config.toml` in all folders above.
+fn sources_folder(session: &Session) -> Result<PathBuf> {
+    let scratch = session.workspace.scratch();
+    if !session.options.own_toolchain {
+        return Ok(scratch.join("source"));
+    }
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let home = home.context("no home folder for --own-toolchain; set CARGO_HOME")?;
+    let workspace = build::path_hash(&session.workspace.root);
+    Ok(home.join("serbench").join(workspace))
 }
 
 fn build_catalog(
@@ -109,7 +202,7 @@ fn build_catalog(
     directory: &Path,
     side: Side,
     what: &str,
-) -> Result<Catalog> {
+) -> Result<(Catalog, Vec<Built>)> {
     let request = &session.request;
     let targets = targets(workspace, &session.config, request);
     if targets.is_empty() {
@@ -119,7 +212,7 @@ fn build_catalog(
             Side::Baseline => {
                 // A bench that came after the baseline is added, which is no error.
                 shell::warning(format_args!("nothing to compare with in {what}: {reason}"));
-                return Ok(Catalog::default());
+                return Ok((Catalog::default(), Vec::new()));
             }
         }
     }
@@ -156,7 +249,7 @@ fn build_catalog(
     for problem in &catalog.problems {
         shell::warning(problem);
     }
-    Ok(catalog)
+    Ok((catalog, built))
 }
 
 fn names(targets: &[BenchTarget]) -> String {

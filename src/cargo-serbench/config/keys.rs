@@ -34,6 +34,10 @@ features = []
 default-features = true
 profile = "bench"
 
+# Flags for rustc that are added to your own (RUSTFLAGS, build.rustflags) for both commits. Functions
+# on boundaries of 64 bytes, for example: ["-Cllvm-args=-align-all-functions=6"].
+build-flags = []
+
 # The change of the latency ratio that is tolerated: only what is surely slower than this has
 # regressed. The fraction 0.03 is the same.
 threshold = "3%"
@@ -104,6 +108,8 @@ pub struct Config {
     pub default_features: bool,
     #[serde(deserialize_with = "name")]
     pub profile: String,
+    #[serde(deserialize_with = "names")]
+    pub build_flags: Vec<String>,
     #[serde(deserialize_with = "units::above_zero")]
     pub threshold: Percent,
     pub indifference: Percent,

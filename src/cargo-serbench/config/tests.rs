@@ -42,7 +42,9 @@ fn typed(text: &str) -> Flags {
                 Value::Boolean(value == "true" && !flag.starts_with("no-"))
             }
             "suites" if value == "all" => Value::Array(Vec::new()),
-            "suites" | "features" => Value::from(value.split(',').collect::<Vec<_>>()),
+            "suites" | "features" | "build-flags" => {
+                Value::from(value.split(',').collect::<Vec<_>>())
+            }
             _ => Value::from(value),
         };
         flags.keys.push(Flag {
@@ -96,6 +98,7 @@ fn defaults() {
         features: Vec::new(),
         default_features: true,
         profile: "bench".to_owned(),
+        build_flags: Vec::new(),
         threshold: percent("3%"),
         indifference: percent("1%"),
         memory_threshold: percent("3%"),
@@ -183,6 +186,7 @@ fn layers_and_origins() {
     features = []                   # default
     default-features = true         # default
     profile = "bench"               # default
+    build-flags = []                # default
     threshold = "2%"                # Cargo.toml:18
     indifference = "1%"             # default
     memory-threshold = "10%"        # Cargo.toml:4
@@ -217,6 +221,7 @@ fn layers_and_origins() {
     features = ["a", "b"]           # --features
     default-features = false        # --no-default-features
     profile = "bench"               # default
+    build-flags = []                # default
     threshold = "10%"               # --threshold
     indifference = "1%"             # default
     memory-threshold = "10%"        # Cargo.toml:4
@@ -268,7 +273,7 @@ fn shown_to_programs() {
 
 #[test]
 fn flags_win() {
-    let all = "--suites json --memory-suite npy --features a --default-features=false --profile release \
+    let all = "--suites json --memory-suite npy --features a --default-features=false --profile release --build-flags=-Cx \
                --threshold 4% --indifference 0.02 --memory-threshold 0 --max-latency-ratio 1.5 \
                --max-memory-ratio 2 --budget 9 --default-branch dev --strict --require-baseline \
                --mode track --reference x,json=y";
@@ -281,6 +286,7 @@ fn flags_win() {
         features: vec!["a".to_owned()],
         default_features: false,
         profile: "release".to_owned(),
+        build_flags: vec!["-Cx".to_owned()],
         threshold: percent("4%"),
         indifference: percent("2%"),
         memory_threshold: percent("0%"),
@@ -319,7 +325,7 @@ fn wrong_keys_are_told() {
     insta::assert_snapshot!(told("treshold = 0.03"), @"Cargo.toml:5: unknown key `treshold` in [package.metadata.serbench]; did you mean `threshold`?");
     insta::assert_snapshot!(told("memory_threshold = 0.03"), @"Cargo.toml:5: unknown key `memory_threshold` in [package.metadata.serbench]; did you mean `memory-threshold`?");
     insta::assert_snapshot!(told("suite = [\"json\"]"), @"Cargo.toml:5: unknown key `suite` in [package.metadata.serbench]; did you mean `suites`?");
-    insta::assert_snapshot!(told("zzz = 1"), @"Cargo.toml:5: unknown key `zzz` in [package.metadata.serbench]; known keys are suites, memory-suite, features, default-features, profile, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
+    insta::assert_snapshot!(told("zzz = 1"), @"Cargo.toml:5: unknown key `zzz` in [package.metadata.serbench]; known keys are suites, memory-suite, features, default-features, profile, build-flags, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
     insta::assert_snapshot!(told("[[package.metadata.serbench.overrides]]\nbenchmarks = [\"**\"]"), @"Cargo.toml:5: unknown key `overrides` in [package.metadata.serbench]; did you mean `override`?");
     insta::assert_snapshot!(told("[[package.metadata.serbench.override]]\nbenchmarks = [\"**\"]\nbudget = 3"), @"Cargo.toml:7: unknown key `budget` in [[package.metadata.serbench.override]]; known keys are benchmarks, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, allow-removed, mode, reason");
     insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench` is 3; expected a table of keys");

@@ -2,19 +2,17 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use git2::{ErrorCode, ObjectType, Oid, Repository, StatusOptions, TreeWalkMode, TreeWalkResult};
+use git2::{ErrorCode, Oid, Repository, StatusOptions};
 
 /// The repository that a workspace lies in.
 pub struct Repo {
-    repository: Repository,
+    pub(super) repository: Repository,
     /// The workspace's folder relative to the top of the work tree.
-    prefix: PathBuf,
+    pub(super) prefix: PathBuf,
 }
 
 /// A commit.
@@ -46,6 +44,12 @@ pub fn open(workspace: &Path) -> Result<Option<Repo>> {
     let repository = match Repository::discover(workspace) {
         Ok(repository) => repository,
         Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        Err(error) if error.code() == ErrorCode::Owner => bail!(
+            "the git repository around {} belongs to another user, so git does not read it; \
+             `git config --global --add safe.directory {}` lets it",
+            workspace.display(),
+            top_of(workspace).display()
+        ),
         Err(error) => return Err(error).context("open the git repository"),
     };
     let Some(top) = repository.workdir() else {
@@ -62,7 +66,33 @@ pub fn open(workspace: &Path) -> Result<Option<Repo>> {
     Ok(Some(Repo { repository, prefix }))
 }
 
+/// The nearest folder around `workspace` that holds a repository.
+fn top_of(workspace: &Path) -> &Path {
+    let mut folders = workspace.ancestors();
+    folders
+        .find(|folder| folder.join(".git").exists())
+        .unwrap_or(workspace)
+}
+
 impl Repo {
+    /// The top folder of the work tree.
+    pub fn top(&self) -> PathBuf {
+        let top = self.repository.workdir().unwrap_or(Path::new("."));
+        top.canonicalize().unwrap_or_else(|_| top.to_path_buf())
+    }
+
+    /// The top of an extracted tree in which the workspace is at `root`.
+    pub fn top_of(&self, root: &Path) -> PathBuf {
+        let depth = self.prefix.components().count();
+        let top = root.ancestors().nth(depth).unwrap_or(root);
+        top.canonicalize().unwrap_or_else(|_| top.to_path_buf())
+    }
+
+    /// The folder that the workspace has in an extracted tree or the work tree, whose top is `top`.
+    pub fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
     /// The commit checked out; `None` before the first.
     pub fn head(&self) -> Result<Option<Commit>> {
         match self.repository.head() {
@@ -91,24 +121,36 @@ impl Repo {
         })
     }
 
-    /// How to get a commit that is not here; nothing where there is no way.
+    /// How to get a commit that is not here; nothing where there is no way. Each command names where
+    /// the commit goes: a clone of one branch, or of actions/checkout, fetches no other by itself.
     fn way_to(&self, revision: &str) -> String {
-        let named = revision.strip_prefix("origin/").unwrap_or(revision);
-        // `HEAD~1` and the like are nothing that a remote could be asked for.
-        let relative = revision.contains(['~', '^', '@', ':']) || revision == "HEAD";
-        match (self.repository.is_shallow(), relative) {
-            (true, true) => "\nthis clone is shallow: `git fetch --deepen=1` brings one commit \
-                             more of its history, `git fetch --unshallow` all of it"
-                .to_owned(),
-            (true, false) => format!(
-                "\nthis clone is shallow: `git fetch --depth=1 origin {named}` brings the commit, \
-                 `git fetch --unshallow` all of them"
-            ),
-            (false, true) => String::new(),
-            (false, false) => {
-                format!("\n`git fetch origin {named}` brings it if the remote has it")
-            }
+        let shallow = self.repository.is_shallow();
+        // A remote can't be asked for `HEAD~1` and the like.
+        if revision.contains(['~', '^', '@', ':']) || revision == "HEAD" {
+            return match shallow {
+                true => {
+                    "\nthis clone is shallow: `git fetch --deepen=1` brings one commit more of \
+                         its history, `git fetch --unshallow` all of it"
+                        .to_owned()
+                }
+                false => String::new(),
+            };
         }
+        let depth = if shallow { " --unshallow" } else { "" };
+        let is_hash = revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (what, name) = match revision.strip_prefix("origin/") {
+            Some(branch) => (tracking(branch), revision.to_owned()),
+            None if is_hash => (revision.to_owned(), revision.to_owned()),
+            None => (tracking(revision), format!("origin/{revision}")),
+        };
+        let clone = if shallow {
+            "this clone is shallow: "
+        } else {
+            ""
+        };
+        format!(
+            "\n{clone}`git fetch{depth} origin {what}` brings it as `{name}` if the remote has it"
+        )
     }
 
     /// The files in which the work tree differs from the commit checked out, of all that git would
@@ -132,57 +174,6 @@ impl Repo {
             }
         });
         Ok(changed.filter(|path| !ours(path)).collect())
-    }
-
-    /// Writes the commit's files to a folder below `sources`, named after its tree, and returns
-    /// the workspace in it. Only what is in git comes along. A tree that is there already is used
-    /// again: it appears under its name only when it is complete.
-    pub fn extract(&self, commit: &Commit, sources: &Path) -> Result<PathBuf> {
-        let folder = sources.join(&commit.tree[..16]);
-        if !folder.exists() {
-            fs::create_dir_all(sources).with_context(|| format!("make {}", sources.display()))?;
-            let staging = tempfile::tempdir_in(sources).context("make a folder for the source")?;
-            self.write_tree(commit, staging.path())
-                .with_context(|| format!("extract the source of {}", commit.short()))?;
-            fs::rename(staging.keep(), &folder)
-                .with_context(|| format!("move the source to {}", folder.display()))?;
-        }
-        // For who removes what was not used for long.
-        let _ = fs::File::open(&folder).and_then(|it| it.set_modified(SystemTime::now()));
-        Ok(folder.join(&self.prefix))
-    }
-
-    fn write_tree(&self, commit: &Commit, to: &Path) -> Result<()> {
-        let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
-        let mut failure = None;
-        tree.walk(TreeWalkMode::PreOrder, |parent, entry| {
-            match self.write_entry(&to.join(parent), entry) {
-                Ok(()) => TreeWalkResult::Ok,
-                Err(error) => {
-                    failure = Some(error);
-                    TreeWalkResult::Abort
-                }
-            }
-        })
-        .map_or_else(
-            |error| Err(failure.take().unwrap_or_else(|| error.into())),
-            Ok,
-        )
-    }
-
-    fn write_entry(&self, folder: &Path, entry: &git2::TreeEntry<'_>) -> Result<()> {
-        let name = entry.name().context("a file name is not UTF-8")?;
-        let path = folder.join(name);
-        match entry.kind() {
-            Some(ObjectType::Tree) => fs::create_dir(&path)?,
-            Some(ObjectType::Blob) => {
-                let blob = self.repository.find_blob(entry.id())?;
-                write_file(&path, blob.content(), entry.filemode())?;
-            }
-            // A submodule: its files are in another repository.
-            Some(ObjectType::Commit | ObjectType::Tag | ObjectType::Any) | None => {}
-        }
-        Ok(())
     }
 
     /// The best common ancestor of two commits.
@@ -250,6 +241,11 @@ impl Repo {
     }
 }
 
+/// What to fetch so that a branch of the remote is there as `origin/BRANCH`.
+pub fn tracking(branch: &str) -> String {
+    format!("{branch}:refs/remotes/origin/{branch}")
+}
+
 fn describe(commit: &git2::Commit<'_>) -> Commit {
     Commit {
         sha: commit.id().to_string(),
@@ -261,20 +257,4 @@ fn describe(commit: &git2::Commit<'_>) -> Commit {
             .unwrap_or_default()
             .to_owned(),
     }
-}
-
-fn write_file(path: &Path, content: &[u8], mode: i32) -> Result<()> {
-    const LINK: i32 = 0o120_000;
-    const EXECUTABLE: i32 = 0o100_755;
-    if mode == LINK {
-        return Ok(symlink(
-            Path::new(&*String::from_utf8_lossy(content)),
-            path,
-        )?);
-    }
-    fs::write(path, content)?;
-    if mode == EXECUTABLE {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
 }

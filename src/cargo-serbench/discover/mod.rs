@@ -1,5 +1,6 @@
 //! What there is to measure: the workspace, its git repository, the machine.
 
+pub mod checkout;
 pub mod git;
 pub mod machine;
 pub mod places;

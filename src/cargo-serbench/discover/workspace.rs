@@ -2,11 +2,13 @@
 
 use std::{
     collections::BTreeSet,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
+use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
+use sha2::{Digest, Sha256};
 
 /// A cargo workspace.
 #[derive(Clone, Debug)]
@@ -52,9 +54,26 @@ impl Workspace {
             .map(|(package, target)| (package.name.as_str(), suite_name(&target.name)))
     }
 
-    /// Where this tool keeps what it can make again: builds, runs, the index.
+    /// Where this tool keeps what it can make again: builds, runs, the index. In a target folder
+    /// that other workspaces may share, each has a folder of its own: they would take one
+    /// another's builds for theirs.
     pub fn scratch(&self) -> PathBuf {
-        self.target_directory.join("serbench")
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let folder = self.target_directory.join("serbench");
+        let root = real(&self.root);
+        if real(&self.target_directory) == root.join("target") {
+            return folder;
+        }
+        let hash = Sha256::digest(root.as_os_str().as_bytes());
+        let name = root.file_name().unwrap_or_default().to_string_lossy();
+        let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+        folder.join(format!("{name}-{number:08x}"))
+    }
+
+    /// Packages that lie in folders, not in a registry or a git repository.
+    pub fn local_packages(&self) -> impl Iterator<Item = &Package> {
+        let packages = self.metadata.packages.iter();
+        packages.filter(|package| package.source.is_none())
     }
 }
 

@@ -60,6 +60,7 @@ pub fn new_run(
         layout: None,
         shard: None,
         self_check: None,
+        notes: Vec::new(),
         benchmarks: BTreeMap::new(),
         blocks: Vec::new(),
     })

@@ -90,6 +90,7 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
         layout: None,
         shard: None,
         self_check: None,
+        notes: Vec::new(),
         benchmarks: benchmarks
             .into_iter()
             .map(|(id, benchmark)| (BenchId::new(id), benchmark))

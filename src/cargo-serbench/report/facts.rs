@@ -24,6 +24,9 @@ pub fn facts(report: &Report<'_>) -> Vec<Fact> {
             ..fact("Flags", run.toolchain.flags.join(" "))
         });
     }
+    let notes = report.runs.iter().flat_map(|run| &run.notes);
+    let notes: std::collections::BTreeSet<&String> = notes.collect();
+    facts.extend(notes.into_iter().map(|note| fact("Note", note)));
     let blocks: usize = report.runs.iter().map(|run| run.blocks.len()).sum();
     let seeds: Vec<String> = report.runs.iter().map(|run| run.seed.to_string()).collect();
     let seeds = seeds.join(", ");

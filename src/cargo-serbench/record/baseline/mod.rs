@@ -15,10 +15,11 @@ use crate::{
 pub fn for_gate(
     repo: &Repo,
     asked: Option<&str>,
+    exact: bool,
     default_branch: Option<&str>,
 ) -> Result<(Commit, String)> {
     if let Some(revision) = asked {
-        return Ok((repo.resolve(revision)?, "as asked".to_owned()));
+        return asked_for(repo, revision, exact);
     }
     let head = repo
         .head()?
@@ -48,6 +49,35 @@ pub fn for_gate(
         .resolve("HEAD~1")
         .context("no --baseline given, and the commit before HEAD is not here")?;
     Ok((parent, "the commit before HEAD".to_owned()))
+}
+
+/// The revision, or where the work tree's history left it: what was merged there since is no change
+/// of this one.
+fn asked_for(repo: &Repo, revision: &str, exact: bool) -> Result<(Commit, String)> {
+    let asked = repo.resolve(revision)?;
+    let head = match (exact, repo.head()?) {
+        (false, Some(head)) => head,
+        (true, _) | (_, None) => return Ok((asked, "as asked".to_owned())),
+    };
+    match repo.merge_base(&asked, &head)? {
+        Some(base) if base == asked => Ok((asked, "as asked".to_owned())),
+        Some(base) => {
+            let why = format!(
+                "the merge base with {revision}, which has moved on; --exact compares with its tip"
+            );
+            Ok((base, why))
+        }
+        None if repo.is_shallow() => {
+            let branch = revision.strip_prefix("origin/").unwrap_or(revision);
+            bail!(
+                "the merge base with {revision} is not here\n\
+                 this clone is shallow: `git fetch --unshallow origin {}` brings it; \
+                 --exact compares with the tip",
+                git::tracking(branch)
+            )
+        }
+        None => bail!("{revision} and HEAD have no commit in common; --exact compares with it"),
+    }
 }
 
 /// What the choice depends on.

@@ -1,0 +1,281 @@
+//! The source files that a build is of, and whether cargo's answer "fresh" is true for them.
+//!
+//! Cargo compares times: a file that was replaced by another with an older time counts as unchanged.
+//! Here every file that a compilation has read is hashed, and the hashes are kept beside the build.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Artifact, BuildScript, Metadata, Package, PackageId, TargetKind};
+use serde::{Deserialize, Serialize};
+
+use super::fingerprint::file_hash;
+use crate::discover::Workspace;
+
+/// Files by path, with short hashes; an absent file has none.
+pub type Inputs = BTreeMap<PathBuf, Option<String>>;
+
+/// What is known of the builds in a target folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// The inputs of each compilation of the workspace's own packages, by a file it wrote.
+    compiled: BTreeMap<PathBuf, Inputs>,
+    /// Hashes in the names of what was made of packages from registries and git repositories.
+    pub foreign: BTreeSet<String>,
+}
+
+/// What one call of cargo reported.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub artifacts: Vec<Artifact>,
+    pub scripts: Vec<BuildScript>,
+}
+
+const FILE: &str = "serbench-inputs.json";
+
+impl Ledger {
+    /// The ledger in a target folder; empty where there is none that can be read.
+    pub fn load(target_directory: &Path) -> Self {
+        let bytes = fs::read(target_directory.join(FILE)).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    pub fn store(&self, target_directory: &Path) -> Result<()> {
+        let path = target_directory.join(FILE);
+        let write = || -> Result<()> {
+            let file = tempfile::NamedTempFile::new_in(target_directory)?;
+            serde_json::to_writer(std::io::BufWriter::new(&file), self)?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().with_context(|| format!("write {}", path.display()))
+    }
+
+    /// Enters what was compiled. Returns the packages that cargo called fresh though their inputs
+    /// are not those that were compiled.
+    pub fn enter(&mut self, workspace: &Workspace, report: &Report) -> Vec<PackageId> {
+        let mut stale = Vec::new();
+        for artifact in &report.artifacts {
+            let Some(package) = own(&workspace.metadata, &artifact.package_id) else {
+                self.foreign.extend(unit_hashes(artifact));
+                continue;
+            };
+            let Some(file) = artifact.filenames.first() else {
+                continue;
+            };
+            let file = file.as_std_path();
+            let now = inputs(workspace, package, file);
+            if artifact.fresh && self.compiled.get(file) != Some(&now) {
+                stale.push(artifact.package_id.clone());
+            }
+            self.compiled.insert(file.to_path_buf(), now);
+        }
+        for script in &report.scripts {
+            if own(&workspace.metadata, &script.package_id).is_none() {
+                self.foreign.extend(script_hash(script));
+            }
+        }
+        stale
+    }
+
+    /// The source files of a bench: its own and those of all libraries of the workspace, relative
+    /// to `root`. What a build generated is left out.
+    pub fn sources(&self, workspace: &Workspace, report: &Report, bench: &Artifact) -> Inputs {
+        let of_bench = |artifact: &&Artifact| {
+            let target = &artifact.target;
+            let linked = [
+                TargetKind::Bench,
+                TargetKind::Bin,
+                TargetKind::Test,
+                TargetKind::Example,
+            ];
+            target == &bench.target || !target.kind.iter().any(|kind| linked.contains(kind))
+        };
+        let files = report.artifacts.iter().filter(of_bench);
+        let compiled = files
+            .filter_map(|artifact| self.compiled.get(artifact.filenames.first()?.as_std_path()))
+            .flatten()
+            .map(|(path, hash)| (path.clone(), hash.clone()));
+        let scripts = report.scripts.iter().filter_map(|script| {
+            let package = own(&workspace.metadata, &script.package_id)?;
+            Some(script_inputs(package, script))
+        });
+        compiled
+            .chain(scripts.flatten())
+            .filter_map(|(path, hash)| {
+                Some((path.strip_prefix(&workspace.root).ok()?.to_path_buf(), hash))
+            })
+            .collect()
+    }
+}
+
+/// The package, unless it is from a registry or a git repository and so never changes.
+pub fn own<'a>(metadata: &'a Metadata, id: &PackageId) -> Option<&'a Package> {
+    let package = metadata.packages.iter().find(|package| package.id == *id)?;
+    package.source.is_none().then_some(package)
+}
+
+/// What a compilation read, by rustc's own list, or all files of the package where there is none.
+fn inputs(workspace: &Workspace, package: &Package, output: &Path) -> Inputs {
+    let folder = package.manifest_path.parent().map(|it| it.as_std_path());
+    let folder = folder.unwrap_or(&workspace.root);
+    let list = dependency_file(output).and_then(|path| fs::read_to_string(path).ok());
+    let paths = match list {
+        Some(list) => dependencies(&list)
+            .into_iter()
+            // Cargo starts rustc in the workspace for its own packages, else in the package.
+            .map(|path| {
+                let path = Path::new(&path);
+                [&workspace.root, folder]
+                    .map(|folder| folder.join(path))
+                    .into_iter()
+                    .find(|path| path.exists())
+                    .unwrap_or_else(|| workspace.root.join(path))
+            })
+            .collect(),
+        None => files_of(folder),
+    };
+    hashed(paths)
+}
+
+fn hashed(paths: Vec<PathBuf>) -> Inputs {
+    let hash = |path: PathBuf| {
+        let hash = file_hash(&path);
+        (path, hash)
+    };
+    paths.into_iter().map(hash).collect()
+}
+
+/// The list that rustc wrote beside `output`, under its name or, for build scripts, alone.
+fn dependency_file(output: &Path) -> Option<PathBuf> {
+    let folder = output.parent()?;
+    let name = output.file_stem()?.to_str()?;
+    let names = [name, name.strip_prefix("lib").unwrap_or(name)];
+    let named = names.map(|name| folder.join(format!("{name}.d")));
+    named.into_iter().find(|path| path.exists()).or_else(|| {
+        let entries = fs::read_dir(folder).ok()?.flatten();
+        let mut lists = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "d"));
+        lists.next().filter(|_| lists.next().is_none())
+    })
+}
+
+/// The files after `target:` in make's form, where blanks in names are escaped.
+fn dependencies(list: &str) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let Some((_, names)) = line.split_once(": ") else {
+            continue;
+        };
+        let names = names.replace("\\ ", "\0");
+        let names = names.split_whitespace().map(|name| name.replace('\0', " "));
+        files.extend(names);
+    }
+    files
+}
+
+/// The files that a build script asked cargo to watch; a folder stands for all in it.
+fn script_inputs(package: &Package, script: &BuildScript) -> Inputs {
+    let Some(folder) = package.manifest_path.parent() else {
+        return Inputs::new();
+    };
+    let output = script.out_dir.with_file_name("output");
+    let text = fs::read_to_string(output).unwrap_or_default();
+    let watched: Vec<PathBuf> = text
+        .lines()
+        .filter_map(|line| {
+            let directive = line.strip_prefix("cargo:")?;
+            let directive = directive.strip_prefix(':').unwrap_or(directive);
+            directive.strip_prefix("rerun-if-changed=")
+        })
+        .map(|path| folder.as_std_path().join(path))
+        .collect();
+    // Without a word from the script cargo watches the package.
+    let watched = if watched.is_empty() {
+        vec![folder.as_std_path().to_path_buf()]
+    } else {
+        watched
+    };
+    let files = watched.into_iter().flat_map(|path| match path.is_dir() {
+        true => files_of(&path),
+        false => vec![path],
+    });
+    hashed(files.collect())
+}
+
+/// All files in a folder but hidden ones and what was built there.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name == "target" || name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files.extend(files_of(&entry.path())),
+            Ok(kind) if kind.is_file() => files.push(entry.path()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    files
+}
+
+/// The hashes by which cargo names a unit: `libanyhow-0123456789abcdef.rlib`, and for build scripts
+/// the folder `anyhow-0123456789abcdef`.
+fn unit_hashes(artifact: &Artifact) -> BTreeSet<String> {
+    let names = artifact.filenames.iter().flat_map(|file| {
+        let folder = file.parent().and_then(|folder| folder.file_name());
+        [file.file_stem(), folder]
+    });
+    names
+        .flatten()
+        .filter_map(|name| unit_hash(name).map(str::to_owned))
+        .collect()
+}
+
+fn script_hash(script: &BuildScript) -> Option<String> {
+    let folder = script.out_dir.parent()?.file_name()?;
+    unit_hash(folder).map(str::to_owned)
+}
+
+/// The hash at the end of a name, before the extension.
+pub fn unit_hash(name: &str) -> Option<&str> {
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    let (_, hash) = stem.rsplit_once('-')?;
+    (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dependencies, unit_hash};
+
+    #[test]
+    fn rustc_lists_what_it_read() {
+        let list = "/t/a.d: src/lib.rs /t/with\\ blank.txt\n\n/t/a.rlib: src/lib.rs\n\nsrc/lib.rs:\n# env-dep:A=b: c\n";
+        let files: Vec<String> = dependencies(list).into_iter().collect();
+        assert_eq!(files, ["/t/with blank.txt", "src/lib.rs"]);
+    }
+
+    #[test]
+    fn units_are_named_by_hashes() {
+        for (name, hash) in [
+            ("libanyhow-0123456789abcdef.rlib", Some("0123456789abcdef")),
+            ("anyhow-0123456789abcdef", Some("0123456789abcdef")),
+            (
+                "a-0123456789abcdef.a.0123-cgu.0.rcgu.o",
+                Some("0123456789abcdef"),
+            ),
+            ("build-script-build", None),
+            ("deps", None),
+            ("liba.rlib", None),
+        ] {
+            assert_eq!(unit_hash(name), hash, "{name}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What else differs between two revisions: toolchain, configuration of cargo, dependencies, and
+//! sources of executables that have the same code.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use crate::{commands::revision::Tree, run::Run, session::Session};
+
+/// Files that decide how cargo builds, wherever in the repository they lie above the workspace.
+const HOW_TO_BUILD: [&str; 4] = [
+    "rust-toolchain.toml",
+    "rust-toolchain",
+    ".cargo/config.toml",
+    ".cargo/config",
+];
+
+/// Says in `run` what a reader must know besides figures.
+pub fn note(session: &Session, baseline: &Tree, candidate: &Tree, run: &mut Run) {
+    run.notes.extend(how_to_build(session, baseline, candidate));
+    run.notes.extend(lock_file(baseline, candidate));
+    run.notes.extend(same_code(baseline, candidate, run));
+}
+
+fn how_to_build(session: &Session, baseline: &Tree, candidate: &Tree) -> Vec<String> {
+    let prefix = session
+        .repo
+        .as_ref()
+        .map(|repo| repo.prefix().to_path_buf());
+    let prefix = prefix.unwrap_or_default();
+    let mut notes = Vec::new();
+    for folder in prefix.ancestors() {
+        for name in HOW_TO_BUILD {
+            let file = folder.join(name);
+            let read = |tree: &Tree| fs::read(tree.top.join(&file)).ok();
+            if read(baseline) == read(candidate) {
+                continue;
+            }
+            let built = if session.options.own_toolchain {
+                "each commit was built with its own"
+            } else {
+                "both commits were built as the current folder says; --own-toolchain builds each \
+                 with its own"
+            };
+            notes.push(format!("{} differs: {built}", file.display()));
+        }
+    }
+    notes
+}
+
+fn lock_file(baseline: &Tree, candidate: &Tree) -> Option<String> {
+    if baseline.source.lock == candidate.source.lock {
+        return None;
+    }
+    let versions = |tree: &Tree| {
+        let text = fs::read_to_string(tree.root.join("Cargo.lock")).unwrap_or_default();
+        locked(&text)
+    };
+    let (before, after) = (versions(baseline), versions(candidate));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changes: Vec<String> = names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(|name| {
+            let side = |versions: &BTreeMap<String, BTreeSet<String>>| match versions.get(name) {
+                Some(versions) => Vec::from_iter(versions.iter().cloned()).join(", "),
+                None => "none".to_owned(),
+            };
+            format!("{name} {} -> {}", side(&before), side(&after))
+        })
+        .collect();
+    Some(match few(&changes) {
+        None => "Cargo.lock differs, but no version in it".to_owned(),
+        Some(changes) => format!("Cargo.lock differs: {changes}"),
+    })
+}
+
+/// Versions by package.
+fn locked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let packages = table.get("package").and_then(toml::Value::as_array);
+    for package in packages.into_iter().flatten() {
+        let field = |name| package.get(name).and_then(toml::Value::as_str);
+        if let (Some(name), Some(version)) = (field("name"), field("version")) {
+            versions
+                .entry(name.to_owned())
+                .or_default()
+                .insert(version.to_owned());
+        }
+    }
+    versions
+}
+
+/// Names source files that differ though the executable made of them has the same code.
+fn same_code(baseline: &Tree, candidate: &Tree, run: &Run) -> Option<String> {
+    let mut files = BTreeSet::new();
+    for benchmark in run.benchmarks.values() {
+        let (Some(one), Some(other)) = (&benchmark.baseline, &benchmark.candidate) else {
+            continue;
+        };
+        let sources = [(baseline, one), (candidate, other)]
+            .map(|(tree, side)| tree.sources.get(&side.executable));
+        if let [Some(before), Some(after)] = sources
+            && one.executable == other.executable
+        {
+            let paths = before.keys().chain(after.keys());
+            let differ = paths.filter(|path| before.get(*path) != after.get(*path));
+            files.extend(differ.map(|path| path.display().to_string()));
+        }
+    }
+    let files = Vec::from_iter(files);
+    Some(format!(
+        "{} differs, and was compiled to the same code",
+        few(&files)?
+    ))
+}
+
+/// The first of some words and the number of the others.
+fn few(words: &[String]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let shown = words.iter().take(SHOWN).cloned().collect::<Vec<_>>();
+    match words.len() {
+        0 => None,
+        number if number > SHOWN => {
+            Some(format!("{} and {} more", shown.join(", "), number - SHOWN))
+        }
+        _ => Some(shown.join(", ")),
+    }
+}

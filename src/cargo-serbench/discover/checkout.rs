@@ -1,0 +1,264 @@
+//! Extracts a commit's files, as `git checkout` would write them: filters and line ends included.
+//!
+//! git itself does it, since filters are programs and libgit2 runs none.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{Read, Write},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::SystemTime,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use git2::{Oid, Repository};
+
+use super::git::{Commit, Repo, short};
+
+/// A repository, a submodule's or the outermost, and where its files go.
+struct Checkout<'a> {
+    repository: &'a Repository,
+    /// The files.
+    to: PathBuf,
+    /// git's index of them, kept so that the next time only what differs is written.
+    index: PathBuf,
+    /// What it is called in messages: empty, or the submodule's path with a slash.
+    name: String,
+}
+
+/// A file that git has by reference only: a submodule.
+struct Link {
+    commit: String,
+    path: PathBuf,
+}
+
+impl Repo {
+    /// Writes the commit's files to a folder below `sources`, named after its tree, and returns
+    /// the workspace in it. Files that are there already are checked and written again if they
+    /// differ.
+    pub fn extract(&self, commit: &Commit, sources: &Path) -> Result<PathBuf> {
+        let folder = folder_of_sources(sources).join(&commit.tree[..16]);
+        let top = folder.join("tree");
+        let checkout = Checkout {
+            repository: &self.repository,
+            to: top.clone(),
+            index: folder.join("index"),
+            name: String::new(),
+        };
+        checkout
+            .write(&commit.tree)
+            .with_context(|| format!("extract the source of {}", commit.short()))?;
+        self.check_work_tree()?;
+        // `prune` removes what was not used for longest.
+        let _ = fs::File::open(&folder).and_then(|it| it.set_modified(SystemTime::now()));
+        Ok(top.join(&self.prefix))
+    }
+
+    /// Refuses pointers of git-lfs in the work tree: they would be compared with content.
+    fn check_work_tree(&self) -> Result<()> {
+        let Some(top) = self.repository.workdir() else {
+            return Ok(());
+        };
+        let checkout = Checkout {
+            repository: &self.repository,
+            to: top.to_path_buf(),
+            index: self.repository.path().join("index"),
+            name: String::new(),
+        };
+        checkout.check_filters()
+    }
+}
+
+/// The folder of extracted trees. Cargo looks for a workspace in all folders above a package, up to
+/// one called `target/package`: a commit must not become part of the workspace that it lies in.
+pub fn folder_of_sources(sources: &Path) -> PathBuf {
+    sources.join("target").join("package")
+}
+
+impl Checkout<'_> {
+    fn write(&self, tree: &str) -> Result<()> {
+        if !self.index.exists() {
+            // Left by a run that was killed: nothing says what of it is complete.
+            remove_folder(&self.to)?;
+        }
+        fs::create_dir_all(&self.to).with_context(|| format!("make {}", self.to.display()))?;
+        let _ = fs::remove_file(self.index.with_extension("lock"));
+        self.git(&["read-tree", "--reset", "-u", tree], &[])?;
+        self.check_filters()?;
+        for link in self.links()? {
+            self.submodule(&link)?;
+        }
+        Ok(())
+    }
+
+    fn git(&self, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
+        let mut command = Command::new("git");
+        // Those of a hook that runs us are about the user's index.
+        for (name, _) in std::env::vars_os() {
+            if name.as_bytes().starts_with(b"GIT_") && !is_setting(&name) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("--git-dir")
+            .arg(self.repository.path())
+            .arg("--work-tree")
+            .arg(&self.to)
+            .env("GIT_INDEX_FILE", &self.index)
+            .env("GIT_TERMINAL_PROMPT", "0");
+        for setting in [
+            "core.bare=false",
+            "core.fsmonitor=false",
+            "core.sparseCheckout=false",
+            "core.splitIndex=false",
+            "submodule.recurse=false",
+        ] {
+            command.args(["-c", setting]);
+        }
+        command
+            .args(arguments)
+            .current_dir(&self.to)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        run(command, input).with_context(|| format!("run git {}", arguments[0]))
+    }
+
+    /// Refuses files that a filter should have written and did not.
+    fn check_filters(&self) -> Result<()> {
+        let files = self.git(&["ls-files", "-z"], &[])?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        let attributes = ["check-attr", "--cached", "-z", "--stdin", "filter"];
+        let answer = self.git(&attributes, &files)?;
+        let fields: Vec<&[u8]> = answer.split(|byte| *byte == 0).collect();
+        let config = self.repository.config().and_then(|mut it| it.snapshot())?;
+        for fields in fields.chunks_exact(3) {
+            let path = Path::new(OsStr::from_bytes(fields[0]));
+            let filter = String::from_utf8_lossy(fields[2]);
+            if matches!(&*filter, "unspecified" | "unset" | "set" | "") {
+                continue;
+            }
+            let shown = format!("{}{}", self.name, path.display());
+            let has = |key: &str| config.get_entry(&format!("filter.{filter}.{key}")).is_ok();
+            ensure!(
+                ["smudge", "process", "clean"].into_iter().any(has),
+                "{shown} is stored through the filter `{filter}`, which is not set up here, so it \
+                 may hold a pointer instead of its content; set the filter up \
+                 (`git lfs install && git lfs pull` for git-lfs) and check the files out again"
+            );
+            ensure!(
+                &*filter != "lfs" || !is_pointer(&self.to.join(path)),
+                "{shown} holds a pointer of git-lfs instead of its content; \
+                 `git lfs pull` brings it"
+            );
+        }
+        Ok(())
+    }
+
+    /// The submodules in the index.
+    fn links(&self) -> Result<Vec<Link>> {
+        let files = self.git(&["ls-files", "-z", "--stage"], &[])?;
+        let link = |entry: &[u8]| {
+            let rest = entry.strip_prefix(b"160000 ")?;
+            let (commit, path) = (rest.get(..40)?, rest.get(43..)?);
+            Some(Link {
+                commit: String::from_utf8_lossy(commit).into_owned(),
+                path: PathBuf::from(OsStr::from_bytes(path)),
+            })
+        };
+        Ok(files.split(|byte| *byte == 0).filter_map(link).collect())
+    }
+
+    fn submodule(&self, link: &Link) -> Result<()> {
+        let name = format!("{}{}", self.name, link.path.display());
+        let work_tree = self.repository.workdir().map(|top| top.join(&link.path));
+        let inner = work_tree.as_ref().filter(|path| path.join(".git").exists());
+        let stored = self.repository.commondir().join("modules").join(&link.path);
+        let repository = match inner.map_or_else(|| Repository::open(stored), Repository::open) {
+            Ok(repository) => repository,
+            // Not checked out in the work tree either: both sides lack it alike.
+            Err(_) if work_tree.is_some_and(|path| path.is_dir()) => return Ok(()),
+            Err(_) => {
+                bail!("submodule `{name}` is not here; `git submodule update --init` brings it")
+            }
+        };
+        let commit = Oid::from_str(&link.commit).and_then(|id| repository.find_commit(id));
+        let Ok(commit) = commit else {
+            bail!(
+                "submodule `{name}` lacks its commit {}; `git submodule update --init` or \
+                 `git -C {name} fetch origin {}` brings it",
+                short(&link.commit),
+                link.commit
+            );
+        };
+        let checkout = Checkout {
+            repository: &repository,
+            to: self.to.join(&link.path),
+            index: self
+                .index
+                .with_file_name(format!("index-{}", name.replace('/', "-"))),
+            name: format!("{name}/"),
+        };
+        checkout.write(&commit.tree_id().to_string())
+    }
+}
+
+/// Whether a variable says how git behaves, not where its repository is.
+fn is_setting(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("GIT_CONFIG")
+        || name.starts_with("GIT_SSH")
+        || name.starts_with("GIT_TRACE")
+        || name == "GIT_ASKPASS"
+        || name == "GIT_EXEC_PATH"
+}
+
+fn run(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
+    let mut child = command
+        .spawn()
+        .context("start git, which writes the files of other commits; is it installed?")?;
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let mut stderr = child.stderr.take().expect("stderr is piped");
+    let (output, complaint) = std::thread::scope(|scope| -> Result<_> {
+        // git answers while it reads; a full pipe on either side would block both.
+        scope.spawn(move || stdin.write_all(input));
+        let complaint = scope.spawn(move || {
+            let mut bytes = Vec::new();
+            stderr.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let mut output = Vec::new();
+        let mut stdout = child.stdout.take().expect("stdout is piped");
+        stdout
+            .read_to_end(&mut output)
+            .context("read git's output")?;
+        let complaint = complaint.join().expect("reading does not panic");
+        Ok((output, complaint.context("read git's output")?))
+    })?;
+    let status = child.wait().context("wait for git")?;
+    crate::interrupt::check_ended(status)?;
+    if !status.success() {
+        bail!("{}", String::from_utf8_lossy(&complaint).trim());
+    }
+    Ok(output)
+}
+
+/// Whether a file begins as pointers of git-lfs do (its specification, "The Pointer").
+fn is_pointer(path: &Path) -> bool {
+    const BEGIN: &[u8] = b"version https://git-lfs.github.com/spec/";
+    let mut bytes = [0; BEGIN.len()];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
+    read.is_ok() && bytes == BEGIN
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", folder.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
