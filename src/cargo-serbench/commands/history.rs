@@ -1,4 +1,4 @@
-//! `cargo serbench history`: records in the order of commits in, a line for each benchmark out.
+//! `cargo serbench history`: charts each benchmark's recorded ratios over commits.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

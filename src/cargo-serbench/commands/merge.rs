@@ -1,7 +1,6 @@
-//! `cargo serbench merge`: records of shards in, one record out.
+//! `cargo serbench merge`: joins the records of shards into one.
 //!
-//! Joining is like a union of sets: in any order, in any grouping and as often as one likes, it
-//! comes to the same.
+//! Like a union of sets, joining is commutative, associative and idempotent.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

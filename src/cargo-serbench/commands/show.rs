@@ -1,4 +1,4 @@
-//! `cargo serbench show`: the record of a commit in, its tables out; or a list of all records.
+//! `cargo serbench show`: prints the record of a commit as tables, or lists all records.
 
 use std::{collections::BTreeMap, fmt::Write};
 

@@ -1,5 +1,4 @@
-//! A run in, one estimate for each benchmark out: how long, how much memory, how many times the
-//! reference.
+//! Estimates, for each benchmark of a run, its latency, its memory and its ratio to the reference.
 
 pub mod means;
 pub mod sides;

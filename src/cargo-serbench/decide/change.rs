@@ -1,4 +1,4 @@
-//! The blocks of a benchmark and of its reference in, the change on either clock out.
+//! Computes a benchmark's change relative to its reference, on each clock.
 
 use super::Policy;
 use crate::compare::Clock;

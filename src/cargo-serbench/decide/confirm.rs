@@ -1,4 +1,4 @@
-//! The suspects of the screen and their fresh blocks in, what confirmation found of each out.
+//! Confirms or clears each suspect of the screen with fresh blocks.
 
 use super::{
     Policy,

@@ -1,4 +1,4 @@
-//! A run of two commits in, for each benchmark all that its verdict may rest on out.
+//! Collects from a run of two commits everything that each benchmark's verdict may depend on.
 
 use serbench::Memory;
 

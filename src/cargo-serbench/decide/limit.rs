@@ -1,4 +1,4 @@
-//! The ratio to the reference in, its standing to the configured limits out.
+//! Checks ratios to the reference against the configured limits.
 
 use super::{LimitCheck, Metric, Policy, Standing, change::Comparison};
 use crate::compare::stats::{LogRatio, WalshAverages};

@@ -1,4 +1,4 @@
-//! Exact counts of memory in, the verdict on them out.
+//! Decides the memory verdict of a benchmark from exact counts.
 
 use serbench::Memory;
 

@@ -1,7 +1,7 @@
-//! The blocks of every benchmark in; what to measure next, or a verdict for each, out.
+//! Decides, from the blocks measured so far, what to measure next or the verdict of each benchmark.
 //!
-//! Both functions see nothing but the evidence: no clock, no file, no chance. The same blocks give
-//! the same verdicts, so a stored run can be decided again, with other thresholds too.
+//! Both functions depend on the evidence alone: no clock, no file, no randomness. The same blocks
+//! give the same verdicts, so a stored run can be decided again, with other thresholds too.
 //!
 //! **What is judged.** The *change*: how the benchmark's log-ratio candidate / baseline differs
 //! from that of its reference encoder, whose blocks serve all benchmarks that name it. A benchmark

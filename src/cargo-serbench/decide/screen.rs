@@ -1,4 +1,4 @@
-//! The blocks of the screen in; what they leave open, and which more blocks that takes, out.
+//! Decides after the screening blocks which benchmarks need more blocks, and how many.
 
 use std::collections::BTreeMap;
 

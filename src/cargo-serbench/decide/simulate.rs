@@ -1,4 +1,4 @@
-//! Machines with known noise in, how often the rule errs and what it costs out.
+//! Simulates machines with known noise to measure how often the rule errs and what it costs.
 //!
 //! The noises are those that recordings of shared machines showed: a core that runs at one of two
 //! speeds for milliseconds at a time (its hardware sibling is busy), slices that scatter by

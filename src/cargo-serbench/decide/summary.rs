@@ -1,4 +1,4 @@
-//! All decisions in, the answer of the gate out.
+//! Summarises all decisions into the outcome of the gate.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What screen and confirmation found of a benchmark in, the verdict on its latency in words out.
+//! Decides the latency verdict of a benchmark from screening and confirmation, and explains it.
 
 use super::{
     Metric, Policy, Verdict,

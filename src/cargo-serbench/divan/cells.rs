@@ -1,4 +1,4 @@
-//! In: one line of divan's table. Out: its cells, and what kind of line it is.
+//! Splits a line of divan's table into cells and says what kind of line it is.
 
 use super::{ParseError, shortened};
 

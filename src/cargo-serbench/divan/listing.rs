@@ -1,4 +1,4 @@
-//! In: divan's terse listing. Out: the benchmarks that can be run one by one, and what stands in the way of others.
+//! Parses divan's terse listing into benchmarks that can run one by one, and explains why others can't.
 
 use std::{collections::BTreeMap, fmt};
 

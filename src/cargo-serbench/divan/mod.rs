@@ -1,4 +1,4 @@
-//! In: what an executable with divan benches printed. Out: its benchmarks, or the numbers of one of them.
+//! Parses the output of divan benches: the list of benchmarks, and the numbers of one of them.
 //!
 //! Everything the tool knows about the text of divan 0.1.21 is here. Divan says nothing in a
 //! machine-readable form but its listing, and the program it measures prints to the same place:

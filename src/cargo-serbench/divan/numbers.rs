@@ -1,4 +1,4 @@
-//! In: a cell of divan's table. Out: its number, exact as far as it was printed.
+//! Parses the number in a cell of divan's table, with every digit that was printed.
 
 use std::fmt;
 

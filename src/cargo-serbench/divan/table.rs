@@ -1,4 +1,4 @@
-//! In: what one benchmark's process printed. Out: the numbers of its row in divan's table.
+//! Reads the numbers of one benchmark from divan's table in the output of its process.
 
 use super::{
     ParseError,

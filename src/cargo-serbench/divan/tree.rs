@@ -1,4 +1,4 @@
-//! In: the lines that one benchmark's process printed. Out: where divan's header, labels and rows are among them.
+//! Finds divan's header, labels and rows among the lines that one benchmark's process printed.
 
 use super::{
     ParseError,

@@ -1,8 +1,8 @@
-//! Arms in, blocks out: the one engine that times anything.
+//! Measures arms in blocks. All timing happens here.
 //!
 //! A block starts one fresh process for each arm on one CPU and alternates slices of 1-2 ms
-//! between them, forwards and backwards in turn, so that whatever the machine does in that time it
-//! does to all of them. Blocks follow one another, never two at once.
+//! between them, forwards and backwards in turn, so noise hits all of them equally. Blocks run one
+//! after another, never two at once.
 
 use std::{
     collections::BTreeMap,

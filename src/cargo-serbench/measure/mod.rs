@@ -1,5 +1,4 @@
-//! Chosen benchmarks of one commit or two in, a run that holds all about them out: verified,
-//! measured, stored.
+//! Verifies and measures the selected benchmarks of one or two commits, and stores the run.
 
 pub mod engine;
 pub mod schedule;

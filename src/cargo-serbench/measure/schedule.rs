@@ -1,4 +1,4 @@
-//! What there is to measure in, which arms are paired with which out.
+//! Schedules what to measure: which arms are paired with each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
-//! Figures of records in, a file from which they come back at once out.
+//! Caches the figures of all records in one file, which loads at once.
 //!
 //! Records are the only truth; this file can be deleted at any time. It is only ever appended to,
 //! so that indexing one more commit costs the same after ten commits and after ten thousand. Each
 //! line is a hash of the rest of the line, a blank and JSON: a [`Line::Names`] or a
-//! [`Line::Entry`]. From the first line on that is damaged nothing is believed.
+//! [`Line::Entry`]. Everything from the first damaged line on is ignored.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! A run in, the part of it that is kept in git out: facts of one commit on one machine.
+//! The record of a commit: the part of a run that is kept in git, measured on one machine.
 //!
 //! `baselines/<full commit hash>/<machine key>.json` holds one. Ratios are kept block by block, so
 //! that a later version of the statistics can decide anew; estimates and intervals are not kept.

@@ -1,4 +1,4 @@
-//! Figures of records and the order of commits in, a line of figures for each benchmark out.
+//! Orders the recorded figures of each benchmark by commit.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! A stored record and a new run in, the benchmarks that may have changed out.
+//! Finds the benchmarks of a new run that may have changed since a stored record.
 //!
 //! Times of another occasion are only a coarse screen: between two occasions the same executable's
 //! ratio to its reference moves by several percent. So this errs on the side of suspicion, and what

@@ -1,4 +1,4 @@
-//! A record in, the text of its file out, and back.
+//! Writes records as text and parses them.
 //!
 //! The text is JSON with one benchmark a line, sorted by id, so that a diff shows the benchmarks
 //! that differ.

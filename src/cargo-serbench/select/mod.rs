@@ -1,4 +1,4 @@
-//! Ids of benchmarks in, those the user asked for out, each with its reference.
+//! Selects the benchmarks the user asked for, each with its reference.
 
 pub mod catalog;
 pub mod id;

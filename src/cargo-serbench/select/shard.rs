@@ -1,4 +1,4 @@
-//! Ids of benchmarks in, those that one of several jobs measures out.
+//! Divides benchmarks among several CI jobs.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! JSON text and the array it was made from in, whether every element is in its place out.
+//! Checks that JSON text holds every element of an array in its place.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Benchmarks in, what each is and whether its output is right out. Nothing is timed here.
+//! Runs each benchmark once, untimed, to learn what it measures and check its output.
 
 mod foreign;
 pub mod json;

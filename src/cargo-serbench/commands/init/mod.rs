@@ -1,5 +1,5 @@
-//! Someone's package in, a bench to begin with, its lines in Cargo.toml and a workflow out. What is
-//! there already stays as it is.
+//! `cargo serbench init`: adds a starter bench, its lines in Cargo.toml and a CI workflow to a
+//! package. Never overwrites anything.
 
 use std::{
     fs,

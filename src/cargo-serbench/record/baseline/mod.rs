@@ -1,5 +1,5 @@
-//! The commits behind the candidate and the records there are in, the record to compare with out,
-//! and in words why that one, or why none.
+//! Finds the record to compare the candidate with among those of its ancestors, and explains the
+//! choice.
 
 use std::{collections::BTreeMap, path::Path};
 

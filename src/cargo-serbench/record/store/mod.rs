@@ -1,4 +1,4 @@
-//! Records in, files of the `baselines` folder out, and back.
+//! Saves and loads the record files in the `baselines` folder.
 //!
 //! A file appears under its name only when all of it is on the disk, by one rename, so that a
 //! program killed at any moment leaves the old file or the new one. Writers take turns by a lock
