@@ -147,7 +147,7 @@ pub struct Select {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub encoder: Vec<String>,
 
-    /// Measure only these data types, in Rust's or numpy's words: f64, float64
+    /// Measure only these data types, by Rust or numpy name: f64, float64
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub dtype: Vec<String>,
 
@@ -155,7 +155,7 @@ pub struct Select {
     #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
     pub shape: Vec<String>,
 
-    /// Measure one of several parts of the work, for CI jobs side by side: 2/4
+    /// Measure one of several shards, for parallel CI jobs: 2/4
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
 
@@ -167,7 +167,7 @@ pub struct Select {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Build")]
 pub struct Build {
-    /// Build without the network
+    /// Build without network access
     #[arg(long)]
     pub offline: bool,
 
@@ -211,7 +211,7 @@ pub struct Keys {
     #[serde(skip)]
     pub reference: Vec<String>,
 
-    /// Count the memory of benchmarks with the benchmarks of this suite
+    /// Count memory with the benchmarks of this suite
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub memory_suite: Option<String>,
 
@@ -251,11 +251,11 @@ pub struct Keys {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub require_baseline: Option<bool>,
 
-    /// Pass although a benchmark of the baseline is missing
+    /// Pass even when a benchmark of the baseline is missing
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub allow_removed: Option<bool>,
 
-    /// What a benchmark does to the exit code
+    /// How benchmarks affect the exit code
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
 
@@ -308,7 +308,7 @@ impl Keys {
 fn text() -> impl TypedValueParser<Value = String> {
     NonEmptyStringValueParser::new().try_map(|text| {
         if text.trim().is_empty() {
-            Err("a name is needed")
+            Err("expected a name")
         } else {
             Ok(text)
         }
@@ -348,11 +348,11 @@ fn suites(suites: &[String]) -> Option<Value> {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// How the report is printed
+    /// Output format of the report
     #[arg(long, value_delimiter = ',', default_value = "terminal", value_parser = formats())]
     pub format: Vec<&'static Format>,
 
-    /// Write reports into this folder, one file for each format; stdout gets the answer only
+    /// Write reports into this folder, one file per format; print only the verdict to stdout
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
 
@@ -364,8 +364,7 @@ fn formats() -> impl TypedValueParser<Value = &'static Format> {
     let values = FORMATS
         .iter()
         .map(|format| PossibleValue::new(format.name).help(format.about));
-    PossibleValuesParser::new(values)
-        .try_map(|name| Format::of(&name).ok_or("there is no such format"))
+    PossibleValuesParser::new(values).try_map(|name| Format::of(&name).ok_or("unknown format"))
 }
 
 /// What `-h` shows; `--help` shows the rest, too.

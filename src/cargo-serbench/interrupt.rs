@@ -20,7 +20,7 @@ pub struct Interrupted;
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted; there is no verdict")
+        f.write_str("interrupted before a verdict")
     }
 }
 

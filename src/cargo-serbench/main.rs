@@ -5,7 +5,9 @@
 //! nothing imports from what comes later.
 
 #[cfg(not(unix))]
-compile_error!("cargo-serbench needs a Unix: benchmarks are timed by clocks that Windows lacks");
+compile_error!(
+    "cargo-serbench supports Unix only: it times benchmarks with clocks that Windows lacks"
+);
 
 mod build;
 mod cli;

@@ -320,8 +320,7 @@ fn keep(mut file: tempfile::NamedTempFile, folder: &Path, name: &str) -> Result<
 pub fn check(run: &Run) -> Result<()> {
     for (number, block) in run.blocks.iter().enumerate() {
         let number = number + 1;
-        check_block(block)
-            .with_context(|| format!("block {number} of it can't have been measured"))?;
+        check_block(block).with_context(|| format!("block {number} is invalid"))?;
     }
     Ok(())
 }
@@ -329,7 +328,7 @@ pub fn check(run: &Run) -> Result<()> {
 fn check_block(block: &Block) -> Result<()> {
     let Block { arms, slices, .. } = block;
     if arms.is_empty() || slices.len() != arms.len() {
-        bail!("{} arms and slices of {}", arms.len(), slices.len());
+        bail!("{} arms but slices of {}", arms.len(), slices.len());
     }
     let each = slices[0].len();
     if each == 0 || slices.iter().any(|slices| slices.len() != each) {
@@ -363,17 +362,17 @@ pub fn load(path: &Path) -> Result<Run> {
         schema: u32,
     }
     let value: serde_json::Value = serde_json::from_reader(BufReader::new(file))
-        .with_context(|| format!("{} is no stored run", path.display()))?;
+        .with_context(|| format!("{} is not a stored run", path.display()))?;
     let Versioned { schema } = Versioned::deserialize(&value)
-        .with_context(|| format!("{} is no stored run", path.display()))?;
+        .with_context(|| format!("{} is not a stored run", path.display()))?;
     if schema > SCHEMA {
         bail!(
-            "{} has schema {schema} and this program knows {SCHEMA}; a newer `cargo serbench` reads it",
+            "{} has schema {schema}, but this version reads {SCHEMA}; update cargo-serbench",
             path.display()
         );
     }
-    let run =
-        Run::deserialize(value).with_context(|| format!("{} is no stored run", path.display()))?;
+    let run = Run::deserialize(value)
+        .with_context(|| format!("{} is not a stored run", path.display()))?;
     check(&run).with_context(|| format!("{} has been edited or damaged", path.display()))?;
     Ok(run)
 }

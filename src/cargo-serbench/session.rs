@@ -59,7 +59,7 @@ impl Session {
     pub fn repository(&self) -> Result<&Repo> {
         self.repo.as_ref().with_context(|| {
             format!(
-                "comparing commits needs a git repository, and {} is in none; `git init` makes one",
+                "comparing commits needs a git repository, but {} is not in one; run `git init`",
                 self.workspace.root.display()
             )
         })
@@ -134,7 +134,7 @@ fn check_packages(workspace: &Workspace, asked: &clap_cargo::Workspace) -> Resul
     match unknown {
         None => Ok(()),
         Some(name) => bail!(
-            "no package of this workspace is called `{name}`; there are {}",
+            "no package named `{name}` in this workspace; available: {}",
             there.join(", ")
         ),
     }
@@ -145,7 +145,7 @@ fn check_temporary() -> Result<()> {
     let write = || tempfile::tempfile()?.write_all(&[0; 1 << 16]);
     write().with_context(|| {
         format!(
-            "write to the folder for temporary files, {}; TMPDIR names another",
+            "write to the temporary folder {}; set TMPDIR to use another",
             std::env::temp_dir().display()
         )
     })

@@ -66,13 +66,16 @@ fn nothing_to_measure() {
     check(&["list", "nope"], no_match);
     check(
         &["gate", "--bench=nope"],
-        &["error: no bench named nope; there are fake"],
+        &["error: no bench named nope; available: fake"],
     );
     check(
         &["gate", "--bench=fake", "--bench=nope"],
-        &["error: no bench named nope; there are fake"],
+        &["error: no bench named nope; available: fake"],
     );
-    check(&["gate", "("], &["error: FILTER is a regular expression"]);
+    check(
+        &["gate", "("],
+        &["error: FILTER is not a valid regular expression"],
+    );
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn benches_that_come_and_go() {
         .serbench(&["gate", "--bench=second"])
         .exits(2)
         .says_no_more()
-        .warns(&["error: no bench named second; there are fake"]);
+        .warns(&["error: no bench named second; available: fake"]);
     let baseline = format!("--baseline={added}");
     repository
         .serbench(&["gate", &baseline])
@@ -288,8 +291,8 @@ fn edited_runs_are_refused() {
         serde_json::from_str(&std::fs::read_to_string(&run).unwrap()).unwrap();
     let slice = "/blocks/0/slices/0/0";
     for (at, value, problem) in [
-        ("/blocks/0/slices", "[]", "2 arms and slices of 0"),
-        ("/blocks/0/arms", "[]", "0 arms and slices of 2"),
+        ("/blocks/0/slices", "[]", "2 arms but slices of 0"),
+        ("/blocks/0/arms", "[]", "0 arms but slices of 2"),
         ("/blocks/0/slices/1", "[]", "not the same number"),
         (slice, "[0.0, 1.0, 1.0]", "an operation took 0 ns"),
         (slice, "[null, -1.0, 1.0]", "an operation took -1 ns"),
@@ -343,6 +346,6 @@ fn no_folder_for_temporary_files() {
     let mut command = repository.command(&["--quick"]);
     let output = command.env("TMPDIR", "/nowhere/at all").output().unwrap();
     Outcome::of(output).exits(101).says_no_more().warns(&[
-        "error: write to the folder for temporary files, /nowhere/at all; TMPDIR names another",
+        "error: write to the temporary folder /nowhere/at all; set TMPDIR to use another",
     ]);
 }

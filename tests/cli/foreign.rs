@@ -23,8 +23,8 @@ fn every_trap_is_a_problem_and_no_crash() {
         .says(&["units::under_a_nanosecond"])
         .says(&["noisy::quiet"])
         .warns(&[
-            "2 benchmarks are called `traps::colliding::by_name`",
-            "can't be told apart",
+            "2 benchmarks share the name `traps::colliding::by_name`",
+            "give each its own `name",
         ])
         .warns(&["holds a newline and can't be read back"])
         .warns(&["holds a NUL byte"])

@@ -31,13 +31,13 @@ fn no_repository() {
         .serbench(&["gate"])
         .exits(101)
         .says_no_more()
-        .warns(&["error: the repository has no commit yet to compare with"]);
+        .warns(&["error: no commit to compare with yet"]);
     plain.commit("First");
     plain
         .serbench(&["gate"])
         .exits(101)
         .says_no_more()
-        .warns(&["error: no --baseline given, and the commit before HEAD is not here"]);
+        .warns(&["error: no --baseline given, and the commit before HEAD is not in this clone"]);
     Repository::empty()
         .serbench(&["gate"])
         .exits(101)
@@ -83,7 +83,7 @@ fn the_baseline() {
     gate(&["--baseline", "v0"])
         .exits(101)
         .says_no_more()
-        .warns(&["error: no commit `v0` here"])
+        .warns(&["error: no commit `v0` in this clone"])
         .warns(&["`git fetch origin v0:refs/remotes/origin/v0`"]);
     // After the merge: the commit before.
     repository.git(&["switch", "--quiet", "main"]);
@@ -122,7 +122,10 @@ fn shallow_clones() {
         .serbench(&["gate"])
         .exits(101)
         .says_no_more()
-        .warns(&["no --baseline given", "the commit before HEAD is not here"])
+        .warns(&[
+            "no --baseline given",
+            "the commit before HEAD is not in this clone",
+        ])
         .warns(&["this clone is shallow", "`git fetch --deepen=1`"])
         .warns_nothing_of(&["origin HEAD"]);
     let command = format!("git fetch --unshallow origin {first}");

@@ -101,7 +101,7 @@ fn ctrl_c() {
         outcome
             .exits(130)
             .says_no_more()
-            .warns(&["error: interrupted; there is no verdict"]);
+            .warns(&["error: interrupted before a verdict"]);
         let ended = process.read(&mut [0]);
         assert!(matches!(ended, Ok(0) | Err(_)), "the bench has ended");
     }

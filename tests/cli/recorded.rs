@@ -54,7 +54,7 @@ fn recorded_baselines() {
     );
     measure()
         .exits(100)
-        .warns(&["Recorded nothing: the work tree has changes (benches/behaviour.txt)"])
+        .warns(&["Not recorded due to uncommitted changes (benches/behaviour.txt)"])
         .warns(&["Suspecting", "1 benchmark; measuring both commits now"])
         .answers("gate: regressed (2 benchmarks, 1 regressed, ");
 }
@@ -77,7 +77,7 @@ fn a_regression_is_no_baseline() {
     repository.write("README.md", "Words.\n");
     repository.commit("Document");
     let passed_over = format!(
-        "the record of {} (Slower) is no baseline: `fake::other`",
+        "the record of {} (Slower) as the baseline: `fake::other`",
         &slow[..10]
     );
     measure(&repository)
@@ -178,7 +178,7 @@ fn broken_records_are_passed_over() {
     fs::write(&path, &text[..text.len() / 2]).unwrap();
     measure(&repository)
         .exits(100)
-        .warns(&["is no record", "`git checkout --"])
+        .warns(&["invalid record", "`git checkout --"])
         .warns(&["Baseline", "2 commits back"]);
     // What is asked for and can't be read is an error.
     let asked = format!("--baseline={second}");
@@ -192,7 +192,7 @@ fn broken_records_are_passed_over() {
     repository
         .serbench(&["show"])
         .exits(0)
-        .warns(&["is no record"]);
+        .warns(&["invalid record"]);
 }
 
 /// Ratios to different encoders say nothing of each other.

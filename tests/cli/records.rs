@@ -169,8 +169,7 @@ fn history_of_three_commits() {
     let done = place.run(&["history", "slow", "--format", "csv", "--from", "HEAD~2"]);
     assert_eq!((done.code, done.stdout.lines().count()), (Some(0), 2));
     assert!(
-        done.stderr
-            .contains("3 records are of commits that are not in"),
+        done.stderr.contains("3 records are of commits outside"),
         "{}",
         done.stderr
     );
@@ -184,7 +183,7 @@ fn one_machine_of_two() {
     assert!(text.contains("R4000") && !text.contains("R3000"), "{text}");
     let error = place.bad(&["history", "--machine", "linux"]);
     assert!(
-        error.contains("no machine key begins with `linux`; there are plan9-mips-"),
+        error.contains("no machine key begins with `linux`; available: plan9-mips-"),
         "{error}"
     );
     let text = place.good(&["show", "HEAD"]);
@@ -218,20 +217,17 @@ fn without_records_or_commits() {
     let place = Place::new();
     let error = place.bad(&["history"]);
     assert!(
-        error.contains("there is no record yet; `cargo serbench` makes one"),
+        error.contains("no record yet; run `cargo serbench`"),
         "{error}"
     );
     let error = place.bad(&["accept", "*", "--reason", "x"]);
     assert!(
-        error.contains("there is no commit yet; `git commit` makes the first"),
+        error.contains("no commit yet; make the first with `git commit`"),
         "{error}"
     );
     fs::remove_dir_all(place.path(".git")).unwrap();
     let error = place.bad(&["show"]);
-    assert!(
-        error.contains("in no git repository; `git init` makes one"),
-        "{error}"
-    );
+    assert!(error.contains("not in one; run `git init`"), "{error}");
     // Usage.
     assert_eq!(place.run(&["accept", "*"]).code, Some(2));
     assert_eq!(place.run(&["merge"]).code, Some(2));
@@ -248,7 +244,7 @@ fn a_corrupt_record_is_told_and_the_others_are_shown() {
     assert_eq!(done.code, Some(0));
     assert_eq!(done.stdout.lines().count(), 1 + 3, "{}", done.stdout);
     insta::assert_snapshot!("a_corrupt_record", done.stderr);
-    assert!(place.bad(&["show", "HEAD~1"]).contains("is no record"));
+    assert!(place.bad(&["show", "HEAD~1"]).contains("invalid record"));
     // It is told again until it is repaired.
     assert!(!place.run(&["history"]).stderr.is_empty());
     fs::write(&path, text).unwrap();
@@ -285,7 +281,7 @@ fn of_two_machines_the_good_record_is_shown() {
         .unwrap()
         .display();
     let told = format!(
-        "{file} can't be read: it is no file; if it is in git, `git checkout -- {file}` brings it back"
+        "can't read {file}: not a regular file; if it is in git, `git checkout -- {file}` restores it"
     );
     assert!(done.stderr.contains(&told), "{}", done.stderr);
     assert!(place.run(&["history"]).stderr.contains(&told));
@@ -328,7 +324,7 @@ fn the_index_can_be_lost_or_broken() {
     fs::create_dir(&index).unwrap();
     let done = place.run(&["history"]);
     assert_eq!((done.code, done.stdout), (Some(0), expected));
-    let told = "warning: target/serbench/records.index can't be written";
+    let told = "warning: can't write target/serbench/records.index";
     assert!(done.stderr.contains(told), "{}", done.stderr);
 }
 
@@ -405,7 +401,7 @@ fn accept_writes_a_reviewed_file() {
     let done = place.run(&["accept", "json::slwo::*", "--reason", "Typo"]);
     assert!(
         done.stderr
-            .contains("`json::slwo::*` is no benchmark of any record"),
+            .contains("no recorded benchmark matches `json::slwo::*`"),
         "{}",
         done.stderr
     );
@@ -430,7 +426,7 @@ fn init_overwrites_nothing() {
         Extended Cargo.toml
             Kept benches/arrays.rs
            Wrote .github/workflows/serbench.yml
-    hint: `cargo serbench` measures it; put your encoder in place of `Mine`
+    hint: measure it with `cargo serbench`; replace `Mine` with your encoder
     ");
     assert_eq!(fs::read_to_string(&bench).unwrap(), "mine");
     let manifest = fs::read_to_string(place.path("Cargo.toml")).unwrap();

@@ -116,9 +116,13 @@ fn broken_runs(repository: &Repository, run: &Path) {
         &newer,
         &["has schema 999", "a newer `cargo serbench` reads it"],
     );
-    check("cut.json", &whole[..whole.len() / 2], &["is no stored run"]);
-    check("empty.json", "", &["is no stored run"]);
-    check("other.json", "{\"schema\":1}", &["is no stored run"]);
+    check(
+        "cut.json",
+        &whole[..whole.len() / 2],
+        &["is not a stored run"],
+    );
+    check("empty.json", "", &["is not a stored run"]);
+    check("other.json", "{\"schema\":1}", &["is not a stored run"]);
     repository
         .serbench(&["report", "nowhere.json"])
         .exits(101)

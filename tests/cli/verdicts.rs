@@ -136,7 +136,7 @@ fn every_verdict_at_once() {
         .exits(101)
         .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 removed, ")
         .says(&[
-            "`fake::gone::u8::4` is gone",
+            "`fake::gone::u8::4` no longer exists",
             "accept 'fake::gone::u8::4' --removed",
         ]);
     gate("::healed::")
@@ -284,7 +284,10 @@ fn benchmarks_that_vanish() {
             .serbench(arguments)
             .exits(101)
             .answers("gate: could not measure (3 benchmarks, 0 regressed, ")
-            .says(&["`fake::quicker::u8::4` is gone", "--removed --reason TEXT"]);
+            .says(&[
+                "`fake::quicker::u8::4` no longer exists",
+                "--removed --reason TEXT",
+            ]);
     }
     let run = repository.runs().pop().unwrap();
     repository
@@ -313,7 +316,7 @@ fn gates_that_could_not_fail() {
     outcome
         .exits(101)
         .answers("gate: could not measure (2 benchmarks, 0 regressed, 2 inconclusive, ")
-        .says(&["can never call a regression", "--budget"])
+        .says(&["can never report a regression", "--budget"])
         .warns(&[
             "first verdicts on all benchmarks take about",
             "some will be inconclusive",
@@ -322,7 +325,7 @@ fn gates_that_could_not_fail() {
     repository
         .serbench(&["report", run.to_str().unwrap()])
         .exits(101)
-        .says(&["can never call a regression"]);
+        .says(&["can never report a regression"]);
     repository
         .serbench(&["gate", "--inject=5%"])
         .exits(101)

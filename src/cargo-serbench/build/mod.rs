@@ -50,7 +50,7 @@ pub struct Built {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executable {
     pub path: PathBuf,
-    /// Equal files, of which measuring starts one or the other.
+    /// Equal copies; measuring starts any of them.
     pub copies: Vec<PathBuf>,
     /// What it was linked from, if that was kept.
     pub link_inputs: Option<PathBuf>,

@@ -42,7 +42,7 @@ fn rustc_version() -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The factors by name, in the order in which a difference is worth telling.
+/// The factors by name, those whose difference says most first.
 pub fn factors(machine: &Machine, toolchain: &Toolchain) -> Vec<(&'static str, String)> {
     let Machine {
         os,

@@ -57,7 +57,7 @@ pub fn accept(args: &Accept) -> Result<Exit> {
     for pattern in &entry.benchmarks {
         if !known.is_empty() && !known.iter().any(|id| accepted::matches(pattern, id)) {
             shell::warning(format_args!(
-                "`{pattern}` is no benchmark of any record; `cargo serbench list` shows them all"
+                "no recorded benchmark matches `{pattern}`; `cargo serbench list` shows all"
             ));
         }
     }

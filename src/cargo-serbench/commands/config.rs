@@ -17,7 +17,7 @@ pub struct Config {
     #[command(flatten)]
     pub keys: Keys,
 
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "toml")]
     pub format: Format,
 
@@ -27,7 +27,7 @@ pub struct Config {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// As it could stand in a Cargo.toml
+    /// Valid in a Cargo.toml
     #[value(alias = "terminal")]
     Toml,
     /// Value and origin of each key

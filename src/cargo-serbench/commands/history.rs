@@ -28,19 +28,19 @@ const WIDTH: usize = 40;
 
 #[derive(Clone, Debug, Args)]
 pub struct History {
-    /// Only benchmarks whose id matches one of these regular expressions
+    /// Show only benchmarks whose id matches one of these regular expressions
     #[arg(value_name = "FILTER")]
     pub filters: Vec<String>,
 
-    /// Only the last so many commits, recorded or not
+    /// Show at most this many commits, recorded or not
     #[arg(long, value_name = "COMMITS")]
     pub last: Option<usize>,
 
-    /// The commit whose first-parent history is shown
+    /// Show the first-parent history of this commit
     #[arg(long, value_name = "REV", default_value = "HEAD")]
     pub from: String,
 
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
 
@@ -53,20 +53,21 @@ pub struct History {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One line a benchmark
+    /// One line per benchmark
     Terminal,
     /// The same as a GitHub-flavoured table
     Markdown,
     /// Every value of every benchmark
     Json,
-    /// One line a value
+    /// One line per value
     Csv,
 }
 
 pub fn history(args: &History) -> Result<Exit> {
     let Place { store, repo } = records::open(&args.place)?;
     let repo = records::in_git(repo.as_ref())?;
-    let filters = RegexSet::new(&args.filters).context("FILTER is a regular expression")?;
+    let filters =
+        RegexSet::new(&args.filters).context("FILTER is not a valid regular expression")?;
     let index = records::index(&store)?;
     let keys = records::keys(&index, &args.machines)?;
     let from = repo.resolve(&args.from)?;
@@ -75,7 +76,7 @@ pub fn history(args: &History) -> Result<Exit> {
         .take(args.last.unwrap_or(usize::MAX))
         .collect();
     order.reverse();
-    tell_elsewhere(&index, &order, &keys, repo.is_shallow(), args);
+    warn_elsewhere(&index, &order, &keys, repo.is_shallow(), args);
     let mut all = series::series(&index, &order, |id| {
         filters.is_empty() || filters.is_match(id)
     });
@@ -93,7 +94,7 @@ pub fn history(args: &History) -> Result<Exit> {
 }
 
 /// Says what is not shown.
-fn tell_elsewhere(
+fn warn_elsewhere(
     index: &Index,
     order: &[String],
     keys: &BTreeSet<String>,
@@ -112,7 +113,7 @@ fn tell_elsewhere(
             "`cargo serbench show` lists them"
         };
         shell::hint(format_args!(
-            "{} of commits that are not in the first-parent history of {}; {way_out}",
+            "{} of commits outside the first-parent history of {}; {way_out}",
             match elsewhere {
                 1 => "1 record is".to_owned(),
                 _ => format!("{elsewhere} records are"),
@@ -136,7 +137,7 @@ fn nothing(index: &Index, args: &History) -> String {
         .first()
         .map_or_else(String::new, |id| format!(", `{id}` is one"));
     format!(
-        "{asked}; there are {} benchmarks{example}, `cargo serbench show` lists records",
+        "{asked}; choose from {} benchmarks{example}, or list records with `cargo serbench show`",
         ids.len()
     )
 }

@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Merge {
-    /// Records, or folders that hold some
+    /// Record files, or folders that contain them
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
@@ -82,7 +82,7 @@ fn records_in(path: &Path) -> Result<Vec<PathBuf>> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect()
     };
-    let mut inner = read().with_context(|| format!("look into {}", path.display()))?;
+    let mut inner = read().with_context(|| format!("read the folder {}", path.display()))?;
     inner.sort();
     let mut files = Vec::new();
     for path in inner {

@@ -44,7 +44,7 @@ pub enum Command {
     Accept(accept::Accept),
     /// Join the records of shards into one
     Merge(merge::Merge),
-    /// Write a bench to begin with, its lines in Cargo.toml and a workflow; nothing is overwritten
+    /// Write a starter bench, its lines in Cargo.toml and a CI workflow; never overwrites files
     Init(init::Init),
     /// Print the JSON Schema of `--format json`
     Schema,
@@ -52,7 +52,7 @@ pub enum Command {
     Completions(print::Completions),
     /// Print a manual page
     Man,
-    /// Print what coding agents and other programs need to know
+    /// Print usage notes for coding agents and other programs
     Agents,
 }
 

@@ -18,7 +18,7 @@ pub fn schema() -> Result<Exit> {
     print(report::SCHEMA)
 }
 
-/// Prints what coding agents and other programs need to know.
+/// Prints usage notes for coding agents and other programs.
 pub fn agents() -> Result<Exit> {
     print(include_str!("agents.md"))
 }

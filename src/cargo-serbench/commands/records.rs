@@ -40,23 +40,21 @@ pub fn open(at: &cli::Place) -> Result<Place> {
 pub fn head(repo: Option<&Repo>) -> Result<Commit> {
     in_git(repo)?
         .head()?
-        .context("there is no commit yet; `git commit` makes the first")
+        .context("no commit yet; make the first with `git commit`")
 }
 
 /// The repository, which there must be.
 pub fn in_git(repo: Option<&Repo>) -> Result<&Repo> {
-    repo.context(
-        "records are by commit and this workspace is in no git repository; `git init` makes one",
-    )
+    repo.context("records need a git repository, but this workspace is not in one; run `git init`")
 }
 
-/// The index of all records there are, brought up to date. A record that can't be read is told and
-/// left out.
+/// The index of all records there are, brought up to date. Warns about and skips records that can't
+/// be read.
 pub fn index(store: &Store) -> Result<Index> {
     let path = store.scratch.join("records.index");
     let not_kept = |error: std::io::Error| {
         shell::warning(format_args!(
-            "{} can't be written ({error}), so every record is read again each time",
+            "can't write {} ({error}), so every record is read again each time",
             shell::shown(&path).display()
         ));
     };
@@ -71,8 +69,7 @@ pub fn index(store: &Store) -> Result<Index> {
         let Some(stamp) = store::stamp(&stored.path) else {
             let file = shell::shown(&stored.path).display();
             shell::warning(format_args!(
-                "{file} can't be read; is it a broken link? `git checkout -- {file}` brings back \
-                 the one in git"
+                "can't read {file}; is it a broken link? `git checkout -- {file}` restores the committed one"
             ));
             continue;
         };
@@ -118,7 +115,7 @@ pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>>
     };
     let all = pick(&|_| true);
     if all.is_empty() {
-        bail!("there is no record yet; `cargo serbench` makes one of a commit without changes");
+        bail!("no record yet; run `cargo serbench` at a commit without changes to make one");
     }
     let asked = match machines.machine.as_deref() {
         Some("all") => return Ok(all),
@@ -131,7 +128,7 @@ pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>>
     if !asked.is_empty() {
         if machines.machine.is_none() && asked.len() < all.len() {
             shell::hint(format_args!(
-                "records of {} are left out; `--machine all` shows them",
+                "skipped the records of {}; `--machine all` shows them",
                 shell::count(all.len() - asked.len(), "other machine key")
             ));
         }
@@ -139,7 +136,7 @@ pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>>
     }
     match &machines.machine {
         Some(prefix) => bail!(
-            "no machine key begins with `{prefix}`; there are {}",
+            "no machine key begins with `{prefix}`; available: {}",
             all.into_iter().collect::<Vec<_>>().join(", ")
         ),
         None => Ok(all),

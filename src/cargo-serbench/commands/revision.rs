@@ -210,7 +210,7 @@ fn build_catalog(
         match side {
             Side::Candidate => return Err(reason),
             Side::Baseline => {
-                // A bench that came after the baseline is added, which is no error.
+                // A bench newer than the baseline counts as added, not as an error.
                 shell::warning(format_args!("nothing to compare with in {what}: {reason}"));
                 return Ok((Catalog::default(), Vec::new()));
             }
@@ -231,8 +231,8 @@ fn build_catalog(
     let packages = targets.iter().map(|target| target.package.as_str());
     if let Some(version) = workspace::old_divan(&workspace.metadata, &packages.collect()) {
         bail!(
-            "the benches of {what} have divan {version}, and 0.1.14 is the oldest that can be \
-             driven: `cargo update divan --precise 0.1.21`"
+            "the benches of {what} use divan {version}, but the oldest supported is 0.1.14: run \
+             `cargo update divan --precise 0.1.21`"
         );
     }
     shell::status("Building", format_args!("{} of {what}", names(&targets)));
@@ -283,8 +283,8 @@ fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<Ben
 fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {
     if workspace.targets.is_empty() {
         return anyhow!(
-            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls divan::main(), and \
-             `cargo serbench init` writes one to begin with",
+            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls \
+             divan::main(); `cargo serbench init` writes a starter",
             workspace.root.display()
         );
     }
@@ -316,7 +316,7 @@ fn no_bench(asked: &[&str], workspace: &Workspace) -> Usage {
         .map(|target| target.name.as_str())
         .collect();
     Usage::new(format!(
-        "no bench named {}; there are {}",
+        "no bench named {}; available: {}",
         asked.join(", "),
         there.join(", ")
     ))
@@ -332,7 +332,7 @@ pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<Bench
         .flat_map(|catalog| catalog.benchmarks.keys().cloned())
         .collect();
     if ids.is_empty() {
-        bail!("nothing to measure: the benches hold no benchmark");
+        bail!("nothing to measure: the benches contain no benchmarks");
     }
     // By the first catalog that has it, the baseline's: else a candidate could hide a benchmark
     // among the large cases.
@@ -370,7 +370,8 @@ pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<Bench
     }
     if chosen.is_empty() {
         bail!(
-            "nothing to measure: the mode of each of these benchmarks is off; --mode track measures them, and `cargo serbench config` shows where it is set"
+            "nothing to measure: all of these benchmarks have mode `off`; `--mode track` measures \
+             them, and `cargo serbench config` shows where it is set"
         );
     }
     Ok(chosen)

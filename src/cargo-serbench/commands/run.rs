@@ -135,8 +135,8 @@ fn against_record(
     let store = Store::of(&session.workspace);
     let Some(repo) = &session.repo else {
         shell::status(
-            "Recorded",
-            "nothing: records are kept by commit, and this is no git repository",
+            "Not recorded",
+            "outside a git repository; records belong to commits",
         );
         return without_baseline(session, baseline.is_some(), "no git repository").map(Gated::from);
     };
@@ -160,7 +160,7 @@ fn against_record(
         asked.as_ref(),
         branch,
     )?;
-    tell_passed_over(&answer.passed_over);
+    warn_passed_over(&answer.passed_over);
     let (stored, why) = match answer.lookup {
         Lookup::Found { stored, why } => (stored, why),
         Lookup::Missing { why, .. } => {
@@ -217,15 +217,15 @@ fn keep_screened(
     })
 }
 
-/// Says why the nearest records are no baseline; after the first few it is always the same.
-fn tell_passed_over(reasons: &[String]) {
+/// Warns why the nearest records can't be the baseline; after the first few it is always the same.
+fn warn_passed_over(reasons: &[String]) {
     const TOLD: usize = 3;
     for reason in reasons.iter().take(TOLD) {
         shell::warning(reason);
     }
     if reasons.len() > TOLD {
         shell::warning(format_args!(
-            "{} more records before these can't be used either",
+            "{} older records can't be used either",
             reasons.len() - TOLD
         ));
     }
@@ -238,9 +238,9 @@ fn keep_record(repo: &Repo, store: &Store, run: &run::Run, suspicion: Suspicion<
     match save_record(store, run, suspicion)? {
         Some(path) => shell::status("Recorded", shell::shown(&path).display()),
         None => shell::status(
-            "Recorded",
+            "Not recorded",
             format_args!(
-                "nothing: {}, so it is no commit; commit and run again for a record",
+                "due to {}; commit and run again for a record",
                 changes(&repo.changes(record::is_record)?)
             ),
         ),
@@ -259,14 +259,14 @@ fn save_record(store: &Store, run: &run::Run, suspicion: Suspicion<'_>) -> Resul
     Ok(Some(store.save(record)?))
 }
 
-/// `the work tree has changes (src/lib.rs and 2 more)`.
+/// `uncommitted changes (src/lib.rs and 2 more)`.
 fn changes(paths: &[PathBuf]) -> String {
     let what = match paths {
-        [] => return "the work tree had changes".to_owned(),
+        [] => return "uncommitted changes".to_owned(),
         [one] => one.display().to_string(),
         [one, rest @ ..] => format!("{} and {} more", one.display(), rest.len()),
     };
-    format!("the work tree has changes ({what})")
+    format!("uncommitted changes ({what})")
 }
 
 /// Measures what looks slower than in a stored record, and references, beside that commit.

@@ -24,11 +24,11 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Show {
-    /// The commit, in any of git's ways; without it all records are listed, newest commit first
+    /// Any git revision [default: list all records, newest commit first]
     #[arg(value_name = "REV")]
     pub revision: Option<String>,
 
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
 
@@ -45,7 +45,7 @@ pub enum Format {
     Terminal,
     /// GitHub-flavoured tables
     Markdown,
-    /// As it is stored, with block-level values
+    /// The stored record, with block-level values
     Json,
 }
 
@@ -64,7 +64,7 @@ fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
     let all = store.list_commit(&commit.sha)?;
     let name = format!("{} ({})", commit.short(), commit.subject);
     if all.is_empty() {
-        bail!("{name} has no record; `cargo serbench show` lists those there are");
+        bail!("{name} has no record; `cargo serbench show` lists all records");
     }
     let wanted = args.machines.machine.as_deref().filter(|it| *it != "all");
     let mut out = String::new();
@@ -100,7 +100,7 @@ fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
     if !shown {
         let keys: Vec<&str> = all.iter().map(|stored| stored.key.as_str()).collect();
         bail!(
-            "{name} has no record of a machine whose key begins so; there are {}",
+            "{name} has no record for that machine key; available: {}",
             keys.join(", ")
         );
     }
@@ -165,7 +165,7 @@ fn list(args: &Show, store: &Store, repo: &Repo) -> Result<String> {
     let elsewhere = listed.iter().filter(|it| it.back.is_none()).count();
     if elsewhere > 0 {
         shell::hint(format_args!(
-            "{elsewhere} of {} records are of commits that are not in the first-parent history of HEAD, `-` below",
+            "{elsewhere} of {} records belong to commits outside the first-parent history of HEAD (`-` below)",
             listed.len()
         ));
     }

@@ -18,7 +18,7 @@ pub const LEVEL: f64 = 0.95;
 /// Which clock a comparison goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Clock {
-    /// CPU time of the one thread that works; blind to waiting, deaf to other programs.
+    /// CPU time of the one thread that works; excludes waiting; unaffected by other processes.
     Cpu,
     /// Wall time.
     Wall,
@@ -89,7 +89,7 @@ pub fn row(
     }
 }
 
-/// Rows and the ids that they are divided by in, the tables that they make out.
+/// Groups rows, each with the id it is divided by, into tables.
 pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<CaseTable> {
     let mut cases: BTreeMap<(String, String), CaseTable> = BTreeMap::new();
     for (row, reference) in rows {

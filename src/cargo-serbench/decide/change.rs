@@ -127,7 +127,7 @@ impl Reading {
     }
 
     /// Whether the change is within the log-ratio `threshold`: the whole judged interval is below,
-    /// and narrow enough that this is no luck of a vague one.
+    /// and narrow enough not to be below by luck.
     pub(super) fn is_below(&self, threshold: f64, policy: &Policy) -> bool {
         let LogRatio { point, upper, .. } = self.judged.slower_at(policy.clear_level);
         upper < threshold && upper - point <= threshold * policy.clear_width

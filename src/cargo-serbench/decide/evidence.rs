@@ -81,7 +81,7 @@ pub struct Evidence {
     pub memory: Option<MemoryPair>,
 }
 
-/// The name under which the control of `role` on benchmark `id` goes.
+/// The name of the control of `role` on benchmark `id`.
 pub fn control_id(id: &BenchId, role: Role) -> BenchId {
     match role {
         Role::Benchmark => id.clone(),

@@ -13,9 +13,8 @@ pub(super) struct MemoryVerdict {
     pub(super) reason: Option<String>,
 }
 
-/// Compares every count of both commits, relative to the reference's. What is counted twice alike
-/// is exact and needs no interval; a difference between repeats is told, and then no change is
-/// certain.
+/// Compares every count of both commits, relative to the reference's. Equal repeats are exact and
+/// need no interval; when repeats differ, no change is certain and the reason says so.
 pub(super) fn judge(case: &Comparison<'_>) -> MemoryVerdict {
     let changes = changes(case);
     let tolerance = case.evidence.tolerance;
@@ -67,7 +66,7 @@ fn changes(case: &Comparison<'_>) -> Vec<MemoryChange> {
         let counts = of(&own)?;
         let reference = reference(case).as_ref().and_then(of).map_or(0.0, log_ratio);
         let own = log_ratio(counts);
-        // A reference that counts nothing, or began to, is no unit to measure in.
+        // A reference with a count of zero on either side can't be divided by.
         let change = if reference.is_finite() {
             own - reference
         } else {
@@ -91,7 +90,7 @@ fn count(memory: &Memory, metric: Metric) -> Option<u64> {
     }
 }
 
-/// ln(candidate / baseline), where nothing compared with nothing is no change.
+/// ln(candidate / baseline), where 0 / 0 counts as unchanged.
 fn log_ratio((baseline, candidate): (u64, u64)) -> f64 {
     if baseline == candidate {
         0.0

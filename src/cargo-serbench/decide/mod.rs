@@ -336,12 +336,12 @@ pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
             }
         })
         .collect();
-    tell_moved_references(evidence, &mut decisions);
+    note_moved_references(evidence, &mut decisions);
     decisions
 }
 
-/// Says once, at the reference that moved, what would else be said of every benchmark divided by it.
-fn tell_moved_references(evidence: &[Evidence], decisions: &mut [Decision]) {
+/// Notes a moved reference once, instead of at every benchmark divided by it.
+fn note_moved_references(evidence: &[Evidence], decisions: &mut [Decision]) {
     let excludes_none = |it: &LogRatio| it.lower > 0.0 || it.upper < 0.0;
     for at in 0..decisions.len() {
         if !matches!(
@@ -382,8 +382,8 @@ fn removed(case: &Comparison<'_>, all: &[Comparison<'_>]) -> Decision {
     without_figures(case, Verdict::Removed, &reason)
 }
 
-/// The decision on a benchmark that both commits have: of the verdicts on latency and on memory
-/// the graver one.
+/// The decision on a benchmark that both commits have: the graver of its latency and memory
+/// verdicts.
 fn compared(case: &Comparison<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> Decision {
     let latency = verdict::judge(case, suspicions, policy);
     let memory = memory::judge(case);

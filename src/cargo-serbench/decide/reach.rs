@@ -38,7 +38,7 @@ pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
     let Some(look) = first_possible_look(tests, policy) else {
         let most = policy.looks.last().copied().unwrap_or(0);
         return Some(format!(
-            "this rule can never call a regression: {most} blocks reach p = {:.1e} and it asks for {:.1e}",
+            "this policy can never report a regression: {most} blocks reach p = {:.1e}, but it requires {:.1e}",
             smallest_p(most),
             tail_of(confirm::corrected_level(most, tests, policy)),
         ));
@@ -65,11 +65,12 @@ pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
     match confirming {
         Some(confirming) if screenable && screened + confirming <= budget => None,
         Some(confirming) => Some(format!(
-            "a budget of {budget:.0} s can never call a regression here: the first blocks took {screened:.1} s, \
-             and to confirm one suspect takes {confirming:.1} s more; give it more with --budget"
+            "a budget of {budget:.0} s can never report a regression here: the first blocks took \
+             {screened:.1} s, and confirming one suspect takes {confirming:.1} s more; raise it \
+             with --budget"
         )),
         None => Some(format!(
-            "a budget of {budget:.0} s can never call a regression here: it was spent before the first block"
+            "a budget of {budget:.0} s can never report a regression here: it ran out before the first block"
         )),
     }
 }

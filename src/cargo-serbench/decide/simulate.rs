@@ -441,7 +441,7 @@ fn table() {
 
 #[test]
 #[ignore = "checks that the sensitivity is what it says: --release, a minute"]
-#[expect(clippy::print_stdout, reason = "tells how far it is off")]
+#[expect(clippy::print_stdout, reason = "prints the deviation")]
 fn sensitivity_is_seen() {
     for noise in [QUIET, TWO_SPEEDS, TAILS] {
         for alone in [false, true] {
@@ -464,7 +464,7 @@ fn sensitivity_is_seen() {
 
 #[test]
 #[ignore = "counts errors where they are most likely, at the threshold itself: --release, minutes"]
-#[expect(clippy::print_stdout, reason = "tells the counts")]
+#[expect(clippy::print_stdout, reason = "prints the counts")]
 fn family_error_is_kept() {
     let (gates, mut worst) = (300, 0);
     for noise in [QUIET, TWO_SPEEDS, TAILS] {

@@ -64,9 +64,9 @@ impl Summary {
 
 /// Sums decisions up.
 ///
-/// A regression stands even if the positive control was missed, for what is insensitive makes no
-/// false alarms. A control that alarms without a reason takes the latency regressions down with it,
-/// but neither exact memory counts nor failures.
+/// A regression stands even if the positive control was missed, because an insensitive measurement
+/// raises no false alarms. A control that alarms without a reason takes the latency regressions
+/// down with it, but neither exact memory counts nor failures.
 pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     let (benchmarks, controls): (Vec<&Decision>, Vec<&Decision>) = decisions
         .iter()
@@ -135,8 +135,8 @@ fn is_worse(benchmarks: &[&Decision], trusted: bool) -> bool {
     })
 }
 
-/// Whether a benchmark could not be compared though it should be: a gate that passes says that
-/// nothing got slower, and of this one nobody knows.
+/// Whether a benchmark should have been compared but could not be. A pass would claim that it did
+/// not get slower, which is unknown.
 fn is_missing(decision: &Decision) -> bool {
     let lost = matches!(decision.verdict, Verdict::Removed | Verdict::Failed);
     lost && decision.waived.is_none()
@@ -147,7 +147,7 @@ fn removals(missing: &[&&Decision]) -> Option<String> {
     let gone = |decision: &&&&Decision| decision.verdict == Verdict::Removed;
     let first = missing.iter().find(gone)?;
     Some(format!(
-        "`{0}` is gone; if that is intended: `cargo serbench accept '{0}' --removed --reason TEXT`",
+        "`{0}` no longer exists; if that is intended: `cargo serbench accept '{0}' --removed --reason TEXT`",
         first.id
     ))
 }
@@ -195,7 +195,7 @@ fn missed(controls: &[&Decision]) -> Vec<String> {
         .filter(|control| control.verdict != Verdict::Regressed)
         .map(|control| {
             let Decision { id, reason, .. } = control;
-            format!("`{id}`, slowed down by twice the threshold, was not seen ({reason})")
+            format!("failed to detect `{id}` slowed down by twice the threshold ({reason})")
         })
         .collect()
 }

@@ -142,7 +142,7 @@ fn luck_of_the_screen_does_not_count() {
 }
 
 #[test]
-fn slowed_canary_gets_a_second_chance() {
+fn slowed_positive_control_gets_a_second_chance() {
     // A screen that came out lower than the threshold, and wide.
     let unlucky = blocks(Phase::Screen, 0..64, 1.021, 1.021, 0.1);
     let check = |role, phase: Option<Phase>| {
@@ -706,12 +706,17 @@ fn a_gate_must_be_able_to_fail() {
             6.0,
             Some(120.0),
             vec![16],
-            Some("48.0 s, and to confirm one suspect takes 96.0 s more"),
+            Some("48.0 s, and confirming one suspect takes 96.0 s more"),
         ),
         (0.03, Some(0.5), vec![16], Some("budget")),
         // 2^-6 is above the level.
         (0.03, None, vec![6], Some("6 blocks reach p = 1.6e-2")),
-        (0.03, None, Vec::new(), Some("can never call a regression")),
+        (
+            0.03,
+            None,
+            Vec::new(),
+            Some("can never report a regression"),
+        ),
     ] {
         let policy = Policy {
             budget_seconds: budget,

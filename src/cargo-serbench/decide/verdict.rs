@@ -259,10 +259,12 @@ fn notes(
         }
     }
     if case.lacks_reference() {
-        notes.push("its reference was not measured in both commits, so this is its own".to_owned());
+        notes.push(
+            "its reference was not measured in both commits, so this is its own time".to_owned(),
+        );
     }
     if fresh && verdict == Verdict::Unchanged {
-        notes.push("it looked slower at first, which fresh blocks did not confirm".to_owned());
+        notes.push("looked slower at first, but fresh blocks did not confirm it".to_owned());
     }
     notes.extend(moved_reference(case, decided, verdict, level));
     notes

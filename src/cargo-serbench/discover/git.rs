@@ -97,19 +97,17 @@ impl Repo {
     pub fn head(&self) -> Result<Option<Commit>> {
         match self.repository.head() {
             Ok(head) => {
-                let commit = head
-                    .peel_to_commit()
-                    .context("read the commit checked out")?;
+                let commit = head.peel_to_commit().context("read HEAD")?;
                 Ok(Some(describe(&commit)))
             }
             Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
                 Ok(None)
             }
-            Err(error) => Err(error).context("read the commit checked out"),
+            Err(error) => Err(error).context("read HEAD"),
         }
     }
 
-    /// The commit that `revision` names, in any of git's ways.
+    /// The commit that any git revision names.
     pub fn resolve(&self, revision: &str) -> Result<Commit> {
         let found = self
             .repository
@@ -117,11 +115,14 @@ impl Repo {
             .and_then(|it| it.peel_to_commit());
         found.map(|commit| describe(&commit)).map_err(|error| {
             let way_out = self.way_to(revision);
-            anyhow!("no commit `{revision}` here ({}){way_out}", error.message())
+            anyhow!(
+                "no commit `{revision}` in this clone ({}){way_out}",
+                error.message()
+            )
         })
     }
 
-    /// How to get a commit that is not here; nothing where there is no way. Each command names where
+    /// How to fetch a missing commit; empty if there is no way. Each command names where
     /// the commit goes: a clone of one branch, or of actions/checkout, fetches no other by itself.
     fn way_to(&self, revision: &str) -> String {
         let shallow = self.repository.is_shallow();
@@ -228,7 +229,7 @@ impl Repo {
         let entry = match tree.get_path(&self.prefix.join(path)) {
             Ok(entry) => entry,
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("look into a commit"),
+            Err(error) => return Err(error).context("read a commit"),
         };
         let blob = self.repository.find_blob(entry.id())?;
         Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))

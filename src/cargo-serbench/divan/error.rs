@@ -37,7 +37,7 @@ impl fmt::Display for ParseError {
         match self {
             Self::Nothing { id } => write!(
                 f,
-                "divan ran nothing: no benchmark is called {id:?}; list them with `cargo serbench list`"
+                "divan ran nothing: no benchmark named {id:?}; list them with `cargo serbench list`"
             ),
             Self::NoTable { id } => write!(
                 f,

@@ -101,7 +101,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Colliding { id, times } => write!(
                 f,
-                "{times} benchmarks are called `{id}` and can't be told apart; give each its own `name = \"...\"`, type or argument"
+                "{times} benchmarks share the name `{id}`; give each its own `name = \"...\"`, type or argument"
             ),
             Self::Newline { id } => write!(
                 f,
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn problems_say_a_way_out() {
         for (problem, words) in [
-            (colliding("a::b", 2), "2 benchmarks are called `a::b`"),
+            (colliding("a::b", 2), "2 benchmarks share the name `a::b`"),
             (newline("a::x\ny"), r#""a::x\ny" holds a newline"#),
             (nul("a::\0"), r#""a::\0" holds a NUL"#),
             (

@@ -2,7 +2,7 @@
 //!
 //! Everything the tool knows about the text of divan 0.1.21 is here. Divan says nothing in a
 //! machine-readable form but its listing, and the program it measures prints to the same place:
-//! what can't be told apart is refused, and no number is guessed.
+//! ambiguous text is rejected, and no number is guessed.
 
 mod cells;
 mod error;

@@ -66,7 +66,7 @@ pub fn align(executables: [&Executable; 2], scratch: &Path) -> Result<Aligned> {
         let again = inputs[side].link_as_before(&linker)?;
         ensure!(
             code_hash(&again) == code_hash(&bytes[side]),
-            "what was kept of the last link makes another program than {}",
+            "relinking the saved inputs does not reproduce {}",
             executables[side].path.display()
         );
     }

@@ -366,8 +366,8 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// What divan is told for a visit. Preparing inputs may take far longer than the operation; then
-/// there are fewer samples.
+/// The options passed to divan for a visit. Preparing inputs may take far longer than the
+/// operation; then there are fewer samples.
 fn options(Batches { batches, size }: Batches) -> [String; 10] {
     [
         "--sample-count",

@@ -262,8 +262,9 @@ pub fn measure_until_decided(
         && seconds > budget
     {
         shell::warning(format_args!(
-            "first verdicts on all benchmarks take about {seconds:.0} s and the budget is {budget:.0} s, so \
-             some will be inconclusive; `--budget {}` is enough, or choose fewer benchmarks",
+            "first verdicts on all benchmarks take about {seconds:.0} s, more than the budget of \
+             {budget:.0} s, so some will be inconclusive; pass `--budget {}` or choose fewer \
+             benchmarks",
             (1.5 * seconds).ceil()
         ));
     }
@@ -333,22 +334,22 @@ pub fn measure_work(
     Ok(())
 }
 
-/// Says what it would take for benchmarks that divan times to be timed as well as others.
+/// Suggests how to measure benchmarks better that divan times itself.
 fn hint_at_foreign(verifications: &BTreeMap<BenchId, Verification>) {
     let foreign =
         |verification: &&Verification| !verification.native && verification.is_measurable();
     let count = verifications.values().filter(foreign).count();
     if count > 0 {
         shell::hint(format_args!(
-            "{count} of {} benchmarks are timed by divan itself, which takes about five times as long \
-             and leaves output and memory unchecked; `serbench::bench` in place of \
-             `bencher.bench_local` changes that",
+            "{count} of {} benchmarks are timed by divan itself, which takes about five times as \
+             long and leaves output and memory unchecked; use `serbench::bench` instead of \
+             `bencher.bench_local`",
             verifications.len()
         ));
     }
 }
 
-/// Which of two commits something is of, in words; nothing where there is one.
+/// Names the side in messages; empty for a run of one commit.
 fn of_side(run: &Run, side: Side) -> &'static str {
     match (&run.baseline, side) {
         (None, _) => "",

@@ -129,7 +129,7 @@ pub fn read(text: &str, file: &Path) -> Result<Vec<Entry>> {
 
 fn broken(file: &Path, error: &toml::de::Error) -> anyhow::Error {
     let file = file.display();
-    anyhow!("{file} can't be read; `git checkout -- {file}` brings back the one in git\n{error}")
+    anyhow!("can't read {file}; `git checkout -- {file}` restores the committed one\n{error}")
 }
 
 fn check(entry: &Entry) -> Result<()> {
@@ -142,12 +142,13 @@ fn check(entry: &Entry) -> Result<()> {
     } = entry;
     for pattern in benchmarks {
         if pattern.trim().is_empty() {
-            bail!("an empty id accepts nothing; name a benchmark or a glob, `*` is all of them");
+            bail!("an empty id accepts nothing; name a benchmark or a glob, or `*` for all");
         }
-        Glob::new(pattern).with_context(|| format!("`{pattern}` is no id and no glob"))?;
+        Glob::new(pattern)
+            .with_context(|| format!("`{pattern}` is neither an id nor a valid glob"))?;
     }
     if benchmarks.is_empty() {
-        bail!("an accepted change names no benchmark; `*` is all of them");
+        bail!("an accepted change names no benchmark; use `*` for all");
     }
     if reason.trim().is_empty() {
         bail!("an accepted change needs a reason that a reviewer can judge");
@@ -156,7 +157,7 @@ fn check(entry: &Entry) -> Result<()> {
         bail!("an accepted removal has no `change`; write one entry for each");
     }
     if change.is_some_and(|change| !(change.is_finite() && change > 0.0)) {
-        bail!("a change is a ratio above zero; 1.06 is 6 % slower");
+        bail!("`change` must be a ratio above zero, such as 1.06 for 6 % slower");
     }
     Ok(())
 }
@@ -176,7 +177,7 @@ pub fn add(text: &str, file: &Path, entry: Entry) -> Result<String> {
         .collect();
     if headers.len() != entries.len() {
         bail!(
-            "{} does not begin each entry with a line `{TABLE}`; write it so and try again",
+            "every entry of {} must begin with a line `{TABLE}`; fix that and try again",
             file.display()
         );
     }

@@ -151,7 +151,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Record {
-    /// What is kept of a run's candidate; `None` when that is no commit as it is in git.
+    /// The record of a run's candidate; `None` for uncommitted changes.
     pub fn from_run(run: &Run) -> Option<Self> {
         let source = &run.candidate;
         let commit = source.commit.clone().filter(|_| !source.dirty)?;

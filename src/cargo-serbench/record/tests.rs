@@ -334,7 +334,7 @@ fn what_is_wrong_is_told() {
         with("\"verified\"", "\"perfect\""),
         told(&format!("{good}{good}")),
     ];
-    let ending = "; `git checkout -- baselines/c/k.json` brings back the one in git, or delete it \
+    let ending = "; `git checkout -- baselines/c/k.json` restores the committed one, or delete it \
                   and measure the commit again";
     insta::assert_snapshot!(messages.join("\n").replace(ending, " …"));
 }

@@ -63,13 +63,14 @@ pub fn read(text: &[u8], file: &Path) -> Result<Record> {
     let Versioned { schema } = parse(text).map_err(|problem| broken(file, &problem))?;
     if schema > SCHEMA {
         bail!(
-            "{} has schema {schema} and this program knows {SCHEMA}; a newer `cargo serbench` reads it",
+            "{} has schema {schema}, but this version reads {SCHEMA}; update cargo-serbench",
             file.display()
         );
     }
     if schema < SCHEMA {
         bail!(
-            "{} has schema {schema}, older than any this program reads ({SCHEMA}); delete it and measure the commit again",
+            "{} has schema {schema}, too old for this version, which reads {SCHEMA}; delete it and \
+             measure the commit again",
             file.display()
         );
     }
@@ -95,7 +96,7 @@ fn parse<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
 fn broken(file: &Path, problem: &str) -> anyhow::Error {
     let file = file.display();
     anyhow!(
-        "{file} is no record: {problem}; `git checkout -- {file}` brings back the one in git, or \
+        "invalid record {file}: {problem}; `git checkout -- {file}` restores the committed one, or \
          delete it and measure the commit again"
     )
 }
@@ -137,17 +138,14 @@ fn check(record: &Record) -> Result<(), String> {
             return field("latency_ns", "is below zero");
         }
         if log_ratios.is_some() && reference.is_none() {
-            return field("log_ratios", "is there and `reference` is not");
+            return field("log_ratios", "is present without `reference`");
         }
         let ratios = log_ratios.iter().flat_map(|blocks| {
             let cpu = blocks.cpu.iter().flatten();
             cpu.chain(&blocks.wall)
         });
         if ratios.into_iter().any(|log| log.abs() > LARGEST_LOG) {
-            return field(
-                "log_ratios",
-                "is of times that can't be, ten thousand million apart",
-            );
+            return field("log_ratios", "is out of range");
         }
         for (name, blocks) in [("log_ratios", log_ratios), ("times_ns", times_ns)] {
             if let Some(Blocks { cpu, wall }) = blocks
@@ -156,7 +154,7 @@ fn check(record: &Record) -> Result<(), String> {
                     Some(cpu) => cpu.is_empty() || !(wall.is_empty() || wall.len() == cpu.len()),
                 }
             {
-                return field(name, "has no blocks, or not as many by either clock");
+                return field(name, "has no blocks, or a different number for each clock");
             }
         }
     }

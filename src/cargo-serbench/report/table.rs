@@ -66,7 +66,7 @@ impl Cell {
         }
     }
 
-    /// What stands where there is no figure.
+    /// Placeholder for a missing figure.
     pub fn absent() -> Self {
         Self::toned("-", Tone::Dim)
     }

@@ -118,7 +118,7 @@ fn measured(asker: &Asker<'_>, table: &Outline, ended: &Ended) -> Result<Invento
     let nothing = asker.ask(&["--exact", "no such benchmark"], true)?;
     if !divan::outline(&nothing.stdout).roots.is_empty() {
         bail!(
-            "its main measures whatever it is told; call `divan::main()`, or \
+            "its main ignores its arguments and measures everything; call `divan::main()`, or \
              `Divan::from_args()` and then `.main()`, so that one benchmark can be run by itself"
         );
     }
@@ -142,8 +142,8 @@ fn measured(asker: &Asker<'_>, table: &Outline, ended: &Ended) -> Result<Invento
     }
     if !ended.status.success() {
         inventory.problems.push(format!(
-            "its main runs the benchmarks instead of listing them, and one ended it, so that those \
-             after it are not known; call `.main()` in place of `.run_benches()`: {}",
+            "its main runs the benchmarks instead of listing them, and one of them ended the \
+             process, so later ones are unknown; call `.main()` instead of `.run_benches()`: {}",
             failure_summary(&ended.stderr, &ended.status.to_string())
         ));
     }
@@ -232,7 +232,7 @@ impl Inventory {
             let drawn = format!("{function}::{}", child.name);
             let Some(path) = longest_name(&drawn, function.len() + 2, names_one)? else {
                 self.problems.push(format!(
-                    "no benchmark is called `{drawn}`, so it can't be run by itself; print the \
+                    "no benchmark named `{drawn}`, so it can't run by itself; print the \
                      argument in one line, and use `eprintln!` for what the bench prints"
                 ));
                 continue;
@@ -245,7 +245,7 @@ impl Inventory {
         }
         if seen.is_empty() {
             self.problems.push(format!(
-                "the arguments of `{function}` are not known; does it end the process?"
+                "can't list the arguments of `{function}`; does it end the process?"
             ));
         }
         for (id, times) in seen.into_iter().filter(|(_, times)| *times > 1) {

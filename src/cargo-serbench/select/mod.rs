@@ -52,8 +52,9 @@ pub fn choose<'a>(
     select: &Selection,
     reference: impl Fn(&str) -> Option<&'a str>,
 ) -> Result<BTreeSet<BenchId>> {
-    let filters = RegexSet::new(&select.filters)
-        .map_err(|error| Usage::new(format!("FILTER is a regular expression: {error}")))?;
+    let filters = RegexSet::new(&select.filters).map_err(|error| {
+        Usage::new(format!("FILTER is not a valid regular expression: {error}"))
+    })?;
     let dtypes: Vec<String> = select.dtypes.iter().map(|name| rust_name(name)).collect();
     let mut chosen: BTreeSet<BenchId> = ids
         .iter()

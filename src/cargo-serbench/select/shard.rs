@@ -24,7 +24,7 @@ impl FromStr for Shard {
         match parsed {
             Some((number, of)) if 1 <= number && number <= of => Ok(Self { number, of }),
             Some(_) | None => Err(format!(
-                "`{text}` is no shard; the second of four is `2/4`, counted from 1"
+                "invalid shard `{text}`; write the second of four as `2/4`"
             )),
         }
     }

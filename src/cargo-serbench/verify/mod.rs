@@ -182,7 +182,7 @@ fn same(output: &[u8], reference: &[u8]) -> Result<(), String> {
         String::from_utf8_lossy(&text[at.saturating_sub(4).min(end)..end]).into_owned()
     };
     Err(format!(
-        "the encoder says that it writes the reference's bytes, but at byte {at} it has `{}` for `{}`",
+        "the encoder claims to write the reference's bytes, but byte {at} differs: `{}` instead of `{}`",
         around(output),
         around(reference)
     ))

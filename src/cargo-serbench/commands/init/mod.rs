@@ -35,7 +35,7 @@ const LINES: [(&[&str], &str); 5] = [
     ),
     (
         &["package", "metadata", "serbench", "reference"],
-        "# `cargo serbench config` shows every key there is.\n\
+        "# `cargo serbench config` lists every key.\n\
          [package.metadata.serbench.reference]\narrays = \"display\"\n",
     ),
 ];
@@ -52,7 +52,7 @@ pub fn init(args: &Init) -> Result<Exit> {
     let workspace = discover::workspace::workspace(command.no_deps(), |_| Vec::new())?;
     let Some(package) = workspace.metadata.root_package() else {
         bail!(
-            "{} is a workspace and no package; --manifest-path names the Cargo.toml of one",
+            "{} is a workspace, not a package; pass the Cargo.toml of a package with --manifest-path",
             workspace.root.display()
         );
     };
@@ -64,7 +64,7 @@ pub fn init(args: &Init) -> Result<Exit> {
         &workspace.root.join(".github/workflows/serbench.yml"),
         WORKFLOW,
     )?;
-    shell::hint("`cargo serbench` measures it; put your encoder in place of `Mine`");
+    shell::hint("measure it with `cargo serbench`; replace `Mine` with your encoder");
     Ok(Exit::Passed)
 }
 
@@ -94,7 +94,7 @@ fn with_lines(old: &str) -> Result<String, String> {
     match toml::from_str::<toml::Table>(&new) {
         Ok(_) => Ok(new),
         Err(error) => Err(format!(
-            "a table is written in a way that nothing can be appended to ({})",
+            "can't append to a table written in this form ({})",
             error.message()
         )),
     }
@@ -145,6 +145,6 @@ mod tests {
         assert_eq!(all.matches("\n[").count(), 5);
         assert_eq!(with_lines(&all).unwrap(), all);
         let inline = "dev-dependencies = { a = \"1\" }\n[package]\nname = \"a\"\n";
-        assert!(with_lines(inline).unwrap_err().contains("appended"));
+        assert!(with_lines(inline).unwrap_err().contains("append"));
     }
 }

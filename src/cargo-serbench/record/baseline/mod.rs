@@ -21,9 +21,7 @@ pub fn for_gate(
     if let Some(revision) = asked {
         return asked_for(repo, revision, exact);
     }
-    let head = repo
-        .head()?
-        .context("the repository has no commit yet to compare with")?;
+    let head = repo.head()?.context("no commit to compare with yet")?;
     let branch = repo.default_branch(default_branch);
     if let Some(branch) = &branch {
         match repo.merge_base(&repo.resolve(branch)?, &head)? {
@@ -32,7 +30,7 @@ pub fn for_gate(
             }
             // Of a branch of several commits, the one before HEAD would judge the last alone.
             None if repo.is_shallow() => bail!(
-                "no --baseline given, and the merge base with {branch} is not here\n\
+                "no --baseline given, and the merge base with {branch} is not in this clone\n\
                  this clone is shallow: `git fetch --unshallow` brings the whole history"
             ),
             Some(_) | None => {}
@@ -47,7 +45,7 @@ pub fn for_gate(
     }
     let parent = repo
         .resolve("HEAD~1")
-        .context("no --baseline given, and the commit before HEAD is not here")?;
+        .context("no --baseline given, and the commit before HEAD is not in this clone")?;
     Ok((parent, "the commit before HEAD".to_owned()))
 }
 
@@ -189,10 +187,10 @@ fn missing_asked(
     let why = match stored.iter().find(|stored| stored.commit == asked.sha) {
         Some(_) if unusable => format!("the record of {name} can't be used"),
         Some(other) => format!(
-            "{name} has a record of another machine only: {}; this one is {key}",
+            "{name} has a record from another machine only: {}; this one is {key}",
             words(&differing(other))
         ),
-        None => format!("{name} has no record; `cargo serbench` at that commit makes one"),
+        None => format!("{name} has no record; run `cargo serbench` at that commit to make one"),
     };
     Lookup::Missing {
         why,
@@ -207,7 +205,7 @@ fn missing(
     differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
 ) -> Lookup {
     let mut why = if stored.is_empty() {
-        "there is no record yet".to_owned()
+        "no record yet".to_owned()
     } else if unusable {
         "no ancestor has a record of this machine that can be used".to_owned()
     } else if let Some(other) = question
@@ -242,7 +240,7 @@ fn missing(
 /// `cpus (8 there, 4 here) and rustc (…)`.
 fn words(differing: &[(&'static str, String, String)]) -> String {
     if differing.is_empty() {
-        return "something that its file does not tell".to_owned();
+        return "a factor that its file does not name".to_owned();
     }
     let each: Vec<String> = differing
         .iter()
@@ -272,7 +270,7 @@ pub fn find(
     let from = base.as_ref().unwrap_or(candidate);
     let mut ancestors: Vec<String> = repo.first_parents(from)?.collect();
     if base.is_none() && !dirty && !ancestors.is_empty() {
-        // Without the candidate, which is no baseline of its own; distances count from it.
+        // Without the candidate, which can't be its own baseline; distances count from it.
         ancestors[0].clear();
     }
     let question = Question {
@@ -305,8 +303,8 @@ fn unfit(stored: &Stored, asked: bool) -> Option<String> {
         many => format!(" and {} more", many - 1),
     };
     Some(format!(
-        "the record of {} ({}) is no baseline: `{id}`{others} looked slower there than at {}, and \
-         no measurement of both has cleared that",
+        "can't use the record of {} ({}) as the baseline: `{id}`{others} looked slower there than \
+         at {}, and measuring both has not cleared it",
         git::short(&record.commit),
         record.subject,
         git::short(than)

@@ -69,7 +69,7 @@ fn nearest_ancestor_of_this_machine() {
         "c3 m, c2 m",
         "c2/m.json: nearest ancestor with a record of this machine, 1 commit back",
     );
-    check("", "first: there is no record yet");
+    check("", "first: no record yet");
     check("c3 m", "none: there is 1 record, none of an ancestor");
     check(
         "c0 y, c1 x, c3 m",
@@ -163,11 +163,11 @@ fn what_is_asked_for_is_taken_or_nothing() {
     check("c0 m, c2 m", "c0/m.json: asked for with --baseline");
     check(
         "c2 m",
-        "none: c0 (Start) has no record; `cargo serbench` at that commit makes one",
+        "none: c0 (Start) has no record; run `cargo serbench` at that commit to make one",
     );
     check(
         "c2 m, c0 x",
-        "none: c0 (Start) has a record of another machine only: cpus (`8` there, `4` here); \
+        "none: c0 (Start) has a record from another machine only: cpus (`8` there, `4` here); \
          this one is m",
     );
 }
@@ -242,10 +242,7 @@ fn a_repository_answers() {
         record.commit.clone_from(&hashes[subject]);
         store.save(record.clone()).unwrap();
     };
-    assert_eq!(
-        ask("f2", false, None),
-        "none, first true: there is no record yet"
-    );
+    assert_eq!(ask("f2", false, None), "none, first true: no record yet");
     put("0", 99);
     let why = ask("f2", false, None);
     assert!(

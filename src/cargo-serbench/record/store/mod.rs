@@ -156,7 +156,7 @@ impl Store {
         };
         write().with_context(|| {
             format!(
-                "write {}; what was there before still is",
+                "write {}; the previous file is intact",
                 shell::shown(path).display()
             )
         })
@@ -179,15 +179,15 @@ pub fn load(stored: &Stored) -> Result<Record> {
     let file = shell::shown(&stored.path).display();
     if record.commit != stored.commit {
         bail!(
-            "{file} is of another commit: `commit` is {}; `git checkout -- {file}` brings back the \
-             one in git, or delete it and measure the commit again",
+            "{file} belongs to another commit: `commit` is {}; `git checkout -- {file}` restores \
+             the committed one, or delete it and measure the commit again",
             record.commit
         );
     }
     if record.key() != stored.key {
         bail!(
-            "{file} is of another machine: its `machine` and `toolchain` give the key {}; `git \
-             checkout -- {file}` brings back the one in git, or delete it and measure the commit \
+            "{file} belongs to another machine: its `machine` and `toolchain` give the key {}; `git \
+             checkout -- {file}` restores the committed one, or delete it and measure the commit \
              again",
             record.key()
         );
@@ -201,7 +201,7 @@ pub fn load_file(path: &Path) -> Result<Record> {
     let read = || -> std::io::Result<Vec<u8>> {
         // Opening a pipe would wait for somebody to write into it.
         if !fs::metadata(path)?.is_file() {
-            return Err(std::io::Error::other("it is no file"));
+            return Err(std::io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
         File::open(path)?
@@ -212,16 +212,16 @@ pub fn load_file(path: &Path) -> Result<Record> {
     let bytes = read().map_err(|error| {
         let file = file.display();
         if error.kind() == ErrorKind::NotFound {
-            return anyhow!("there is no file {file}");
+            return anyhow!("no file {file}");
         }
         anyhow!(
-            "{file} can't be read: {error}; if it is in git, `git checkout -- {file}` brings it \
-             back, else remove it and measure the commit again"
+            "can't read {file}: {error}; if it is in git, `git checkout -- {file}` restores it, \
+             else remove it and measure the commit again"
         )
     })?;
     if bytes.len() as u64 > LARGEST {
         bail!(
-            "{} is no record: it is larger than {} MiB; delete it and measure the commit again",
+            "invalid record {}: larger than {} MiB; delete it and measure the commit again",
             file.display(),
             LARGEST >> 20
         );
@@ -251,7 +251,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(Vec::new())
         }
-        Err(error) => Err(error).with_context(|| format!("look into {}", folder.display())),
+        Err(error) => Err(error).with_context(|| format!("read the folder {}", folder.display())),
     }
 }
 

@@ -74,10 +74,10 @@ fn a_record_in_the_wrong_place_is_told() {
     fs::create_dir(&elsewhere).unwrap();
     let elsewhere = elsewhere.join(path.file_name().unwrap());
     fs::copy(&path, &elsewhere).unwrap();
-    assert!(told(&elsewhere).contains("is of another commit"));
+    assert!(told(&elsewhere).contains("belongs to another commit"));
     let renamed = path.with_file_name("linux-x86_64-00000000.json");
     fs::rename(&path, &renamed).unwrap();
-    assert!(told(&renamed).contains("is of another machine"));
+    assert!(told(&renamed).contains("belongs to another machine"));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_broken_record_is_not_written_over() {
     let path = store.save(record(true)).unwrap();
     fs::write(&path, "{").unwrap();
     let error = format!("{:#}", store.save(record(true)).unwrap_err());
-    assert!(error.contains("is no record"), "{error}");
+    assert!(error.contains("invalid record"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"{");
 }
 
