@@ -146,7 +146,7 @@ fn shallow_clones() {
         .serbench(&["gate"])
         .exits(101)
         .says_no_more()
-        .warns(&["the merge base with origin/main is not here"])
+        .warns(&["the merge base with origin/main is not in this clone"])
         .warns(&["`git fetch --unshallow`"]);
     // What was said helps.
     clone.git(&command.split(' ').skip(1).collect::<Vec<_>>());

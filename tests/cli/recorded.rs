@@ -90,7 +90,7 @@ fn a_regression_is_no_baseline() {
         .exits(0);
     measure(&repository)
         .exits(0)
-        .warns(&["Recorded nothing", "(baselines/accepted.toml)"])
+        .warns(&["Not recorded", "(baselines/accepted.toml)"])
         .says(&["fake::other", "(accepted: Checks keys)"]);
     repository.git(&["add", "baselines/accepted.toml"]);
     repository.git(&["commit", "--quiet", "--message", "Accept"]);
