@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     build::{self, Options},
     config::{self, Config, Flags, InForce},
-    discover::git::{self, Repo},
+    discover::git::{self, Commit, Repo},
     discover::{Workspace, workspace},
     interrupt,
     process::Launcher,
@@ -65,12 +65,64 @@ impl Session {
         })
     }
 
+    /// Holds the policy to that of `baseline`, see [`Config::hold_to`].
+    pub fn hold_to(&mut self, baseline: &Commit) -> Result<()> {
+        let Request {
+            manifest,
+            packages,
+            flags,
+            ..
+        } = &self.request;
+        let scratch = self.workspace.scratch();
+        let before = self.repository().and_then(|repo| {
+            let root = repo.extract(baseline, &scratch.join("source"))?;
+            policy_at(&root, manifest, packages, flags)
+        });
+        self.config = held(self.config.clone(), before, flags)?;
+        Ok(())
+    }
+
     /// The workspace at `root`, with the packages that were selected.
     pub fn workspace_at(&self, root: &Path) -> Result<Workspace> {
-        let mut manifest = self.request.manifest.clone();
-        manifest.manifest_path = Some(root.join("Cargo.toml"));
-        workspace(&manifest, &self.request.packages)
+        workspace_at(root, &self.request.manifest, &self.request.packages)
     }
+}
+
+fn workspace_at(
+    root: &Path,
+    manifest: &clap_cargo::Manifest,
+    packages: &clap_cargo::Workspace,
+) -> Result<Workspace> {
+    let mut manifest = manifest.clone();
+    manifest.manifest_path = Some(root.join("Cargo.toml"));
+    workspace(&manifest, packages)
+}
+
+/// The configuration of the source tree at `root`, under what was typed.
+pub fn policy_at(
+    root: &Path,
+    manifest: &clap_cargo::Manifest,
+    packages: &clap_cargo::Workspace,
+    flags: &Flags,
+) -> Result<Config> {
+    let workspace = workspace_at(root, manifest, packages)?;
+    Ok(config::load(&workspace, flags)?.config)
+}
+
+/// `config` held to the baseline's; to the built-in defaults where that can't be read, since a
+/// change could loosen anything otherwise.
+pub fn held(config: Config, baseline: Result<Config>, flags: &Flags) -> Result<Config> {
+    let baseline = match baseline {
+        Ok(baseline) => baseline,
+        Err(error) => {
+            shell::warning(format_args!(
+                "the baseline's configuration can't be read, so nothing looser than the built-in \
+                 defaults counts: {error:#}"
+            ));
+            config::built_in(flags)?.config
+        }
+    };
+    Ok(config.hold_to(baseline))
 }
 
 /// Reads the workspace and its configuration, and waits for its turn.

@@ -10,6 +10,7 @@ mod layers;
 mod layout;
 mod packages;
 mod page;
+mod policy;
 mod recorded;
 mod records;
 mod reports;

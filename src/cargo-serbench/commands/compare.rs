@@ -32,12 +32,13 @@ pub struct Compare {
 pub fn compare(args: &Compare) -> Result<Exit> {
     let output = &args.measure.output;
     output.voice.apply();
-    let session = session::open(args.measure.request())?;
+    let mut session = session::open(args.measure.request())?;
     let repo = session.repository()?;
     let [baseline, candidate] = [
         repo.resolve(&args.baseline)?,
         repo.resolve(&args.candidate)?,
     ];
+    session.hold_to(&baseline)?;
     let candidate = revision::commit(&session, &candidate, Side::Candidate)?;
     pair::gate(&session, args.trial, &baseline, &candidate, output)
 }

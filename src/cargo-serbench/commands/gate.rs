@@ -48,7 +48,7 @@ pub fn gate(args: &Gate) -> Result<Exit> {
     if let Some(file) = &args.replay {
         return report::stored(std::slice::from_ref(file), project, keys, output);
     }
-    let session = session::open(args.measure.request())?;
+    let mut session = session::open(args.measure.request())?;
     let repo = session.repository()?;
     let branch = session.config.default_branch.as_deref();
     let (baseline, why) = baseline::for_gate(repo, args.baseline.as_deref(), args.exact, branch)?;
@@ -56,6 +56,7 @@ pub fn gate(args: &Gate) -> Result<Exit> {
         "Baseline",
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
     );
+    session.hold_to(&baseline)?;
     let candidate = revision::worktree(&session)?;
     pair::gate(&session, args.trial, &baseline, &candidate, output)
 }

@@ -140,6 +140,9 @@ fn measured(
     let catalogs = [&baseline.catalog, &candidate.catalog];
     let mut chosen = revision::choose(session, &catalogs)?;
     chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
+    for loosened in config.loosened(chosen.iter().map(BenchId::as_str)) {
+        shell::warning(loosened);
+    }
     let sources = (Some(&baseline.source), &candidate.source);
     let mut run = measure::new_run(options, request.seed, sources.0, sources.1)?;
     run.identical_measured = trial.measure_identical;
@@ -228,7 +231,12 @@ pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Ru
             decision.waived = waiver(id, decision, config, waivers);
         }
     }
-    let summary = decide::summarize(&decisions, config.strict).where_nothing_can_fail(cannot_fail);
+    let mut summary =
+        decide::summarize(&decisions, config.strict).where_nothing_can_fail(cannot_fail);
+    let judged = decisions.iter().zip(&ids);
+    let judged = judged.filter(|(decision, _)| decision.role == Role::Benchmark);
+    let loosened = config.loosened(judged.map(|(_, id)| id.as_str()));
+    summary.problems.extend(loosened);
     let exit = summary.outcome.exit(config.strict);
     let decided = Decided {
         evidence,

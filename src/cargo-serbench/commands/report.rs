@@ -12,7 +12,11 @@ use crate::{
         pair,
     },
     compare::{self, CaseTable},
-    discover::{Workspace, git},
+    config::{Config, Flags},
+    discover::{
+        Workspace,
+        git::{self, Repo},
+    },
     exit::Exit,
     record::accepted::Waivers,
     run::{self, Run},
@@ -92,6 +96,13 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
     let workspace: Workspace = session::workspace(manifest, packages)?;
     let repo = git::open(&workspace.root)?;
     let waivers = Waivers::read(&workspace.root, repo.as_ref(), first.baseline.as_ref())?;
+    let config = match first.baseline.as_ref().and_then(|it| it.commit.as_deref()) {
+        Some(sha) => {
+            let before = policy_of(sha, repo.as_ref(), &workspace, project, &keys.flags());
+            session::held(config, before, &keys.flags())?
+        }
+        None => config,
+    };
     let (runs, decided) = pair::decide(runs, &config, &waivers);
     let exit = decided.exit;
     let findings = Findings {
@@ -101,6 +112,22 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
     };
     output::write(&findings, exit, Some(&workspace), output)?;
     Ok(exit)
+}
+
+/// The configuration of a commit, if it is here.
+fn policy_of(
+    sha: &str,
+    repo: Option<&Repo>,
+    workspace: &Workspace,
+    project: &Project,
+    flags: &Flags,
+) -> Result<Config> {
+    let commit = repo.and_then(|repo| repo.commit(sha));
+    let (Some(repo), Some(commit)) = (repo, commit) else {
+        bail!("commit {} is not in this repository", git::short(sha));
+    };
+    let root = repo.extract(&commit, &workspace.scratch().join("source"))?;
+    session::policy_at(&root, &project.manifest, &project.packages, flags)
 }
 
 /// Whether all that was measured of one commit worked.

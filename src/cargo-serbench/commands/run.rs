@@ -52,13 +52,13 @@ impl Run {
     pub fn execute(&self) -> Result<Exit> {
         let output = &self.measure.output;
         output.voice.apply();
-        let session = session::open(self.measure.request())?;
+        let mut session = session::open(self.measure.request())?;
         let tree = revision::worktree(&session)?;
         let run = measured(&session, &tree)?;
         // What was measured is shown though the disk be full, and recorded though nobody reads it.
         let stored = pair::store(&session, &run);
         let limits = over_limits(&run, &session.config);
-        let gated = against_record(&session, self.baseline.as_deref(), &tree, &run);
+        let gated = against_record(&mut session, self.baseline.as_deref(), &tree, &run);
         let tables = compare::cases(&run);
         let shown = report::exit_of(&tables).or(limits);
         let mut findings = Findings {
@@ -127,7 +127,7 @@ fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
 /// Records what was measured of a clean commit, and compares it with an earlier record. What looks
 /// slower is built at that commit and measured beside it now: only pairs decide.
 fn against_record(
-    session: &Session,
+    session: &mut Session,
     baseline: Option<&str>,
     tree: &Tree,
     run: &run::Run,
@@ -173,12 +173,14 @@ fn against_record(
 
 /// Records what was measured with what looks slower than in a stored record, and measures that.
 fn keep_screened(
-    session: &Session,
+    session: &mut Session,
     (stored, why): (&Stored, &str),
     tree: &Tree,
     run: &run::Run,
 ) -> Result<Gated> {
     let store = Store::of(&session.workspace);
+    let baseline = session.repository()?.resolve(&stored.commit)?;
+    session.hold_to(&baseline)?;
     let repo = session.repository()?;
     let record = store::load(stored)?;
     let suspects = suspects::suspects(&record, run, &session.config);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{
     glob::Globs,
+    hold::Held,
     units::{self, Percent, Ratio, Seconds},
 };
 use crate::discover;
@@ -19,6 +20,9 @@ pub const DEFAULTS: &str = r##"# Every key that [package.metadata.serbench] of a
 # [workspace.metadata.serbench] of the workspace's Cargo.toml holds the same keys; what the package
 # says wins over it, key by key, and a flag wins over both. Keys that have no default are commented
 # out, with an example. `cargo serbench config` prints what is in force and where it comes from.
+#
+# A gate holds a change to the rules of its baseline: what the change tightens counts at once, what
+# it loosens after the merge. A flag counts either way.
 
 [package.metadata.serbench]
 
@@ -128,7 +132,7 @@ pub struct Config {
     pub(super) overrides: Vec<Override>,
     /// The policy of the baseline, where it is stricter; see [`Config::hold_to`].
     #[serde(skip)]
-    pub(super) baseline: Option<Box<Config>>,
+    pub(super) held: Option<Held>,
 }
 
 /// Other rules for some benchmarks.
@@ -159,6 +163,17 @@ pub enum Mode {
     Track,
     /// Do not measure
     Off,
+}
+
+impl Mode {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gate => "gate",
+            Self::Track => "track",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// The encoder that others are divided by, for each suite and for [`EVERY_SUITE`].

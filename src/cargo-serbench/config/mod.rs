@@ -6,6 +6,7 @@
 
 mod check;
 pub mod glob;
+mod hold;
 pub mod keys;
 pub mod policy;
 mod read;
@@ -58,6 +59,11 @@ pub fn load(workspace: &Workspace, flags: &Flags) -> Result<InForce> {
         })
         .collect();
     in_force(&sources, flags, Some(&suites(&workspace.metadata)))
+}
+
+/// What holds where no file says anything, under what was typed.
+pub fn built_in(flags: &Flags) -> Result<InForce> {
+    in_force(&[], flags, None)
 }
 
 /// The manifest of the package whose table counts.

@@ -1,6 +1,9 @@
 //! What each benchmark is allowed.
 
-use super::keys::{Config, EVERY_SUITE, Mode, Override};
+use super::{
+    hold::{smaller, stricter},
+    keys::{Config, EVERY_SUITE, Mode, Override},
+};
 
 /// What a benchmark is allowed; fractions, 0.03 is 3 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,8 +43,24 @@ impl Config {
         found.map(String::as_str)
     }
 
-    /// What the benchmark `id` is allowed.
+    /// What the benchmark `id` is allowed, key by key no more than by the baseline's policy.
     pub fn tolerance(&self, id: &str) -> Tolerance {
+        let own = self.own_tolerance(id);
+        let Some(held) = &self.held else {
+            return own;
+        };
+        let before = held.baseline.own_tolerance(id);
+        Tolerance {
+            threshold: own.threshold.min(before.threshold),
+            indifference: own.indifference.min(before.indifference),
+            memory_threshold: own.memory_threshold.min(before.memory_threshold),
+            max_latency_ratio: smaller(own.max_latency_ratio, before.max_latency_ratio),
+            max_memory_ratio: smaller(own.max_memory_ratio, before.max_memory_ratio),
+        }
+    }
+
+    /// The same by this configuration alone.
+    pub(super) fn own_tolerance(&self, id: &str) -> Tolerance {
         let threshold = self.last(id, |it| it.threshold).unwrap_or(self.threshold);
         let indifference = self.last(id, |it| it.indifference);
         let memory_threshold = self.last(id, |it| it.memory_threshold);
@@ -66,11 +85,23 @@ impl Config {
 
     /// What the benchmark `id` does to the exit code.
     pub fn mode(&self, id: &str) -> Mode {
+        let own = self.own_mode(id);
+        let held = self.held.as_ref();
+        held.map_or(own, |held| stricter(own, held.baseline.own_mode(id)))
+    }
+
+    pub(super) fn own_mode(&self, id: &str) -> Mode {
         self.last(id, |it| it.mode).unwrap_or(self.mode)
     }
 
     /// Whether the benchmark `id` may disappear.
     pub fn allows_removal(&self, id: &str) -> bool {
+        let held = self.held.as_ref();
+        let before = held.is_none_or(|held| held.baseline.own_allows_removal(id));
+        before && self.own_allows_removal(id)
+    }
+
+    pub(super) fn own_allows_removal(&self, id: &str) -> bool {
         self.last(id, |it| it.allow_removed)
             .unwrap_or(self.allow_removed)
     }

@@ -111,7 +111,7 @@ fn defaults() {
         allow_removed: false,
         mode: Mode::Gate,
         overrides: Vec::new(),
-        baseline: None,
+        held: None,
     };
     // Without any table, and with the template pasted as it is.
     assert_eq!(config("[package]", ""), expected);
@@ -299,7 +299,7 @@ fn flags_win() {
         allow_removed: false,
         mode: Mode::Track,
         overrides: Vec::new(),
-        baseline: None,
+        held: None,
     };
     assert_eq!(config("", all), expected);
     let off = "[package.metadata.serbench]\nstrict = true\ndefault-features = false";
@@ -461,4 +461,124 @@ fn what_has_no_effect_is_told() {
     the override for `json::slow::**` matches no benchmark
     the override for `npy::*::f16::*` matches no benchmark
     ");
+}
+
+/// What `after` allows and loosens where the baseline has `before`, both keys of a package's table.
+fn held(before: &str, after: &str, flags: &str) -> (Config, Vec<String>) {
+    let of = |keys: &str| {
+        let text = format!("[package.metadata.serbench]\n{keys}");
+        let source = Source {
+            file: Some("Cargo.toml"),
+            text: &text,
+            of: "package",
+        };
+        in_force(&[source], &typed(flags), None).unwrap().config
+    };
+    let config = of(after).hold_to(of(before));
+    let loosened = config.loosened(["a::b", "a::c"]);
+    (config, loosened)
+}
+
+fn sentence(change: &str) -> String {
+    format!("this change loosens {change}; that takes effect after the merge")
+}
+
+#[test]
+fn what_is_loosened_waits_and_what_is_tightened_counts() {
+    for (before, after, loosened) in [
+        (
+            "threshold = 0.03",
+            "threshold = 0.5",
+            "`threshold` from 3% to 50% for `a::b` and 1 more",
+        ),
+        (
+            "",
+            "memory-threshold = 0.5",
+            "`memory-threshold` from 3% to 50% for `a::b` and 1 more",
+        ),
+        (
+            "max-latency-ratio = 1.5",
+            "",
+            "`max-latency-ratio` from 1.5 to none for `a::b` and 1 more",
+        ),
+        (
+            "max-memory-ratio = 2",
+            "max-memory-ratio = 3",
+            "`max-memory-ratio` from 2 to 3 for `a::b` and 1 more",
+        ),
+        (
+            "",
+            "mode = \"track\"",
+            "`mode` from gate to track for `a::b` and 1 more",
+        ),
+        (
+            "mode = \"track\"",
+            "mode = \"off\"",
+            "`mode` from track to off for `a::b` and 1 more",
+        ),
+        (
+            "",
+            "allow-removed = true",
+            "`allow-removed` from false to true for `a::b` and 1 more",
+        ),
+        (
+            "",
+            "[[package.metadata.serbench.override]]\nbenchmarks = [\"a::c\"]\nmode = \"off\"",
+            "`mode` from gate to off for `a::c`",
+        ),
+        (
+            "[[package.metadata.serbench.override]]\nbenchmarks = [\"a::c\"]\nthreshold = 0.01",
+            "",
+            "`threshold` from 1% to 3% for `a::c`",
+        ),
+        ("strict = true", "", "`strict` from true to false"),
+        (
+            "require-baseline = true",
+            "",
+            "`require-baseline` from true to false",
+        ),
+        ("", "suites = [\"a\"]", "`suites` from all to a"),
+        (
+            "suites = [\"a\", \"b\"]",
+            "suites = [\"b\"]",
+            "`suites` without `a`",
+        ),
+    ] {
+        let (config, said) = held(before, after, "");
+        assert_eq!(said, [sentence(loosened)], "{before} -> {after}");
+        let (strict, _) = held(before, before, "");
+        let same = |id: &str| {
+            config.tolerance(id) == strict.tolerance(id)
+                && config.mode(id) == strict.mode(id)
+                && config.allows_removal(id) == strict.allows_removal(id)
+        };
+        assert!(same("a::b") && same("a::c"), "{before} -> {after}");
+        let all = |config: &Config| (config.strict, config.require_baseline, config.suites.len());
+        assert_eq!(all(&config), all(&strict), "{before} -> {after}");
+
+        // The other way round it is tightened.
+        let (config, said) = held(after, before, "");
+        assert_eq!(said, [""; 0], "{after} -> {before}");
+        assert_eq!(config.tolerance("a::c"), strict.tolerance("a::c"));
+        assert_eq!(config.mode("a::c"), strict.mode("a::c"));
+        assert_eq!(all(&config), all(&strict), "{after} -> {before}");
+    }
+}
+
+#[test]
+fn flags_win_over_the_baseline() {
+    let (config, loosened) = held(
+        "threshold = 0.01\nstrict = true",
+        "threshold = 0.5\nmode = \"off\"",
+        "--threshold=7% --mode=track --strict=false",
+    );
+    assert_eq!(loosened, [""; 0]);
+    assert_eq!(
+        config.tolerance("a::b"),
+        held("threshold = 0.07", "threshold = 0.07", "")
+            .0
+            .tolerance("a::b")
+    );
+    assert_eq!(config.mode("a::b"), Mode::Track);
+    assert!(!config.strict);
 }

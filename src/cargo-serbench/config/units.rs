@@ -34,6 +34,11 @@ impl Percent {
         self.0
     }
 
+    /// 0.03 is 3 %.
+    pub const fn of_fraction(fraction: f64) -> Self {
+        Self(fraction)
+    }
+
     /// Reads a percentage for which zero makes no sense.
     pub fn above_zero(text: &str) -> Result<Self, InvalidUnit> {
         let expected = || InvalidUnit("expected a percentage above 0%, such as 3%".to_owned());

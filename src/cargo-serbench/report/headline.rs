@@ -68,16 +68,28 @@ fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
     if with(Verdict::Identical) == benchmarks.len() {
         return format!("the machine code of {all} is the same at both commits");
     }
-    let accepted = count(benchmarks, |it| {
-        it.verdict == Verdict::Regressed && it.waived.is_some()
-    });
-    let mut sentence = match accepted {
+    let waived = |accepted: bool| {
+        let why = |it: &Decision| it.waived.as_ref().map(|why| why.starts_with("accepted: "));
+        count(benchmarks, |it| {
+            it.verdict == Verdict::Regressed && why(it) == Some(accepted)
+        })
+    };
+    let (accepted, tracked) = (waived(true), waived(false));
+    let mut parts = Vec::new();
+    if accepted > 0 {
+        // An entry that the baseline holds accepts nothing any more.
+        let regressions = shell::count(accepted, "regression");
+        parts.push(format!("{regressions} accepted in this change"));
+    }
+    if tracked > 0 {
+        parts.push(format!("{tracked} only tracked"));
+    }
+    let mut sentence = match accepted + tracked {
         0 => format!("none of {all} got slower than the {}", threshold(verdicts)),
-        _ => format!(
-            "{} of {all} got slower than the {} and {} accepted or only tracked",
-            accepted,
+        slower => format!(
+            "{slower} of {all} got slower than the {}: {}",
             threshold(verdicts),
-            if accepted == 1 { "is" } else { "are" },
+            parts.join(", ")
         ),
     };
     match with(Verdict::Inconclusive) {

@@ -1,0 +1,122 @@
+//! Changes of the configuration, gated: what is loosened counts after the merge, what is tightened at once.
+
+use crate::repository::Repository;
+
+const BEFORE: &str = "
+    fake::reference::u8::4 worker cpu=100000
+    fake::slower::u8::4    worker cpu=200000
+";
+
+const SLOWER: &str = "
+    fake::reference::u8::4 worker cpu=100001
+    fake::slower::u8::4    worker cpu=220000
+";
+
+/// Two percent slower, within the default threshold.
+const BARELY: &str = "
+    fake::reference::u8::4 worker cpu=100001
+    fake::slower::u8::4    worker cpu=204000
+";
+
+/// Commits the fixture with `before` in its table, then `after` with a change of the benchmarks.
+fn changed(before: &str, after: &str, behaviour: &str) -> Repository {
+    let repository = Repository::new(BEFORE);
+    let manifest = repository.read("Cargo.toml");
+    let table = |text: &str| format!("{manifest}\n[package.metadata.serbench]\n{text}\n");
+    repository.write("Cargo.toml", &table(before));
+    repository.git(&["add", "--all"]);
+    repository.git(&["commit", "--quiet", "--amend", "--message=Before"]);
+    repository.write("Cargo.toml", &table(after));
+    repository.behave(behaviour);
+    repository.commit("After");
+    repository
+}
+
+#[test]
+fn a_raised_threshold_does_not_hide_the_slowdown_beside_it() {
+    let repository = changed("", "threshold = \"50%\"", SLOWER);
+    let loosened = "loosens `threshold` from 3% to 50%";
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ")
+        .says(&[loosened, "after the merge"])
+        .warns(&["warning: this change", loosened]);
+    let run = repository.runs().pop().unwrap();
+    let run = run.to_str().unwrap();
+    repository
+        .serbench(&["report", run])
+        .exits(100)
+        .says(&[loosened]);
+    // Who runs it decides.
+    repository
+        .serbench(&["report", run, "--threshold=50%"])
+        .exits(0)
+        .warns_nothing_of(&["loosens"]);
+    // After the merge it counts.
+    repository.behave(BEFORE);
+    repository.commit("Quick again");
+    repository.behave(SLOWER);
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, ")
+        .warns_nothing_of(&["loosens"]);
+}
+
+#[test]
+fn a_lowered_threshold_counts_at_once() {
+    let repository = changed("", "threshold = \"1%\"", BARELY);
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ")
+        .warns_nothing_of(&["loosens"]);
+    repository
+        .serbench(&["gate", "--seed=1", "--threshold=3%"])
+        .exits(0);
+}
+
+#[test]
+fn a_benchmark_that_is_switched_off_is_gated() {
+    let off = "[[package.metadata.serbench.override]]\n\
+               benchmarks = [\"fake::slower::**\"]\nmode = \"off\"";
+    let repository = changed("", off, SLOWER);
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ")
+        .warns(&["loosens `mode` from gate to off for `fake::slower::u8::4`"]);
+    // Switched off for good, it is left alone.
+    let repository = changed(off, off, SLOWER);
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(0)
+        .warns_nothing_of(&["loosens"]);
+}
+
+#[test]
+fn an_unreadable_configuration_is_the_defaults() {
+    let repository = changed("older-key = 3", "threshold = \"50%\"", SLOWER);
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(100)
+        .warns(&["the baseline's configuration can't be read", "older-key"])
+        .warns(&["loosens `threshold` from 3% to 50%"]);
+}
+
+/// A plain run measures what looks slower beside the commit of the record, by the same rules.
+#[test]
+fn suspects_of_a_plain_run() {
+    let repository = Repository::new(BEFORE);
+    repository.serbench(&["--quick"]).exits(0);
+    let manifest = repository.read("Cargo.toml");
+    let table = "\n[package.metadata.serbench]\nthreshold = \"50%\"\n";
+    repository.write("Cargo.toml", &format!("{manifest}{table}"));
+    repository.behave(SLOWER);
+    repository.commit("After");
+    repository
+        .serbench(&["--quick"])
+        .exits(100)
+        .warns(&["loosens `threshold` from 3% to 50%"]);
+}
