@@ -106,7 +106,7 @@ mod tests {
         insta::assert_snapshot!(threshold(&folder, "-p c"), @r#"threshold = "50%"               # Cargo.toml:5"#);
         insta::assert_snapshot!(threshold(&folder, "-p b -p c"), @r#"threshold = "2%"                # b/Cargo.toml:5"#);
         insta::assert_snapshot!(threshold(&folder, "-p b --threshold 7%"), @r#"threshold = "7%"                # --threshold"#);
-        insta::assert_snapshot!(threshold(&folder, "-p d"), @"no package of this workspace is called `d`; there are a, b, c");
+        insta::assert_snapshot!(threshold(&folder, "-p d"), @"no package named `d` in this workspace; available: a, b, c");
         insta::assert_snapshot!(threshold(&folder, ""), @"the packages a and b are both selected and have a [package.metadata.serbench] each; choose one with --package, or move what both share to [workspace.metadata.serbench]");
     }
 

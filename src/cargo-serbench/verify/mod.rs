@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_shown_in_its_place() {
-        insta::assert_snapshot!(same(b"[[1,2,3]]", b"[[1,2,4]]").unwrap_err(), @"the encoder says that it writes the reference's bytes, but at byte 6 it has `1,2,3]]` for `1,2,4]]`");
+        insta::assert_snapshot!(same(b"[[1,2,3]]", b"[[1,2,4]]").unwrap_err(), @"the encoder claims to write the reference's bytes, but byte 6 differs: `1,2,3]]` instead of `1,2,4]]`");
         assert!(same(b"[1", b"[1,2]").is_err());
         assert!(same(b"[1]", b"[1]").is_ok());
     }
