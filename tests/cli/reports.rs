@@ -114,7 +114,7 @@ fn broken_runs(repository: &Repository, run: &Path) {
     check(
         "newer.json",
         &newer,
-        &["has schema 999", "a newer `cargo serbench` reads it"],
+        &["has schema 999", "update cargo-serbench"],
     );
     check(
         "cut.json",
