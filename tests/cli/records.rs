@@ -176,6 +176,55 @@ fn history_of_three_commits() {
 }
 
 #[test]
+fn a_change_point_is_told_with_its_commit() {
+    let place = Place::new();
+    let mut commits = Vec::new();
+    for number in 0..16 {
+        let subject = format!("Number {number}");
+        let commit = place.commit(&subject);
+        // Scatter of 0.2 % around a level that is 5 % higher from the tenth on; the ninth has no record.
+        let level = if number < 10 { 1.2 } else { 1.26 };
+        if number != 9 {
+            let ratio = level * (1.0 + 0.001 * f64::from(number % 3));
+            place.put(&record(&commit, &subject, "R3000", ratio));
+        }
+        commits.push(commit);
+    }
+    insta::assert_snapshot!("change_points", place.good(&["history"]));
+    let text = place.good(&["history", "--format", "markdown"]);
+    assert!(text.contains("| `") || text.contains("+5.0 %"), "{text}");
+    let json = |arguments: &[&str]| -> Value {
+        let all = [&["history", "slow", "--format", "json"], arguments].concat();
+        let value: Value = serde_json::from_str(&place.good(&all)).unwrap();
+        value["series"][0]["change_points"].clone()
+    };
+    let found = json(&[]);
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found[0]["commit"], json!(commits[10]));
+    assert_eq!(found[0]["previous"], json!(commits[8]));
+    assert!(
+        (found[0]["change"].as_f64().unwrap() - 1.05).abs() < 1e-3,
+        "{found}"
+    );
+    assert!(found[0]["p"].as_f64().unwrap() < 1e-9, "{found}");
+    let csv = place.good(&["history", "slow", "--format", "csv"]);
+    let with_change = csv.lines().skip(1).filter(|line| !line.ends_with(",,"));
+    let with_change: Vec<&str> = with_change.collect();
+    assert_eq!(with_change.len(), 1, "{csv}");
+    assert!(with_change[0].contains(&commits[10]), "{csv}");
+    assert_eq!(json(&["--min-change", "6%"]), json!([]));
+    for wrong in [
+        ["--max-p", "0"],
+        ["--max-p", "-1"],
+        ["--min-change", "6"],
+        ["--window", "1"],
+    ] {
+        let done = place.run(&[&["history"], &wrong[..]].concat());
+        done.exits(2).says_no_more();
+    }
+}
+
+#[test]
 fn one_machine_of_two() {
     let (place, commits) = three_commits();
     let r4000 = key(&record(&commits[2], "Third", "R4000", 1.5));
@@ -299,13 +348,13 @@ fn a_record_that_changed_is_read_again() {
         let text = place.run(&["history", "slow", "--format", "csv"]).stdout;
         text.lines().last().unwrap().to_owned()
     };
-    assert!(last(&place).ends_with(",1.1,ratio"));
+    assert!(last(&place).ends_with(",1.1,ratio,,"));
     // Measured again, and a commit measured for the first time.
     place.put(&record(&commits[2], "Third", "R3000", 1.25));
-    assert!(last(&place).ends_with(",1.25,ratio"));
+    assert!(last(&place).ends_with(",1.25,ratio,,"));
     let fourth = place.commit("Fourth");
     place.put(&record(&fourth, "Fourth", "R3000", 1.2));
-    assert!(last(&place).ends_with(&format!(",{fourth},1.2,ratio")));
+    assert!(last(&place).ends_with(&format!(",{fourth},1.2,ratio,,")));
 }
 
 #[test]

@@ -1,6 +1,13 @@
 //! What `cargo serbench history` costs: one more commit in the index after ten and after ten
-//! thousand, and all charts of ten thousand commits with 80 benchmarks.
+//! thousand, and all charts and change points of ten thousand commits with 80 benchmarks.
 
+#[path = "../record/changes.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "it is shown and tested in the tool"
+)]
+mod changes;
 #[path = "../record/index.rs"]
 #[expect(
     dead_code,
@@ -40,7 +47,7 @@ fn append(bencher: Bencher<'_, '_>, commits: u64) {
         .bench_local_values(|(entry, names)| index.append(entry, names).expect("there is room"));
 }
 
-/// Reads an index of so many commits and draws every chart.
+/// Reads an index of so many commits, draws every chart and finds every change point.
 #[divan::bench(args = [10, 100, 1_000, 10_000], sample_count = 20, sample_size = 1)]
 fn render(bencher: Bencher<'_, '_>, commits: u64) {
     let folder = filled(commits);
@@ -52,6 +59,11 @@ fn render(bencher: Bencher<'_, '_>, commits: u64) {
         for series in &all {
             let values: Vec<f64> = series.points.iter().map(|point| point.value).collect();
             black_box(series::sparkline(&values, 40));
+            let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
+            black_box(changes::change_points(
+                &logs,
+                &changes::Sensitivity::default(),
+            ));
         }
     });
 }

@@ -5,6 +5,7 @@
 
 pub mod accepted;
 pub mod baseline;
+pub mod changes;
 pub mod index;
 pub mod series;
 pub mod store;

@@ -1,4 +1,7 @@
-//! `cargo serbench history`: charts each benchmark's recorded ratios over commits.
+//! `cargo serbench history`: charts each benchmark's recorded ratios over commits, and where they changed.
+
+mod change_points;
+mod export;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use regex::RegexSet;
 
+use self::change_points::Found;
 use crate::{
     cli,
     commands::records::{self, Place},
@@ -43,6 +47,9 @@ pub struct History {
     /// Output format
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
+
+    #[command(flatten)]
+    pub changes: change_points::Sensitivity,
 
     #[command(flatten)]
     pub machines: cli::Machines,
@@ -84,11 +91,19 @@ pub fn history(args: &History) -> Result<Exit> {
     if all.is_empty() {
         bail!(nothing(&index, args));
     }
+    let all: Vec<(Series<'_>, Vec<Found<'_>>)> = all
+        .into_iter()
+        .map(|series| {
+            let found = change_points::of(&series, &args.changes);
+            (series, found)
+        })
+        .collect();
+    let drawn = |render| charts(&index, &order, &all, (&args.changes, render));
     shell::print(&match args.format {
-        Format::Terminal => charts(&index, &all, terminal),
-        Format::Markdown => charts(&index, &all, table::for_markdown),
-        Format::Json => json(&all),
-        Format::Csv => csv(&all),
+        Format::Terminal => drawn(terminal),
+        Format::Markdown => drawn(table::for_markdown),
+        Format::Json => export::json(&all)?,
+        Format::Csv => export::csv(&all)?,
     })?;
     Ok(Exit::Passed)
 }
@@ -148,14 +163,19 @@ struct Line<'a> {
     values: Vec<f64>,
 }
 
-fn charts(index: &Index, all: &[Series<'_>], render: fn(&Table) -> String) -> String {
+fn charts(
+    index: &Index,
+    order: &[String],
+    all: &[(Series<'_>, Vec<Found<'_>>)],
+    (sensitivity, render): (&change_points::Sensitivity, fn(&Table) -> String),
+) -> String {
     let machines: BTreeMap<&str, &Entry> = index
         .entries()
         .map(|entry| (entry.key.as_str(), entry))
         .collect();
     let mut text = String::new();
-    for group in all.chunk_by(|a, b| a.key == b.key) {
-        let key = group[0].key;
+    for group in all.chunk_by(|(a, _), (b, _)| a.key == b.key) {
+        let key = group[0].0.key;
         if let Some(entry) = machines.get(key) {
             let Entry {
                 machine, toolchain, ..
@@ -164,13 +184,19 @@ fn charts(index: &Index, all: &[Series<'_>], render: fn(&Table) -> String) -> St
         }
         let lines: Vec<Line<'_>> = group
             .iter()
-            .map(|series| Line {
+            .map(|(series, _)| Line {
                 series,
                 values: series.points.iter().map(|point| point.value).collect(),
             })
             .collect();
         text += &render(&table::table(&columns(), &lines));
         text += "\n";
+        let found: Vec<Found<'_>> = group.iter().flat_map(|(_, found)| found).cloned().collect();
+        let section = change_points::section(key, &found, index, order, (sensitivity, render));
+        if !section.is_empty() {
+            text += &section;
+            text += "\n";
+        }
     }
     text
 }
@@ -214,59 +240,4 @@ fn value(line: &Line<'_>, value: f64) -> Cell {
         Some(_) => cells::figures(value),
         None => cells::time(value),
     })
-}
-
-fn unit(series: &Series<'_>) -> &'static str {
-    match series.reference {
-        Some(_) => "ratio",
-        None => "ns",
-    }
-}
-
-fn json(all: &[Series<'_>]) -> String {
-    let mut text = String::from("{\"schema\":1,\"series\":[");
-    let failed = "writing to a string";
-    for (number, series) in all.iter().enumerate() {
-        let head = serde_json::json!({
-            "machine_key": series.key,
-            "benchmark": series.id,
-            "reference": series.reference,
-            "unit": unit(series),
-        })
-        .to_string();
-        let separator = if number == 0 { "" } else { "," };
-        let head = head.trim_end_matches('}');
-        write!(text, "{separator}\n{head},\"points\":[").expect(failed);
-        for (number, point) in series.points.iter().enumerate() {
-            let separator = if number == 0 { "" } else { "," };
-            let (commit, value) = (point.commit, point.value);
-            write!(text, "{separator}[\"{commit}\",{value}]").expect(failed);
-        }
-        text += "]}";
-    }
-    text + "\n]}\n"
-}
-
-fn csv(all: &[Series<'_>]) -> String {
-    let mut text = String::from("machine_key,benchmark,reference,commit,value,unit\n");
-    for series in all {
-        let head = [series.key, series.id, series.reference.unwrap_or("")]
-            .map(quoted)
-            .join(",");
-        let unit = unit(series);
-        for point in &series.points {
-            let (commit, value) = (point.commit, point.value);
-            writeln!(text, "{head},{commit},{value},{unit}").expect("writing to a string");
-        }
-    }
-    text
-}
-
-/// A field as RFC 4180 has it.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
 }
