@@ -12,6 +12,7 @@ use toml::{Table, Value};
 use crate::{
     config::{
         Flag, Flags, Mode,
+        bytes::Bytes,
         units::{Percent, Ratio, Seconds},
     },
     report::{FORMATS, Format},
@@ -263,6 +264,10 @@ pub struct Keys {
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub profile: Option<String>,
 
+    /// Keep finished builds for the next time up to this size, such as 4GiB; 0 keeps none
+    #[arg(long, value_name = "SIZE")]
+    pub cache_size: Option<Bytes>,
+
     /// Add this flag to rustc's own; may be given several times
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true, value_parser = text())]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -430,6 +435,7 @@ mod tests {
     #[test]
     fn all_that_is_typed_is_passed_on() {
         let all = "--suite json,npy --memory-suite npy --features a,b --no-default-features --profile release \
+                   --cache-size 1GiB \
                    --threshold 4% --indifference 0.02 --memory-threshold 0 --max-latency-ratio 1.5 \
                    --max-memory-ratio 2 --budget 9 --default-branch dev --strict --require-baseline=false \
                    --mode track --reference x,json=y";

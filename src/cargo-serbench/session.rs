@@ -1,6 +1,11 @@
 //! What every command that measures begins with: the workspace, its configuration, its turn.
 
-use std::{fs::File, io::Write, path::Path, time::Duration};
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -203,10 +208,35 @@ fn check_temporary() -> Result<()> {
     })
 }
 
-fn lock(scratch: &Path) -> Result<File> {
-    std::fs::create_dir_all(scratch).with_context(|| format!("make {}", scratch.display()))?;
+/// Where commits are extracted for `--own-toolchain`: outside of the work tree, whose configuration
+/// of cargo must not count for them. `None` without a home folder.
+pub fn sources_at_home(root: &Path) -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
+    Some(home.join("serbench").join(build::path_hash(root)))
+}
+
+fn lock_file(scratch: &Path) -> Result<(PathBuf, File)> {
     let path = scratch.join("lock");
     let file = File::create(&path).with_context(|| format!("open {}", path.display()))?;
+    Ok((path, file))
+}
+
+/// The turn of a command that does not wait for it.
+pub fn try_lock(scratch: &Path) -> Result<File> {
+    let (path, file) = lock_file(scratch)?;
+    if file.try_lock().is_err() {
+        bail!(
+            "another run here is using these builds ({}); try again when it has ended",
+            shell::shown(&path).display()
+        );
+    }
+    Ok(file)
+}
+
+fn lock(scratch: &Path) -> Result<File> {
+    std::fs::create_dir_all(scratch).with_context(|| format!("make {}", scratch.display()))?;
+    let (path, file) = lock_file(scratch)?;
     let mut announced = false;
     while file.try_lock().is_err() {
         if !announced {
@@ -224,7 +254,7 @@ fn lock(scratch: &Path) -> Result<File> {
 
 /// Removes what killed runs left half done; nobody else is at work while we hold the lock.
 fn sweep(scratch: &Path) {
-    for folder in ["source", "source/target/package", "build", "runs"] {
+    for folder in ["source", "source/target/package", "build", "cache", "runs"] {
         let entries = std::fs::read_dir(scratch.join(folder));
         for entry in entries.into_iter().flatten().flatten() {
             // The names that `tempfile` gives.

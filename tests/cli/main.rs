@@ -1,6 +1,7 @@
 //! The tool through its real binary: exit codes, first lines and messages as users meet them, on
 //! temporary git repositories whose benchmarks take exactly known times.
 
+mod cached;
 mod failures;
 mod foreign;
 mod history;

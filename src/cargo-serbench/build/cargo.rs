@@ -15,6 +15,7 @@ use super::{
     fingerprint::{code_hash, has_divan, has_serbench},
     inputs::{Ledger, Report},
     linker,
+    proof::Proof,
 };
 use crate::{
     discover::{
@@ -24,15 +25,23 @@ use crate::{
     interrupt, shell,
 };
 
-/// Builds `targets` of the workspace into `target_directory`, which no other commit may share:
+/// A finished build.
+pub struct Done {
+    pub built: Vec<Built>,
+    /// What went into it.
+    pub proof: Proof,
+}
+
+/// Builds `targets` of the workspace, in a tree whose top is `top`, into `target_directory`, which no other commit may share:
 /// cargo would take one commit's build for the other's. What cargo does not build again is proven
 /// to be of the sources that are there now.
 pub fn build(
     workspace: &Workspace,
+    top: &Path,
     targets: &[BenchTarget],
     target_directory: &Path,
     options: &Options,
-) -> Result<Vec<Built>> {
+) -> Result<Done> {
     fs::create_dir_all(target_directory)
         .with_context(|| format!("make {}", target_directory.display()))?;
     let mut ledger = Ledger::load(target_directory);
@@ -58,7 +67,10 @@ pub fn build(
             target_directory.display()
         );
     }
-    executables(workspace, targets, target_directory, &ledger, &report)
+    Ok(Done {
+        built: executables(workspace, targets, target_directory, &ledger, &report)?,
+        proof: Proof::of(workspace, top, target_directory, &ledger, &report),
+    })
 }
 
 /// Runs cargo. The report is complete up to where cargo failed.

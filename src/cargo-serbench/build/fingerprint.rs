@@ -1,6 +1,12 @@
 //! Hashes: of the code in an executable, of files.
 
-use std::{fmt::Write, fs, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    fmt::Write,
+    fs,
+    io::{self, Read},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
 
 use object::{Object, ObjectSection, SectionKind};
 use sha2::{Digest, Sha256};
@@ -45,7 +51,8 @@ pub fn has_serbench(bytes: &[u8]) -> bool {
     contains(bytes, serbench::protocol::SOCKET.as_bytes())
 }
 
-fn contains(bytes: &[u8], name: &[u8]) -> bool {
+/// Whether `name` is somewhere in `bytes`.
+pub fn contains(bytes: &[u8], name: &[u8]) -> bool {
     bytes.windows(name.len()).any(|window| window == name)
 }
 
@@ -58,6 +65,24 @@ pub fn file_hash(path: &Path) -> Option<String> {
 /// Short SHA-256 of a path.
 pub fn path_hash(path: &Path) -> String {
     hex(&Sha256::digest(path.as_os_str().as_bytes()))[..16].to_owned()
+}
+
+/// Short SHA-256 of a text.
+pub fn text_hash(text: &[u8]) -> String {
+    hex(&Sha256::digest(text))[..16].to_owned()
+}
+
+/// SHA-256 of a file.
+pub fn full_hash(path: &Path) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
 }
 
 /// Lower-case hexadecimal digits of `bytes`.

@@ -141,7 +141,7 @@ pub fn prune(scratch: &Path) {
 
 /// Removes a folder. It goes under another name first, so that half of it is never found under its
 /// own. What can't be removed only takes space.
-fn remove(folder: &Path) {
+pub fn remove(folder: &Path) {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let aside = folder.with_file_name(format!(".tmp-{name}"));
     let _ = fs::rename(folder, &aside);

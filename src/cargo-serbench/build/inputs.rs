@@ -83,6 +83,11 @@ impl Ledger {
         stale
     }
 
+    /// What the compilation that wrote `file` read, if it was of the workspace's own packages.
+    pub fn compiled(&self, file: &Path) -> Option<&Inputs> {
+        self.compiled.get(file)
+    }
+
     /// The source files of a bench: its own and those of all libraries of the workspace, relative
     /// to `root`. What a build generated is left out.
     pub fn sources(&self, workspace: &Workspace, report: &Report, bench: &Artifact) -> Inputs {
@@ -143,7 +148,8 @@ fn inputs(workspace: &Workspace, package: &Package, output: &Path) -> Inputs {
     hashed(paths)
 }
 
-fn hashed(paths: Vec<PathBuf>) -> Inputs {
+/// The files with their hashes.
+pub fn hashed(paths: Vec<PathBuf>) -> Inputs {
     let hash = |path: PathBuf| {
         let hash = file_hash(&path);
         (path, hash)
@@ -152,7 +158,7 @@ fn hashed(paths: Vec<PathBuf>) -> Inputs {
 }
 
 /// The list that rustc wrote beside `output`, under its name or, for build scripts, alone.
-fn dependency_file(output: &Path) -> Option<PathBuf> {
+pub fn dependency_file(output: &Path) -> Option<PathBuf> {
     let folder = output.parent()?;
     let name = output.file_stem()?.to_str()?;
     let names = [name, name.strip_prefix("lib").unwrap_or(name)];
@@ -180,33 +186,47 @@ fn dependencies(list: &str) -> BTreeSet<String> {
     files
 }
 
-/// The files that a build script asked cargo to watch; a folder stands for all in it.
+/// The files that a build script asked cargo to watch.
 fn script_inputs(package: &Package, script: &BuildScript) -> Inputs {
-    let Some(folder) = package.manifest_path.parent() else {
-        return Inputs::new();
-    };
+    hashed(script_files(watched(package, script)))
+}
+
+/// What a build script said to cargo about `key`.
+pub fn script_output(script: &BuildScript, key: &str) -> Vec<String> {
     let output = script.out_dir.with_file_name("output");
     let text = fs::read_to_string(output).unwrap_or_default();
-    let watched: Vec<PathBuf> = text
-        .lines()
-        .filter_map(|line| {
-            let directive = line.strip_prefix("cargo:")?;
-            let directive = directive.strip_prefix(':').unwrap_or(directive);
-            directive.strip_prefix("rerun-if-changed=")
-        })
-        .map(|path| folder.as_std_path().join(path))
-        .collect();
-    // Without a word from the script cargo watches the package.
-    let watched = if watched.is_empty() {
-        vec![folder.as_std_path().to_path_buf()]
-    } else {
-        watched
+    let said = text.lines().filter_map(|line| {
+        let directive = line.strip_prefix("cargo:")?;
+        let directive = directive.strip_prefix(':').unwrap_or(directive);
+        let value = directive.strip_prefix(key)?.strip_prefix('=')?;
+        Some(value.to_owned())
+    });
+    said.collect()
+}
+
+/// The files and folders that a build script asked cargo to watch.
+pub fn watched(package: &Package, script: &BuildScript) -> Vec<PathBuf> {
+    let Some(folder) = package.manifest_path.parent() else {
+        return Vec::new();
     };
-    let files = watched.into_iter().flat_map(|path| match path.is_dir() {
+    let folder = folder.as_std_path();
+    let asked = script_output(script, "rerun-if-changed");
+    let asked: Vec<PathBuf> = asked.iter().map(|path| folder.join(path)).collect();
+    let variables = script_output(script, "rerun-if-env-changed");
+    // Without a word from the script cargo watches the package.
+    match asked.is_empty() && variables.is_empty() {
+        true => vec![folder.to_path_buf()],
+        false => asked,
+    }
+}
+
+/// Files, and for folders all files in them.
+pub fn script_files(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let files = paths.into_iter().flat_map(|path| match path.is_dir() {
         true => files_of(&path),
         false => vec![path],
     });
-    hashed(files.collect())
+    files.collect()
 }
 
 /// All files in a folder but hidden ones and what was built there.

@@ -1,17 +1,19 @@
 //! Building benches: the same way for every commit, each in folders of its own.
 
+pub mod cache;
 mod cargo;
 mod fingerprint;
 mod folders;
 mod inputs;
 pub mod linker;
+mod proof;
 pub mod toolchain;
 
 use std::path::PathBuf;
 
 use crate::discover::BenchTarget;
 
-pub use cargo::build;
+pub use cargo::{Done, build};
 pub use fingerprint::{code_hash, file_hash, path_hash};
 pub use folders::{prune, seed, stage_executables, target_directory, touch};
 pub use inputs::Inputs;

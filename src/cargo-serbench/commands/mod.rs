@@ -1,9 +1,12 @@
 //! One file for each command, which owns its arguments; and what several of them share.
 
 mod accept;
+mod cache_key;
+mod clean;
 mod compare;
 mod config;
 mod differences;
+mod executables;
 mod gate;
 mod history;
 mod init;
@@ -46,6 +49,10 @@ pub enum Command {
     Merge(merge::Merge),
     /// Write a starter bench, its lines in Cargo.toml and a CI workflow; never overwrites files
     Init(init::Init),
+    /// Remove what builds left under target/serbench; stored runs stay
+    Clean(clean::Clean),
+    /// Print the key of target/serbench/cache for a CI system's cache
+    CacheKey(cache_key::CacheKey),
     /// Print the JSON Schema of `--format json`
     Schema,
     /// Print a completion script for a shell
@@ -69,6 +76,8 @@ impl Command {
             Self::Accept(args) => accept::accept(args),
             Self::Merge(args) => merge::merge(args),
             Self::Init(args) => init::init(args),
+            Self::Clean(args) => clean::clean(args),
+            Self::CacheKey(args) => cache_key::cache_key(args),
             Self::Schema => print::schema(),
             Self::Completions(args) => print::completions(args),
             Self::Man => print::man(),

@@ -8,17 +8,18 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{
-    build::{self, Built, Inputs},
+    build::{self, Built, Inputs, cache},
+    commands::executables::{self, Place},
     config::{Config, Mode},
     discover::git::{self, Commit, Repo},
-    discover::{BenchTarget, Workspace, suite_name, workspace},
+    discover::{BenchTarget, Workspace, suite_name, trees::Trees, workspace},
     exit::Usage,
     record,
     run::{Side, Source},
     select::catalog::{self, Catalog, Naming},
     select::shard,
     select::{self, BenchId},
-    session::{Request, Session},
+    session::{self, Request, Session},
     shell,
 };
 
@@ -57,7 +58,17 @@ pub fn worktree(session: &Session) -> Result<Tree> {
         (None, _) => "the work tree".to_owned(),
     };
     let directory = build::target_directory(&workspace.scratch(), None);
-    let (catalog, built) = build_catalog(session, workspace, &directory, Side::Candidate, &what)?;
+    let top = repo.as_ref().map_or(workspace.root.clone(), Repo::top);
+    let trees = repo.as_ref().map(Trees::open).transpose()?;
+    let place = Place {
+        workspace,
+        top: &top,
+        directory: &directory,
+        trees: trees.as_ref(),
+        commit: None,
+        what: &what,
+    };
+    let (catalog, built) = build_catalog(session, &place, Side::Candidate)?;
     let ids = catalog.benchmarks.keys().map(BenchId::as_str);
     for unused in session.config.unused(ids) {
         shell::warning(unused);
@@ -66,15 +77,28 @@ pub fn worktree(session: &Session) -> Result<Tree> {
     Ok(Tree {
         source,
         catalog,
-        top: repo.as_ref().map_or(root.clone(), Repo::top),
+        top,
         root,
         sources: sources(built),
     })
 }
 
-/// Builds a commit from a source tree and in a target folder of its own.
-pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
-    let scratch = session.workspace.scratch();
+/// A commit's files.
+struct Extracted {
+    workspace: Workspace,
+    /// The top of the repository in its tree, and the workspace in that.
+    top: PathBuf,
+    root: PathBuf,
+}
+
+/// What a build of a commit depends on besides its tree.
+pub fn frame(session: &Session, commit: &Commit) -> Result<String> {
+    let Extracted { workspace, top, .. } = extracted(session, commit)?;
+    let targets = targets(&workspace, &session.config, &session.request);
+    cache::frame(&workspace, &top, &targets, &session.options)
+}
+
+fn extracted(session: &Session, commit: &Commit) -> Result<Extracted> {
     let repo = session.repository()?;
     let root = repo.extract(commit, &sources_folder(session)?)?;
     if !root.join("Cargo.toml").is_file() {
@@ -98,15 +122,37 @@ pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
         }
     })?;
     check_packages_of(&workspace, commit, &top, &repo.top())?;
+    Ok(Extracted {
+        workspace,
+        top,
+        root,
+    })
+}
+
+/// Builds a commit from a source tree and in a target folder of its own.
+pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
+    let scratch = session.workspace.scratch();
+    let Extracted {
+        workspace,
+        top,
+        root,
+    } = extracted(session, commit)?;
     let directory = build::target_directory(&scratch, Some(&commit.tree));
-    build::seed(&build::target_directory(&scratch, None), &directory);
     let name = match side {
         Side::Baseline => "the baseline",
         Side::Candidate => "the candidate",
     };
     let what = format!("{name} {} ({})", commit.short(), commit.subject);
-    let (catalog, built) = build_catalog(session, &workspace, &directory, side, &what)?;
-    build::touch(&directory);
+    let trees = Trees::open(session.repository()?)?;
+    let place = Place {
+        workspace: &workspace,
+        top: &top,
+        directory: &directory,
+        trees: Some(&trees),
+        commit: Some(commit),
+        what: &what,
+    };
+    let (catalog, built) = build_catalog(session, &place, side)?;
     let source = Source {
         commit: Some(commit.sha.clone()),
         subject: Some(commit.subject.clone()),
@@ -189,20 +235,18 @@ fn sources_folder(session: &Session) -> Result<PathBuf> {
     if !session.options.own_toolchain {
         return Ok(scratch.join("source"));
     }
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let home = home.context("no home folder for --own-toolchain; set CARGO_HOME")?;
-    let workspace = build::path_hash(&session.workspace.root);
-    Ok(home.join("serbench").join(workspace))
+    session::sources_at_home(&session.workspace.root)
+        .context("no home folder for --own-toolchain; set CARGO_HOME")
 }
 
 fn build_catalog(
     session: &Session,
-    workspace: &Workspace,
-    directory: &Path,
+    place: &Place<'_>,
     side: Side,
-    what: &str,
 ) -> Result<(Catalog, Vec<Built>)> {
+    let Place {
+        workspace, what, ..
+    } = *place;
     let request = &session.request;
     let targets = targets(workspace, &session.config, request);
     if targets.is_empty() {
@@ -235,9 +279,8 @@ fn build_catalog(
              `cargo update divan --precise 0.1.21`"
         );
     }
-    shell::status("Building", format_args!("{} of {what}", names(&targets)));
-    let mut built = build::build(workspace, &targets, directory, &session.options)
-        .with_context(|| format!("build {what}"))?;
+    let mut built =
+        executables::obtain(session, place, &targets).with_context(|| format!("build {what}"))?;
     // Names of one length, so that both sides find the same on their stacks.
     let aside = match side {
         Side::Baseline => "arm-a",
@@ -250,11 +293,6 @@ fn build_catalog(
         shell::warning(problem);
     }
     Ok((catalog, built))
-}
-
-fn names(targets: &[BenchTarget]) -> String {
-    let names: BTreeSet<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The bench targets that the user wants, and the one that counts memory.

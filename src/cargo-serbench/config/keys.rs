@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{
+    bytes::Bytes,
     glob::Globs,
     hold::Held,
     units::{self, Percent, Ratio, Seconds},
@@ -41,6 +42,10 @@ profile = "bench"
 # Flags for rustc that are added to your own (RUSTFLAGS, build.rustflags) for both commits. Functions
 # on boundaries of 64 bytes, for example: ["-Cllvm-args=-align-all-functions=6"].
 build-flags = []
+
+# Most that finished builds may take under target/serbench/cache, where gates find them again; those
+# used longest ago are removed. 0 keeps none. `cargo serbench clean` removes all.
+cache-size = "4 GiB"
 
 # The change of the latency ratio that is tolerated: only what is surely slower than this has
 # regressed. The fraction 0.03 is the same.
@@ -114,6 +119,7 @@ pub struct Config {
     pub profile: String,
     #[serde(deserialize_with = "names")]
     pub build_flags: Vec<String>,
+    pub cache_size: Bytes,
     #[serde(deserialize_with = "units::above_zero")]
     pub threshold: Percent,
     pub indifference: Percent,

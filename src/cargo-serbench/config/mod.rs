@@ -4,6 +4,7 @@
 //! package whose table counts is the one that is selected, as cargo selects packages; where several
 //! are, it is the only one of them that has a table.
 
+pub mod bytes;
 mod check;
 pub mod glob;
 mod hold;

@@ -99,6 +99,7 @@ fn defaults() {
         default_features: true,
         profile: "bench".to_owned(),
         build_flags: Vec::new(),
+        cache_size: "4GiB".parse().unwrap(),
         threshold: percent("3%"),
         indifference: percent("1%"),
         memory_threshold: percent("3%"),
@@ -187,6 +188,7 @@ fn layers_and_origins() {
     default-features = true         # default
     profile = "bench"               # default
     build-flags = []                # default
+    cache-size = "4 GiB"            # default
     threshold = "2%"                # Cargo.toml:18
     indifference = "1%"             # default
     memory-threshold = "10%"        # Cargo.toml:4
@@ -222,6 +224,7 @@ fn layers_and_origins() {
     default-features = false        # --no-default-features
     profile = "bench"               # default
     build-flags = []                # default
+    cache-size = "4 GiB"            # default
     threshold = "10%"               # --threshold
     indifference = "1%"             # default
     memory-threshold = "10%"        # Cargo.toml:4
@@ -273,7 +276,7 @@ fn shown_to_programs() {
 
 #[test]
 fn flags_win() {
-    let all = "--suites json --memory-suite npy --features a --default-features=false --profile release --build-flags=-Cx \
+    let all = "--suites json --memory-suite npy --features a --default-features=false --profile release --build-flags=-Cx --cache-size 1GiB \
                --threshold 4% --indifference 0.02 --memory-threshold 0 --max-latency-ratio 1.5 \
                --max-memory-ratio 2 --budget 9 --default-branch dev --strict --require-baseline \
                --mode track --reference x,json=y";
@@ -287,6 +290,7 @@ fn flags_win() {
         default_features: false,
         profile: "release".to_owned(),
         build_flags: vec!["-Cx".to_owned()],
+        cache_size: "1GiB".parse().unwrap(),
         threshold: percent("4%"),
         indifference: percent("2%"),
         memory_threshold: percent("0%"),
@@ -325,7 +329,7 @@ fn wrong_keys_are_told() {
     insta::assert_snapshot!(told("treshold = 0.03"), @"Cargo.toml:5: unknown key `treshold` in [package.metadata.serbench]; did you mean `threshold`?");
     insta::assert_snapshot!(told("memory_threshold = 0.03"), @"Cargo.toml:5: unknown key `memory_threshold` in [package.metadata.serbench]; did you mean `memory-threshold`?");
     insta::assert_snapshot!(told("suite = [\"json\"]"), @"Cargo.toml:5: unknown key `suite` in [package.metadata.serbench]; did you mean `suites`?");
-    insta::assert_snapshot!(told("zzz = 1"), @"Cargo.toml:5: unknown key `zzz` in [package.metadata.serbench]; known keys are suites, memory-suite, features, default-features, profile, build-flags, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
+    insta::assert_snapshot!(told("zzz = 1"), @"Cargo.toml:5: unknown key `zzz` in [package.metadata.serbench]; known keys are suites, memory-suite, features, default-features, profile, build-flags, cache-size, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
     insta::assert_snapshot!(told("[[package.metadata.serbench.overrides]]\nbenchmarks = [\"**\"]"), @"Cargo.toml:5: unknown key `overrides` in [package.metadata.serbench]; did you mean `override`?");
     insta::assert_snapshot!(told("[[package.metadata.serbench.override]]\nbenchmarks = [\"**\"]\nbudget = 3"), @"Cargo.toml:7: unknown key `budget` in [[package.metadata.serbench.override]]; known keys are benchmarks, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, allow-removed, mode, reason");
     insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench` is 3; expected a table of keys");

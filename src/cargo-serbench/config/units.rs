@@ -20,6 +20,12 @@ pub struct Seconds(f64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidUnit(String);
 
+impl InvalidUnit {
+    pub fn new(expected: &str) -> Self {
+        Self(expected.to_owned())
+    }
+}
+
 impl fmt::Display for InvalidUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -4,6 +4,7 @@ pub mod checkout;
 pub mod git;
 pub mod machine;
 pub mod places;
+pub mod trees;
 pub mod workspace;
 
 pub use workspace::{BenchTarget, Workspace, suite_name};

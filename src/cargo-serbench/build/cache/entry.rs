@@ -1,0 +1,179 @@
+//! One kept build: its executables, what they were linked from, and the proof of what went in.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    build::{
+        Built, Executable, Inputs,
+        fingerprint::{contains, full_hash},
+        proof::Proof,
+    },
+    discover::{BenchTarget, Workspace, workspace::package_folder},
+};
+
+const FILE: &str = "entry.json";
+
+/// The facts of a kept build.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub frame: String,
+    /// The tree that was built, as git names it.
+    pub tree: String,
+    /// Where it was built.
+    root: PathBuf,
+    /// Whether no executable knows where it was built, so that it may stand for a build elsewhere.
+    portable: bool,
+    pub proof: Proof,
+    benches: Vec<Bench>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bench {
+    package: String,
+    name: String,
+    executable: Kept,
+    link_inputs: Option<Kept>,
+    hash: String,
+    divan: bool,
+    serbench: bool,
+    sources: Inputs,
+}
+
+/// A file of the entry.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    file: String,
+    sha256: String,
+}
+
+impl Entry {
+    /// Writes an entry to the folder `to`.
+    pub fn write(
+        to: &Path,
+        workspace: &Workspace,
+        (frame, tree): (&str, &str),
+        built: &[Built],
+        proof: &Proof,
+    ) -> Result<Self> {
+        let mut portable = true;
+        let mut benches = Vec::new();
+        for (number, bench) in built.iter().enumerate() {
+            let bytes = fs::read(&bench.executable.path)?;
+            let places = [&workspace.root, &workspace.target_directory];
+            let mut places = places.iter().map(|place| place.as_os_str());
+            portable &= !places.any(|place| contains(&bytes, place.as_encoded_bytes()));
+            let executable = keep(&bench.executable.path, to, &format!("{number}"))?;
+            let inputs = bench.executable.link_inputs.as_ref();
+            let inputs = inputs.map(|path| keep(path, to, &format!("{number}.tar")));
+            benches.push(Bench {
+                package: bench.target.package.clone(),
+                name: bench.target.name.clone(),
+                executable,
+                link_inputs: inputs.transpose()?,
+                hash: bench.hash.clone(),
+                divan: bench.divan,
+                serbench: bench.serbench,
+                sources: bench.sources.clone(),
+            });
+        }
+        let entry = Self {
+            frame: frame.to_owned(),
+            tree: tree.to_owned(),
+            root: workspace.root.clone(),
+            portable,
+            proof: proof.clone(),
+            benches,
+        };
+        fs::write(to.join(FILE), serde_json::to_vec(&entry)?)?;
+        Ok(entry)
+    }
+
+    /// The entry in a folder; `None` where there is none that can be read.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let bytes = fs::read(folder.join(FILE)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Whether it was built in this place or does not know where.
+    pub fn is_for(&self, root: &Path) -> bool {
+        self.portable || self.root == root
+    }
+
+    pub fn is_portable(&self) -> bool {
+        self.portable
+    }
+
+    /// Whether one of its executables holds `bytes`.
+    pub fn embeds(&self, folder: &Path, bytes: &[u8]) -> bool {
+        let mut files = self.benches.iter().map(|bench| &bench.executable.file);
+        files.any(|file| fs::read(folder.join(file)).map_or(true, |it| contains(&it, bytes)))
+    }
+
+    /// The executables, for benches of `workspace`. Fails where a file is not what was kept.
+    pub fn built(
+        self,
+        folder: &Path,
+        workspace: &Workspace,
+        targets: &[BenchTarget],
+    ) -> Result<Vec<Built>> {
+        ensure!(
+            self.benches.len() == targets.len(),
+            "it has other benches than were asked for"
+        );
+        let mut built = Vec::new();
+        for (bench, target) in self.benches.into_iter().zip(targets) {
+            ensure!(
+                (&bench.package, &bench.name) == (&target.package, &target.name),
+                "it has no bench `{}`",
+                target.name
+            );
+            let path = bench.executable.checked(folder)?;
+            let link_inputs = bench.link_inputs.map(|kept| kept.checked(folder));
+            built.push(Built {
+                target: target.clone(),
+                executable: Executable {
+                    path,
+                    copies: Vec::new(),
+                    link_inputs: link_inputs.transpose()?,
+                    folder: workspace
+                        .root
+                        .join(package_folder(workspace, &target.package)),
+                },
+                hash: bench.hash,
+                divan: bench.divan,
+                serbench: bench.serbench,
+                sources: bench.sources,
+            });
+        }
+        Ok(built)
+    }
+}
+
+impl Kept {
+    fn checked(&self, folder: &Path) -> Result<PathBuf> {
+        // A name from a file that may have been edited: it must not lead elsewhere.
+        let path = folder.join(Path::new(&self.file).file_name().unwrap_or_default());
+        let hash = full_hash(&path).with_context(|| format!("read {}", path.display()))?;
+        ensure!(hash == self.sha256, "{} was changed", path.display());
+        Ok(path)
+    }
+}
+
+/// Copies a file to the entry's folder.
+fn keep(from: &Path, folder: &Path, name: &str) -> Result<Kept> {
+    let to = folder.join(name);
+    fs::copy(from, &to).with_context(|| format!("copy {}", from.display()))?;
+    Ok(Kept {
+        file: name.to_owned(),
+        sha256: full_hash(&to)?,
+    })
+}

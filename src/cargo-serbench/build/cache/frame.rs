@@ -1,0 +1,318 @@
+//! What a build depends on besides its tree: the toolchain, the machine, flags, variables, the
+//! configuration of cargo, Cargo.lock. Builds in equal frames of equal trees are equal.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    build::{
+        Options,
+        fingerprint::{file_hash, hex, text_hash},
+    },
+    discover::{BenchTarget, Workspace, machine},
+};
+
+/// Builds that an older version of this tool kept are not read.
+const VERSION: u32 = 1;
+
+/// Hash of everything that a build of `targets` depends on besides the files of the tree, the top
+/// of which is `top`. Fails with the reason where that can't be known.
+pub fn frame(
+    workspace: &Workspace,
+    top: &Path,
+    targets: &[BenchTarget],
+    options: &Options,
+) -> Result<String> {
+    let outside = workspace
+        .local_packages()
+        .find(|package| !is_inside(package.manifest_path.as_std_path(), top));
+    if let Some(package) = outside {
+        bail!("package `{}` lies outside the repository", package.name);
+    }
+    let here = match options.own_toolchain {
+        true => workspace.root.clone(),
+        false => std::env::current_dir().context("find the current folder")?,
+    };
+    let configuration = configuration(&here);
+    let variables = variables();
+    let flags = options.flags.join(" ");
+    let texts = configuration.values().chain(variables.values());
+    for text in texts.chain([&flags]) {
+        refuse_files(text)?;
+    }
+    let mut facts = String::new();
+    let mut fact = |name: &str, value: &str| {
+        writeln!(facts, "{name}\t{}\t{value}", value.len()).expect("writing to a string");
+    };
+    fact("version", &VERSION.to_string());
+    fact("tool", env!("CARGO_PKG_VERSION"));
+    fact("machine", &format!("{:?}", machine::machine()));
+    for (name, text) in compilers(&here, options.own_toolchain)? {
+        fact(name, &text);
+    }
+    let inner = workspace.root.strip_prefix(top).unwrap_or(Path::new(""));
+    fact("workspace", &inner.display().to_string());
+    let lock = file_hash(&workspace.root.join("Cargo.lock"));
+    fact("lock", lock.as_deref().unwrap_or("none"));
+    fact("options", &format!("{:?}", without_network(options)));
+    fact("targets", &format!("{targets:?}"));
+    for (path, text) in &configuration {
+        // Their place counts only by their order, so that a cache can move with its folder.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        fact(&name, text);
+    }
+    for (name, value) in &variables {
+        fact(name, value);
+    }
+    Ok(hex(&Sha256::digest(facts)))
+}
+
+fn is_inside(path: &Path, top: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    real(path).starts_with(real(top))
+}
+
+/// Whether cargo may use the network does not change what it builds.
+fn without_network(options: &Options) -> Options {
+    Options {
+        network: Vec::new(),
+        ..options.clone()
+    }
+}
+
+/// What the programs that build say they are.
+fn compilers(here: &Path, own_toolchain: bool) -> Result<Vec<(&'static str, String)>> {
+    let chosen = |names: [&str; 2]| {
+        let mut names = names.iter().filter(|_| !own_toolchain);
+        names.find_map(std::env::var_os)
+    };
+    let rustc = chosen(["RUSTC", "CARGO_BUILD_RUSTC"]).unwrap_or_else(|| "rustc".into());
+    let cargo = chosen(["CARGO", "CARGO"]).unwrap_or_else(|| "cargo".into());
+    let ask = |program: &std::ffi::OsStr, argument: &str| {
+        let mut command = Command::new(program);
+        command.arg(argument).current_dir(here);
+        if own_toolchain {
+            command.env_remove("RUSTUP_TOOLCHAIN");
+        }
+        let output = command
+            .output()
+            .with_context(|| format!("run {}", program.to_string_lossy()))?;
+        Ok::<_, anyhow::Error>(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let rustc = ask(&rustc, "-vV")?;
+    let released = rustc.contains("commit-hash: ")
+        && !rustc.contains("commit-hash: unknown")
+        && !rustc.contains("-dev");
+    ensure!(
+        released,
+        "this rustc was built by hand, so its version does not tell it from the next"
+    );
+    let linker = ask("cc".as_ref(), "--version").unwrap_or_default();
+    Ok(vec![
+        ("rustc", rustc),
+        ("cargo", ask(&cargo, "-V")?),
+        ("cc", linker),
+    ])
+}
+
+/// The files of cargo's configuration that count in a folder, by path.
+fn configuration(here: &Path) -> BTreeMap<PathBuf, String> {
+    let above = here.ancestors().map(|folder| folder.join(".cargo"));
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let folders = above.chain(home);
+    let files = folders.flat_map(|folder| [folder.join("config.toml"), folder.join("config")]);
+    files
+        .filter_map(|path| {
+            let text = fs::read_to_string(&path).ok()?;
+            Some((path, text))
+        })
+        .collect()
+}
+
+/// Fails where flags or a configuration name files whose content would count, too.
+fn refuse_files(text: &str) -> Result<()> {
+    let separators = |it: char| it.is_whitespace() || "\"'[],=\x1f".contains(it);
+    let mut flag = false;
+    for word in text.split(separators).filter(|word| !word.is_empty()) {
+        // `-L /there`, `-Clink-arg=-T/there`, `-Cprofile-use=/there`
+        if word.contains('/') && (flag || word.starts_with('-')) {
+            bail!("a flag names a file ({word})");
+        }
+        flag = word.starts_with('-') || (flag && !word.contains('/'));
+        if word.ends_with(".json") {
+            bail!("a target is described by a file ({word})");
+        }
+    }
+    let mut keys = text.lines().filter_map(|line| line.split_once('='));
+    let key = keys.find(|(key, _)| {
+        let name = key.trim().trim_matches('"');
+        name == "include" || name == "rustc" || name.ends_with(".rustc")
+    });
+    match key {
+        Some((key, _)) => bail!("cargo's configuration has `{}`", key.trim()),
+        None => Ok(()),
+    }
+}
+
+/// Variables that cargo, rustc and C compilers look at, with hashes of their values.
+fn variables() -> BTreeMap<String, String> {
+    let all = std::env::vars_os();
+    let named = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    named
+        .filter(|(name, _)| counts(name))
+        .map(|(name, value)| {
+            let text = value.to_string_lossy().into_owned();
+            let kept = match name.ends_with("FLAGS") {
+                true => text,
+                false => text_hash(text.as_bytes()),
+            };
+            (name, kept)
+        })
+        .collect()
+}
+
+/// Whether a build may depend on a variable. In doubt it does; what is left out is what cargo sets
+/// for its children, and what changes only how it looks or where it writes.
+fn counts(name: &str) -> bool {
+    const NEVER: [&str; 20] = [
+        "CARGO",
+        "CARGO_MAKEFLAGS",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "CARGO_BUILD_BUILD_DIR",
+        "CARGO_BUILD_JOBS",
+        "CARGO_TARGET_TMPDIR",
+        "CARGO_NET_OFFLINE",
+        "RUST_BACKTRACE",
+        "RUST_LIB_BACKTRACE",
+        "RUST_LOG",
+        "RUST_LOG_STYLE",
+        "RUST_RECURSION_COUNT",
+        "RUST_TEST_THREADS",
+        "RUSTUP_TOOLCHAIN",
+        "RUSTUP_HOME",
+        "RUSTUP_AUTO_INSTALL",
+        "LD_LIBRARY_PATH",
+    ];
+    const NEVER_PREFIXES: [&str; 7] = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_TERM_",
+        "CARGO_HTTP_",
+        "CARGO_ALIAS_",
+        "CARGO_REGISTR",
+    ];
+    const PREFIXES: [&str; 8] = [
+        "CARGO_",
+        "RUST",
+        "PKG_CONFIG",
+        "MACOSX_",
+        "CMAKE_",
+        "TARGET_",
+        "HOST_",
+        "LIBRARY_",
+    ];
+    const WORDS: [&str; 16] = [
+        "CC",
+        "CXX",
+        "AR",
+        "LD",
+        "NM",
+        "RANLIB",
+        "CFLAGS",
+        "CXXFLAGS",
+        "CPPFLAGS",
+        "LDFLAGS",
+        "CPATH",
+        "C_INCLUDE_PATH",
+        "CPLUS_INCLUDE_PATH",
+        "SDKROOT",
+        "SOURCE_DATE_EPOCH",
+        "LD_PRELOAD",
+    ];
+    if NEVER.contains(&name) || NEVER_PREFIXES.iter().any(|it| name.starts_with(it)) {
+        return false;
+    }
+    let is_word = |word: &str| {
+        let rest = name.strip_prefix(word);
+        let prefixed = name.strip_suffix(word);
+        name == word
+            || rest.is_some_and(|rest| rest.starts_with('_'))
+            || prefixed.is_some_and(|prefix| prefix.ends_with('_'))
+    };
+    PREFIXES.iter().any(|it| name.starts_with(it)) || WORDS.iter().any(|word| is_word(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{counts, refuse_files};
+
+    #[test]
+    fn variables_of_builds_count() {
+        for name in [
+            "RUSTFLAGS",
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_PROFILE_BENCH_LTO",
+            "CARGO_INCREMENTAL",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
+            "CC",
+            "CC_x86_64_unknown_linux_gnu",
+            "TARGET_CFLAGS",
+            "LDFLAGS",
+        ] {
+            assert!(counts(name), "{name}");
+        }
+        for name in [
+            "HOME",
+            "PWD",
+            "CARGO_PKG_VERSION",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_TERM_COLOR",
+            "CARGO_REGISTRIES_MINE_TOKEN",
+            "RUST_BACKTRACE",
+            "LD_LIBRARY_PATH",
+            "GITHUB_RUN_ID",
+            "ACCOUNT",
+        ] {
+            assert!(!counts(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn flags_that_name_files_are_refused() {
+        for text in [
+            "-Cprofile-use=/tmp/a.profdata",
+            "-Ctarget-cpu=native -L /opt/lib",
+            "rustflags = [\"-C\", \"link-arg=-T/etc/x.ld\"]",
+            "[build]\ntarget = \"mine.json\"",
+            "include = \"other.toml\"",
+            "[build]\nrustc = \"mine\"",
+        ] {
+            assert!(refuse_files(text).is_err(), "{text}");
+        }
+        for text in [
+            "",
+            "-Ctarget-cpu=native --cfg=two",
+            "[build]\nrustflags = [\"--cfg=two\"]\n",
+            "[target.x86_64-unknown-linux-gnu]\nlinker = \"cc\"",
+            "[source.mine]\nregistry = \"sparse+https://example.org/index/\"",
+            "[build]\nrustc-wrapper = \"/usr/bin/sccache\"",
+        ] {
+            assert!(refuse_files(text).is_ok(), "{text}");
+        }
+    }
+}

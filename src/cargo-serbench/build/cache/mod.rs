@@ -1,0 +1,234 @@
+//! Executables of earlier builds, found again after branch switches and rebases.
+//!
+//! A build is found by everything that it depends on: its tree and the rest (the *frame*), and it is
+//! used only while every file and variable that it is known to have read is the same, and its own
+//! files are what was kept. In doubt cargo builds.
+
+mod entry;
+mod frame;
+mod unread;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use anyhow::{Context, Result};
+
+use self::entry::Entry;
+pub use self::frame::frame;
+use super::{
+    Built,
+    folders::{remove, touch},
+    proof::Proof,
+};
+use crate::{
+    config::bytes::Bytes,
+    discover::{
+        BenchTarget, Workspace,
+        trees::{Change, Trees},
+    },
+    shell,
+};
+
+/// The folder of kept builds.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    /// Most bytes that it may take.
+    limit: Bytes,
+}
+
+/// A build that is looked for, or kept.
+pub struct Wanted<'a> {
+    pub workspace: &'a Workspace,
+    /// The top of the tree.
+    pub top: &'a Path,
+    pub targets: &'a [BenchTarget],
+    pub frame: &'a str,
+    /// The tree, as git names it.
+    pub tree: &'a str,
+}
+
+/// A kept build that stands for one that is wanted.
+pub struct Found {
+    pub built: Vec<Built>,
+    /// Files in which the trees differ, none of which a build reads.
+    pub unread: Vec<PathBuf>,
+}
+
+/// Entries of other trees that are looked at.
+const OTHERS: usize = 16;
+
+impl Cache {
+    pub fn new(scratch: &Path, limit: Bytes) -> Self {
+        Self {
+            folder: folder(scratch),
+            limit,
+        }
+    }
+
+    /// A build of the wanted tree, or of one that differs only in files that no build reads.
+    pub fn find(&self, wanted: &Wanted<'_>, trees: &Trees) -> Option<Found> {
+        let prefix = &wanted.frame[..16];
+        let mut folders: Vec<(SystemTime, PathBuf)> = self.entries();
+        folders.retain(|(_, path)| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(prefix)
+        });
+        folders.sort_unstable_by(|one, other| other.cmp(one));
+        let entries = folders.into_iter().filter_map(|(_, folder)| {
+            let entry = Entry::read(&folder)?;
+            let usable = entry.frame == wanted.frame
+                && entry.is_for(&wanted.workspace.root)
+                && entry.proof.holds(wanted.top);
+            usable.then_some((folder, entry))
+        });
+        let (same, others): (Vec<_>, Vec<_>) =
+            entries.partition(|(_, entry)| entry.tree == wanted.tree);
+        let same = same.into_iter().map(|found| (Vec::new(), found));
+        let others = others.into_iter().take(OTHERS).filter_map(|found| {
+            let unread = differences(&found.0, &found.1, wanted.tree, trees)?;
+            Some((unread, found))
+        });
+        same.chain(others)
+            .find_map(|(unread, (folder, entry))| take(&folder, entry, wanted, unread))
+    }
+
+    /// Keeps a build, and forgets those used longest ago that have no room any more.
+    pub fn store(&self, wanted: &Wanted<'_>, built: &[Built], proof: &Proof) -> Result<()> {
+        let write = || -> Result<PathBuf> {
+            fs::create_dir_all(&self.folder)?;
+            // Under its own name only when it is complete: nobody finds half of it after a kill.
+            let staging = tempfile::tempdir_in(&self.folder)?;
+            let key = (wanted.frame, wanted.tree);
+            let entry = Entry::write(staging.path(), wanted.workspace, key, built, proof)?;
+            let to = self.folder.join(name(&entry, &wanted.workspace.root));
+            if to.exists() {
+                remove(&to);
+            }
+            fs::rename(staging.path(), &to)?;
+            // Renamed away, so there is nothing left to remove.
+            let _ = staging.keep();
+            Ok(to)
+        };
+        let stored = write().context("keep the build for the next time")?;
+        self.shrink(&stored);
+        Ok(())
+    }
+
+    /// Removes entries until the rest fits.
+    fn shrink(&self, stored: &Path) {
+        let mut entries = self.entries();
+        entries.sort_unstable();
+        let mut sizes: Vec<u64> = entries.iter().map(|(_, path)| size(path)).collect();
+        let mut total: u64 = sizes.iter().sum();
+        let (mut removed, mut freed) = (0, 0);
+        for ((_, path), size) in entries.iter().zip(&mut sizes) {
+            if total <= self.limit.0 {
+                break;
+            }
+            remove(path);
+            total -= *size;
+            freed += *size;
+            removed += 1;
+            if path == stored {
+                shell::warning(format_args!(
+                    "this build takes {}, more than `cache-size` allows, so it is built again each time",
+                    Bytes(*size)
+                ));
+            }
+        }
+        if removed > 0 {
+            shell::status(
+                "Removed",
+                format_args!(
+                    "{} used longest ago ({}); `cache-size` allows {}",
+                    shell::count(removed, "kept build"),
+                    Bytes(freed),
+                    self.limit
+                ),
+            );
+        }
+    }
+
+    /// Entries, and when they were used.
+    fn entries(&self) -> Vec<(SystemTime, PathBuf)> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| !entry.file_name().to_string_lossy().starts_with(".tmp"))
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect()
+    }
+}
+
+/// The folder of kept builds below `scratch`.
+pub fn folder(scratch: &Path) -> PathBuf {
+    scratch.join("cache")
+}
+
+fn name(entry: &Entry, root: &Path) -> String {
+    let place = match entry.is_portable() {
+        true => String::new(),
+        false => format!("-{}", &super::path_hash(root)[..8]),
+    };
+    format!("{}-{}{place}", &entry.frame[..16], &entry.tree[..16])
+}
+
+/// The files in which the wanted tree differs from an entry's, if no build reads any of them.
+fn differences(folder: &Path, entry: &Entry, tree: &str, trees: &Trees) -> Option<Vec<PathBuf>> {
+    let changes = trees.changes(&entry.tree, tree).ok()?;
+    let is_unread = |change: &Change| {
+        change.plain
+            && unread::is_document(&change.path)
+            && !entry.proof.reads(&change.path)
+            // A macro may have embedded it and told nobody.
+            && (change.before.len() < 8 || !entry.embeds(folder, &change.before))
+    };
+    let all = changes.iter().all(is_unread);
+    all.then(|| changes.into_iter().map(|change| change.path).collect())
+}
+
+/// The executables of an entry; `None` where they are damaged, and then the entry goes.
+fn take(folder: &Path, entry: Entry, wanted: &Wanted<'_>, unread: Vec<PathBuf>) -> Option<Found> {
+    match entry.built(folder, wanted.workspace, wanted.targets) {
+        Ok(built) => {
+            touch(folder);
+            Some(Found { built, unread })
+        }
+        Err(error) => {
+            shell::warning(format_args!(
+                "a kept build can't be used, so cargo builds again: {error:#}"
+            ));
+            remove(folder);
+            None
+        }
+    }
+}
+
+/// Bytes that a file, or all files in a folder, take.
+pub fn size(path: &Path) -> u64 {
+    let Ok(metadata) = path.symlink_metadata() else {
+        return 0;
+    };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size(&entry.path())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn folders_are_as_large_as_their_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        std::fs::write(folder.path().join("inner/a"), [0; 100]).unwrap();
+        std::fs::write(folder.path().join("b"), [0; 11]).unwrap();
+        assert_eq!(size(folder.path()), 111);
+    }
+}

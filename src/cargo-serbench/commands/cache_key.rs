@@ -1,0 +1,39 @@
+//! `cargo serbench cache-key`: names the state of target/serbench/cache for a CI system's cache.
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    commands::{gate::Gate, revision},
+    exit::Exit,
+    record::baseline,
+    session, shell,
+};
+
+#[derive(Clone, Debug, Args)]
+pub struct CacheKey {
+    #[command(flatten)]
+    pub gate: Gate,
+}
+
+pub fn cache_key(args: &CacheKey) -> Result<Exit> {
+    let Gate {
+        baseline,
+        exact,
+        measure,
+        ..
+    } = &args.gate;
+    measure.output.voice.apply();
+    let session = session::open(measure.request())?;
+    let repo = session.repository()?;
+    let branch = session.config.default_branch.as_deref();
+    let (baseline, _) = baseline::for_gate(repo, baseline.as_deref(), *exact, branch)?;
+    let frame = revision::frame(&session, &baseline)
+        .with_context(|| format!("no key for commit {}", baseline.short()))?;
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    // The baseline's tree comes last: caches of other baselines begin alike and hold builds that
+    // can be used, those of another toolchain or other flags hold none.
+    let (frame, tree) = (&frame[..16], &baseline.tree[..16]);
+    shell::print(&format!("serbench-{os}-{arch}-{frame}-{tree}\n"))?;
+    Ok(Exit::Passed)
+}

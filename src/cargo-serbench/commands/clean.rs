@@ -1,0 +1,52 @@
+//! `cargo serbench clean`: removes what builds left; stored runs stay.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    build::cache, cli::Place, config::bytes::Bytes, discover::workspace, exit::Exit, session, shell,
+};
+
+#[derive(Clone, Debug, Args)]
+pub struct Clean {
+    /// Say what would be removed, and remove nothing
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Folders under `target/serbench` that every run can make again.
+const FOLDERS: [&str; 5] = ["build", "cache", "source", "arm-a", "arm-b"];
+
+pub fn clean(args: &Clean) -> Result<Exit> {
+    args.place.voice.apply();
+    let mut command = args.place.manifest.metadata();
+    let workspace = workspace::workspace(command.no_deps(), |_| Vec::new())?;
+    let scratch = workspace.scratch();
+    // Held until everything is removed: a run would find half of it.
+    let _lock = match scratch.exists() {
+        true => Some(session::try_lock(&scratch)?),
+        false => None,
+    };
+    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|name| scratch.join(name)).collect();
+    folders.extend(session::sources_at_home(&workspace.root));
+    let mut total = 0;
+    for folder in folders.iter().filter(|folder| folder.exists()) {
+        let size = cache::size(folder);
+        total += size;
+        let shown = shell::shown(folder).display();
+        if args.dry_run {
+            shell::status("Would remove", format_args!("{shown} ({})", Bytes(size)));
+        } else {
+            std::fs::remove_dir_all(folder).with_context(|| format!("remove {shown}"))?;
+            shell::status("Removed", format_args!("{shown} ({})", Bytes(size)));
+        }
+    }
+    let verb = if args.dry_run { "would free" } else { "freed" };
+    shell::print(&format!("{verb} {}\n", Bytes(total)))?;
+    Ok(Exit::Passed)
+}

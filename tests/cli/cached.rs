@@ -1,0 +1,365 @@
+//! Builds that are found again, and those that must not be: whatever differs, cargo builds.
+
+use std::{fs, path::PathBuf};
+
+use crate::repository::{Outcome, Repository};
+
+const FAST: &str = "fake::one worker cpu=50000";
+const SLOW: &str = "fake::one worker cpu=60000";
+const IDENTICAL: &str = "gate: passed (1 benchmark, 0 regressed, 1 identical";
+const REGRESSED: &str = "gate: regressed (1 benchmark, 1 regressed";
+
+/// A commit, and a slower one after it.
+fn slower() -> Repository {
+    let repository = Repository::new(FAST);
+    repository.behave(SLOW);
+    repository.commit("Slower");
+    repository
+}
+
+fn gate(repository: &Repository, more: &[&str]) -> Outcome {
+    repository.serbench(&[&["gate", "--seed=1", "--baseline=HEAD~1"], more].concat())
+}
+
+/// The work tree against HEAD~1, which is faster.
+#[track_caller]
+fn regresses(outcome: &Outcome, builds: &[&str], reuses: &[&str]) {
+    outcome.exits(100).answers(REGRESSED);
+    says_where(outcome, builds, reuses);
+}
+
+/// That cargo built these and no others, and that these were there.
+#[track_caller]
+fn says_where(outcome: &Outcome, builds: &[&str], reuses: &[&str]) {
+    for (verb, trees) in [("Building", builds), ("Reusing", reuses)] {
+        for tree in trees {
+            outcome.warns(&[verb, tree]);
+        }
+        let lines = outcome.stderr().lines();
+        let said = lines.filter(|line| line.trim_start().starts_with(verb));
+        assert_eq!(said.count(), trees.len(), "{verb}\n{outcome}");
+    }
+}
+
+const BOTH: &[&str] = &["the baseline", "the work tree"];
+
+/// The folders of kept builds.
+fn entries(repository: &Repository) -> Vec<PathBuf> {
+    let folder = repository.path().join("target/serbench/cache");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+#[test]
+fn a_branch_switch_and_back() {
+    let repository = slower();
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    regresses(&gate(&repository, &[]), &[], BOTH);
+    repository.git(&["switch", "--quiet", "--create", "other", "HEAD~1"]);
+    repository.behave("fake::one worker cpu=40000");
+    repository.commit("Faster");
+    let outcome = gate(&repository, &[]);
+    says_where(outcome.exits(0), &["the work tree"], &["the baseline"]);
+    // cargo's own folders are those of the other branch now, or gone.
+    fs::remove_dir_all(repository.path().join("target/serbench/build")).unwrap();
+    repository.git(&["switch", "--quiet", "main"]);
+    let outcome = gate(&repository, &[]);
+    regresses(&outcome, &[], BOTH);
+    outcome.warns_nothing_of(&["Compiling"]);
+}
+
+#[test]
+fn the_work_tree_with_changes() {
+    let repository = Repository::new(FAST);
+    repository.write("README.md", "Words.\n");
+    repository.commit("Words");
+    repository.behave(SLOW);
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    regresses(&gate(&repository, &[]), &[], BOTH);
+    // The same content as a commit.
+    repository.commit("Slower");
+    let outcome = repository.serbench(&["gate", "--seed=1", "--baseline=HEAD~2"]);
+    regresses(&outcome, &[], BOTH);
+    repository.behave("fake::one worker cpu=70000");
+    regresses(
+        &gate(&repository, &[]),
+        &["the work tree"],
+        &["the baseline"],
+    );
+    // Nothing that git tracks, but part of the build.
+    repository.write(".git/info/exclude", "secret.txt\n");
+    let bench = repository.read("benches/fake.rs");
+    let bench = bench.replace(
+        "include_str!(\"behaviour.txt\")",
+        "include_str!(\"secret.txt\")",
+    );
+    repository.write("benches/fake.rs", &bench);
+    repository.write("benches/secret.txt", FAST);
+    gate(&repository, &[]).exits(0).answers("gate: passed (");
+    repository.write("benches/secret.txt", SLOW);
+    regresses(
+        &gate(&repository, &[]),
+        &["the work tree"],
+        &["the baseline"],
+    );
+}
+
+#[test]
+fn other_flags_and_variables() {
+    let repository = slower();
+    let bench = repository.read("benches/fake.rs");
+    let asks = "const _: Option<&str> = option_env!(\"FAKE_SETTING\");\n";
+    repository.write("benches/fake.rs", &(bench + asks));
+    repository.commit("Ask");
+    let with = |name: &str, value: &str| {
+        let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD~2"]);
+        Outcome::of(command.env(name, value).output().unwrap())
+    };
+    regresses(&with("HARMLESS", "1"), BOTH, &[]);
+    regresses(&with("HARMLESS", "2"), &[], BOTH);
+    regresses(&with("RUSTFLAGS", "--cfg=two"), BOTH, &[]);
+    regresses(&with("CARGO_PROFILE_BENCH_OPT_LEVEL", "1"), BOTH, &[]);
+    // Only the candidate's source asks for this one.
+    let outcome = with("FAKE_SETTING", "other");
+    regresses(&outcome, &["the work tree"], &["the baseline"]);
+    let flags = gate(&repository, &["--build-flags=--cfg=three"]);
+    says_where(&flags, BOTH, &[]);
+    let profile = gate(&repository, &["--profile=release"]);
+    says_where(&profile, BOTH, &[]);
+}
+
+#[test]
+fn cargos_configuration() {
+    let repository = slower();
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    let config = repository.read(".cargo/config.toml");
+    repository.write(".git/info/exclude", ".cargo\n");
+    repository.write(
+        ".cargo/config.toml",
+        &format!("{config}\n[build]\nrustflags = [\"--cfg=two\"]\n"),
+    );
+    repository.git(&["update-index", "--assume-unchanged", ".cargo/config.toml"]);
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    repository.write(".cargo/config.toml", &config);
+    regresses(&gate(&repository, &[]), &[], BOTH);
+}
+
+#[test]
+fn packages_beside_the_repository() {
+    let beside = tempfile::tempdir().unwrap();
+    let library = |behaviour: &str| {
+        let text = format!("pub const BEHAVIOUR: &str = \"{behaviour}\";\n");
+        fs::create_dir_all(beside.path().join("src")).unwrap();
+        fs::write(beside.path().join("src/lib.rs"), text).unwrap();
+    };
+    let manifest = "[package]\nname = \"beside\"\nedition = \"2024\"\n\n[workspace]\n";
+    fs::write(beside.path().join("Cargo.toml"), manifest).unwrap();
+    library(FAST);
+    let repository = Repository::new(FAST);
+    let dependency = format!(
+        "[dev-dependencies]\nbeside = {{ path = {:?} }}\n\n[workspace]",
+        beside.path()
+    );
+    let manifest = repository.read("Cargo.toml");
+    repository.write("Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    let bench = repository.read("benches/fake.rs");
+    let bench = bench.replace("include_str!(\"behaviour.txt\")", "beside::BEHAVIOUR");
+    repository.write("benches/fake.rs", &bench);
+    repository.serbench(&["list"]).exits(0);
+    repository.commit("A neighbour");
+    let baseline = || repository.serbench(&["gate", "--seed=1", "--baseline=HEAD"]);
+    for text in [FAST, SLOW] {
+        library(text);
+        let outcome = baseline();
+        outcome
+            .exits(0)
+            .warns(&["Not kept", "`beside`", "outside the repository"]);
+        says_where(&outcome, BOTH, &[]);
+    }
+    assert_eq!(entries(&repository).len(), 0);
+}
+
+#[test]
+fn damaged_entries() {
+    let repository = slower();
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    for file in ["0", "entry.json"] {
+        for entry in entries(&repository) {
+            let path = entry.join(file);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        }
+        regresses(&gate(&repository, &[]), BOTH, &[]);
+    }
+    // The wrong executable in the right place.
+    let two = entries(&repository);
+    assert_eq!(two.len(), 2);
+    fs::copy(two[0].join("0"), two[1].join("0")).unwrap();
+    let outcome = gate(&repository, &[]);
+    outcome
+        .exits(100)
+        .answers(REGRESSED)
+        .warns(&["kept build", "was changed"]);
+    regresses(&gate(&repository, &[]), &[], BOTH);
+}
+
+#[test]
+fn what_a_killed_run_left() {
+    let repository = slower();
+    let left = repository.path().join("target/serbench/cache/.tmpAbCdEf");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("0"), "half").unwrap();
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    assert_eq!(entries(&repository).len(), 2, "{:?}", entries(&repository));
+    // Killed while an entry was removed, or before its facts were written.
+    for entry in entries(&repository) {
+        fs::remove_file(entry.join("entry.json")).unwrap();
+    }
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    regresses(&gate(&repository, &[]), &[], BOTH);
+}
+
+#[test]
+fn documents_need_no_build() {
+    let repository = Repository::new(FAST);
+    repository.write("README.md", "Words about nothing at all.\n");
+    repository.write("docs/logo.svg", "<svg></svg>\n");
+    repository.commit("Words");
+    let against = |baseline: &str| {
+        repository.serbench(&["gate", "--seed=1", &format!("--baseline={baseline}")])
+    };
+    // Builds one of both: they differ in a document.
+    let outcome = against("HEAD~1");
+    outcome.exits(0).answers(IDENTICAL);
+    says_where(&outcome, &["the work tree"], &["the baseline"]);
+    outcome.warns(&["no build reads README.md and 1 more"]);
+    repository.write("README.md", "Other words.\n");
+    let outcome = against("HEAD");
+    says_where(outcome.exits(0).answers(IDENTICAL), &[], BOTH);
+    repository.write("docs/guide.md", "More.\n");
+    repository.commit("More words");
+    let outcome = against("HEAD~1");
+    says_where(outcome.exits(0).answers(IDENTICAL), &[], BOTH);
+    // Code as well.
+    repository.behave(SLOW);
+    let outcome = against("HEAD");
+    regresses(&outcome, &["the work tree"], &["the baseline"]);
+}
+
+#[test]
+fn documents_that_a_build_reads() {
+    let repository = Repository::new(FAST);
+    let bench = repository.read("benches/fake.rs");
+    let read = bench.replace(
+        "include_str!(\"behaviour.txt\")",
+        "include_str!(\"behaviour.md\")",
+    );
+    repository.write("benches/fake.rs", &read);
+    repository.write("benches/behaviour.md", FAST);
+    repository.commit("Behaviour in a document");
+    gate(&repository, &[]).exits(0);
+    repository.write("benches/behaviour.md", SLOW);
+    let outcome = gate(&repository, &[]);
+    regresses(&outcome, &["the work tree"], &["the baseline"]);
+
+    // A build script that does not say what it reads may read anything.
+    let script = "fn main() {
+        let text = std::fs::read_to_string(\"notes.md\").unwrap();
+        let out = std::env::var(\"OUT_DIR\").unwrap();
+        std::fs::write(format!(\"{out}/behaviour.txt\"), text).unwrap();
+    }";
+    repository.write("build.rs", script);
+    let generated = "include_str!(concat!(env!(\"OUT_DIR\"), \"/behaviour.txt\"))";
+    let bench = bench.replace("include_str!(\"behaviour.txt\")", generated);
+    repository.write("benches/fake.rs", &bench);
+    repository.write("notes.md", FAST);
+    repository.commit("Generated");
+    repository
+        .serbench(&["gate", "--seed=1", "--baseline=HEAD"])
+        .exits(0);
+    repository.write("notes.md", SLOW);
+    let outcome = repository.serbench(&["gate", "--seed=1", "--baseline=HEAD"]);
+    regresses(&outcome, &["the work tree"], &["the baseline"]);
+}
+
+#[test]
+fn where_a_build_was_made_is_in_it() {
+    let repository = Repository::new(FAST);
+    let bench = repository.read("benches/fake.rs");
+    let knows = "#[used]\nstatic HERE: &str = env!(\"CARGO_MANIFEST_DIR\");\n";
+    repository.write("benches/fake.rs", &(bench + knows));
+    repository.commit("Knows its folder");
+    let outcome = repository.serbench(&["gate", "--baseline=HEAD"]);
+    says_where(outcome.exits(0), BOTH, &[]);
+    let outcome = repository.serbench(&["gate", "--baseline=HEAD"]);
+    says_where(outcome.exits(0), &[], BOTH);
+}
+
+#[test]
+fn a_size_limit() {
+    let repository = slower();
+    let outcome = gate(&repository, &["--cache-size=0"]);
+    regresses(&outcome, BOTH, &[]);
+    assert_eq!(entries(&repository).len(), 0);
+    let outcome = gate(&repository, &["--cache-size=1KiB"]);
+    regresses(&outcome, BOTH, &[]);
+    outcome.warns(&["Removed", "1 kept build", "`cache-size` allows 1 KiB"]);
+    assert_eq!(entries(&repository).len(), 0);
+}
+
+#[test]
+fn clean() {
+    let repository = slower();
+    repository
+        .serbench(&["clean"])
+        .exits(0)
+        .answers("freed 0 B");
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+    repository
+        .serbench(&["clean", "--dry-run"])
+        .exits(0)
+        .answers("would free ")
+        .warns(&["Would remove", "target/serbench/cache"]);
+    assert_eq!(entries(&repository).len(), 2);
+    let lock = fs::File::create(repository.path().join("target/serbench/lock")).unwrap();
+    lock.try_lock().unwrap();
+    repository
+        .serbench(&["clean"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["another run", "target/serbench/lock"]);
+    drop(lock);
+    repository
+        .serbench(&["clean"])
+        .exits(0)
+        .answers("freed ")
+        .warns(&["Removed", "target/serbench/build"]);
+    assert_eq!(entries(&repository).len(), 0);
+    assert_eq!(repository.runs().len(), 1, "stored runs stay");
+    regresses(&gate(&repository, &[]), BOTH, &[]);
+}
+
+#[test]
+fn the_key_of_a_ci_cache() {
+    let repository = slower();
+    let key = |more: &[&str]| {
+        let outcome = repository.serbench(&[&["cache-key", "--baseline=HEAD~1"], more].concat());
+        outcome.exits(0);
+        outcome.stdout().trim().to_owned()
+    };
+    let first = key(&[]);
+    assert!(first.starts_with("serbench-"), "{first}");
+    repository.behave("fake::one worker cpu=40000");
+    assert_eq!(
+        key(&["--threshold=5%", "fake"]),
+        first,
+        "the work tree doesn't count"
+    );
+    let (prefix, _) = first.rsplit_once('-').unwrap();
+    let other = key(&["--build-flags=--cfg=two"]);
+    assert!(!other.starts_with(prefix), "{other}");
+    repository.commit("Faster");
+    let next = key(&[]);
+    assert_ne!(next, first);
+    assert!(next.starts_with(prefix), "{next}");
+}
