@@ -365,6 +365,14 @@ pub struct Output {
     pub voice: Voice,
 }
 
+impl Output {
+    /// Whether people read it where it is printed, so that it may come in pieces.
+    pub fn is_for_reading(&self) -> bool {
+        let terminal = self.format.iter().all(|format| format.name == "terminal");
+        terminal && self.output.is_none()
+    }
+}
+
 fn formats() -> impl TypedValueParser<Value = &'static Format> {
     let values = FORMATS
         .iter()

@@ -44,6 +44,11 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Whether stdout is read by somebody who sees it grow.
+pub fn is_watched() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// The columns that a report may take: what `COLUMNS` says, else the terminal's on stdout. Files and
 /// pipes have no limit.
 pub fn width() -> Option<usize> {
@@ -161,6 +166,13 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl Progress {
+    /// Takes the line away, for other lines to be printed.
+    pub fn clear(&self) {
         if self.terminal && !QUIET.load(Relaxed) {
             let _ = write!(anstream::stderr().lock(), "\r\x1b[2K");
         }

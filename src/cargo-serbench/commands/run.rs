@@ -18,7 +18,7 @@ use crate::{
         report,
         revision::{self, Tree},
     },
-    compare,
+    compare::{self, CaseTable},
     config::{Config, Mode, units::Seconds},
     decide::{self, LimitCheck, Standing, evidence},
     discover::git::{self, Repo},
@@ -54,12 +54,21 @@ impl Run {
         output.voice.apply();
         let mut session = session::open(self.measure.request())?;
         let tree = revision::worktree(&session)?;
-        let run = measured(&session, &tree)?;
+        let mut shown = BTreeSet::new();
+        let run = measured(&session, &tree, |run, id| {
+            if output.is_for_reading() && shell::is_watched() {
+                shown.extend(show_case(run, id)?);
+            }
+            Ok(())
+        })?;
         // What was measured is shown though the disk be full, and recorded though nobody reads it.
         let stored = pair::store(&session, &run);
         let limits = over_limits(&run, &session.config);
         let gated = against_record(&mut session, self.baseline.as_deref(), &tree, &run);
-        let tables = compare::cases(&run);
+        let mut tables = compare::cases(&run);
+        for case in &mut tables {
+            case.shown = shown.contains(&(case.suite.clone(), case.case.clone()));
+        }
         let shown = report::exit_of(&tables).or(limits);
         let mut findings = Findings {
             runs: vec![run],
@@ -102,7 +111,29 @@ impl From<Exit> for Gated {
     }
 }
 
-fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
+/// Data types in the order in which they are measured when none is asked for: people look at
+/// float64 first.
+const DTYPES: [&str; 12] = [
+    "f64", "f16", "f32", "bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64",
+];
+
+/// Prints the table of an array that was measured, and returns its suite and name.
+fn show_case(run: &run::Run, id: &BenchId) -> Result<Option<(String, String)>> {
+    let tables = compare::cases(run).into_iter();
+    let mut compared = tables.filter(CaseTable::is_compared);
+    let Some(case) = compared.find(|it| it.suite == id.qualified_suite() && it.case == id.case())
+    else {
+        return Ok(None);
+    };
+    shell::print(&crate::report::case(&case, shell::width()))?;
+    Ok(Some((case.suite, case.case)))
+}
+
+fn measured(
+    session: &Session,
+    tree: &Tree,
+    finished: impl FnMut(&run::Run, &BenchId) -> Result<()>,
+) -> Result<run::Run> {
     let Session {
         request,
         config,
@@ -118,8 +149,18 @@ fn measured(session: &Session, tree: &Tree) -> Result<run::Run> {
     let mut engine = measure::engine(launcher, &sides, &run, &Layouts::default(), Pace::BRIEF);
     let blocks = if request.quick { 10 } else { 48 };
     let work = schedule::beside_references(&run, blocks);
-    let budget = Duration::from_secs_f64(config.budget.map_or(75.0, Seconds::value));
-    measure::measure_work(&mut engine, &mut run, &work, Some(started + budget))?;
+    let mut first = request.selection.rust_dtypes();
+    if first.is_empty() {
+        first = DTYPES.map(str::to_owned).into();
+    }
+    let cases = schedule::by_case(work, |segment| {
+        let place = first.iter().position(|dtype| dtype == segment);
+        place.unwrap_or(first.len())
+    });
+    let budget = config.budget.map_or(75.0, Seconds::value);
+    // No clock goes further than some years.
+    let deadline = started + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
+    measure::measure_cases(&mut engine, &mut run, &cases, deadline, finished)?;
     run.seconds = started.elapsed().as_secs_f64();
     Ok(run)
 }

@@ -52,6 +52,15 @@ pub struct CaseTable {
     pub reference: Option<String>,
     /// The reference first, then from the lightest to the heaviest.
     pub rows: Vec<Row>,
+    /// Whether it was printed as soon as it was measured.
+    pub shown: bool,
+}
+
+impl CaseTable {
+    /// Whether there is something to compare, so that it is a table of its own.
+    pub fn is_compared(&self) -> bool {
+        self.reference.is_some() || self.rows.len() > 1
+    }
 }
 
 /// The tables of one commit.
@@ -101,6 +110,7 @@ pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<
                 case: case.to_owned(),
                 reference: None,
                 rows: Vec::new(),
+                shown: false,
             });
         if let Some(reference) = reference {
             entry.reference = Some(reference.encoder().to_owned());

@@ -299,16 +299,56 @@ pub fn measure_work(
         .map(|(number, thing)| shell::count(number, thing));
     shell::status(verb, format_args!("{pairs}, {blocks}"));
     let mut progress = shell::Progress::start(verb);
+    measure_jobs(engine, run, work, deadline, |done, total, id| {
+        progress.update(done as f64, total as f64, id);
+    })
+}
+
+/// Measures one array after the other, each in its share of the time until `deadline`, and hands
+/// the run to `finished` after each.
+pub fn measure_cases(
+    engine: &mut Engine<'_>,
+    run: &mut Run,
+    cases: &[(BenchId, Vec<Job>)],
+    deadline: Instant,
+    mut finished: impl FnMut(&Run, &BenchId) -> Result<()>,
+) -> Result<()> {
+    let blocks = |jobs: &[Job]| jobs.iter().map(|job| job.blocks).sum::<usize>();
+    let total: usize = cases.iter().map(|(_, jobs)| blocks(jobs)).sum();
+    let pairs = cases.iter().map(|(_, jobs)| jobs.len()).sum();
+    let [pairs, all] =
+        [(pairs, "pair"), (total, "block")].map(|(number, thing)| shell::count(number, thing));
+    shell::status("Measuring", format_args!("{pairs}, {all}"));
+    let mut progress = shell::Progress::start("Measuring");
+    let mut before = 0;
+    for (id, jobs) in cases {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = blocks(jobs) as f64 / (total - before).max(1) as f64;
+        let until = Instant::now() + left.mul_f64(share);
+        measure_jobs(engine, run, jobs, Some(until), |done, _, id| {
+            progress.update((before + done) as f64, total as f64, id);
+        })?;
+        before += blocks(jobs);
+        progress.clear();
+        finished(run, id)?;
+    }
+    Ok(())
+}
+
+fn measure_jobs(
+    engine: &mut Engine<'_>,
+    run: &mut Run,
+    work: &[Job],
+    deadline: Option<Instant>,
+    mut progress: impl FnMut(usize, usize, &BenchId),
+) -> Result<()> {
     let failures = engine::run_schedule(
         engine,
         work,
         deadline,
         &mut run.blocks,
-        |done, total, arm| {
-            progress.update(done as f64, total as f64, &arm.id);
-        },
+        |done, total, arm| progress(done, total, &arm.id),
     )?;
-    drop(progress);
     for (id, (side, state)) in failures {
         let name = of_side(run, side);
         let benchmark = run.benchmarks.entry(id.clone()).or_default();

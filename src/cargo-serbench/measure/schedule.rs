@@ -45,6 +45,23 @@ pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
         .collect()
 }
 
+/// Work by the array that it is on, in the order in which to measure: `first` says which data types
+/// come first, as ids write them, and how far ahead.
+pub fn by_case(work: Vec<Job>, first: impl Fn(&str) -> usize) -> Vec<(BenchId, Vec<Job>)> {
+    let mut cases: Vec<(BenchId, Vec<Job>)> = Vec::new();
+    for job in work {
+        let id = &job.arms[job.arms.len() - 1].id;
+        let key = |id: &BenchId| (id.qualified_suite().to_owned(), id.case().to_owned());
+        match cases.iter_mut().find(|(known, _)| key(known) == key(id)) {
+            Some((_, jobs)) => jobs.push(job),
+            None => cases.push((id.clone(), vec![job])),
+        }
+    }
+    let rank = |id: &BenchId| id.case().split("::").map(&first).min();
+    cases.sort_by_cached_key(|(id, _)| (id.qualified_suite().to_owned(), rank(id)));
+    cases
+}
+
 /// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
 /// positive control is slowed down by twice; `injected` slows every candidate but the references, in
 /// trials.
@@ -174,5 +191,46 @@ fn arm(side: Side, id: &BenchId, slowdown: f64) -> Arm {
         side,
         id: id.clone(),
         slowdown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Job, arm, by_case};
+    use crate::{
+        run::{Phase, Side},
+        select::BenchId,
+    };
+
+    #[test]
+    fn cases_come_in_order_and_whole() {
+        let job = |id: &str| Job {
+            phase: Phase::Screen,
+            arms: vec![arm(Side::Candidate, &BenchId::new(id), 0.0)],
+            blocks: 1,
+        };
+        let work = [
+            "a::one::bool::4",
+            "a::one::f64::4",
+            "a::one::f64::8",
+            "a::two::bool::4",
+            "a::two::f64::4",
+            "b::one::f64::4",
+        ];
+        let first = |segment: &str| usize::from(segment != "f64");
+        let cases = by_case(work.map(job).into(), first);
+        let ids: Vec<Vec<&str>> = cases
+            .iter()
+            .map(|(_, jobs)| jobs.iter().map(|job| job.arms[0].id.as_str()).collect())
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                vec!["a::one::f64::4", "a::two::f64::4"],
+                vec!["a::one::f64::8"],
+                vec!["a::one::bool::4", "a::two::bool::4"],
+                vec!["b::one::f64::4"],
+            ]
+        );
     }
 }

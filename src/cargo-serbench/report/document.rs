@@ -197,9 +197,10 @@ fn table_sections(tables: &[CaseTable]) -> Vec<Section> {
     suites.dedup();
     for suite in suites {
         let of_suite = tables.iter().filter(|case| case.suite == suite);
-        let (alone, compared): (Vec<&CaseTable>, Vec<&CaseTable>) =
-            of_suite.partition(|case| case.reference.is_none() && case.rows.len() == 1);
-        sections.extend(compared.iter().copied().map(case_section));
+        let (compared, alone): (Vec<&CaseTable>, Vec<&CaseTable>) =
+            of_suite.partition(|case| case.is_compared());
+        let new = compared.iter().copied().filter(|case| !case.shown);
+        sections.extend(new.map(case_section));
         sections.extend(alone_section(suite, &alone));
         if compared.len() > 1 && compared[0].reference.is_some() {
             sections.push(overview(suite, &compared));
@@ -208,7 +209,8 @@ fn table_sections(tables: &[CaseTable]) -> Vec<Section> {
     sections
 }
 
-fn case_section(case: &CaseTable) -> Section {
+/// The table of one array.
+pub fn case_section(case: &CaseTable) -> Section {
     Section {
         title: text::visible(&columns::case_title(case)),
         table: table(&columns::case(case), &case.rows),

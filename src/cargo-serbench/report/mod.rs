@@ -182,6 +182,11 @@ pub fn job_summary(report: &Report<'_>) -> String {
     comment::within(&document, MOST)
 }
 
+/// One table by itself, for a terminal.
+pub fn case(case: &CaseTable, width: Width) -> String {
+    terminal::render_section(&document::case_section(case), width)
+}
+
 /// The answer alone, for a terminal.
 pub fn answer(report: &Report<'_>, width: Width) -> String {
     terminal::answer(&document::document(report), width)

@@ -45,7 +45,8 @@ pub fn answer(document: &Document, _: Width) -> String {
     text
 }
 
-fn render_section(section: &Section, width: Width) -> String {
+/// A heading, its table and what is to be said about it.
+pub fn render_section(section: &Section, width: Width) -> String {
     let title = &section.title;
     let table = table::for_terminal(&section.table, width);
     let mut text = format!("{BOLD}{title}{BOLD:#}\n{table}");

@@ -29,6 +29,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// The data types that were asked for, as ids have them.
+    pub fn rust_dtypes(&self) -> Vec<String> {
+        self.dtypes.iter().map(|name| rust_name(name)).collect()
+    }
+
     /// Whether nothing narrows it down.
     pub fn is_of_all(&self) -> bool {
         let Self {
@@ -55,7 +60,7 @@ pub fn choose<'a>(
     let filters = RegexSet::new(&select.filters).map_err(|error| {
         Usage::new(format!("FILTER is not a valid regular expression: {error}"))
     })?;
-    let dtypes: Vec<String> = select.dtypes.iter().map(|name| rust_name(name)).collect();
+    let dtypes = select.rust_dtypes();
     let mut chosen: BTreeSet<BenchId> = ids
         .iter()
         .filter(|id| {
