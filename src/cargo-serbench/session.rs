@@ -1,6 +1,8 @@
 //! What every command that measures begins with: the workspace, its configuration, its turn.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -55,6 +57,8 @@ pub struct Session {
     pub options: Options,
     pub repo: Option<Repo>,
     pub launcher: Launcher,
+    /// Kept builds that this run has made itself.
+    pub made: RefCell<BTreeSet<String>>,
     /// Held until the program ends, however it ends: two runs at once would measure each other.
     _lock: File,
 }
@@ -150,6 +154,7 @@ pub fn open(request: Request) -> Result<Session> {
         options,
         repo,
         launcher,
+        made: RefCell::default(),
         _lock: lock,
     })
 }

@@ -86,6 +86,11 @@ pub fn shown(path: &Path) -> &Path {
         .unwrap_or(path)
 }
 
+/// What another program has said on its stderr.
+pub fn pass_on(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
 /// A line of something that is not as it should be, but can be gone on from.
 pub fn warning(message: impl Display) {
     line(format_args!("{WARN}warning{WARN:#}: {message}"));

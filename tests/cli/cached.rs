@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::repository::{Outcome, Repository};
+use crate::{
+    repository::{Outcome, Repository},
+    stale,
+};
 
 const FAST: &str = "fake::one worker cpu=50000";
 const SLOW: &str = "fake::one worker cpu=60000";
@@ -293,6 +296,56 @@ fn where_a_build_was_made_is_in_it() {
     says_where(outcome.exits(0), BOTH, &[]);
     let outcome = repository.serbench(&["gate", "--baseline=HEAD"]);
     says_where(outcome.exits(0), &[], BOTH);
+}
+
+#[test]
+fn both_at_once() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return;
+    }
+    let package = tempfile::tempdir().unwrap();
+    stale::foreign(package.path());
+    let repository = Repository::new(FAST);
+    let dependency = format!(
+        "[dependencies]\nfake-bench-parse = {{ git = \"file://{}\" }}\n\n[workspace]",
+        package.path().display()
+    );
+    let manifest = repository.read("Cargo.toml");
+    repository.write("Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    repository.serbench(&["list"]).exits(0);
+    repository.commit("A dependency");
+    repository.behave(SLOW);
+    repository.commit("Slower");
+    let outcome = gate(&repository, &[]);
+    outcome.exits(100).answers(REGRESSED);
+    // The baseline is the work tree that was listed.
+    says_where(&outcome, &["the work tree"], &["the baseline"]);
+    repository.serbench(&["clean"]).exits(0);
+    repository.serbench(&["list"]).exits(0);
+    repository.behave("fake::one worker cpu=72000");
+    repository.commit("Slower still");
+    repository.behave("fake::one worker cpu=90000");
+    fs::remove_dir_all(repository.path().join("target/serbench/cache")).unwrap();
+    let against_head = || repository.serbench(&["gate", "--seed=1", "--baseline=HEAD"]);
+    let outcome = against_head();
+    outcome.exits(100).answers(REGRESSED).warns(&[
+        "Building",
+        "of the baseline",
+        "and of the work tree",
+    ]);
+    says_where(&outcome, &[""], &[]);
+    regresses(&against_head(), &[], BOTH);
+
+    // One of the two fails.
+    let bench = repository.read("benches/fake.rs");
+    repository.commit("The next baseline");
+    repository.write("benches/fake.rs", &(bench + "fn broken( {}\n"));
+    fs::remove_dir_all(repository.path().join("target/serbench/cache")).unwrap();
+    against_head()
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: build the work tree", "cargo could not build"])
+        .warns(&["error: this file contains an unclosed delimiter"]);
 }
 
 #[test]

@@ -16,6 +16,9 @@ const SLOW: &str = "fake::one worker cpu=60000";
 const PASSED: &str = "gate: passed (1 benchmark, 0 regressed, 1 identical";
 const REGRESSED: &str = "gate: regressed (1 benchmark, 1 regressed";
 
+/// Builds are cargo's each time; those that are kept have tests of their own.
+const BY_CARGO: &str = "--cache-size=0";
+
 /// A commit, and a slower one after it.
 fn slower() -> Repository {
     let repository = Repository::new(FAST);
@@ -25,7 +28,7 @@ fn slower() -> Repository {
 }
 
 fn gate(repository: &Repository, variables: &[(&str, &Path)]) -> Outcome {
-    let mut command = repository.command(&["gate", "--seed=1"]);
+    let mut command = repository.command(&["gate", "--seed=1", BY_CARGO]);
     command.envs(variables.iter().copied());
     Outcome::of(command.output().unwrap())
 }
@@ -35,7 +38,7 @@ fn gate(repository: &Repository, variables: &[(&str, &Path)]) -> Outcome {
 fn fails(repository: &Repository, baseline: &str) {
     let baseline = format!("--baseline={baseline}");
     repository
-        .serbench(&["gate", "--seed=1", &baseline])
+        .serbench(&["gate", "--seed=1", BY_CARGO, &baseline])
         .exits(100)
         .answers(REGRESSED);
 }
@@ -127,7 +130,7 @@ fn a_path_dependency_that_is_no_member() {
 
 /// A registry's package in the form that needs no network: a git repository with a build script
 /// that makes links, as cxx-build does.
-fn foreign(folder: &Path) {
+pub(crate) fn foreign(folder: &Path) {
     let write = |file: &str, text: &str| {
         let path = folder.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -16,6 +16,7 @@ use super::{
     inputs::{Ledger, Report},
     linker,
     proof::Proof,
+    share::Share,
 };
 use crate::{
     discover::{
@@ -41,12 +42,13 @@ pub fn build(
     targets: &[BenchTarget],
     target_directory: &Path,
     options: &Options,
+    share: &Share,
 ) -> Result<Done> {
     fs::create_dir_all(target_directory)
         .with_context(|| format!("make {}", target_directory.display()))?;
     let mut ledger = Ledger::load(target_directory);
     let mut once = || -> Result<(Report, Vec<PackageId>)> {
-        let (report, done) = call(workspace, targets, target_directory, options)?;
+        let (report, done) = call(workspace, targets, target_directory, options, share)?;
         let stale = ledger.enter(workspace, &report);
         if stale.is_empty() {
             // What was compiled before an error is known the next time, too.
@@ -79,12 +81,17 @@ fn call(
     targets: &[BenchTarget],
     target_directory: &Path,
     options: &Options,
+    share: &Share,
 ) -> Result<(Report, Result<()>)> {
     let mut command = cargo(workspace, targets, target_directory, options);
+    share
+        .limit(&mut command)
+        .context("prepare to start cargo")?;
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .context("start cargo")?;
+    share.started(&child);
     let stdout = child.stdout.take().expect("stdout is piped");
     let mut report = Report::default();
     for message in Message::parse_stream(BufReader::new(stdout)) {
@@ -96,6 +103,7 @@ fn call(
         }
     }
     let status = child.wait().context("wait for cargo")?;
+    share.ended();
     if status.success() {
         return Ok((report, Ok(())));
     }

@@ -76,6 +76,11 @@ pub fn seed(from: &Path, to: &Path) {
     let _ = copy();
 }
 
+/// Whether the build in a folder made something that [`seed`] would copy.
+pub fn has_seed(folder: &Path) -> bool {
+    !Ledger::load(folder).foreign.is_empty()
+}
+
 /// Copies files and folders whose names end in a hash of `units`; other folders are looked into.
 fn copy_units(from: &Path, to: &Path, units: &BTreeSet<String>) -> Result<()> {
     for entry in fs::read_dir(from)? {

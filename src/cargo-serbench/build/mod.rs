@@ -7,6 +7,7 @@ mod folders;
 mod inputs;
 pub mod linker;
 mod proof;
+pub mod share;
 pub mod toolchain;
 
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use crate::discover::BenchTarget;
 
 pub use cargo::{Done, build};
 pub use fingerprint::{code_hash, file_hash, path_hash};
-pub use folders::{prune, seed, stage_executables, target_directory, touch};
+pub use folders::{has_seed, prune, seed, stage_executables, target_directory, touch};
 pub use inputs::Inputs;
 
 /// What is passed on to cargo.

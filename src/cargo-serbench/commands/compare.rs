@@ -39,6 +39,7 @@ pub fn compare(args: &Compare) -> Result<Exit> {
         repo.resolve(&args.candidate)?,
     ];
     session.hold_to(&baseline)?;
+    revision::build_both(&session, &baseline, Some(&candidate))?;
     let candidate = revision::commit(&session, &candidate, Side::Candidate)?;
     pair::gate(&session, args.trial, &baseline, &candidate, output)
 }

@@ -1,13 +1,14 @@
 //! The executables of a tree: kept from an earlier build, else built and kept.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     build::{
-        self, Built, Done,
+        self, Built, Done, Options,
         cache::{self, Cache, Wanted},
+        share::Share,
     },
     config::bytes::Bytes,
     discover::{BenchTarget, Workspace, git::Commit, trees::Trees},
@@ -37,6 +38,12 @@ struct Key<'a> {
     tree: String,
 }
 
+impl Key<'_> {
+    fn name(&self) -> String {
+        format!("{} {}", self.frame, self.tree)
+    }
+}
+
 /// The executables of `targets`, built if need be.
 pub fn obtain(session: &Session, place: &Place<'_>, targets: &[BenchTarget]) -> Result<Vec<Built>> {
     let scratch = session.workspace.scratch();
@@ -44,29 +51,152 @@ pub fn obtain(session: &Session, place: &Place<'_>, targets: &[BenchTarget]) -> 
     let key = key(session, place, targets)?;
     if let Some(found) = key
         .as_ref()
-        .and_then(|key| find(&cache, place, targets, key))
+        .and_then(|key| find(session, &cache, place, targets, key))
     {
         return Ok(found);
     }
     let names = names(targets);
     shell::status("Building", format_args!("{names} of {}", place.what));
-    if place.commit.is_some() {
-        build::seed(&build::target_directory(&scratch, None), place.directory);
-    }
-    let Place {
-        workspace,
-        top,
-        directory,
-        ..
-    } = place;
-    let done = build::build(workspace, top, targets, directory, &session.options)?;
-    if place.commit.is_some() {
-        build::touch(directory);
-    }
+    prepare(&scratch, place);
+    let done = cargo(
+        &session.options,
+        &Task::of(place, targets),
+        &Share::default(),
+    )?;
     if let Some(key) = &key {
         keep(&cache, place, targets, key, &done);
     }
     Ok(done.built)
+}
+
+/// What a thread needs for a build.
+struct Task<'a> {
+    workspace: &'a Workspace,
+    top: &'a Path,
+    directory: &'a Path,
+    targets: &'a [BenchTarget],
+}
+
+impl<'a> Task<'a> {
+    fn of(place: &Place<'a>, targets: &'a [BenchTarget]) -> Self {
+        Self {
+            workspace: place.workspace,
+            top: place.top,
+            directory: place.directory,
+            targets,
+        }
+    }
+}
+
+fn cargo(options: &Options, task: &Task<'_>, share: &Share) -> Result<Done> {
+    let Task {
+        workspace,
+        top,
+        directory,
+        targets,
+    } = *task;
+    build::build(workspace, top, targets, directory, options, share)
+}
+
+/// Makes the folder of a commit's build ready.
+fn prepare(scratch: &Path, place: &Place<'_>) {
+    if place.commit.is_some() {
+        build::seed(&build::target_directory(scratch, None), place.directory);
+        build::touch(place.directory);
+    }
+}
+
+/// Whether two builds at once are worth it here: there are cores for both, and neither has to
+/// compile all packages of registries, which one could copy from the other.
+pub fn can_build_two(session: &Session) -> bool {
+    let work_tree = build::target_directory(&session.workspace.scratch(), None);
+    cores() > 1 && build::has_seed(&work_tree)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Builds two trees at once and keeps both, if neither is kept already.
+pub fn build_two(
+    session: &Session,
+    places: [&Place<'_>; 2],
+    targets: [&[BenchTarget]; 2],
+) -> Result<()> {
+    let scratch = session.workspace.scratch();
+    let cache = Cache::new(&scratch, session.config.cache_size);
+    let mut keys = Vec::new();
+    for (place, targets) in places.into_iter().zip(targets) {
+        match key(session, place, targets)? {
+            Some(key)
+                if cache
+                    .find(&wanted(place, targets, &key), key.trees)
+                    .is_none() =>
+            {
+                keys.push(key);
+            }
+            Some(_) | None => return Ok(()),
+        }
+    }
+    if keys[0].tree == keys[1].tree {
+        return Ok(());
+    }
+    let [one, other] = places;
+    shell::status(
+        "Building",
+        format_args!(
+            "{} of {} and of {}",
+            names(targets[0]),
+            one.what,
+            other.what
+        ),
+    );
+    for place in places {
+        prepare(&scratch, place);
+    }
+    let tasks = [0, 1].map(|side| Task::of(places[side], targets[side]));
+    let done = at_once(&session.options, &tasks, [one.what, other.what])?;
+    for side in [0, 1] {
+        keep(
+            &cache,
+            places[side],
+            targets[side],
+            &keys[side],
+            &done[side],
+        );
+        session.made.borrow_mut().insert(keys[side].name());
+    }
+    Ok(())
+}
+
+/// Builds both. When one fails, the other one ends.
+fn at_once(options: &Options, tasks: &[Task<'_>; 2], names: [&str; 2]) -> Result<[Done; 2]> {
+    let mut shares = Share::halves(cores()).context("make a file for cargo's messages")?;
+    let first_to_fail = OnceLock::new();
+    let build = |side: usize, shares: &[Share; 2]| {
+        let done = cargo(options, &tasks[side], &shares[side]);
+        if done.is_err() {
+            first_to_fail.get_or_init(|| side);
+            shares[1 - side].stop();
+        }
+        done.with_context(|| format!("build {}", names[side]))
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| build(1, &shares));
+        (build(0, &shares), other.join())
+    });
+    let other = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    shell::pass_on(&shares[1].take_said().context("read cargo's messages")?);
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok([one, other]),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        // The second to fail was stopped.
+        (Err(one), Err(other)) => Err(if first_to_fail.get() == Some(&1) {
+            other
+        } else {
+            one
+        }),
+    }
 }
 
 /// What to look a build up by; `None`, with the reason said, where it can't be known.
@@ -102,12 +232,16 @@ fn tree(trees: &Trees, commit: Option<&Commit>) -> Result<Option<String>> {
 }
 
 fn find(
+    session: &Session,
     cache: &Cache,
     place: &Place<'_>,
     targets: &[BenchTarget],
     key: &Key<'_>,
 ) -> Option<Vec<Built>> {
     let found = cache.find(&wanted(place, targets, key), key.trees)?;
+    if session.made.borrow().contains(&key.name()) {
+        return Some(found.built);
+    }
     let (names, what) = (names(targets), place.what);
     let unread = match found.unread.as_slice() {
         [] => String::new(),

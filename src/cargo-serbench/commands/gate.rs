@@ -57,6 +57,7 @@ pub fn gate(args: &Gate) -> Result<Exit> {
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),
     );
     session.hold_to(&baseline)?;
+    revision::build_both(&session, &baseline, None)?;
     let candidate = revision::worktree(&session)?;
     pair::gate(&session, args.trial, &baseline, &candidate, output)
 }

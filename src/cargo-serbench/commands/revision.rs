@@ -138,11 +138,7 @@ pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
         root,
     } = extracted(session, commit)?;
     let directory = build::target_directory(&scratch, Some(&commit.tree));
-    let name = match side {
-        Side::Baseline => "the baseline",
-        Side::Candidate => "the candidate",
-    };
-    let what = format!("{name} {} ({})", commit.short(), commit.subject);
+    let what = commit_name(commit, side);
     let trees = Trees::open(session.repository()?)?;
     let place = Place {
         workspace: &workspace,
@@ -166,6 +162,66 @@ pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
         root,
         sources: sources(built),
     })
+}
+
+/// Builds the baseline and the candidate, the work tree if absent, at once, where neither is kept
+/// and the machine has cores for both. Whatever is wrong with either is said when it is opened.
+pub fn build_both(session: &Session, baseline: &Commit, candidate: Option<&Commit>) -> Result<()> {
+    if !executables::can_build_two(session) || candidate.is_some_and(|it| it.tree == baseline.tree)
+    {
+        return Ok(());
+    }
+    let repo = session.repository()?;
+    let (Ok(one), Ok(trees)) = (extracted(session, baseline), Trees::open(repo)) else {
+        return Ok(());
+    };
+    let other = match candidate.map(|commit| extracted(session, commit)) {
+        Some(Ok(other)) => other,
+        Some(Err(_)) => return Ok(()),
+        None => Extracted {
+            workspace: session.workspace.clone(),
+            top: repo.top(),
+            root: session.workspace.root.clone(),
+        },
+    };
+    let scratch = session.workspace.scratch();
+    let targets =
+        [&one, &other].map(|it| targets(&it.workspace, &session.config, &session.request));
+    if targets.iter().any(Vec::is_empty) {
+        return Ok(());
+    }
+    let names = [
+        commit_name(baseline, Side::Baseline),
+        candidate.map_or("the work tree".to_owned(), |commit| {
+            commit_name(commit, Side::Candidate)
+        }),
+    ];
+    let commits = [Some(baseline), candidate];
+    let directories =
+        commits.map(|it| build::target_directory(&scratch, it.map(|commit| &*commit.tree)));
+    let trees = Some(&trees);
+    let sides = [&one, &other];
+    let places = [0, 1].map(|side| Place {
+        workspace: &sides[side].workspace,
+        top: &sides[side].top,
+        directory: &directories[side],
+        trees,
+        commit: commits[side],
+        what: &names[side],
+    });
+    executables::build_two(
+        session,
+        [&places[0], &places[1]],
+        [&targets[0], &targets[1]],
+    )
+}
+
+fn commit_name(commit: &Commit, side: Side) -> String {
+    let name = match side {
+        Side::Baseline => "the baseline",
+        Side::Candidate => "the candidate",
+    };
+    format!("{name} {} ({})", commit.short(), commit.subject)
 }
 
 fn sources(built: Vec<Built>) -> BTreeMap<String, Inputs> {
