@@ -133,11 +133,14 @@ impl Measure {
     }
 }
 
+/// Flags that mean something only where benchmarks are of encoders.
+const ENCODERS: &str = "Benchmark selection in suites of encoders";
+
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Benchmark selection")]
 pub struct Select {
     /// Measure only benchmarks whose id matches one of these regular expressions
-    #[arg(value_name = "FILTER")]
+    #[arg(value_name = "FILTER", help_heading = None::<&str>)]
     pub filters: Vec<String>,
 
     /// Measure only these bench targets, as in `cargo bench --bench`
@@ -145,15 +148,15 @@ pub struct Select {
     pub bench: Vec<String>,
 
     /// Measure only these encoders (second segment of the id) and their reference
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = ENCODERS)]
     pub encoder: Vec<String>,
 
     /// Measure only these data types, by Rust or numpy name: f64, float64
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = ENCODERS)]
     pub dtype: Vec<String>,
 
     /// Measure only these shapes: 100x100, pynumpy
-    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',', help_heading = ENCODERS)]
     pub shape: Vec<String>,
 
     /// Measure one of several shards, for parallel CI jobs: 2/4
@@ -381,12 +384,10 @@ fn formats() -> impl TypedValueParser<Value = &'static Format> {
 }
 
 /// What `-h` shows; `--help` shows the rest, too.
-const FIRST: [&str; 14] = [
+const FIRST: [&str; 12] = [
     "filters",
     "baseline",
     "bench",
-    "encoder",
-    "dtype",
     "quick",
     "threshold",
     "budget",

@@ -40,7 +40,7 @@ use exit::Exit;
 #[derive(Debug, Parser)]
 #[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
 enum Cargo {
-    /// Measure divan benchmarks, compare them with a reference and between commits
+    /// Measure divan benchmarks and fail the build when a change makes them slower
     #[command(name = "serbench", version, about, long_about = None, after_long_help = AFTER_HELP)]
     Serbench(Serbench),
 }
@@ -48,7 +48,7 @@ enum Cargo {
 const AFTER_HELP: &str = "\
 Examples:
   cargo serbench                          measure everything, print the tables
-  cargo serbench --dtype f64 --quick      one data type, roughly
+  cargo serbench --quick parse            benchmarks with `parse` in their id, roughly
   cargo serbench gate --baseline main     did this branch make anything slower?
   cargo serbench compare v1.0 v1.1        two commits
 

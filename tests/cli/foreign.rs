@@ -35,7 +35,7 @@ fn every_trap_is_a_problem_and_no_crash() {
     let traps = repository.serbench(&["--quick", "--seed=1", "--bench=traps", "--format=markdown"]);
     traps
         .exits(101)
-        .says(&["could not measure"])
+        .says(&["Measured, "])
         .says(&["| plain ", " ns |"])
         .says(&["ends: panicked at benches/traps.rs", "on purpose"])
         .says(&["divan printed no numbers for \"traps::ends::not_registered\""])

@@ -219,7 +219,7 @@ fn one_commit_by_itself() {
     repository
         .serbench(&arguments)
         .exits(101)
-        .says(&["**Could not measure**: 2 of 3 benchmarks failed"])
+        .says(&["**Measured, 2 failed**: 1 of 3 benchmarks have times"])
         .says(&["- `fake::wrong::u8::4`: wrong output"])
         .says(&["| `wrong` ", " failed "]);
     assert_eq!(repository.runs().len(), 2, "each run is kept");

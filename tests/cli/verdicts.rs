@@ -125,23 +125,23 @@ fn every_verdict_at_once() {
         .answers("gate: passed (2 benchmarks, 0 regressed, 1 improved, ");
     gate("::wrong::")
         .exits(101)
-        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 failed, ");
+        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed, ");
     gate("::panics::")
         .exits(101)
-        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 failed, ");
+        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed, ");
     gate("::new::")
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, 1 added, ");
     gate("::gone::")
         .exits(101)
-        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 removed, ")
+        .answers("gate: passed, 1 removed (2 benchmarks, 0 regressed, 1 removed, ")
         .says(&[
             "`fake::gone::u8::4` no longer exists",
             "accept 'fake::gone::u8::4' --removed",
         ]);
     gate("::healed::")
         .exits(101)
-        .answers("gate: could not measure (2 benchmarks, 0 regressed, 1 failed, ")
+        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed, ")
         .says(&[
             "fake::healed::u8::4: failed at the baseline: panicked at",
             "this bench has a bug",
@@ -283,7 +283,7 @@ fn benchmarks_that_vanish() {
         repository
             .serbench(arguments)
             .exits(101)
-            .answers("gate: could not measure (3 benchmarks, 0 regressed, ")
+            .answers("gate: passed, 1 removed (3 benchmarks, 0 regressed, ")
             .says(&[
                 "`fake::quicker::u8::4` no longer exists",
                 "--removed --reason TEXT",

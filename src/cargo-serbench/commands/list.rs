@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{cli::Measure, commands::revision, exit::Exit, session, shell};
+use crate::{cli::Measure, commands::revision, exit::Exit, select::BenchId, session, shell};
 
 #[derive(Clone, Debug, Args)]
 pub struct List {
@@ -16,6 +16,13 @@ pub fn list(args: &List) -> Result<Exit> {
     let session = session::open(args.measure.request())?;
     let tree = revision::worktree(&session)?;
     let ids = revision::choose(&session, &[&tree.catalog])?;
+    let ignored = |id: &&BenchId| tree.catalog.benchmarks[*id].ignored;
+    let (ignored, ids): (Vec<&BenchId>, Vec<&BenchId>) = ids.iter().partition(ignored);
+    for id in ignored {
+        shell::hint(format_args!(
+            "`{id}` is marked with `#[ignore]`, so it is not measured"
+        ));
+    }
     let lines: String = ids.iter().flat_map(|id| [id, "\n"]).collect();
     shell::print(&lines)?;
     Ok(Exit::Passed)

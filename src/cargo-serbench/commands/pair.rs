@@ -157,6 +157,7 @@ fn measured(
     for (side, catalog) in sides {
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
+    measure::hint_at_foreign(&run, &session.workspace.scratch());
     let layouts = match trial.as_linked {
         true => Layouts::default(),
         false => measure::align(catalogs, &session.workspace.scratch(), &mut run),

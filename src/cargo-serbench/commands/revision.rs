@@ -376,11 +376,7 @@ fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<Ben
 
 fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {
     if workspace.targets.is_empty() {
-        return anyhow!(
-            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls \
-             divan::main(); `cargo serbench init` writes a starter",
-            workspace.root.display()
-        );
+        return no_bench_here(workspace);
     }
     let asked: Vec<&str> = config
         .suites
@@ -394,6 +390,31 @@ fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyho
     } else {
         usage.into()
     }
+}
+
+/// The selected packages have no bench: says which packages of the workspace have some.
+fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
+    let mut elsewhere: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (package, suite) in workspace.suites() {
+        elsewhere.entry(package).or_default().push(suite);
+    }
+    if elsewhere.is_empty() {
+        return anyhow!(
+            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls \
+             divan::main(); `cargo serbench init` writes a starter",
+            workspace.root.display()
+        );
+    }
+    let flags: Vec<String> = elsewhere
+        .iter()
+        .map(|(package, suites)| format!("`-p {package}` ({})", suites.join(", ")))
+        .collect();
+    anyhow!(
+        "no [[bench]] in {}; other packages of the workspace have some: {}; `--workspace` \
+         selects all",
+        workspace.packages.join(", "),
+        flags.join(", ")
+    )
 }
 
 /// A bench that was named and that the workspace does not have.

@@ -145,6 +145,7 @@ fn measured(
     let mut run = measure::new_run(options, request.seed, None, &tree.source)?;
     let started = Instant::now();
     measure::verify_side(launcher, &tree.catalog, &chosen, Side::Candidate, &mut run)?;
+    measure::hint_at_foreign(&run, &session.workspace.scratch());
     let sides = [(Side::Candidate, &tree.catalog)];
     let mut engine = measure::engine(launcher, &sides, &run, &Layouts::default(), Pace::BRIEF);
     let blocks = if request.quick { 10 } else { 48 };

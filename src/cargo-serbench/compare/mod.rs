@@ -4,7 +4,10 @@ pub mod means;
 pub mod sides;
 pub mod stats;
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use self::stats::{LogRatio, WalshAverages};
 use crate::{
@@ -28,6 +31,8 @@ pub enum Clock {
 #[derive(Clone, Debug)]
 pub struct Row {
     pub id: BenchId,
+    /// What its table calls it: the encoder, or what the table's title leaves out of the id.
+    pub name: String,
     pub encoder: String,
     pub verification: Verification,
     /// Median time of an operation, nanoseconds; absent when nothing was timed.
@@ -42,11 +47,11 @@ pub struct Row {
     pub gigabytes_per_second: Option<f64>,
 }
 
-/// All encoders on one array.
+/// All encoders on one array; without a reference, the benchmarks of one group.
 #[derive(Clone, Debug)]
 pub struct CaseTable {
     pub suite: String,
-    /// Data type and shape, as in the id.
+    /// Data type and shape, as in the id; without a reference the name of the group, or nothing.
     pub case: String,
     /// The name of the reference encoder, if the suite has one.
     pub reference: Option<String>,
@@ -86,6 +91,7 @@ pub fn row(
     let bytes = verification.bytes_out.or(verification.bytes_in);
     Row {
         id: id.clone(),
+        name: id.encoder().to_owned(),
         encoder: id.encoder().to_owned(),
         verification,
         latency_ns,
@@ -100,9 +106,22 @@ pub fn row(
 
 /// Groups rows, each with the id it is divided by, into tables.
 pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<CaseTable> {
+    let rows: Vec<(Row, Option<&BenchId>)> = rows.collect();
+    let referenced = rows.iter().filter(|(_, reference)| reference.is_some());
+    let of_encoders: BTreeSet<String> = referenced
+        .map(|(row, _)| row.id.qualified_suite().to_owned())
+        .collect();
     let mut cases: BTreeMap<(String, String), CaseTable> = BTreeMap::new();
-    for (row, reference) in rows {
-        let (suite, case) = (row.id.qualified_suite(), row.id.case());
+    for (mut row, reference) in rows {
+        let id = row.id.clone();
+        let (suite, mut case) = (id.qualified_suite(), id.case());
+        if !of_encoders.contains(suite) {
+            // A module, a `bench_group` or a function: what the benchmarks' author put together.
+            (case, row.name) = match case {
+                "" => ("", id.encoder().to_owned()),
+                case => (id.encoder(), case.to_owned()),
+            };
+        }
         let entry = cases
             .entry((suite.to_owned(), case.to_owned()))
             .or_insert_with(|| CaseTable {
@@ -122,7 +141,12 @@ pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<
         for row in &mut case.rows {
             row.is_reference = Some(&row.encoder) == case.reference.as_ref();
         }
-        case.rows.sort_by(by_weight);
+        match case.reference {
+            Some(_) => case.rows.sort_by(by_weight),
+            None => case
+                .rows
+                .sort_by(|one, other| by_name(&one.name, &other.name)),
+        }
     }
     cases.sort_by_key(|case| (case.suite.clone(), dtype_order(case), case.case.clone()));
     cases
@@ -134,6 +158,36 @@ fn by_weight(one: &Row, other: &Row) -> Ordering {
     (other.is_reference.cmp(&one.is_reference))
         .then(latency(one).total_cmp(&latency(other)))
         .then_with(|| one.encoder.cmp(&other.encoder))
+}
+
+/// Numbers in names by their value: `2` before `10`.
+fn by_name(one: &str, other: &str) -> Ordering {
+    let is_digit = |it: char| it.is_ascii_digit();
+    let (mut one_left, mut other_left) = (one, other);
+    while let (Some(a), Some(b)) = (one_left.chars().next(), other_left.chars().next()) {
+        let digits = is_digit(a) && is_digit(b);
+        let length = |text: &str, first: char| match digits {
+            true => text.find(|it| !is_digit(it)).unwrap_or(text.len()),
+            false => first.len_utf8(),
+        };
+        let (head_a, tail_a) = one_left.split_at(length(one_left, a));
+        let (head_b, tail_b) = other_left.split_at(length(other_left, b));
+        let order = match digits {
+            true => {
+                let [a, b] = [head_a, head_b].map(|digits| digits.trim_start_matches('0'));
+                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+            }
+            false => head_a.cmp(head_b),
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (one_left, other_left) = (tail_a, tail_b);
+    }
+    one_left
+        .len()
+        .cmp(&other_left.len())
+        .then_with(|| one.cmp(other))
 }
 
 /// pynumpy's order of data types; unknown ones last.
@@ -250,4 +304,50 @@ pub fn latency(run: &Run, id: &str, verification: &Verification) -> Option<f64> 
         }
     }
     (!all.is_empty()).then(|| stats::median(&all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{by_name, group, row};
+    use crate::{run::Verification, select::BenchId};
+
+    fn tables(ids: &[&str]) -> Vec<String> {
+        let rows = ids.iter().map(|id| {
+            let row = row(
+                &BenchId::from(*id),
+                Verification::unseen(""),
+                None,
+                (0, None),
+            );
+            (row, None)
+        });
+        let tables = group(rows).into_iter().map(|table| {
+            let names: Vec<&str> = table.rows.iter().map(|row| row.name.as_str()).collect();
+            format!("{} {}: {}", table.suite, table.case, names.join(" "))
+        });
+        tables.collect()
+    }
+
+    #[test]
+    fn without_encoders_tables_are_groups() {
+        let ids = [
+            "b::f",
+            "b::g::10",
+            "b::g::9",
+            "b::m::x::1",
+            "b::m::y",
+            "p/b::g::1",
+        ];
+        assert_eq!(
+            tables(&ids),
+            ["b : f", "b g: 9 10", "b m: x::1 y", "p/b g: 1"]
+        );
+    }
+
+    #[test]
+    fn numbers_count_by_value() {
+        let mut names = ["b10", "b9", "b09", "a", "1_000", "é2", "é10", "b"];
+        names.sort_by(|one, other| by_name(one, other));
+        assert_eq!(names, ["1_000", "a", "b", "b09", "b9", "b10", "é2", "é10"]);
+    }
 }

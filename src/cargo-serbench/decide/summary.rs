@@ -36,6 +36,8 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     pub outcome: Outcome,
+    /// The outcome without the benchmarks that failed or are gone.
+    pub of_the_rest: Outcome,
     /// Benchmarks of each verdict; absent is none.
     pub verdicts: BTreeMap<Verdict, usize>,
     /// Benchmarks over a limit, and those whose limit is undecided.
@@ -53,8 +55,10 @@ impl Summary {
     /// promise what nobody looked for.
     pub fn where_nothing_can_fail(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
-            if matches!(self.outcome, Outcome::Passed | Outcome::Inconclusive) {
-                self.outcome = Outcome::CouldNotMeasure;
+            for outcome in [&mut self.outcome, &mut self.of_the_rest] {
+                if matches!(outcome, Outcome::Passed | Outcome::Inconclusive) {
+                    *outcome = Outcome::CouldNotMeasure;
+                }
             }
             self.problems.push(reason);
         }
@@ -97,18 +101,24 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         problems.push("no benchmark could be decided".to_owned());
     }
     let missing: Vec<&&Decision> = benchmarks.iter().filter(|it| is_missing(it)).collect();
-    problems.extend(removals(&missing));
-    let outcome = if is_worse(&benchmarks, alarms.is_empty()) {
+    let of_the_rest = if is_worse(&benchmarks, alarms.is_empty()) {
         Outcome::Regressed
-    } else if !missing.is_empty() || (!decided && undecided == 0) {
+    } else if !decided && undecided == 0 {
         Outcome::CouldNotMeasure
     } else if !problems.is_empty() || (strict && undecided > 0) {
         Outcome::Inconclusive
     } else {
         Outcome::Passed
     };
+    problems.extend(removals(&missing));
+    let outcome = match of_the_rest {
+        Outcome::Regressed => Outcome::Regressed,
+        _ if !missing.is_empty() => Outcome::CouldNotMeasure,
+        outcome => outcome,
+    };
     Summary {
         outcome,
+        of_the_rest,
         verdicts,
         over_limit: with_limit(Standing::Over),
         unclear_limit: with_limit(Standing::Unclear),

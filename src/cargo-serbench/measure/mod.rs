@@ -126,9 +126,6 @@ pub fn verify_side(
         progress.update(number as f64, listed.len() as f64, id);
     })?;
     drop(progress);
-    if side == Side::Candidate {
-        hint_at_foreign(&verifications);
-    }
     for Listed { id, reference, .. } in listed {
         let verification = verifications.get(&id).cloned();
         if let Some(reason) = verification.as_ref().and_then(Verification::failure) {
@@ -374,19 +371,27 @@ fn measure_jobs(
     Ok(())
 }
 
-/// Suggests how to measure benchmarks better that divan times itself.
-fn hint_at_foreign(verifications: &BTreeMap<BenchId, Verification>) {
-    let foreign =
-        |verification: &&Verification| !verification.native && verification.is_measurable();
-    let count = verifications.values().filter(foreign).count();
-    if count > 0 {
-        shell::hint(format_args!(
-            "{count} of {} benchmarks are timed by divan itself, which takes about five times as \
-             long and leaves output and memory unchecked; use `serbench::bench` instead of \
-             `bencher.bench_local`",
-            verifications.len()
-        ));
+/// Suggests how to measure benchmarks better that divan times itself: once in a workspace, which
+/// `scratch` remembers.
+pub fn hint_at_foreign(run: &Run, scratch: &Path) {
+    let verifications = || {
+        run.benchmarks
+            .values()
+            .filter_map(|it| it.candidate.as_ref())
+    };
+    let foreign = |it: &&Verification| !it.native && it.is_measurable();
+    let count = verifications().filter(foreign).count();
+    let hinted = scratch.join("hinted");
+    if count == 0 || hinted.exists() {
+        return;
     }
+    shell::hint(format_args!(
+        "divan itself times {count} of {} benchmarks; with `serbench::bench` instead of \
+         `bencher.bench_local` they take a fifth of the time (said once in this workspace)",
+        verifications().count()
+    ));
+    // At worst it is said again.
+    let _ = std::fs::write(hinted, "");
 }
 
 /// Names the side in messages; empty for a run of one commit.

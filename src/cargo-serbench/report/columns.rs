@@ -46,9 +46,12 @@ fn figures() -> [Column<Row>; 6] {
 
 /// pynumpy's line above its table, and the case: `53.2MiB float32 output (orjson), json f32::100x100`.
 pub fn case_title(case: &CaseTable) -> String {
-    let name = format!("{} {}", case.suite, case.case);
-    // An id may end with its encoder.
-    let name = name.trim_end().to_owned();
+    let name = match (&case.reference, case.case.as_str()) {
+        // An id may end with its encoder.
+        (_, "") => case.suite.clone(),
+        (Some(_), name) => format!("{} {name}", case.suite),
+        (None, name) => format!("{}::{name}", case.suite),
+    };
     let Some(row) = case.rows.first() else {
         return name;
     };
@@ -65,7 +68,7 @@ pub fn case_title(case: &CaseTable) -> String {
 }
 
 fn library(row: &Row) -> Cell {
-    Cell::name(&row.encoder)
+    Cell::name(&row.name)
 }
 
 fn id(row: &Row) -> Cell {

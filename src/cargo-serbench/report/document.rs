@@ -24,7 +24,7 @@ pub struct Document {
 #[derive(Clone, Debug)]
 pub struct Headline {
     /// The outcome, capitalised.
-    pub word: &'static str,
+    pub word: String,
     pub sentence: String,
     /// How many benchmarks got which verdict, and what it took.
     pub counts: String,
@@ -38,6 +38,7 @@ pub struct Headline {
 pub struct Step {
     pub text: String,
     /// What to type for it.
+    /// A command, or lines for a file.
     pub command: Option<String>,
 }
 

@@ -15,14 +15,22 @@ pub fn headline(report: &Report<'_>) -> Option<Headline> {
 }
 
 fn of_tables(report: &Report<'_>) -> Option<Headline> {
-    let rows = report.tables.iter().flat_map(|case| &case.rows);
-    let failed = rows
+    let rows = || report.tables.iter().flat_map(|case| &case.rows);
+    let failed = rows()
         .filter(|row| row.verification.failure().is_some())
         .count();
+    let timed = rows().filter(|row| row.latency_ns.is_some()).count();
     let all: usize = report.runs.iter().map(|run| run.benchmarks.len()).sum();
+    let all = shell::count(all, "benchmark");
     (failed > 0).then(|| Headline {
-        word: "Could not measure",
-        sentence: format!("{failed} of {} failed", shell::count(all, "benchmark")),
+        word: match timed {
+            0 => "Could not measure".to_owned(),
+            _ => format!("Measured, {failed} failed"),
+        },
+        sentence: match timed {
+            0 => format!("{failed} of {all} failed"),
+            _ => format!("{timed} of {all} have times"),
+        },
         counts: took(report),
         problems: Vec::new(),
         tone: Tone::Bad,
@@ -30,22 +38,37 @@ fn of_tables(report: &Report<'_>) -> Option<Headline> {
 }
 
 fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
-    let benchmarks: Vec<&Decision> = verdicts
+    let mut benchmarks: Vec<&Decision> = verdicts
         .decisions
         .iter()
         .filter(|decision| decision.role == Role::Benchmark)
         .collect();
-    let (word, tone) = match verdicts.summary.outcome {
-        Outcome::Passed => ("Passed", Tone::Good),
-        Outcome::Regressed => ("Regressed", Tone::Bad),
-        Outcome::CouldNotMeasure => ("Could not measure", Tone::Bad),
-        Outcome::Inconclusive => ("Inconclusive", Tone::Unsure),
+    let summary = verdicts.summary;
+    let (word, tone) = match (summary.outcome, summary.of_the_rest) {
+        (Outcome::Passed, _) if is_first(&benchmarks) => {
+            ("No baseline yet".to_owned(), Tone::Unsure)
+        }
+        (Outcome::Passed, _) => ("Passed".to_owned(), Tone::Good),
+        (Outcome::Regressed, _) => ("Regressed".to_owned(), Tone::Bad),
+        (Outcome::CouldNotMeasure, Outcome::Passed) => {
+            (format!("Passed, {}", missing(&benchmarks)), Tone::Bad)
+        }
+        (Outcome::CouldNotMeasure, _) => ("Could not measure".to_owned(), Tone::Bad),
+        (Outcome::Inconclusive, _) => ("Inconclusive".to_owned(), Tone::Unsure),
     };
-    let mut sentence = match verdicts.summary.outcome {
-        Outcome::Passed => passed(verdicts, &benchmarks),
-        Outcome::Regressed => regressed(verdicts, &benchmarks),
-        Outcome::CouldNotMeasure => could_not_measure(&benchmarks),
-        Outcome::Inconclusive => inconclusive(&benchmarks),
+    let mut sentence = match (summary.outcome, summary.of_the_rest) {
+        (Outcome::Passed, _) if is_first(&benchmarks) => format!(
+            "{} compared with nothing; the next gate has a baseline",
+            shell::count(benchmarks.len(), "benchmark")
+        ),
+        (Outcome::Passed, _) => passed(verdicts, &benchmarks, ""),
+        (Outcome::Regressed, _) => regressed(verdicts, &benchmarks),
+        (Outcome::CouldNotMeasure, Outcome::Passed) => {
+            benchmarks.retain(|it| !is_missing(it));
+            passed(verdicts, &benchmarks, "other ")
+        }
+        (Outcome::CouldNotMeasure, _) => could_not_measure(&benchmarks),
+        (Outcome::Inconclusive, _) => inconclusive(&benchmarks),
     };
     if let Some(seen) = verdicts.summary.sensitivity {
         sentence += &format!(
@@ -62,8 +85,35 @@ fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
     }
 }
 
-fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
-    let all = shell::count(benchmarks.len(), "benchmark");
+/// `1 failed, 2 removed`: why a gate fails though nothing got slower.
+fn missing(benchmarks: &[&Decision]) -> String {
+    let kinds = [Verdict::Failed, Verdict::Removed].into_iter();
+    let parts = kinds.filter_map(|verdict| {
+        match count(benchmarks, |it| is_missing(it) && it.verdict == verdict) {
+            0 => None,
+            number => Some(format!("{number} {}", verdict.word())),
+        }
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a benchmark could not be compared, and that is not allowed.
+fn is_missing(decision: &Decision) -> bool {
+    matches!(decision.verdict, Verdict::Failed | Verdict::Removed) && decision.waived.is_none()
+}
+
+/// Whether the baseline has none of what was measured.
+fn is_first(benchmarks: &[&Decision]) -> bool {
+    let is_new = |it: &&Decision| matches!(it.verdict, Verdict::Added | Verdict::Skipped);
+    benchmarks.iter().all(is_new)
+}
+
+/// `which` stands before the number of benchmarks: "other " where some are left out.
+fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision], which: &str) -> String {
+    let all = match which {
+        "" => shell::count(benchmarks.len(), "benchmark"),
+        which => format!("the {which}{}", shell::count(benchmarks.len(), "benchmark")),
+    };
     let with = |verdict| count(benchmarks, |it| it.verdict == verdict);
     if with(Verdict::Identical) == benchmarks.len() {
         return format!("the machine code of {all} is the same at both commits");

@@ -18,14 +18,15 @@ pub fn render(document: &Document) -> String {
 pub fn head(document: &Document) -> String {
     let mut text = String::new();
     if let Some(headline) = &document.headline {
-        let (word, sentence) = (escape(headline.word), escape(&headline.sentence));
+        let (word, sentence) = (escape(&headline.word), escape(&headline.sentence));
         text += &format!("**{word}**: {sentence}\n\n{}\n\n", escape(&headline.counts));
         for problem in &headline.problems {
             text += &format!("Note: {}\n\n", escape(problem));
         }
     }
     for step in &document.next {
-        let command = step.command.as_deref().map(code).unwrap_or_default();
+        let lines = step.command.iter().flat_map(|command| command.lines());
+        let command = lines.map(code).collect::<Vec<_>>().join("<br>");
         let text_of_step = escape(&step.text);
         text += format!("Next: {text_of_step} {command}").trim_end();
         text += "\n\n";

@@ -22,11 +22,7 @@ pub fn steps(report: &Report<'_>) -> Vec<Step> {
         let wanted = |it: &&&Decision| it.verdict == verdict && it.waived.is_none();
         benchmarks.iter().filter(wanted).copied().collect()
     };
-    let mut steps = Vec::new();
-    steps.extend(failed(
-        report,
-        of(Verdict::Failed).first().map(|it| it.id.as_str()),
-    ));
+    let mut steps = failed(report, of(Verdict::Failed).first().map(|it| it.id.as_str()));
     steps.extend(regressed(report, &of(Verdict::Regressed)));
     steps.extend(removed(&of(Verdict::Removed)));
     steps.extend(undecided(report, verdicts, &of(Verdict::Inconclusive)));
@@ -44,14 +40,14 @@ fn failures_of_tables(report: &Report<'_>) -> Vec<Step> {
     let mut rows = report.tables.iter().flat_map(|case| &case.rows);
     let first = rows.find(|row| row.verification.failure().is_some());
     failed(report, first.map(|row| row.id.as_str()))
-        .into_iter()
-        .collect()
 }
 
-fn failed(report: &Report<'_>, id: Option<&str>) -> Option<Step> {
-    let id = id?;
+fn failed(report: &Report<'_>, id: Option<&str>) -> Vec<Step> {
+    let Some(id) = id else {
+        return Vec::new();
+    };
     let suite = id.split("::").next().unwrap_or(id);
-    Some(Step {
+    let see = Step {
         text: format!(
             "see {}{} fail by itself:",
             text::visible(id),
@@ -62,7 +58,21 @@ fn failed(report: &Report<'_>, id: Option<&str>) -> Option<Step> {
             quoted(suite),
             quoted(id)
         )),
-    })
+    };
+    vec![see, left_out(id)]
+}
+
+/// How a benchmark is left out for good. As a change to the policy it counts from the merge on.
+fn left_out(id: &str) -> Step {
+    let id = toml::Value::String(text::visible(id));
+    Step {
+        text: "or leave it out from the next merge on, in Cargo.toml (`workspace.metadata` at a \
+               workspace's root):"
+            .to_owned(),
+        command: Some(format!(
+            "[[package.metadata.serbench.override]]\nbenchmarks = [{id}]\nmode = \"off\""
+        )),
+    }
 }
 
 fn regressed(report: &Report<'_>, regressed: &[&Decision]) -> Vec<Step> {

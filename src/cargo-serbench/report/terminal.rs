@@ -30,7 +30,7 @@ pub fn answer(document: &Document, _: Width) -> String {
     let mut text = String::new();
     if let Some(headline) = &document.headline {
         let style = table::style(headline.tone).effects(Effects::BOLD);
-        let (word, sentence) = (headline.word, &headline.sentence);
+        let (word, sentence) = (&headline.word, &headline.sentence);
         text += &format!("{style}{word}{style:#}: {sentence}\n{}\n", headline.counts);
         for problem in &headline.problems {
             text += &format!("{BOLD}Note:{BOLD:#} {problem}\n");
@@ -38,8 +38,8 @@ pub fn answer(document: &Document, _: Width) -> String {
     }
     for step in &document.next {
         text += &format!("{BOLD}Next:{BOLD:#} {}\n", step.text);
-        if let Some(command) = &step.command {
-            text += &format!("      {command}\n");
+        for line in step.command.iter().flat_map(|command| command.lines()) {
+            text += &format!("      {line}\n");
         }
     }
     text

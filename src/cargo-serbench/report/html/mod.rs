@@ -91,7 +91,7 @@ fn answer(document: &Document) -> Markup {
                 None => { h1 { "Benchmarks" } }
             }
             @for step in &document.next {
-                p { b { "Next: " } (step.text) @if let Some(command) = &step.command { " " code { (command) } } }
+                p { b { "Next: " } (step.text) @if let Some(command) = &step.command { @for (number, line) in command.lines().enumerate() { @if number == 0 { " " } @else { br; } code { (line) } } } }
             }
         }
     }
