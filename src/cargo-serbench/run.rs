@@ -112,6 +112,9 @@ pub struct Verification {
     pub native: bool,
     /// Hash of the executable's code and data.
     pub executable: String,
+    /// Hash of the code and data that the benchmark can reach in it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     pub dtype: Option<String>,
     pub shape: Option<Vec<usize>>,
     pub bytes_in: Option<u64>,
@@ -243,12 +246,14 @@ impl Benchmark {
 }
 
 impl Verification {
-    /// A benchmark that was not started because its executable is the same at both commits.
+    /// A benchmark that was not started because its executable, or its code in it, is the same at
+    /// both commits.
     pub fn unseen(executable: &str) -> Self {
         Self {
             state: State::Unchecked,
             native: true,
             executable: executable.to_owned(),
+            code: None,
             dtype: None,
             shape: None,
             bytes_in: None,
@@ -258,6 +263,11 @@ impl Verification {
             memory: None,
             rss: None,
         }
+    }
+
+    /// Whether the same code and data run at another commit.
+    pub fn is_same_code(&self, other: &Self) -> bool {
+        self.executable == other.executable || (self.code.is_some() && self.code == other.code)
     }
 
     /// The reason why it can't be measured, if it can't.

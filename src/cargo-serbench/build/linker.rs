@@ -45,6 +45,17 @@ pub fn kept_inputs(target_directory: &Path, executable: &Path) -> Option<PathBuf
     inputs(&folder(target_directory), executable).filter(|path| path.is_file())
 }
 
+/// Why builds here keep no link inputs.
+pub fn why_not_kept() -> &'static str {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        "builds keep their link inputs on Linux for x86-64 only"
+    } else if is_chosen() {
+        "a linker or flags for it are chosen in the environment or in cargo's configuration"
+    } else {
+        "the build kept no link inputs (its linker is not LLVM's lld, or it is older than this check)"
+    }
+}
+
 fn folder(target_directory: &Path) -> PathBuf {
     target_directory.join("link-inputs")
 }

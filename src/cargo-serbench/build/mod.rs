@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use crate::discover::BenchTarget;
 
 pub use cargo::{Done, build};
-pub use fingerprint::{code_hash, file_hash, path_hash};
+pub use fingerprint::{code_hash, file_hash, hex, path_hash};
 pub use folders::{has_seed, prune, seed, stage_executables, target_directory, touch};
 pub use inputs::Inputs;
 

@@ -23,7 +23,7 @@ use crate::{
     discover::git::Commit,
     exit::Exit,
     layout::Layouts,
-    measure::{self, engine::Pace},
+    measure::{self, engine::Pace, identical},
     record::accepted::Waivers,
     run::{self, Run, Side},
     select::BenchId,
@@ -148,7 +148,8 @@ fn measured(
     run.identical_measured = trial.measure_identical;
     run.shard = request.selection.shard.map(|shard| shard.to_string());
     let started = Instant::now();
-    measure::skip_identical(catalogs[0], catalogs[1], &chosen, &mut run);
+    let scratch = session.workspace.scratch();
+    identical::skip(catalogs, &chosen, config, &scratch, &mut run);
     differences::note(session, baseline, candidate, &mut run);
     let sides = [
         (Side::Baseline, catalogs[0]),
@@ -160,7 +161,7 @@ fn measured(
     measure::hint_at_foreign(&run, &session.workspace.scratch());
     let layouts = match trial.as_linked {
         true => Layouts::default(),
-        false => measure::align(catalogs, &session.workspace.scratch(), &mut run),
+        false => measure::align(catalogs, &scratch, &mut run),
     };
     let mut engine = measure::engine(launcher, &sides, &run, &layouts, Pace::LONG);
     if trial.inject.is_some() {

@@ -200,7 +200,7 @@ fn presence(benchmark: &Benchmark, identical_measured: bool) -> Presence {
                 Presence::FailedAtBaseline(reason.to_owned())
             } else if baseline.skipped().is_some() {
                 Presence::Added
-            } else if baseline.executable == candidate.executable && !identical_measured {
+            } else if baseline.is_same_code(candidate) && !identical_measured {
                 Presence::Identical
             } else {
                 Presence::Both

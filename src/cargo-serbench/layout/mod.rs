@@ -9,11 +9,16 @@
 //! each block of a measurement draws one: unchanged code lies alike at both commits in every
 //! block, and changed code is measured in many places.
 
+mod graph;
+mod identity;
 mod order;
+mod registry;
 mod relink;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -22,7 +27,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use object::{Object, ObjectSection};
 
-use crate::build::{Executable, code_hash};
+use crate::build::{Executable, code_hash, linker};
 use order::{Common, Function};
 use relink::Inputs;
 
@@ -46,30 +51,46 @@ pub struct Aligned {
     pub equal: usize,
 }
 
+/// Hashes of the code of benchmarks of an executable, by divan's path; see [`identity`]. A benchmark
+/// that can't be told is missing.
+///
+/// # Errors
+/// When it can't be done here for any.
+pub fn identities(
+    executable: &Executable,
+    paths: &BTreeSet<&str>,
+    scratch: &Path,
+) -> Result<BTreeMap<String, String>> {
+    let linker = relink::rust_lld()?;
+    let (inputs, _) = proven(executable, &linker, scratch)?;
+    identity::identities(&inputs, &executable.folder, paths)
+}
+
+/// What an executable was linked from, proven to make it again, and its bytes.
+fn proven(executable: &Executable, linker: &Path, scratch: &Path) -> Result<(Inputs, Vec<u8>)> {
+    let Some(archive) = &executable.link_inputs else {
+        return Err(anyhow::anyhow!(linker::why_not_kept()));
+    };
+    let inputs = Inputs::unpack(archive, scratch)?;
+    let bytes = read(&executable.path)?;
+    let again = inputs.link_as_before(linker)?;
+    ensure!(
+        code_hash(&again) == code_hash(&bytes),
+        "relinking the saved inputs does not reproduce {}",
+        executable.path.display()
+    );
+    Ok((inputs, bytes))
+}
+
 /// Links the executables of one bench at two commits again, into files beside the staged ones.
 ///
 /// # Errors
 /// When it can't be done here; the executables can be measured as cargo linked them.
 pub fn align(executables: [&Executable; 2], scratch: &Path) -> Result<Aligned> {
     let linker = relink::rust_lld()?;
-    let archives = executables.map(|executable| executable.link_inputs.as_deref());
-    let [Some(one), Some(other)] = archives else {
-        return Err(anyhow::anyhow!("the build kept no link inputs"));
-    };
-    let inputs = [
-        Inputs::unpack(one, scratch)?,
-        Inputs::unpack(other, scratch)?,
-    ];
-    let [one, other] = executables.map(|executable| read(&executable.path));
-    let bytes = [one?, other?];
-    for side in [0, 1] {
-        let again = inputs[side].link_as_before(&linker)?;
-        ensure!(
-            code_hash(&again) == code_hash(&bytes[side]),
-            "relinking the saved inputs does not reproduce {}",
-            executables[side].path.display()
-        );
-    }
+    let [one, other] = executables.map(|executable| proven(executable, &linker, scratch));
+    let ((one, one_bytes), (other, other_bytes)) = (one?, other?);
+    let (inputs, bytes) = ([one, other], [one_bytes, other_bytes]);
     let functions = [0, 1].map(|side| order::functions(&bytes[side]));
     let common = order::common([&functions[0], &functions[1]]);
     ensure!(

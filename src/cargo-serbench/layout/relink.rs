@@ -2,11 +2,14 @@
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use object::read::archive::ArchiveFile;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// The inputs of a link, unpacked.
@@ -38,6 +41,37 @@ impl Inputs {
             _folder: folder,
             root,
         })
+    }
+
+    /// What is in the files, objects in the order of the command line.
+    pub fn files(&self) -> Result<Files> {
+        let listing = self.root.join("response.txt");
+        let response =
+            fs::read_to_string(&listing).with_context(|| format!("read {}", listing.display()))?;
+        let mut files = Files::default();
+        let mut paths = Vec::new();
+        for line in response.lines() {
+            match line.strip_prefix('-') {
+                None => paths.push(self.root.join(line.trim_matches('"'))),
+                Some(option) if HARMLESS.iter().any(|it| option.starts_with(it)) => {}
+                Some(_) => files.rest.extend(line.bytes().chain([b'\n'])),
+            }
+            let changes = ["--wrap", "--defsym", "-T", "--script", "--just-symbols"];
+            ensure!(
+                !changes.iter().any(|it| line.starts_with(it)),
+                "the linker was called with {line}"
+            );
+        }
+        let mut others = Vec::new();
+        collect(&self.root, &mut others)?;
+        others.retain(|path| !paths.contains(path));
+        others.sort_by_key(|path| path.file_name().map(ToOwned::to_owned));
+        for path in paths.iter().chain(&others) {
+            let read = || format!("read the link input {}", path.display());
+            let bytes = fs::read(path).with_context(read)?;
+            files.add(bytes).with_context(read)?;
+        }
+        Ok(files)
     }
 
     /// The program that was linked from these inputs, linked once more.
@@ -80,6 +114,76 @@ impl Inputs {
         }
         Ok(self.root.join("linked"))
     }
+}
+
+/// Options that say where things are.
+const HARMLESS: [&str; 6] = ["-chroot", "o ", "L ", "L", "plugin", "-build-id"];
+
+/// The contents of link inputs.
+#[derive(Default)]
+pub struct Files {
+    contents: Vec<Vec<u8>>,
+    /// Objects, by the number of the file that they are in.
+    objects: Vec<(usize, Range<usize>)>,
+    /// Options, shared libraries, the linker's scripts.
+    pub rest: Vec<u8>,
+}
+
+impl Files {
+    /// The relocatable objects.
+    pub fn objects(&self) -> Vec<&[u8]> {
+        let objects = self.objects.iter();
+        objects
+            .map(|(file, range)| &self.contents[*file][range.clone()])
+            .collect()
+    }
+
+    fn add(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let file = self.contents.len();
+        if bytes.starts_with(b"!<arch>\n") {
+            let archive = ArchiveFile::parse(bytes.as_slice())?;
+            for member in archive.members() {
+                let member = member?;
+                if member.name().ends_with(b".rmeta") {
+                    continue;
+                }
+                let (start, size) = member.file_range();
+                let range = start as usize..(start + size) as usize;
+                let object = bytes.get(range.clone()).filter(|bytes| is_object(bytes));
+                let name = || String::from_utf8_lossy(member.name()).into_owned();
+                ensure!(object.is_some(), "{} is not machine code", name());
+                self.objects.push((file, range));
+            }
+        } else if is_object(&bytes) {
+            self.objects.push((file, 0..bytes.len()));
+        } else {
+            let library = bytes.starts_with(b"\x7fELF");
+            let script = std::str::from_utf8(&bytes).is_ok();
+            ensure!(library || script, "it is not machine code");
+            self.rest.extend(Sha256::digest(&bytes));
+        }
+        self.contents.push(bytes);
+        Ok(())
+    }
+}
+
+/// Whether these bytes are a relocatable ELF object.
+fn is_object(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF") && bytes.get(16..18) == Some(&[1, 0])
+}
+
+/// All files of a folder but those that are not inputs.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    const OURS: [&str; 4] = ["response.txt", "version.txt", "order.txt", "linked"];
+    for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), files)?;
+        } else if !OURS.iter().any(|ours| entry.file_name() == *ours) {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// The linker that comes with the toolchain and can order functions.

@@ -1,6 +1,7 @@
 //! Verifies and measures the selected benchmarks of one or two commits, and stores the run.
 
 pub mod engine;
+pub mod identical;
 pub mod schedule;
 
 use std::{
@@ -22,7 +23,7 @@ use crate::{
     discover::machine,
     layout::Layouts,
     process::Launcher,
-    run::{self, Benchmark, Phase, Run, Side, Source, State, Verification},
+    run::{self, Phase, Run, Side, Source, State, Verification},
     select::{
         BenchId,
         catalog::{Catalog, Listed},
@@ -63,36 +64,6 @@ pub fn new_run(
         benchmarks: BTreeMap::new(),
         blocks: Vec::new(),
     })
-}
-
-/// Enters benchmarks whose executables are equal at both commits without starting them.
-pub fn skip_identical(
-    baseline: &Catalog,
-    candidate: &Catalog,
-    chosen: &BTreeSet<BenchId>,
-    run: &mut Run,
-) {
-    if run.identical_measured {
-        return;
-    }
-    for id in chosen {
-        let [one, other] = [baseline, candidate].map(|catalog| catalog.benchmarks.get(id));
-        if let (Some(one), Some(other)) = (one, other)
-            && one.hash == other.hash
-            && !other.ignored
-        {
-            let verification = Verification::unseen(&other.hash);
-            let (baseline, candidate) = (Some(verification.clone()), Some(verification));
-            run.benchmarks.insert(
-                id.clone(),
-                Benchmark {
-                    reference: other.reference.clone(),
-                    baseline,
-                    candidate,
-                },
-            );
-        }
-    }
 }
 
 /// Verifies the benchmarks of one commit that are not known to be identical.
@@ -196,7 +167,7 @@ pub fn engine<'a>(
 pub fn align(catalogs: [&Catalog; 2], scratch: &Path, run: &mut Run) -> Layouts {
     let both = run.benchmarks.iter().filter_map(|(id, benchmark)| {
         let (one, other) = (benchmark.baseline.as_ref()?, benchmark.candidate.as_ref()?);
-        if one.executable == other.executable && !run.identical_measured {
+        if one.is_same_code(other) && !run.identical_measured {
             return None;
         }
         let [one, other] = catalogs.map(|catalog| catalog.benchmarks.get(id));
@@ -210,7 +181,11 @@ pub fn align(catalogs: [&Catalog; 2], scratch: &Path, run: &mut Run) -> Layouts 
     let pairs: Vec<_> = pairs.into_values().collect();
     let layouts = Layouts::of(&pairs, scratch);
     for problem in &layouts.problems {
-        shell::hint(format_args!("layout not checked: {problem}"));
+        let note = format!("layout not checked: {problem}");
+        shell::hint(&note);
+        if !run.notes.contains(&note) {
+            run.notes.push(note);
+        }
     }
     let Layouts { common, equal, .. } = layouts;
     if layouts.problems.is_empty() {

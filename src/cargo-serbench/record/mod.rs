@@ -279,6 +279,7 @@ impl Measured {
             state: self.state.clone(),
             native: self.native,
             executable: self.executable.clone(),
+            code: None,
             dtype: self.dtype.clone(),
             shape: self.shape.clone(),
             bytes_in: self.bytes_in,

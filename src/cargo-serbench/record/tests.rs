@@ -45,6 +45,7 @@ fn subject() -> Verification {
         state: State::Verified,
         native: true,
         executable: "7e47e973b0bd3e3a".to_owned(),
+        code: None,
         dtype: Some("datetime64[ns]".to_owned()),
         shape: Some(vec![100, 100]),
         bytes_in: Some(80_000),

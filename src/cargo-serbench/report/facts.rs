@@ -1,7 +1,10 @@
 //! The foot of a report: what was compared, where, with which flags, and how to do it again.
 
 use super::{Report, document::Fact, next, text};
-use crate::run::{Run, Source};
+use crate::{
+    run::{self, Run, Source},
+    shell,
+};
 
 /// The facts worth printing below a report.
 pub fn facts(report: &Report<'_>) -> Vec<Fact> {
@@ -24,6 +27,10 @@ pub fn facts(report: &Report<'_>) -> Vec<Fact> {
             ..fact("Flags", run.toolchain.flags.join(" "))
         });
     }
+    facts.extend(same_code(report.runs).map(|text| fact("Identical", text)));
+    let layouts: std::collections::BTreeSet<String> =
+        report.runs.iter().filter_map(layout).collect();
+    facts.extend(layouts.into_iter().map(|layout| fact("Layout", layout)));
     let notes = report.runs.iter().flat_map(|run| &run.notes);
     let notes: std::collections::BTreeSet<&String> = notes.collect();
     facts.extend(notes.into_iter().map(|note| fact("Note", note)));
@@ -53,6 +60,37 @@ fn fact(name: &'static str, text: impl AsRef<str>) -> Fact {
         text: text::visible(text.as_ref()),
         code: false,
     }
+}
+
+/// How many benchmarks were not measured because only code that they can't reach differs.
+fn same_code(runs: &[Run]) -> Option<String> {
+    let benchmarks = || runs.iter().flat_map(|run| run.benchmarks.values());
+    let same = benchmarks().filter(|it| {
+        let (Some(one), Some(other)) = (&it.baseline, &it.candidate) else {
+            return false;
+        };
+        one.executable != other.executable && one.is_same_code(other)
+    });
+    let count = same.count();
+    (count > 0).then(|| {
+        format!(
+            "{count} of {} by their own code and constants, in executables that differ; what they read \
+             while running (files, environment) is not compared",
+            shell::count(benchmarks().count(), "benchmark")
+        )
+    })
+}
+
+/// Where code lay in the executables that were compared.
+fn layout(run: &Run) -> Option<String> {
+    let run::Layout {
+        variants,
+        common,
+        equal,
+    } = run.layout?;
+    Some(format!(
+        "{equal} of {common} functions at equal addresses at both commits, in {variants} orders"
+    ))
 }
 
 fn source(source: &Source) -> String {
