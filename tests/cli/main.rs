@@ -5,6 +5,8 @@ mod cached;
 mod failures;
 mod foreign;
 mod history;
+#[expect(clippy::print_stdout, reason = "counts are what this is for")]
+mod inert;
 #[cfg(unix)]
 mod interrupts;
 mod layers;

@@ -75,7 +75,7 @@ pub struct Graph<'data> {
     /// Sections by name, for the symbols with which a linker marks their ends.
     named: HashMap<&'data [u8], Vec<(usize, usize)>>,
     /// For each section of code, by object: what unwinding from it needs.
-    unwinding: BTreeMap<(usize, usize), Vec<(u64, SymbolIndex, i64)>>,
+    unwinding: BTreeMap<(usize, usize), Needs>,
     numbers: HashMap<Key, Node>,
     keys: Vec<Key>,
     contents: Vec<Option<Content>>,
@@ -373,6 +373,7 @@ fn piece(
     Ok(Some(start as u64..end as u64))
 }
 
+/// Relocations of unwinding information: offset, symbol, addend.
 type Needs = Vec<(u64, SymbolIndex, i64)>;
 
 /// What unwinding from each section of code needs: the relocations of its entries in `.eh_frame`
