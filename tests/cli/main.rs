@@ -11,6 +11,7 @@ mod inert;
 mod interrupts;
 mod layers;
 mod layout;
+mod overlay;
 mod packages;
 mod page;
 mod policy;
@@ -22,6 +23,8 @@ mod stale;
 #[expect(clippy::print_stdout, reason = "counts are what this is for")]
 mod trial;
 mod verdicts;
+#[expect(clippy::print_stderr, reason = "says which version takes so long")]
+mod versions;
 
 use repository::Repository;
 

@@ -18,6 +18,7 @@ const HOW_TO_BUILD: [&str; 4] = [
 
 /// Says in `run` what a reader must know besides figures.
 pub fn note(session: &Session, baseline: &Tree, candidate: &Tree, run: &mut Run) {
+    run.notes.extend(baseline.notes.iter().cloned());
     run.notes.extend(how_to_build(session, baseline, candidate));
     run.notes.extend(lock_file(baseline, candidate));
     run.notes.extend(same_code(baseline, candidate, run));

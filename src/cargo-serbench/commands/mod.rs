@@ -13,6 +13,7 @@ mod init;
 mod list;
 mod merge;
 mod output;
+mod overlay;
 mod pair;
 mod print;
 mod records;

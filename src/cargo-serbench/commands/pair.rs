@@ -13,6 +13,7 @@ use crate::{
     commands::{
         differences,
         output::{self, Findings},
+        overlay,
         revision::{self, Tree},
     },
     config::{Config, Mode, units::Percent},
@@ -109,7 +110,7 @@ pub fn measure_pair(
     candidate: &Tree,
     only: Option<&BTreeSet<BenchId>>,
 ) -> Result<Pair> {
-    let baseline = revision::commit(session, baseline, Side::Baseline)?;
+    let baseline = overlay::baseline(session, baseline, candidate)?;
     let run = measured(session, trial, &baseline, candidate, only)?;
     // What was measured is shown though the disk be full.
     let stored = store(session, &run);

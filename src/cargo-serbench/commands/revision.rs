@@ -32,6 +32,29 @@ pub struct Tree {
     pub root: PathBuf,
     /// The source files of each executable, by its hash.
     pub sources: BTreeMap<String, Inputs>,
+    /// What a reader must know of how it was built.
+    pub notes: Vec<String>,
+}
+
+/// A commit in which there is nothing to measure.
+pub fn empty(commit: &Commit, top: PathBuf, root: PathBuf) -> Tree {
+    Tree {
+        source: source(commit, &root),
+        catalog: Catalog::default(),
+        top,
+        root,
+        sources: BTreeMap::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn source(commit: &Commit, root: &Path) -> Source {
+    Source {
+        commit: Some(commit.sha.clone()),
+        subject: Some(commit.subject.clone()),
+        dirty: false,
+        lock: build::file_hash(&root.join("Cargo.lock")),
+    }
 }
 
 /// Builds the work tree as it is.
@@ -80,6 +103,7 @@ pub fn worktree(session: &Session) -> Result<Tree> {
         top,
         root,
         sources: sources(built),
+        notes: Vec::new(),
     })
 }
 
@@ -148,19 +172,24 @@ pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
         commit: Some(commit),
         what: &what,
     };
-    let (catalog, built) = build_catalog(session, &place, side)?;
-    let source = Source {
-        commit: Some(commit.sha.clone()),
-        subject: Some(commit.subject.clone()),
-        dirty: false,
-        lock: build::file_hash(&root.join("Cargo.lock")),
-    };
+    built(session, (commit, root), &place, side)
+}
+
+/// Builds a commit's files at `root`, as they are in `place`.
+pub fn built(
+    session: &Session,
+    (commit, root): (&Commit, PathBuf),
+    place: &Place<'_>,
+    side: Side,
+) -> Result<Tree> {
+    let (catalog, built) = build_catalog(session, place, side)?;
     Ok(Tree {
-        source,
+        source: source(commit, &root),
         catalog,
-        top,
+        top: place.top.to_path_buf(),
         root,
         sources: sources(built),
+        notes: Vec::new(),
     })
 }
 
@@ -286,7 +315,7 @@ fn check_packages_of(
 
 /// Where commits are extracted. For their own configuration to count, and that of the work tree
 /// not, they must lie outside of it: cargo reads `.cargo/config.toml` in all folders above.
-fn sources_folder(session: &Session) -> Result<PathBuf> {
+pub fn sources_folder(session: &Session) -> Result<PathBuf> {
     let scratch = session.workspace.scratch();
     if !session.options.own_toolchain {
         return Ok(scratch.join("source"));
@@ -352,7 +381,7 @@ fn build_catalog(
 }
 
 /// The bench targets that the user wants, and the one that counts memory.
-fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
+pub fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
     let named = &request.benches;
     // `--bench` by itself means that bench and none of the configured suites.
     let by_suite = named.is_empty() || !request.suites.is_empty();

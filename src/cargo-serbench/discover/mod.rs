@@ -3,6 +3,7 @@
 pub mod checkout;
 pub mod git;
 pub mod machine;
+pub mod overlay;
 pub mod places;
 pub mod trees;
 pub mod workspace;
