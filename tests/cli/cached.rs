@@ -348,6 +348,26 @@ fn both_at_once() {
         .warns(&["error: this file contains an unclosed delimiter"]);
 }
 
+/// As sccache and the like are called.
+#[test]
+fn a_wrapper_of_the_compiler() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let repository = slower();
+    let folder = tempfile::tempdir().unwrap();
+    let (wrapper, log) = (folder.path().join("wrapper"), folder.path().join("log"));
+    let script = format!("#!/bin/sh\necho called >> {}\nexec \"$@\"\n", log.display());
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let wrapped = || {
+        let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD~1"]);
+        Outcome::of(command.env("RUSTC_WRAPPER", &wrapper).output().unwrap())
+    };
+    regresses(&wrapped(), BOTH, &[]);
+    assert!(fs::read_to_string(&log).unwrap().lines().count() >= 2);
+    regresses(&wrapped(), &[], BOTH);
+}
+
 #[test]
 fn a_size_limit() {
     let repository = slower();

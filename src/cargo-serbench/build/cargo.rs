@@ -5,6 +5,7 @@ use std::{
     io::BufReader,
     path::Path,
     process::{Command, Stdio},
+    time::Instant,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -48,7 +49,11 @@ pub fn build(
         .with_context(|| format!("make {}", target_directory.display()))?;
     let mut ledger = Ledger::load(target_directory);
     let mut once = || -> Result<(Report, Vec<PackageId>)> {
+        let started = Instant::now();
         let (report, done) = call(workspace, targets, target_directory, options, share)?;
+        if done.is_ok() && report.artifacts.iter().any(|artifact| !artifact.fresh) {
+            ledger.seconds = Some(started.elapsed().as_secs());
+        }
         let stale = ledger.enter(workspace, &report);
         if stale.is_empty() {
             // What was compiled before an error is known the next time, too.

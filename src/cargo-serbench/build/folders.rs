@@ -76,6 +76,11 @@ pub fn seed(from: &Path, to: &Path) {
     let _ = copy();
 }
 
+/// How long the last build in a folder took in which something was compiled, in seconds.
+pub fn last_seconds(folder: &Path) -> Option<u64> {
+    Ledger::load(folder).seconds
+}
+
 /// Whether the build in a folder made something that [`seed`] would copy.
 pub fn has_seed(folder: &Path) -> bool {
     !Ledger::load(folder).foreign.is_empty()

@@ -27,6 +27,9 @@ pub struct Ledger {
     compiled: BTreeMap<PathBuf, Inputs>,
     /// Hashes in the names of what was made of packages from registries and git repositories.
     pub foreign: BTreeSet<String>,
+    /// Seconds that the last build took in which something was compiled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
 }
 
 /// What one call of cargo reported.

@@ -16,7 +16,9 @@ use crate::discover::BenchTarget;
 
 pub use cargo::{Done, build};
 pub use fingerprint::{code_hash, file_hash, hex, path_hash};
-pub use folders::{has_seed, prune, seed, stage_executables, target_directory, touch};
+pub use folders::{
+    has_seed, last_seconds, prune, seed, stage_executables, target_directory, touch,
+};
 pub use inputs::Inputs;
 
 /// What is passed on to cargo.

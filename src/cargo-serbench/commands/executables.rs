@@ -56,7 +56,8 @@ pub fn obtain(session: &Session, place: &Place<'_>, targets: &[BenchTarget]) -> 
         return Ok(found);
     }
     let names = names(targets);
-    shell::status("Building", format_args!("{names} of {}", place.what));
+    let took = took(&scratch, place);
+    shell::status("Building", format_args!("{names} of {}{took}", place.what));
     prepare(&scratch, place);
     let done = cargo(
         &session.options,
@@ -67,6 +68,16 @@ pub fn obtain(session: &Session, place: &Place<'_>, targets: &[BenchTarget]) -> 
         keep(&cache, place, targets, key, &done);
     }
     Ok(done.built)
+}
+
+/// How long a build may take, from the last one here or, for a new commit, of the work tree.
+fn took(scratch: &Path, place: &Place<'_>) -> String {
+    let work_tree = build::target_directory(scratch, None);
+    let seconds = build::last_seconds(place.directory).or_else(|| build::last_seconds(&work_tree));
+    match seconds {
+        Some(seconds) if seconds > 0 => format!("; the last build took {seconds} s"),
+        Some(_) | None => String::new(),
+    }
 }
 
 /// What a thread needs for a build.
