@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args,
-    builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
+    builder::{
+        FalseyValueParser, NonEmptyStringValueParser, PossibleValue, PossibleValuesParser,
+        TypedValueParser,
+    },
 };
 use serde::Serialize;
 use toml::{Table, Value};
@@ -15,6 +18,7 @@ use crate::{
         bytes::Bytes,
         units::{Percent, Ratio, Seconds},
     },
+    explain,
     report::{FORMATS, Format},
     select::{Selection, shard::Shard},
     session::Request,
@@ -93,6 +97,9 @@ pub struct Measure {
     pub keys: Keys,
 
     #[command(flatten)]
+    pub explaining: Explaining,
+
+    #[command(flatten)]
     pub output: Output,
 }
 
@@ -105,6 +112,7 @@ impl Measure {
             build,
             effort,
             keys,
+            explaining,
             output: _,
         } = self;
         let network = [("--offline", build.offline), ("--locked", build.locked)];
@@ -129,6 +137,7 @@ impl Measure {
             quick: effort.quick,
             seed: effort.seed,
             timeout: Duration::from_secs(effort.timeout),
+            explaining: explaining.options(),
         }
     }
 }
@@ -198,6 +207,52 @@ pub struct Effort {
     /// Wait this long for one bench process
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub timeout: u64,
+}
+
+/// Whether and how regressions are looked into.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Explaining")]
+pub struct Explaining {
+    /// Don't look into why benchmarks regressed
+    #[arg(long, env = "SERBENCH_NO_EXPLAIN", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub no_explain: bool,
+
+    #[command(flatten)]
+    pub depth: Depth,
+}
+
+/// How regressions are looked into.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Explaining")]
+pub struct Depth {
+    /// Look into regressions for at most this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub explain_timeout: u64,
+
+    /// Write folded stacks of both commits into this folder, for flame graphs
+    #[arg(long, value_name = "FOLDER")]
+    pub folded: Option<PathBuf>,
+}
+
+impl Explaining {
+    /// The same for the stages.
+    pub fn options(&self) -> explain::Options {
+        explain::Options {
+            wanted: !self.no_explain,
+            ..self.depth.options()
+        }
+    }
+}
+
+impl Depth {
+    /// The same for the stages.
+    pub fn options(&self) -> explain::Options {
+        explain::Options {
+            wanted: true,
+            seconds: self.explain_timeout,
+            folded: self.folded.clone(),
+        }
+    }
 }
 
 /// What a Cargo.toml can hold, too, under the same names; what is typed wins, also over overrides.

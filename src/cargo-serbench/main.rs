@@ -1,7 +1,7 @@
 //! `cargo serbench`: a performance gate for divan benchmarks. Parses the command line and dispatches.
 //!
 //! A measurement passes through the stages in this order: discover, build, process, divan, select,
-//! verify, compare, decide, measure, record, report. `tests/cli/layers.rs` holds the whole list;
+//! verify, compare, decide, measure, explain, record, report. `tests/cli/layers.rs` holds the whole list;
 //! nothing imports from what comes later.
 
 #[cfg(not(unix))]
@@ -18,6 +18,7 @@ mod decide;
 mod discover;
 mod divan;
 mod exit;
+mod explain;
 mod interrupt;
 mod layout;
 mod measure;

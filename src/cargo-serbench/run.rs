@@ -1,6 +1,8 @@
 //! The facts of one invocation, as they are stored: who measured what where, and every slice.
 //! Derived figures (ratios, intervals, verdicts) are never stored; they are made again from this.
 
+mod explained;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -12,6 +14,8 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::{build::toolchain::Toolchain, discover::machine::Machine, select::BenchId};
+
+pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept, Line, Site};
 
 /// The version of the stored form. Readers refuse a newer one by name.
 pub const SCHEMA: u32 = 1;
@@ -54,6 +58,12 @@ pub struct Run {
     pub notes: Vec<String>,
     /// By id.
     pub benchmarks: BTreeMap<BenchId, Benchmark>,
+    /// The executables that are kept, to explain changes later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
+    /// What was observed to explain changes, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub explained: BTreeMap<BenchId, Explained>,
     /// In the order in which they were measured.
     pub blocks: Vec<Block>,
 }
@@ -232,6 +242,11 @@ impl Run {
         for arm in self.blocks.iter_mut().flat_map(|block| &mut block.arms) {
             arm.id = name(&arm.id);
         }
+        for kept in &mut self.kept {
+            kept.id = name(&kept.id);
+        }
+        let explained = std::mem::take(&mut self.explained).into_iter();
+        self.explained = explained.map(|(id, it)| (name(&id), it)).collect();
     }
 }
 
@@ -304,6 +319,19 @@ pub fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
         keep(file.into_inner()?, folder, &name)
     };
     write().with_context(|| format!("store the run in {}", folder.display()))
+}
+
+/// Writes `run` in the place of an older version of it.
+pub fn replace(run: &Run, path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> Result<()> {
+        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
+        serde_json::to_writer(&mut file, run)?;
+        file.write_all(b"\n")?;
+        file.into_inner()?.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("store the run as {}", path.display()))
 }
 
 /// Names a finished file `name.json`, or, where another run began in the same second, `name_2.json`

@@ -16,7 +16,7 @@ use crate::{
     config::{self, Config, Flags, InForce},
     discover::git::{self, Commit, Repo},
     discover::{Workspace, workspace},
-    interrupt,
+    explain, interrupt,
     process::Launcher,
     select::Selection,
     shell,
@@ -40,6 +40,7 @@ pub struct Request {
     pub seed: Option<u64>,
     /// For each bench process.
     pub timeout: Duration,
+    pub explaining: explain::Options,
 }
 
 impl Request {
@@ -211,6 +212,13 @@ fn check_temporary() -> Result<()> {
             std::env::temp_dir().display()
         )
     })
+}
+
+/// Waits until nothing else measures here; held until the program ends or it is dropped.
+pub fn turn(scratch: &Path) -> Result<File> {
+    let lock = lock(scratch)?;
+    sweep(scratch);
+    Ok(lock)
 }
 
 /// Where commits are extracted for `--own-toolchain`: outside of the work tree, whose configuration

@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "compare",
     "decide",
     "measure",
+    "explain",
     "record",
     "report",
     "session",

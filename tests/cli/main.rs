@@ -2,6 +2,7 @@
 //! temporary git repositories whose benchmarks take exactly known times.
 
 mod cached;
+mod explain;
 mod failures;
 mod foreign;
 mod history;

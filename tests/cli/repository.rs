@@ -121,7 +121,11 @@ impl Repository {
     /// `cargo-serbench` with `arguments`, not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-serbench"));
-        clean(&mut command).args(arguments).current_dir(self.path());
+        clean(&mut command)
+            // Fake benches do nothing that could be looked into.
+            .env("SERBENCH_NO_EXPLAIN", "1")
+            .args(arguments)
+            .current_dir(self.path());
         command
     }
 

@@ -7,6 +7,7 @@ mod compare;
 mod config;
 mod differences;
 mod executables;
+mod explain;
 mod gate;
 mod history;
 mod init;
@@ -34,6 +35,8 @@ pub enum Command {
     Gate(gate::Gate),
     /// Compare two commits and fail on regressions
     Compare(compare::Compare),
+    /// Say why benchmarks of a run are slower: functions, allocations, code
+    Explain(explain::Explain),
     /// List the benchmarks that would be measured
     List(list::List),
     /// Print a stored run again, or decide it again with other thresholds
@@ -69,6 +72,7 @@ impl Command {
         match self {
             Self::Gate(args) => gate::gate(args),
             Self::Compare(args) => compare::compare(args),
+            Self::Explain(args) => explain::explain(args),
             Self::List(args) => list::list(args),
             Self::Report(args) => report::report(args),
             Self::Config(args) => config::config(args),

@@ -15,6 +15,7 @@ use crate::{
     decide::evidence::Role,
     discover::{self, Workspace},
     exit::Exit,
+    explain::{self, Explanation},
     report::{self, Format, Place, Report, Verdicts},
     run::Run,
     select::BenchId,
@@ -28,6 +29,8 @@ pub struct Findings {
     pub runs: Vec<Run>,
     pub tables: Vec<CaseTable>,
     pub decided: Option<Decided>,
+    /// Whether people are shown nothing but why benchmarks are slower.
+    pub only_explanations: bool,
 }
 
 /// Writes `findings` in every form that was asked for: to stdout, or to one file per form and the
@@ -55,6 +58,11 @@ pub fn with_report<T>(
     let places = workspace.map_or_else(BTreeMap::new, |workspace| {
         places(workspace, measured.keys().map(BenchId::as_str))
     });
+    let explanations: Vec<Explanation<'_>> = findings
+        .runs
+        .iter()
+        .flat_map(explain::explanations)
+        .collect();
     let report = Report {
         runs: &findings.runs,
         tables: &findings.tables,
@@ -67,6 +75,8 @@ pub fn with_report<T>(
         means: &means,
         places: &places,
         exit_code: exit.code(),
+        explanations: &explanations,
+        only_explanations: findings.only_explanations,
     };
     then(&report)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     time::Instant,
 };
 
@@ -11,7 +12,7 @@ use clap::Args;
 use crate::{
     cli::Output,
     commands::{
-        differences,
+        differences, explain,
         output::{self, Findings},
         overlay,
         revision::{self, Tree},
@@ -73,8 +74,8 @@ impl Decided {
 pub struct Pair {
     pub runs: Vec<Run>,
     pub decided: Decided,
-    /// Whether the run could be stored: it is shown even if not.
-    pub stored: Result<()>,
+    /// The file of the run, if it could be stored: it is shown even if not.
+    pub stored: Result<PathBuf>,
 }
 
 /// Measures two commits in pairs until every benchmark is decided, and prints the verdicts.
@@ -85,7 +86,8 @@ pub fn gate(
     candidate: &Tree,
     output: &Output,
 ) -> Result<Exit> {
-    let pair = measure_pair(session, trial, baseline, candidate, None)?;
+    let mut pair = measure_pair(session, trial, baseline, candidate, None)?;
+    explain::after(session, &mut pair)?;
     let Pair {
         runs,
         decided,
@@ -94,8 +96,8 @@ pub fn gate(
     let exit = decided.exit;
     let findings = Findings {
         runs,
-        tables: Vec::new(),
         decided: Some(decided),
+        ..Findings::default()
     };
     output::write(&findings, exit, Some(&session.workspace), output)?;
     stored?;
@@ -160,6 +162,7 @@ fn measured(
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
     measure::hint_at_foreign(&run, &session.workspace.scratch());
+    explain::keep(session, catalogs, &mut run);
     let layouts = match trial.as_linked {
         true => Layouts::default(),
         false => measure::align(catalogs, &scratch, &mut run),
@@ -190,10 +193,10 @@ fn refuse_injection(run: &Run) -> Result<()> {
 }
 
 /// Stores a run where `cargo serbench report` finds it.
-pub fn store(session: &Session, run: &Run) -> Result<()> {
+pub fn store(session: &Session, run: &Run) -> Result<PathBuf> {
     let path = run::store(run, &session.workspace.scratch().join("runs"))?;
     shell::status("Stored", shell::shown(&path).display());
-    Ok(())
+    Ok(path)
 }
 
 /// Decides runs of two commits, one or those of all shards, as one gate with one correction for the

@@ -9,7 +9,7 @@ use crate::{
     cli::{Keys, Output, Project},
     commands::{
         output::{self, Findings},
-        pair,
+        pair::{self, Decided},
     },
     compare::{self, CaseTable},
     config::{Config, Flags},
@@ -84,13 +84,29 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
         let findings = Findings {
             tables,
             runs,
-            decided: None,
+            ..Findings::default()
         };
         // A single commit's tables need no project.
         let workspace = session::workspace(manifest, packages).ok();
         output::write(&findings, exit, workspace.as_ref(), output)?;
         return Ok(exit);
     }
+    let (runs, decided) = decided(runs, project, keys)?;
+    let workspace = session::workspace(manifest, packages)?;
+    let exit = decided.exit;
+    let findings = Findings {
+        runs,
+        decided: Some(decided),
+        ..Findings::default()
+    };
+    output::write(&findings, exit, Some(&workspace), output)?;
+    Ok(exit)
+}
+
+/// Decides runs of two commits with what is configured and typed now.
+pub fn decided(runs: Vec<Run>, project: &Project, keys: &Keys) -> Result<(Vec<Run>, Decided)> {
+    let Project { manifest, packages } = project;
+    let first = runs.first().context("no run to decide")?;
     check_joinable(&runs)?;
     let config = session::configuration(manifest, packages, &keys.flags())?.config;
     let workspace: Workspace = session::workspace(manifest, packages)?;
@@ -103,15 +119,7 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
         }
         None => config,
     };
-    let (runs, decided) = pair::decide(runs, &config, &waivers);
-    let exit = decided.exit;
-    let findings = Findings {
-        runs,
-        tables: Vec::new(),
-        decided: Some(decided),
-    };
-    output::write(&findings, exit, Some(&workspace), output)?;
-    Ok(exit)
+    Ok(pair::decide(runs, &config, &waivers))
 }
 
 /// The configuration of a commit, if it is here.
@@ -316,12 +324,12 @@ mod tests {
         let alone = Findings {
             tables,
             runs: runs.clone(),
-            decided: None,
+            ..Findings::default()
         };
         let pair = Findings {
-            tables: Vec::new(),
             runs,
             decided: Some(decided),
+            ..Findings::default()
         };
         for findings in [alone, pair] {
             output::with_report(&findings, Exit::Passed, None, |report| {

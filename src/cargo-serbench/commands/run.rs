@@ -13,6 +13,7 @@ use crate::{
     build::toolchain,
     cli::Measure,
     commands::{
+        explain,
         output::{self, Findings},
         pair::{self, Pair, Trial},
         report,
@@ -73,7 +74,7 @@ impl Run {
         let mut findings = Findings {
             runs: vec![run],
             tables,
-            decided: None,
+            ..Findings::default()
         };
         let workspace = Some(&session.workspace);
         let gated = match gated {
@@ -86,14 +87,15 @@ impl Run {
         let mut exit = shown.or(gated.exit);
         let mut pair_stored = Ok(());
         if let Some(mut pair) = gated.pair {
+            explain::after(&session, &mut pair)?;
             pair.runs.append(&mut findings.runs);
             findings.runs = pair.runs;
             exit = shown.or(pair.decided.exit);
             findings.decided = Some(pair.decided);
-            pair_stored = pair.stored;
+            pair_stored = pair.stored.map(drop);
         }
         output::write(&findings, exit, workspace, output)?;
-        stored.and(pair_stored)?;
+        stored.map(drop).and(pair_stored)?;
         Ok(exit)
     }
 }

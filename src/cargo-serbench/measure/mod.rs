@@ -62,6 +62,8 @@ pub fn new_run(
         self_check: None,
         notes: Vec::new(),
         benchmarks: BTreeMap::new(),
+        kept: Vec::new(),
+        explained: BTreeMap::new(),
         blocks: Vec::new(),
     })
 }

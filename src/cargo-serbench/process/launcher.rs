@@ -1,6 +1,7 @@
 //! Starts bench executables, as workers or under divan, and waits for them.
 
 use std::{
+    ffi::OsString,
     io,
     net::TcpListener,
     process::{Child, Command, Stdio},
@@ -67,6 +68,11 @@ impl Launcher {
     /// Starts a benchmark as a worker. A bench that does not know the protocol just runs: with
     /// one sample of one iteration.
     pub fn worker(&self, launch: Launch<'_>) -> Result<Started> {
+        self.worker_under(launch, &[])
+    }
+
+    /// The same under another program, which comes first among the words in `under`.
+    pub fn worker_under(&self, launch: Launch<'_>, under: &[OsString]) -> Result<Started> {
         let address = self
             .listener
             .local_addr()
@@ -76,7 +82,7 @@ impl Launcher {
         if launch.slowdown > 0.0 {
             command.env(protocol::SLOWDOWN, launch.slowdown.to_string());
         }
-        let (mut child, output) = spawn(command, launch)?;
+        let (mut child, output) = spawn(wrapped(command, under), launch)?;
         let deadline = Instant::now() + self.timeout;
         loop {
             match self.listener.accept() {
@@ -104,7 +110,19 @@ impl Launcher {
         finish(child, &output, self.timeout, launch.id)
     }
 
-    /// The same, looking at how many threads it has, which disturbs what is timed.
+    /// The same under another program.
+    pub fn run_under(
+        &self,
+        launch: Launch<'_>,
+        arguments: &[&str],
+        under: &[OsString],
+    ) -> Result<Ended> {
+        let command = wrapped(bench_command(launch, arguments), under);
+        let (child, output) = spawn(command, launch)?;
+        finish(child, &output, self.timeout, launch.id)
+    }
+
+    /// Runs a benchmark, looking at how many threads it has, which disturbs what is timed.
     pub fn watch(&self, launch: Launch<'_>, arguments: &[&str]) -> Result<Ended> {
         let (child, output) = spawn(bench_command(launch, arguments), launch)?;
         let tasks = format!("/proc/{}/task", child.id());
@@ -166,6 +184,29 @@ fn bench_command(launch: Launch<'_>, arguments: &[&str]) -> Command {
     }
     command.env(protocol::PADDING, "x".repeat(launch.padding));
     command
+}
+
+/// `command` as arguments of the program in `under`, if there is one.
+fn wrapped(command: Command, under: &[OsString]) -> Command {
+    let Some((program, arguments)) = under.split_first() else {
+        return command;
+    };
+    let mut outer = Command::new(program);
+    outer
+        .args(arguments)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
 }
 
 fn spawn(mut command: Command, launch: Launch<'_>) -> Result<(Child, Output)> {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufReader, Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     process::Child,
     time::{Duration, Instant},
 };
@@ -124,6 +124,33 @@ impl Worker {
         let stderr = self.output.stderr().unwrap_or_default();
         let how = status.map_or_else(|| "hung up".to_owned(), |status| status.to_string());
         anyhow!("{}", failure_summary(&stderr, &how))
+    }
+
+    /// Hangs up and waits until the process has ended by itself, as one must that writes a profile.
+    pub fn finish(mut self) -> Result<()> {
+        let _ = self.commands.shutdown(Shutdown::Both);
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            if let Some(status) = self.child.try_wait().context("wait for a bench process")? {
+                interrupt::check_ended(status)?;
+                if status.success() {
+                    return Ok(());
+                }
+                let stderr = self.output.stderr()?;
+                bail!("{}", failure_summary(&stderr, &status.to_string()));
+            }
+            interrupt::check()?;
+            if Instant::now() >= deadline {
+                bail!("the bench did not end when it was done");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Bounds every further wait.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+        self.answers.get_mut().timeout = timeout;
     }
 
     /// What the process has written to stdout up to now, divan's own lines included.

@@ -96,6 +96,8 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
             .into_iter()
             .map(|(id, benchmark)| (BenchId::new(id), benchmark))
             .collect(),
+        kept: Vec::new(),
+        explained: BTreeMap::new(),
         blocks,
     }
 }

@@ -2,7 +2,7 @@
 //! Terminal, Markdown and HTML show the same document.
 
 use super::{
-    Report, Verdicts, cells, columns, facts, headline, next,
+    Report, Verdicts, cells, columns, explained, facts, headline, next,
     table::{Align, Cell, Column, Header, Table, Tone, left, right, table},
     text,
 };
@@ -42,12 +42,15 @@ pub struct Step {
     pub command: Option<String>,
 }
 
-/// A heading, a table and remarks on it.
-#[derive(Clone, Debug)]
+/// A heading, a table, remarks on it, code.
+#[derive(Clone, Debug, Default)]
 pub struct Section {
     pub title: String,
+    /// Without columns where there is nothing to tabulate.
     pub table: Table,
     pub notes: Vec<Note>,
+    /// Lines of a difference, which begin with `-`, `+` or a blank.
+    pub code: Vec<String>,
     /// Whether a reader in a hurry can leave it folded.
     pub detail: bool,
 }
@@ -71,9 +74,19 @@ pub struct Fact {
 /// Orders `report` for reading.
 pub fn document(report: &Report<'_>) -> Document {
     let mut sections = Vec::new();
+    if report.only_explanations {
+        return Document {
+            sections: explained::sections(report.explanations),
+            ..Document::default()
+        };
+    }
     if let Some(verdicts) = &report.verdicts {
         sections.extend(verdict_sections(report, verdicts));
     }
+    // Right behind what is worth a look.
+    let explained = explained::sections(report.explanations);
+    let at = sections.len().min(1);
+    sections.splice(at..at, explained);
     sections.extend(table_sections(report.tables));
     sections.extend(means_sections(report));
     if let Some(verdicts) = &report.verdicts {
@@ -178,6 +191,7 @@ fn section(
             .map(|decision| note(decision))
             .collect(),
         detail,
+        ..Section::default()
     })
 }
 
@@ -216,7 +230,7 @@ pub fn case_section(case: &CaseTable) -> Section {
         title: text::visible(&columns::case_title(case)),
         table: table(&columns::case(case), &case.rows),
         notes: problems(&case.rows),
-        detail: false,
+        ..Section::default()
     }
 }
 
@@ -227,7 +241,7 @@ fn alone_section(suite: &str, cases: &[&CaseTable]) -> Option<Section> {
         title: text::visible(suite),
         table: table(&columns::alone(), &rows),
         notes: problems(&rows),
-        detail: false,
+        ..Section::default()
     })
 }
 
@@ -276,8 +290,7 @@ fn overview(suite: &str, cases: &[&CaseTable]) -> Section {
             header: headers,
             rows: cases.iter().map(row).collect(),
         },
-        notes: Vec::new(),
-        detail: false,
+        ..Section::default()
     }
 }
 
@@ -299,8 +312,8 @@ fn means_sections(report: &Report<'_>) -> Vec<Section> {
         (means.len() > 1).then(|| Section {
             title: title.to_owned(),
             table: table(&columns, means),
-            notes: Vec::new(),
             detail: true,
+            ..Section::default()
         })
     };
     [

@@ -13,7 +13,8 @@ use crate::{
         stats::LogRatio,
     },
     decide::{Decision, LimitCheck, Metric, Outcome, Standing, evidence::Role},
-    run::Run,
+    explain::Explanation,
+    run::{Explained, Run},
 };
 
 /// The version of this form. It goes up when a field goes away or changes its meaning.
@@ -32,6 +33,7 @@ struct Root<'a> {
     verdicts: Vec<VerdictRow<'a>>,
     self_checks: Vec<VerdictRow<'a>>,
     means: Means<'a>,
+    explanations: Vec<ExplanationRow<'a>>,
     runs: &'a [Run],
 }
 
@@ -117,6 +119,15 @@ struct MeanRow<'a> {
     change: Option<f64>,
 }
 
+/// Why one benchmark is slower.
+#[derive(Serialize)]
+struct ExplanationRow<'a> {
+    id: &'a str,
+    signature: &'static str,
+    rests_on: String,
+    observed: &'a Explained,
+}
+
 /// A ratio and its interval; a bound is null where too few blocks support the level.
 #[derive(Serialize)]
 struct Interval {
@@ -158,9 +169,25 @@ pub fn render(report: &Report<'_>) -> Result<String> {
             by_encoder: report.means.by_encoder.iter().map(mean_row).collect(),
             by_data_type: report.means.by_dtype.iter().map(mean_row).collect(),
         },
+        explanations: report.explanations.iter().map(explanation).collect(),
         runs: report.runs,
     };
     Ok(serde_json::to_string(&root)? + "\n")
+}
+
+fn explanation<'a>(explanation: &Explanation<'a>) -> ExplanationRow<'a> {
+    let Explanation {
+        id,
+        signature,
+        ref sentence,
+        observed,
+    } = *explanation;
+    ExplanationRow {
+        id,
+        signature: signature.word(),
+        rests_on: sentence.clone(),
+        observed,
+    }
 }
 
 fn next_step(step: document::Step) -> NextStep {

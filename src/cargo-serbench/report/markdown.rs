@@ -41,16 +41,30 @@ pub fn render_section(section: &Section) -> String {
         true => format!("<details><summary>{title}</summary>\n\n"),
         false => format!("#### {title}\n\n"),
     };
-    text += &table::for_markdown(&section.table);
-    text += "\n";
+    let table = table::for_markdown(&section.table);
+    if !table.is_empty() {
+        text += &format!("{table}\n");
+    }
     text += &section.notes.iter().map(note).collect::<String>();
     if !section.notes.is_empty() {
         text += "\n";
     }
+    text += &difference(&section.code);
     if section.detail {
         text += "</details>\n\n";
     }
     text
+}
+
+/// A block of code, in which GitHub interprets nothing but signs at the beginnings of lines.
+fn difference(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let text = lines.join("\n");
+    let runs = text.split(|it| it != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or(0).max(2) + 1);
+    format!("{fence}diff\n{text}\n{fence}\n\n")
 }
 
 fn note(note: &Note) -> String {

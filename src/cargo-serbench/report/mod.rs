@@ -7,6 +7,7 @@ pub mod columns;
 mod comment;
 mod csv;
 mod document;
+mod explained;
 mod facts;
 mod github;
 mod headline;
@@ -33,6 +34,7 @@ use crate::{
         sides::{Both, Measured},
     },
     decide::{Decision, Summary, evidence::Evidence},
+    explain::Explanation,
     run::Run,
     select::BenchId,
 };
@@ -55,6 +57,10 @@ pub struct Report<'a> {
     /// Where bench functions are defined, by id, as far as it is known.
     pub places: &'a BTreeMap<String, Place>,
     pub exit_code: u8,
+    /// Why benchmarks are slower, as far as it was looked into.
+    pub explanations: &'a [Explanation<'a>],
+    /// Whether people are shown nothing else.
+    pub only_explanations: bool,
 }
 
 /// What was decided about two commits.

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{markdown, text};
 
 /// A rectangular table of finished texts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub header: Vec<Header>,
     pub rows: Vec<Vec<Cell>>,
@@ -158,6 +158,9 @@ const GAP: usize = 2;
 /// others stand below it, side by side or, if that is still too wide, one a line. Nothing is cut
 /// off, so that ids can be copied.
 pub fn for_terminal(table: &Table, width: Option<usize>) -> String {
+    if table.header.is_empty() {
+        return String::new();
+    }
     let fits = |widths: &[usize], indent: usize| {
         let gaps = GAP * widths.len().saturating_sub(1);
         width.is_none_or(|width| indent + widths.iter().sum::<usize>() + gaps <= width)
@@ -248,6 +251,9 @@ pub fn style(tone: Tone) -> Style {
 
 /// A table for GitHub, aligned as source text too, since it is also read as such.
 pub fn for_markdown(table: &Table) -> String {
+    if table.header.is_empty() {
+        return String::new();
+    }
     let head = table
         .header
         .iter()

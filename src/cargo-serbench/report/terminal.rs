@@ -8,6 +8,9 @@ use super::{
     table,
 };
 
+/// Lines of code that are shown.
+const CODE: usize = 40;
+
 const BOLD: Style = Style::new().effects(Effects::BOLD);
 
 /// Renders a document: the answer first.
@@ -52,6 +55,19 @@ pub fn render_section(section: &Section, width: Width) -> String {
     let mut text = format!("{BOLD}{title}{BOLD:#}\n{table}");
     for note in &section.notes {
         text += &format!("  {}: {}\n", note.id, note.text);
+    }
+    for line in section.code.iter().take(CODE) {
+        let tone = match line.as_bytes().first() {
+            Some(b'+') => table::Tone::Bad,
+            Some(b'-') => table::Tone::Good,
+            Some(_) | None => table::Tone::Plain,
+        };
+        let style = table::style(tone);
+        text += &format!("  {style}{line}{style:#}\n");
+    }
+    if section.code.len() > CODE {
+        let more = section.code.len() - CODE;
+        text += &format!("  {more} more lines in other formats, such as `--format markdown`\n");
     }
     text + "\n"
 }

@@ -92,6 +92,8 @@ impl Owned {
             means: &self.means,
             places: &self.places,
             exit_code: self.summary.outcome.exit(false).code(),
+            explanations: &[],
+            only_explanations: false,
         }
     }
 

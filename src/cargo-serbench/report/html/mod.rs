@@ -110,9 +110,14 @@ fn contents(document: &Document, charts: &[Chart]) -> Markup {
 
 fn section_of(number: usize, section: &Section) -> Markup {
     let inner = html! {
-        (table(&section.table, &section.title))
+        @if !section.table.header.is_empty() { (table(&section.table, &section.title)) }
         @if !section.notes.is_empty() {
             ul { @for note in &section.notes { li { code { (note.id) } ": " (note.text) } } }
+        }
+        @if !section.code.is_empty() {
+            div.scroll tabindex="0" role="group" aria-label=(section.title) {
+                pre { @for line in &section.code { span class=(sign(line)) { (line) } "\n" } }
+            }
         }
     };
     html! {
@@ -123,6 +128,15 @@ fn section_of(number: usize, section: &Section) -> Markup {
                 h2 { (section.title) } (inner)
             }
         }
+    }
+}
+
+/// The CSS class of a line of a difference; its sign says the same.
+fn sign(line: &str) -> &'static str {
+    match line.as_bytes().first() {
+        Some(b'+') => class(Tone::Bad),
+        Some(b'-') => class(Tone::Good),
+        Some(_) | None => class(Tone::Plain),
     }
 }
 

@@ -1,0 +1,270 @@
+//! `cargo serbench explain`: why benchmarks are slower, by looking into the executables that were
+//! measured.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use regex::Regex;
+
+use crate::{
+    cli::{Depth, Keys, Output, Project},
+    commands::{
+        output::{self, Findings},
+        pair::{Decided, Pair},
+        report,
+    },
+    decide::{Verdict, evidence::Role},
+    discover::Workspace,
+    exit::{Exit, Usage},
+    explain::{self, Surroundings},
+    interrupt,
+    run::{self, Kept, Run, Side},
+    select::{BenchId, catalog::Catalog},
+    session::{self, Session},
+    shell,
+};
+
+#[derive(Clone, Debug, Args)]
+pub struct Explain {
+    /// A run stored under target/serbench/runs, and benchmarks of it: ids, or regular expressions
+    /// [default: what regressed in the newest run of two commits]
+    #[arg(value_name = "RUN|ID")]
+    pub what: Vec<String>,
+
+    #[command(flatten)]
+    pub depth: Depth,
+
+    #[command(flatten)]
+    pub project: Project,
+
+    #[command(flatten)]
+    pub keys: Keys,
+
+    #[command(flatten)]
+    pub output: Output,
+}
+
+pub fn explain(args: &Explain) -> Result<Exit> {
+    args.output.voice.apply();
+    let Project { manifest, packages } = &args.project;
+    let workspace = session::workspace(manifest, packages)?;
+    interrupt::catch()?;
+    let _turn = session::turn(&workspace.scratch())?;
+    let is_file = |word: &&String| word.ends_with(".json") || Path::new(word).is_file();
+    let (files, wanted): (Vec<&String>, Vec<&String>) = args.what.iter().partition(is_file);
+    let file = match files[..] {
+        [] => newest(&workspace)?,
+        [file] => PathBuf::from(file),
+        [..] => bail!(Usage::new("only one run can be explained at a time")),
+    };
+    let mut run = run::load(&file)?;
+    if run.baseline.is_none() {
+        bail!(
+            "{} is a run of one commit; what is explained is the difference between two",
+            file.display()
+        );
+    }
+    run.explained.clear();
+    let (mut runs, decided) = report::decided(vec![run], &args.project, &args.keys)?;
+    let ids = match wanted[..] {
+        [] => regressed(&decided),
+        [..] => named(&runs[0], &wanted)?,
+    };
+    if ids.is_empty() {
+        shell::status(
+            "Explained",
+            "nothing: nothing regressed; name a benchmark to look into it anyway",
+        );
+        return Ok(Exit::Passed);
+    }
+    observe(&workspace, &args.depth.options(), &ids, &mut runs[0])?;
+    let observed = runs[0].explained.values().any(|it| it.candidate.is_some());
+    let exit = match observed {
+        true => Exit::Passed,
+        false => Exit::CouldNotMeasure,
+    };
+    let findings = Findings {
+        runs,
+        decided: Some(decided),
+        only_explanations: true,
+        ..Findings::default()
+    };
+    output::write(&findings, exit, Some(&workspace), &args.output)?;
+    Ok(exit)
+}
+
+/// Looks into what regressed in a pair that was just measured, and stores that with it. Nothing that
+/// goes wrong here changes the verdict.
+///
+/// # Errors
+/// When the user interrupts.
+pub fn after(session: &Session, pair: &mut Pair) -> Result<()> {
+    let explaining = &session.request.explaining;
+    let ids = regressed(&pair.decided);
+    if !explaining.wanted || ids.is_empty() {
+        return Ok(());
+    }
+    let Some(run) = pair.runs.first_mut() else {
+        return Ok(());
+    };
+    observe(&session.workspace, explaining, &ids, run)?;
+    if let Ok(file) = &pair.stored
+        && let Err(error) = run::replace(run, file)
+    {
+        shell::warning(format_args!("the explanation is not stored: {error:#}"));
+    }
+    Ok(())
+}
+
+/// Looks into benchmarks one by one until the time is up.
+fn observe(
+    workspace: &Workspace,
+    options: &explain::Options,
+    ids: &[BenchId],
+    run: &mut Run,
+) -> Result<()> {
+    let seconds = options.seconds;
+    let scratch = workspace.scratch();
+    let surroundings = Surroundings {
+        root: &workspace.root,
+        scratch: &scratch,
+        deadline: Instant::now() + Duration::from_secs(seconds),
+        seconds,
+        folded: options.folded.as_deref(),
+    };
+    for id in ids {
+        shell::status("Explaining", format_args!("`{id}`"));
+        let observed = explain::observe(run, id, &surroundings)?;
+        run.explained.insert(id.clone(), observed);
+    }
+    Ok(())
+}
+
+/// What regressed and was not accepted, the largest change first.
+fn regressed(decided: &Decided) -> Vec<BenchId> {
+    let decisions = decided.decisions.iter();
+    let mut regressed: Vec<_> = decisions
+        .filter(|it| it.role == Role::Benchmark && it.verdict == Verdict::Regressed)
+        .filter(|it| it.waived.is_none())
+        .collect();
+    let change = |decision: &crate::decide::Decision| decision.change.map_or(0.0, |it| it.point);
+    regressed.sort_by(|one, other| change(other).total_cmp(&change(one)));
+    regressed.into_iter().map(|it| it.id.clone()).collect()
+}
+
+/// The benchmarks of a run that are called so, or match.
+fn named(run: &Run, wanted: &[&String]) -> Result<Vec<BenchId>> {
+    let both = run.benchmarks.iter().filter(|(_, benchmark)| {
+        let measurable = |side| benchmark.at(side).is_some_and(|it| it.is_measurable());
+        measurable(Side::Baseline) && measurable(Side::Candidate)
+    });
+    let ids: Vec<&BenchId> = both.map(|(id, _)| id).collect();
+    let mut found = BTreeSet::new();
+    for word in wanted {
+        let pattern = Regex::new(word);
+        let exact = ids.iter().find(|id| id.as_str() == word.as_str());
+        let matching: Vec<&&BenchId> = match (exact, &pattern) {
+            (Some(exact), _) => vec![exact],
+            (None, Ok(pattern)) => ids.iter().filter(|id| pattern.is_match(id)).collect(),
+            (None, Err(_)) => Vec::new(),
+        };
+        if matching.is_empty() {
+            let there: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+            bail!(Usage::new(format!(
+                "no benchmark `{word}` in both commits of the run; there are: {}",
+                there.join(", ")
+            )));
+        }
+        found.extend(matching.into_iter().map(|id| (*id).clone()));
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// The last stored run of two commits.
+fn newest(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.scratch().join("runs");
+    let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|it| it == "json"));
+    files.sort();
+    let of_two = |path: &&PathBuf| run::load(path).is_ok_and(|run| run.baseline.is_some());
+    files.iter().rev().find(of_two).cloned().with_context(|| {
+        format!(
+            "no run of two commits is stored in {}; `cargo serbench gate` makes one",
+            folder.display()
+        )
+    })
+}
+
+/// Keeps the executables of two commits that differ, for explanations after the next build.
+pub fn keep(session: &Session, catalogs: [&Catalog; 2], run: &mut Run) {
+    let scratch = session.workspace.scratch();
+    let folder = scratch.join("executables");
+    let root = &session.workspace.root;
+    let mut kept = Vec::new();
+    for (id, benchmark) in &run.benchmarks {
+        let hashes = [Side::Baseline, Side::Candidate].map(|side| benchmark.at(side));
+        let [Some(one), Some(other)] = hashes else {
+            continue;
+        };
+        if one.executable == other.executable || !(one.is_measurable() && other.is_measurable()) {
+            continue;
+        }
+        for (side, catalog) in [Side::Baseline, Side::Candidate].into_iter().zip(catalogs) {
+            let Some(listed) = catalog.benchmarks.get(id) else {
+                continue;
+            };
+            let file = folder.join(&listed.hash);
+            if let Err(error) = link(&listed.executable.path, &file) {
+                shell::hint(format_args!("`explain` will not work later: {error:#}"));
+                return;
+            }
+            let inside = |path: &Path, of: &Path| path.strip_prefix(of).unwrap_or(path).to_owned();
+            kept.push(Kept {
+                id: id.clone(),
+                side,
+                file: inside(&file, &scratch),
+                folder: inside(&listed.executable.folder, root),
+                path: listed.path.clone(),
+                threads: listed.threads,
+            });
+        }
+    }
+    prune(&folder, &kept);
+    run.kept = kept;
+}
+
+/// Makes `to` the same file as `from`, which is replaced and not written to by the next build; a
+/// copy where the file system has no links.
+fn link(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        // As if it were new, for `prune`.
+        let touched = fs::File::open(to).and_then(|file| file.set_modified(SystemTime::now()));
+        return touched.with_context(|| format!("touch {}", to.display()));
+    }
+    let make = || -> std::io::Result<()> {
+        fs::create_dir_all(to.parent().unwrap_or(Path::new(".")))?;
+        fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+    };
+    make().with_context(|| format!("keep an executable as {}", to.display()))
+}
+
+/// Removes the executables that were kept longest ago, but for some.
+fn prune(folder: &Path, kept: &[Kept]) {
+    const MOST: usize = 12;
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<(SystemTime, PathBuf)> = entries
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter(|(_, path)| !kept.iter().any(|kept| path.ends_with(&kept.file)))
+        .collect();
+    files.sort_unstable();
+    for (_, path) in files.iter().rev().skip(MOST) {
+        let _ = fs::remove_file(path);
+    }
+}

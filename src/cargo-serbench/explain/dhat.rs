@@ -1,0 +1,154 @@
+//! Reads the heap profiles of valgrind's DHAT: bytes and blocks by call site.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::names;
+use crate::run::{Allocated, Site};
+
+/// Functions of a call site that are shown.
+const DEPTH: usize = 4;
+
+/// Bytes and blocks of one process, by call site.
+pub type Sites = BTreeMap<CallSite, Allocated>;
+
+/// Where memory is allocated.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallSite {
+    /// Functions, the allocating one first.
+    pub stack: Vec<String>,
+    /// Whether a buffer grows there.
+    pub grows: bool,
+}
+
+#[derive(Deserialize)]
+struct File {
+    /// Program points.
+    pps: Vec<Point>,
+    /// The frames that points refer to.
+    ftbl: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Point {
+    /// Total bytes and blocks.
+    tb: f64,
+    tbk: f64,
+    /// Frames, innermost first.
+    fs: Vec<usize>,
+}
+
+/// Reads a whole profile.
+pub fn parse(text: &str) -> Result<Sites> {
+    let File { pps, ftbl } = serde_json::from_str(text).context("read a profile of DHAT")?;
+    let names: Vec<String> = ftbl.iter().map(|frame| name(frame)).collect();
+    let mut sites = Sites::new();
+    for Point { tb, tbk, fs } in pps {
+        let frames = fs.iter().filter_map(|frame| names.get(*frame));
+        let site = call_site(frames.map(String::as_str));
+        let total = sites.entry(site).or_default();
+        total.bytes += tb;
+        total.blocks += tbk;
+    }
+    Ok(sites)
+}
+
+/// `0x124ABE: main (main.rs:7)` is `main`.
+fn name(frame: &str) -> String {
+    let symbol = frame.split_once(": ").map_or(frame, |(_, symbol)| symbol);
+    let end = symbol.rfind(" (").unwrap_or(symbol.len());
+    match &symbol[..end] {
+        "" | "???" => "(no symbol)".to_owned(),
+        symbol => names::function(symbol),
+    }
+}
+
+fn call_site<'a>(frames: impl Iterator<Item = &'a str>) -> CallSite {
+    let frames: Vec<&str> = frames.collect();
+    let inner = frames
+        .iter()
+        .take_while(|name| names::is_of_the_heap(name))
+        .count();
+    let grows = frames[..inner]
+        .iter()
+        .any(|name| name.contains("realloc") || name.contains("grow"));
+    // What called the allocator, even if it is std's, and the user's functions around it.
+    let mut outer = frames[inner..].iter();
+    let first = outer.next();
+    let others = outer.filter(|name| !names::is_of_the_system(name));
+    let stack = first.into_iter().chain(others).take(DEPTH);
+    CallSite {
+        stack: stack.map(|name| (*name).to_owned()).collect(),
+        grows,
+    }
+}
+
+/// What one operation allocates: the longer run minus the shorter, which ran `operations` fewer.
+pub fn per_operation(shorter: &Sites, longer: &Sites, operations: u64) -> Sites {
+    let many = operations as f64;
+    let of = |site: &CallSite, sites: &Sites| sites.get(site).copied().unwrap_or_default();
+    let keys = shorter.keys().chain(longer.keys());
+    keys.map(|site| {
+        let (short, long) = (of(site, shorter), of(site, longer));
+        let allocated = Allocated {
+            bytes: (long.bytes - short.bytes) / many,
+            blocks: (long.blocks - short.blocks) / many,
+        };
+        (site.clone(), allocated)
+    })
+    .collect()
+}
+
+/// The sites at which two commits differ, by change of bytes.
+pub fn changed(baseline: &Sites, candidate: &Sites) -> Vec<Site> {
+    /// Less than this is what a process allocates once, seen by chance.
+    const LEAST: f64 = 0.01;
+    let of = |site: &CallSite, sites: &Sites| sites.get(site).copied().unwrap_or_default();
+    let mut keys: Vec<&CallSite> = baseline.keys().chain(candidate.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let site = |site: &CallSite| {
+        let (baseline, candidate) = (of(site, baseline), of(site, candidate));
+        let differs = (candidate.bytes - baseline.bytes).abs() >= LEAST
+            || (candidate.blocks - baseline.blocks).abs() >= LEAST;
+        differs.then(|| Site {
+            stack: site.stack.clone(),
+            baseline,
+            candidate,
+            grows: site.grows,
+        })
+    };
+    let mut sites: Vec<Site> = keys.into_iter().filter_map(site).collect();
+    let change = |site: &Site| (site.candidate.bytes - site.baseline.bytes).abs();
+    sites.sort_by(|one, other| change(other).total_cmp(&change(one)));
+    sites
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{changed, parse, per_operation};
+
+    // What valgrind 3.19 wrote of a small program of C: `keep` allocates 40 bytes three times, `grow`
+    // a buffer that is made larger twice.
+    const HEAP: &str = include_str!("recorded/heap.dhat.json");
+
+    #[test]
+    fn recorded_profile() {
+        let sites = parse(HEAP).unwrap();
+        let of = |function: &str| {
+            let mut found = sites.iter().filter(|(site, _)| site.stack == [function]);
+            found.next().map(|(_, it)| (it.bytes, it.blocks))
+        };
+        assert_eq!(of("keep"), Some((120.0, 3.0)));
+        assert_eq!(of("grow"), Some((1108.0, 3.0)), "with each of its sizes");
+        assert!(changed(&sites, &sites).is_empty());
+        let none = per_operation(&sites, &sites, 3);
+        assert!(changed(&none, &none).is_empty());
+        let changed = changed(&none, &sites);
+        assert_eq!(changed[0].stack[0], "grow");
+        assert_eq!(changed.len(), 2);
+        assert!(parse("{}").is_err());
+    }
+}

@@ -1,0 +1,473 @@
+//! Names the kind of a slowdown in one line, from figures alone.
+
+use crate::run::{Counts, Memory};
+
+/// What makes an operation slower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// More instructions.
+    Work,
+    /// The same instructions, which the processor fetches later.
+    Placement,
+    /// The same instructions, whose data is further away.
+    Cache,
+    /// More or larger allocations.
+    Allocation,
+    /// The processor is idle: sleep, lock, input or output.
+    Waiting,
+    /// None of these.
+    Unknown,
+}
+
+impl Signature {
+    /// The word for it, the same in every report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Work => "work",
+            Self::Placement => "placement",
+            Self::Cache => "cache",
+            Self::Allocation => "allocation",
+            Self::Waiting => "waiting",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What is known of one benchmark at two commits, baseline first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Wall time of an operation, nanoseconds.
+    pub wall_ns: Option<[f64; 2]>,
+    /// CPU time of its thread, where the bench told.
+    pub cpu_ns: Option<[f64; 2]>,
+    /// Whether other threads work, whose CPU time is not in `cpu_ns`.
+    pub multithreaded: bool,
+    pub counts: Option<[Counts; 2]>,
+    pub memory: Option<[Memory; 2]>,
+    /// Bytes of input and of output.
+    pub sizes: Option<[u64; 2]>,
+    /// The part of the additional instructions that manages the heap or copies memory.
+    pub heap_share: f64,
+}
+
+/// Waiting, when at least this part of the additional wall time is no CPU time. The two clocks
+/// differ by a few percent in any slowdown, since the machine's other programs preempt.
+const WAITED: f64 = 0.6;
+
+/// A cause must explain at least this part of the change. The simulated processor counts a cycle an
+/// instruction and a real one runs up to four, so an estimate can be too small by that much. Beyond
+/// twice the time no more is asked for: code that is no longer vectorized gets slower still.
+const EXPLAINS: f64 = 0.25;
+
+/// Smaller changes of a count are flat: hash seeds and addresses differ from process to process.
+const FLAT: f64 = 0.005;
+
+/// Smaller changes of time are noise, as the default of `indifference`.
+const SLOWER: f64 = 0.01;
+
+/// An added allocation is the cause when at least this part of the additional instructions is in the
+/// allocator and in copying.
+const OF_HEAP: f64 = 0.5;
+
+/// More than this many bytes in addition, relatively, are worth a word.
+const MORE_BYTES: f64 = 0.02;
+
+/// Cycles of a miss in the first-level caches and in the last one, as KCachegrind estimates them.
+const FIRST_LEVEL: f64 = 10.0;
+const LAST_LEVEL: f64 = 100.0;
+
+/// The kind of a slowdown, with the figures that it rests on.
+pub fn signature(figures: &Figures) -> (Signature, String) {
+    let signature = decide(figures);
+    (signature, sentence(signature, figures))
+}
+
+fn decide(figures: &Figures) -> Signature {
+    if waits(figures) {
+        return Signature::Waiting;
+    }
+    let instructions = instructions_change(figures);
+    if allocates_more(figures) {
+        let flat = instructions.is_none_or(|change| change < FLAT);
+        if flat || figures.heap_share >= OF_HEAP {
+            return Signature::Allocation;
+        }
+    }
+    match figures.counts {
+        None => Signature::Unknown,
+        Some([baseline, candidate]) => by_counts(slowdown(figures), baseline, candidate),
+    }
+}
+
+/// The cause that costs most estimated cycles, if it is large enough for the slowdown.
+fn by_counts(slowdown: f64, baseline: Counts, candidate: Counts) -> Signature {
+    let before = cycles(&baseline);
+    if before.iter().sum::<f64>() <= 0.0 {
+        return Signature::Unknown;
+    }
+    let after = cycles(&candidate);
+    let kinds = [Signature::Work, Signature::Placement, Signature::Cache];
+    let costs = kinds.into_iter().zip(before.iter().zip(after));
+    let (kind, cost) = costs
+        .map(|(kind, (before, after))| (kind, after - before))
+        .max_by(|(_, one), (_, other)| one.total_cmp(other))
+        .unwrap_or((Signature::Unknown, 0.0));
+    let share = cost / before.iter().sum::<f64>();
+    match share >= FLAT && share >= EXPLAINS * slowdown.min(1.0) {
+        true => kind,
+        false => Signature::Unknown,
+    }
+}
+
+/// Estimated cycles of instructions, of fetching them, of fetching data.
+fn cycles(counts: &Counts) -> [f64; 3] {
+    [
+        counts.instructions,
+        FIRST_LEVEL * counts.i1_misses,
+        FIRST_LEVEL * counts.d1_misses + LAST_LEVEL * counts.ll_misses,
+    ]
+}
+
+/// Candidate / baseline - 1, on the clock that counts all the time there is.
+fn slowdown(figures: &Figures) -> f64 {
+    let times = match figures.multithreaded {
+        true => figures.wall_ns,
+        false => figures.cpu_ns.or(figures.wall_ns),
+    };
+    times.map_or(0.0, change)
+}
+
+fn change([baseline, candidate]: [f64; 2]) -> f64 {
+    match baseline > 0.0 {
+        true => candidate / baseline - 1.0,
+        false => 0.0,
+    }
+}
+
+fn instructions_change(figures: &Figures) -> Option<f64> {
+    let counts = figures.counts?;
+    Some(change(counts.map(|counts| counts.instructions)))
+}
+
+fn waits(figures: &Figures) -> bool {
+    let Some(wall) = figures.wall_ns.filter(|wall| change(*wall) >= SLOWER) else {
+        return false;
+    };
+    let more = |[baseline, candidate]: [f64; 2]| candidate - baseline;
+    match figures.cpu_ns.filter(|_| !figures.multithreaded) {
+        Some(cpu) => more(wall) - more(cpu) >= WAITED * more(wall),
+        // Without a clock of the thread: what system calls took beside CPU time.
+        None => figures
+            .counts
+            .is_some_and(|counts| more(counts.map(|it| it.waited_ns)) >= WAITED * more(wall)),
+    }
+}
+
+fn allocates_more(figures: &Figures) -> bool {
+    let Some([baseline, candidate]) = figures.memory else {
+        return false;
+    };
+    let more_bytes = change([baseline.bytes as f64, candidate.bytes as f64]) >= MORE_BYTES
+        || (baseline.bytes == 0 && candidate.bytes > 0);
+    candidate.allocations > baseline.allocations || more_bytes || candidate.peak > baseline.peak
+}
+
+/// Whether an operation allocates its whole input besides its output.
+pub fn copies_input(memory: &Memory, [bytes_in, bytes_out]: [u64; 2]) -> bool {
+    bytes_in > 0 && memory.bytes.saturating_sub(bytes_out) >= bytes_in
+}
+
+fn sentence(signature: Signature, figures: &Figures) -> String {
+    let mut parts = match signature {
+        Signature::Work => vec![instructions(figures)],
+        Signature::Placement => vec![fetches(figures), instructions(figures)],
+        Signature::Cache => vec![data(figures), instructions(figures)],
+        Signature::Allocation => vec![memory(figures), copies(figures), instructions(figures)],
+        Signature::Waiting => vec![times(figures), system_calls(figures)],
+        Signature::Unknown => vec![instructions(figures)],
+    };
+    if signature != Signature::Waiting {
+        parts.push(times(figures));
+    }
+    if signature == Signature::Work || signature == Signature::Unknown {
+        parts.extend([misses(figures), memory(figures)]);
+    }
+    let known: Vec<String> = parts.into_iter().flatten().collect();
+    match known.is_empty() {
+        true => "no figures".to_owned(),
+        false => known.join("; "),
+    }
+}
+
+fn instructions(figures: &Figures) -> Option<String> {
+    let counts = figures.counts?.map(|counts| counts.instructions);
+    Some(format!("instructions {}", of(counts)))
+}
+
+fn times(figures: &Figures) -> Option<String> {
+    let wall = figures.wall_ns.map(change);
+    let cpu = figures.cpu_ns.map(change);
+    match (wall, cpu) {
+        (Some(wall), Some(cpu)) => Some(format!(
+            "wall time {}, CPU time {}",
+            percent(wall),
+            percent(cpu)
+        )),
+        (Some(wall), None) => Some(format!("wall time {}", percent(wall))),
+        (None, _) => None,
+    }
+}
+
+fn system_calls(figures: &Figures) -> Option<String> {
+    let waited = figures.counts?.map(|counts| counts.waited_ns.max(0.0));
+    (waited[1] > waited[0]).then(|| {
+        let [before, after] = waited.map(duration);
+        format!("waiting in system calls {before} -> {after}")
+    })
+}
+
+/// Nanoseconds, in the unit that people would choose.
+fn duration(nanoseconds: f64) -> String {
+    match nanoseconds {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => format!("{:.1} µs", ns / 1e3),
+        ns => format!("{:.1} ms", ns / 1e6),
+    }
+}
+
+fn fetches(figures: &Figures) -> Option<String> {
+    let misses = figures.counts?.map(|counts| counts.i1_misses);
+    Some(format!("instruction cache misses {}", of(misses)))
+}
+
+fn data(figures: &Figures) -> Option<String> {
+    let first = figures.counts?.map(|counts| counts.d1_misses);
+    let last = figures.counts?.map(|counts| counts.ll_misses);
+    Some(format!(
+        "data cache misses {}, last-level misses {}",
+        of(first),
+        of(last)
+    ))
+}
+
+fn misses(figures: &Figures) -> Option<String> {
+    let [baseline, candidate] = figures.counts?;
+    let all = [
+        ("I1", baseline.i1_misses, candidate.i1_misses),
+        ("D1", baseline.d1_misses, candidate.d1_misses),
+        ("LL", baseline.ll_misses, candidate.ll_misses),
+    ];
+    let all =
+        all.map(|(name, before, after)| format!("{name} {} -> {}", count(before), count(after)));
+    Some(format!("cache misses {}", all.join(", ")))
+}
+
+fn memory(figures: &Figures) -> Option<String> {
+    let [baseline, candidate] = figures.memory?;
+    let same = (baseline.allocations, baseline.bytes) == (candidate.allocations, candidate.bytes);
+    if same {
+        return Some(format!("allocations as before ({})", baseline.allocations));
+    }
+    let counts = |of: fn(&Memory) -> u64| [of(&baseline), of(&candidate)].map(|it| it as f64);
+    let [before, after] = counts(|it| it.allocations).map(count);
+    let bytes = of(counts(|it| it.bytes));
+    Some(format!("allocations {before} -> {after}, bytes {bytes}"))
+}
+
+fn copies(figures: &Figures) -> Option<String> {
+    let ([baseline, candidate], sizes) = (figures.memory?, figures.sizes?);
+    match (
+        copies_input(&baseline, sizes),
+        copies_input(&candidate, sizes),
+    ) {
+        (false, true) => Some("now copies its input".to_owned()),
+        (true, true) => Some("copies its input at both commits".to_owned()),
+        (_, false) => None,
+    }
+}
+
+/// `+35.0 % (12,034 -> 16,250)`.
+fn of(counts: [f64; 2]) -> String {
+    let [before, after] = counts.map(count);
+    match counts[0] >= 0.5 {
+        true => format!("{} ({before} -> {after})", percent(change(counts))),
+        false => format!("{before} -> {after}"),
+    }
+}
+
+fn percent(change: f64) -> String {
+    format!("{:+.1} %", 100.0 * change)
+}
+
+/// A count of one operation: tenths where it is small, thousands apart.
+pub fn count(value: f64) -> String {
+    if value.abs() < 10.0 && (value - value.round()).abs() >= 0.05 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{:.0}", value.abs());
+    let groups: Vec<&str> = {
+        let first = digits.len() % 3;
+        let (head, rest) = digits.split_at(first);
+        let rest = (0..rest.len() / 3).map(|at| &rest[3 * at..3 * at + 3]);
+        std::iter::once(head)
+            .chain(rest)
+            .filter(|it| !it.is_empty())
+            .collect()
+    };
+    let sign = if value <= -0.5 { "-" } else { "" };
+    format!("{sign}{}", groups.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figures, Signature, copies_input, count, signature};
+    use crate::run::{Counts, Memory};
+
+    fn counts(instructions: f64, i1_misses: f64, d1_misses: f64, ll_misses: f64) -> Counts {
+        Counts {
+            instructions,
+            i1_misses,
+            d1_misses,
+            ll_misses,
+            waited_ns: 0.0,
+        }
+    }
+
+    fn memory(bytes: u64, allocations: u64) -> Memory {
+        Memory {
+            peak: bytes,
+            bytes,
+            allocations,
+            repeatable: true,
+        }
+    }
+
+    /// 20 % slower on both clocks.
+    fn slower() -> Figures {
+        Figures {
+            wall_ns: Some([1010.0, 1212.0]),
+            cpu_ns: Some([1000.0, 1200.0]),
+            memory: Some([memory(100, 1), memory(100, 1)]),
+            ..Figures::default()
+        }
+    }
+
+    fn with(after: Counts) -> Figures {
+        Figures {
+            counts: Some([counts(1000.0, 1.0, 10.0, 0.0), after]),
+            ..slower()
+        }
+    }
+
+    #[track_caller]
+    fn check(figures: &Figures, expected: Signature) {
+        let (found, sentence) = signature(figures);
+        assert_eq!(found, expected, "{sentence}");
+    }
+
+    #[test]
+    fn kinds() {
+        check(&with(counts(1300.0, 1.0, 10.0, 0.0)), Signature::Work);
+        check(&with(counts(1000.0, 21.0, 10.0, 0.0)), Signature::Placement);
+        check(&with(counts(1001.0, 1.0, 30.0, 0.0)), Signature::Cache);
+        check(&with(counts(1001.0, 1.0, 10.0, 3.0)), Signature::Cache);
+        check(&with(counts(1000.0, 1.0, 10.0, 0.0)), Signature::Unknown);
+        // A hundredth more instructions is not why something takes a fifth longer.
+        check(&with(counts(1010.0, 1.0, 10.0, 0.0)), Signature::Unknown);
+        let scalar = Figures {
+            cpu_ns: Some([300.0, 2000.0]),
+            ..with(counts(1900.0, 1.0, 10.0, 0.0))
+        };
+        check(&scalar, Signature::Work);
+        check(&slower(), Signature::Unknown);
+        check(&Figures::default(), Signature::Unknown);
+    }
+
+    #[test]
+    fn waiting() {
+        let sleeps = Figures {
+            wall_ns: Some([1000.0, 60_000.0]),
+            cpu_ns: Some([1000.0, 4000.0]),
+            ..with(counts(1500.0, 1.0, 10.0, 0.0))
+        };
+        check(&sleeps, Signature::Waiting);
+        // Other threads do the work: then the clock of this one says nothing.
+        let threads = Figures {
+            multithreaded: true,
+            ..sleeps
+        };
+        check(&threads, Signature::Unknown);
+        let mut foreign = Figures {
+            cpu_ns: None,
+            ..sleeps
+        };
+        check(&foreign, Signature::Unknown);
+        if let Some([_, after]) = &mut foreign.counts {
+            after.waited_ns = 55_000.0;
+        }
+        check(&foreign, Signature::Waiting);
+        // Preemption lengthens wall time a little more than CPU time.
+        let preempted = Figures {
+            wall_ns: Some([1000.0, 1300.0]),
+            cpu_ns: Some([1000.0, 1200.0]),
+            ..with(counts(1300.0, 1.0, 10.0, 0.0))
+        };
+        check(&preempted, Signature::Work);
+    }
+
+    #[test]
+    fn allocation() {
+        let more = |instructions: f64, heap_share: f64| Figures {
+            memory: Some([memory(100, 1), memory(8100, 2)]),
+            heap_share,
+            ..with(counts(instructions, 1.0, 10.0, 0.0))
+        };
+        check(&more(1300.0, 0.9), Signature::Allocation);
+        check(&more(1000.0, 0.0), Signature::Allocation);
+        // A loop and a small allocation besides.
+        check(&more(1300.0, 0.1), Signature::Work);
+        let without_valgrind = Figures {
+            counts: None,
+            ..more(0.0, 0.0)
+        };
+        check(&without_valgrind, Signature::Allocation);
+        assert!(copies_input(&memory(8100, 2), [8000, 100]));
+        assert!(!copies_input(&memory(8000, 2), [8000, 100]));
+        assert!(!copies_input(&memory(8000, 2), [0, 100]));
+    }
+
+    #[test]
+    fn sentences_have_the_figures() {
+        let line = |figures: &Figures| {
+            let (kind, sentence) = signature(figures);
+            format!("{}: {sentence}", kind.word())
+        };
+        let mut lines = Vec::new();
+        lines.push(line(&with(counts(1300.0, 1.0, 10.0, 0.0))));
+        let clone = Figures {
+            memory: Some([memory(100, 1), memory(8100, 2)]),
+            sizes: Some([8000, 100]),
+            heap_share: 0.9,
+            ..with(counts(1300.0, 1.0, 10.0, 0.0))
+        };
+        lines.push(line(&clone));
+        let sleeps = Figures {
+            wall_ns: Some([1000.0, 60_000.0]),
+            cpu_ns: Some([1000.0, 1400.0]),
+            ..slower()
+        };
+        lines.push(line(&sleeps));
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn counts_are_readable() {
+        let check = |value: f64, expected: &str| assert_eq!(count(value), expected);
+        check(0.0, "0");
+        check(0.25, "0.2");
+        check(3.0, "3");
+        check(1234.6, "1,235");
+        check(-12_345_678.0, "-12,345,678");
+        check(999.0, "999");
+    }
+}

@@ -1,0 +1,201 @@
+//! Why benchmarks are slower: the sections of a report on explanations.
+
+use super::{
+    document::{Note, Section},
+    table::{Align, Cell, Header, Table, Tone},
+    text,
+};
+use crate::{
+    explain::{Explanation, Signature, count},
+    run::{Allocated, Explained, Fate, Function, Site},
+};
+
+/// Rows of a table; the others are summed up in one more.
+const ROWS: usize = 10;
+
+/// The sections on all explanations: the answers, then what they rest on.
+pub fn sections(explanations: &[Explanation<'_>]) -> Vec<Section> {
+    if explanations.is_empty() {
+        return Vec::new();
+    }
+    let mut sections = vec![Section {
+        title: format!("Why ({})", explanations.len()),
+        notes: explanations.iter().flat_map(answers).collect(),
+        ..Section::default()
+    }];
+    for explanation in explanations {
+        sections.extend(functions(explanation));
+        sections.extend(sites(explanation));
+        sections.extend(code(explanation));
+    }
+    sections
+}
+
+fn answers(explanation: &Explanation<'_>) -> Vec<Note> {
+    let Explanation {
+        id,
+        signature,
+        sentence,
+        observed,
+    } = explanation;
+    let note = |text: &str| Note {
+        id: text::visible(id),
+        text: text::visible(text),
+    };
+    let mut notes = vec![note(&format!("{}: {sentence}", signature.word()))];
+    if *signature == Signature::Waiting && !observed.waits.is_empty() {
+        notes.push(note(&format!(
+            "waits in {}",
+            observed.waits.join(", called by ")
+        )));
+    }
+    notes.extend(observed.notes.iter().map(|it| note(it)));
+    notes
+}
+
+fn header(title: &str, align: Align) -> Header {
+    Header {
+        title: title.to_owned(),
+        align,
+    }
+}
+
+fn functions(explanation: &Explanation<'_>) -> Option<Section> {
+    let observed = explanation.observed;
+    let (baseline, candidate) = observed.baseline.zip(observed.candidate)?;
+    let shown = &observed.functions[..observed.functions.len().min(ROWS)];
+    let whole = |function: &Function| [function.baseline.round(), function.candidate.round()];
+    let total = [
+        baseline.instructions.round(),
+        candidate.instructions.round(),
+    ];
+    let mut rows: Vec<Vec<Cell>> = shown
+        .iter()
+        .map(|function| counts(whole(function), Cell::name(&function.name)))
+        .collect();
+    let others = observed.functions.len() - shown.len() + observed.more_functions;
+    if others > 0 {
+        // What is left of the total, so that the column adds up.
+        let of = |side: usize| shown.iter().map(|it| whole(it)[side]).sum::<f64>();
+        let rest = [total[0] - of(0), total[1] - of(1)];
+        rows.push(counts(
+            rest,
+            Cell::toned(format!("{others} more"), Tone::Dim),
+        ));
+    }
+    rows.push(counts(total, Cell::plain("total")));
+    Some(Section {
+        title: format!(
+            "Instructions per operation of {}",
+            text::visible(explanation.id)
+        ),
+        table: Table {
+            header: ["Change", "Baseline", "Candidate"]
+                .map(|title| header(title, Align::Right))
+                .into_iter()
+                .chain([header("Function", Align::Left)])
+                .collect(),
+            rows,
+        },
+        notes: shown.iter().filter_map(remark).collect(),
+        detail: true,
+        ..Section::default()
+    })
+}
+
+fn counts([baseline, candidate]: [f64; 2], name: Cell) -> Vec<Cell> {
+    let change = candidate - baseline;
+    let tone = match change {
+        change if change > 0.0 => Tone::Bad,
+        change if change < 0.0 => Tone::Good,
+        _ => Tone::Plain,
+    };
+    let change = match change > 0.0 {
+        true => format!("+{}", count(change)),
+        false => count(change),
+    };
+    vec![
+        Cell::toned(change, tone),
+        Cell::plain(count(baseline)),
+        Cell::plain(count(candidate)),
+        name,
+    ]
+}
+
+/// What became of a function, and where it runs most.
+fn remark(function: &Function) -> Option<Note> {
+    let fate = function.fate.as_ref().map(|fate| match fate {
+        Fate::Inlined(caller) => format!("inlined into {caller}"),
+        Fate::Outlined(caller) => format!("no longer inlined into {caller}"),
+        Fate::Renamed(before) => format!("was {before}"),
+    });
+    let lines = function
+        .lines
+        .iter()
+        .map(|line| format!("{} ({})", line.place, count(line.instructions)));
+    let lines = lines.collect::<Vec<_>>().join(", ");
+    let lines = (!lines.is_empty()).then_some(lines);
+    let parts: Vec<String> = fate.into_iter().chain(lines).collect();
+    (!parts.is_empty()).then(|| Note {
+        id: text::visible(&function.name),
+        text: text::visible(&parts.join("; ")),
+    })
+}
+
+fn sites(explanation: &Explanation<'_>) -> Option<Section> {
+    let all = &explanation.observed.sites;
+    let shown = &all[..all.len().min(ROWS)];
+    let pair = |site: &Site, of: fn(&Allocated) -> f64| {
+        let (before, after) = (of(&site.baseline), of(&site.candidate));
+        Cell::plain(format!("{} -> {}", count(before), count(after)))
+    };
+    let row = |site: &Site| {
+        let (inner, outer) = site.stack.split_first()?;
+        let grows = if site.grows { "a buffer grows" } else { "" };
+        Some(vec![
+            pair(site, |it| it.bytes),
+            pair(site, |it| it.blocks),
+            Cell::name(inner),
+            Cell::plain(grows),
+            Cell::plain(outer.join(", called by ")),
+        ])
+    };
+    let header = vec![
+        header("Bytes", Align::Right),
+        header("Allocations", Align::Right),
+        header("In", Align::Left),
+        header("Because", Align::Left),
+        header("Called by", Align::Left),
+    ];
+    let rows: Vec<Vec<Cell>> = shown.iter().filter_map(row).collect();
+    let others = all.len() - shown.len();
+    let more = (others > 0).then(|| Note {
+        id: text::visible(explanation.id),
+        text: format!("{others} more call sites differ"),
+    });
+    (!rows.is_empty()).then(|| Section {
+        title: format!(
+            "Allocations per operation of {}",
+            text::visible(explanation.id)
+        ),
+        table: Table { header, rows },
+        notes: more.into_iter().collect(),
+        detail: true,
+        ..Section::default()
+    })
+}
+
+fn code(explanation: &Explanation<'_>) -> Option<Section> {
+    let Explained { assembly, .. } = explanation.observed;
+    let assembly = assembly.as_ref()?;
+    let lines = assembly.difference.iter();
+    Some(Section {
+        title: text::visible(&format!(
+            "Code of {} in {}",
+            assembly.function, explanation.id
+        )),
+        code: lines.map(|line| text::visible(line)).collect(),
+        detail: true,
+        ..Section::default()
+    })
+}

@@ -1,0 +1,209 @@
+//! Slowdowns with a known cause: the signature names its kind and the table the function.
+
+use std::{env, fs, os::unix::fs::symlink, process::Command};
+
+use serde_json::Value;
+
+use crate::repository::{Outcome, Repository, copy_tree, fixture};
+
+const OPERATION: &str = "benches/operation.rs";
+
+/// Whether valgrind is there. CI has it; where it is missing, tests say so and prove nothing.
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
+fn has_valgrind() -> bool {
+    let output = Command::new("valgrind").arg("--version").output();
+    let found = output.is_ok_and(|output| output.status.success());
+    let required = env::var_os("CI").is_some() && cfg!(target_os = "linux");
+    assert!(found || !required, "CI installs valgrind");
+    if !found {
+        eprintln!("skipped: valgrind is not installed, which this test runs a bench under");
+    }
+    found
+}
+
+/// The planted bench, and then with parts of its operation replaced.
+fn planted(replacements: &[(&str, &str)]) -> Repository {
+    planted_with("0..1000", replacements)
+}
+
+/// The same with other numbers.
+fn planted_with(numbers: &str, replacements: &[(&str, &str)]) -> Repository {
+    let repository = Repository::empty();
+    copy_tree(&fixture("planted"), repository.path());
+    repository.write(".gitignore", "target\n");
+    repository.git(&["init", "--quiet", "--initial-branch=main"]);
+    let mut text = repository.read(OPERATION).replace("0..1000", numbers);
+    repository.write(OPERATION, &text);
+    repository.commit("Before");
+    for (from, to) in replacements {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    repository.write(OPERATION, &text);
+    repository.commit("After");
+    repository
+}
+
+fn gate(repository: &Repository, format: &str) -> Outcome {
+    let arguments = ["gate", "--baseline=HEAD~1", "--seed=1", "--format", format];
+    let mut command = repository.command(&arguments);
+    Outcome::of(command.env_remove("SERBENCH_NO_EXPLAIN").output().unwrap())
+}
+
+const ANSWER: &str = "planted::operation: ";
+
+#[test]
+fn an_extra_loop() {
+    if !has_valgrind() {
+        return;
+    }
+    let repository = planted(&[(
+        "let sum = total(&prepared.0);",
+        "let sum = total(&prepared.0) + total(&prepared.0[..400]);",
+    )]);
+    let gate = gate(&repository, "terminal");
+    gate.exits(100)
+        .says(&[ANSWER, "work: instructions +", "CPU time +"])
+        .says(&["planted::operation::total"]);
+    // The column adds up.
+    let lines: Vec<&str> = gate.stdout().lines().collect();
+    let start = lines
+        .iter()
+        .position(|line| line.contains("Instructions per operation of"));
+    let rows = lines[start.unwrap() + 2..]
+        .iter()
+        .take_while(|line| !line.ends_with("  total"));
+    let change = |line: &str| -> i64 {
+        let first = line.split_whitespace().next().unwrap();
+        first.replace([',', '+'], "").parse().unwrap()
+    };
+    let shown: Vec<&&str> = rows.collect();
+    let sum: i64 = shown.iter().map(|line| change(line)).sum();
+    let total = lines[start.unwrap() + 2 + shown.len()];
+    assert_eq!(sum, change(total), "{gate}");
+    assert!(sum > 100, "{gate}");
+
+    // The same again from what is stored, in every form.
+    let run = repository.runs().pop().unwrap();
+    let run = run.to_str().unwrap();
+    let report = repository.serbench(&["report", run]);
+    assert_eq!(report.stdout(), gate.stdout());
+    let json = repository.serbench(&["report", run, "--format=json"]);
+    let json: Value = serde_json::from_str(json.stdout()).unwrap();
+    assert_eq!(json["explanations"][0]["signature"], "work");
+    assert_eq!(json["explanations"][0]["id"], "planted::operation");
+    let folded = "<details><summary>Instructions per operation of planted::operation</summary>";
+    repository
+        .serbench(&["report", run, "--format=markdown"])
+        .says(&[folded])
+        .says(&["`planted::operation`: work: instructions +"]);
+    repository
+        .serbench(&["report", run, "--format=html"])
+        .says(&["planted::operation::total"]);
+    stored(&repository, run);
+}
+
+/// The command by itself, on a stored run.
+fn stored(repository: &Repository, run: &str) {
+    let again = repository.serbench(&["explain", run, "--folded=stacks"]);
+    again
+        .exits(0)
+        .answers("Why (1)")
+        .says(&[ANSWER, "work: instructions +"]);
+    for side in ["baseline", "candidate"] {
+        let stacks = repository.read(&format!("stacks/planted__operation.{side}.folded"));
+        let total = stacks
+            .lines()
+            .find(|line| line.contains(";planted::operation::total "));
+        let total = total.unwrap_or_else(|| panic!("{stacks}"));
+        assert!(total.contains("main;"), "{total}");
+    }
+    repository
+        .serbench(&["explain", "::nothing"])
+        .exits(2)
+        .warns(&["no benchmark `::nothing`"]);
+    // Without valgrind there is a signature, and the way to get more.
+    let bin = tempfile::tempdir().unwrap();
+    for program in ["cargo", "rustc", "git"] {
+        let paths = env::var_os("PATH").unwrap();
+        let found = env::split_paths(&paths)
+            .map(|folder| folder.join(program))
+            .find(|it| it.exists());
+        symlink(found.unwrap(), bin.path().join(program)).unwrap();
+    }
+    let mut command = repository.command(&["explain", run]);
+    Outcome::of(command.env("PATH", bin.path()).output().unwrap())
+        .exits(101)
+        .says(&[ANSWER, "unknown: wall time +"])
+        .says(&[
+            ANSWER,
+            "valgrind is not installed",
+            "apt-get install valgrind",
+        ]);
+    let mut command = repository.command(&["explain", run, "--explain-timeout=0"]);
+    Outcome::of(command.output().unwrap())
+        .exits(101)
+        .says(&[ANSWER, "stopped after 0 s"]);
+    // What was not measured is not looked into.
+    let kept = repository.path().join("target/serbench/executables");
+    for file in fs::read_dir(kept).unwrap() {
+        let path = file.unwrap().path();
+        fs::remove_file(&path).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_cargo-serbench"), &path).unwrap();
+    }
+    repository
+        .serbench(&["explain", run])
+        .exits(101)
+        .says(&[ANSWER, "the measured executable is no longer at"]);
+}
+
+#[test]
+fn a_lost_inline() {
+    if !has_valgrind() {
+        return;
+    }
+    let repository = planted(&[("#[inline]\nfn weigh", "#[inline(never)]\nfn weigh")]);
+    gate(&repository, "markdown")
+        .exits(100)
+        .says(&["work: instructions +"])
+        .says(&["`planted::operation::weigh`: no longer inlined into planted::operation::total"])
+        .says(&["<summary>Code of planted::operation::total in planted::operation</summary>"])
+        .says(&["+ ", "call planted::operation::weigh"]);
+}
+
+#[test]
+fn an_added_clone() {
+    if !has_valgrind() {
+        return;
+    }
+    let repository = planted(&[(
+        "numbers.iter()",
+        "std::hint::black_box(numbers.to_vec()).iter()",
+    )]);
+    gate(&repository, "terminal")
+        .exits(100)
+        .says(&[
+            ANSWER,
+            "allocation: allocations 0 -> 1, bytes 0 -> 8,000",
+            "now copies its input",
+        ])
+        .says(&["0 -> 8,000", "0 -> 1", "planted::operation::total"]);
+}
+
+#[test]
+fn a_sleep() {
+    if !has_valgrind() {
+        return;
+    }
+    let nap = "std::thread::sleep(std::time::Duration::from_micros(30));\n    sum / 3";
+    // Long enough for the sleep not to be all there is.
+    let repository = planted_with("0..200_000", &[("sum / 3", nap)]);
+    gate(&repository, "terminal")
+        .exits(100)
+        .says(&[ANSWER, "waiting: wall time +"])
+        .says(&[
+            ANSWER,
+            "waits in clock_nanosleep",
+            "called by planted::operation::scale",
+        ]);
+}
