@@ -320,9 +320,10 @@ impl<'a> Engine<'a> {
         let visit_ns = FOREIGN_VISIT.as_nanos() as f64;
         let batches = (visit_ns / sample_ns).clamp(1.0, 100.0) as u64;
         let batches = Batches { batches, size };
-        if row.optimised_away() {
+        let too_short = |row: &divan::Measurement| row.optimised_away() || row.median < RESOLUTION;
+        if too_short(&row) {
             let (row, _) = self.run_divan(runnable, cpu, &options(batches))?;
-            return Ok((!row.optimised_away()).then_some(batches));
+            return Ok((!too_short(&row)).then_some(batches));
         }
         Ok(Some(batches))
     }
@@ -422,6 +423,10 @@ pub fn run_schedule(
     }
     Ok(failures)
 }
+
+/// About one cycle. Divan's own overhead, which it subtracts, varies by as much: what takes less
+/// reads as nothing in one process and as a cycle in the next.
+const RESOLUTION: divan::Picos = divan::Picos(300);
 
 const OPTIMISED_AWAY: &str = "takes no time, so its work was optimised away; return the result or use \
     `divan::black_box`";
