@@ -92,6 +92,23 @@ impl Session {
         Ok(())
     }
 
+    /// Configures what comes next as the tree of `commit` says, under what was typed.
+    pub fn adopt(&mut self, commit: &Commit) -> Result<()> {
+        let scratch = self.workspace.scratch();
+        let root = self
+            .repository()?
+            .extract(commit, &scratch.join("source"))?;
+        let Request {
+            manifest,
+            packages,
+            flags,
+            ..
+        } = &self.request;
+        self.config = policy_at(&root, manifest, packages, flags)?;
+        self.options = options(&self.config, &self.request);
+        Ok(())
+    }
+
     /// The workspace at `root`, with the packages that were selected.
     pub fn workspace_at(&self, root: &Path) -> Result<Workspace> {
         workspace_at(root, &self.request.manifest, &self.request.packages)

@@ -1,6 +1,7 @@
 //! The tool through its real binary: exit codes, first lines and messages as users meet them, on
 //! temporary git repositories whose benchmarks take exactly known times.
 
+mod bisect;
 mod cached;
 mod explain;
 mod failures;
@@ -12,6 +13,7 @@ mod inert;
 mod interrupts;
 mod layers;
 mod layout;
+mod old_commits;
 mod overlay;
 mod packages;
 mod page;

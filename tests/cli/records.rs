@@ -84,7 +84,7 @@ impl Place {
 }
 
 /// A record of two benchmarks, the second `ratio` times the first.
-fn record(commit: &str, subject: &str, cpu: &str, ratio: f64) -> Value {
+pub(crate) fn record(commit: &str, subject: &str, cpu: &str, ratio: f64) -> Value {
     let logs = vec![(ratio.ln() * 1e5).round() / 1e5; 8];
     json!({
         "schema": 1,
@@ -110,7 +110,7 @@ fn record(commit: &str, subject: &str, cpu: &str, ratio: f64) -> Value {
 }
 
 /// The machine key: the first eight digits of the SHA-256 of all factors in clear.
-fn key(record: &Value) -> String {
+pub(crate) fn key(record: &Value) -> String {
     let (machine, toolchain) = (&record["machine"], &record["toolchain"]);
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),

@@ -1,6 +1,8 @@
 //! One file for each command, which owns its arguments; and what several of them share.
 
 mod accept;
+mod backfill;
+mod bisect;
 mod cache_key;
 mod clean;
 mod compare;
@@ -37,6 +39,8 @@ pub enum Command {
     Compare(compare::Compare),
     /// Say why benchmarks of a run are slower: functions, allocations, code
     Explain(explain::Explain),
+    /// Find the commit that made a benchmark slower
+    Bisect(bisect::Bisect),
     /// List the benchmarks that would be measured
     List(list::List),
     /// Print a stored run again, or decide it again with other thresholds
@@ -47,6 +51,8 @@ pub enum Command {
     Show(show::Show),
     /// Chart the recorded ratios to the reference over commits
     History(history::History),
+    /// Record old commits
+    Backfill(backfill::Backfill),
     /// Accept an intended change, for reviewers to see
     Accept(accept::Accept),
     /// Join the records of shards into one
@@ -73,11 +79,13 @@ impl Command {
             Self::Gate(args) => gate::gate(args),
             Self::Compare(args) => compare::compare(args),
             Self::Explain(args) => explain::explain(args),
+            Self::Bisect(args) => bisect::bisect(args),
             Self::List(args) => list::list(args),
             Self::Report(args) => report::report(args),
             Self::Config(args) => config::config(args),
             Self::Show(args) => show::show(args),
             Self::History(args) => history::history(args),
+            Self::Backfill(args) => backfill::backfill(args),
             Self::Accept(args) => accept::accept(args),
             Self::Merge(args) => merge::merge(args),
             Self::Init(args) => init::init(args),

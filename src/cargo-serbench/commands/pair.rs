@@ -126,7 +126,8 @@ pub fn measure_pair(
     })
 }
 
-fn measured(
+/// Measures two built commits in pairs until every benchmark is decided.
+pub fn measured(
     session: &Session,
     trial: Trial,
     baseline: &Tree,

@@ -131,7 +131,8 @@ fn show_case(run: &run::Run, id: &BenchId) -> Result<Option<(String, String)>> {
     Ok(Some((case.suite, case.case)))
 }
 
-fn measured(
+/// Measures every encoder of one commit beside its reference, and calls `finished` after each array.
+pub fn measured(
     session: &Session,
     tree: &Tree,
     finished: impl FnMut(&run::Run, &BenchId) -> Result<()>,
@@ -295,7 +296,11 @@ fn keep_record(repo: &Repo, store: &Store, run: &run::Run, suspicion: Suspicion<
 }
 
 /// The file, if the run is of a commit.
-fn save_record(store: &Store, run: &run::Run, suspicion: Suspicion<'_>) -> Result<Option<PathBuf>> {
+pub fn save_record(
+    store: &Store,
+    run: &run::Run,
+    suspicion: Suspicion<'_>,
+) -> Result<Option<PathBuf>> {
     let Some(mut record) = Record::from_run(run) else {
         return Ok(None);
     };

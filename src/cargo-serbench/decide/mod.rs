@@ -33,6 +33,7 @@
 //! confirmation. **Limits** on the ratio to the reference are exceeded only when the whole interval
 //! lies above.
 
+pub mod bisect;
 pub mod evidence;
 
 mod change;

@@ -5,6 +5,7 @@ pub mod git;
 pub mod machine;
 pub mod overlay;
 pub mod places;
+pub mod range;
 pub mod trees;
 pub mod workspace;
 

@@ -1,6 +1,7 @@
 //! `cargo serbench history`: charts each benchmark's recorded ratios over commits, and where they changed.
 
 mod change_points;
+mod confirm;
 mod export;
 
 use std::{
@@ -47,6 +48,10 @@ pub struct History {
     /// Output format
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
+
+    /// Build and measure the two commits of a change point: that at COMMIT, or the newest
+    #[arg(long, value_name = "COMMIT", num_args = 0..=1, default_missing_value = "")]
+    pub confirm: Option<String>,
 
     #[command(flatten)]
     pub changes: change_points::Sensitivity,
@@ -98,6 +103,13 @@ pub fn history(args: &History) -> Result<Exit> {
             (series, found)
         })
         .collect();
+    if let Some(asked) = &args.confirm {
+        let found: Vec<Found<'_>> = all.into_iter().flat_map(|(_, found)| found).collect();
+        let chosen = confirm::choose(&found, &order, asked)?;
+        // Measuring writes records, which the index is locked for.
+        drop(index);
+        return confirm::confirm(args, &chosen);
+    }
     let drawn = |render| charts(&index, &order, &all, (&args.changes, render));
     shell::print(&match args.format {
         Format::Terminal => drawn(terminal),

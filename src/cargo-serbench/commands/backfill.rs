@@ -1,0 +1,178 @@
+//! `cargo serbench backfill`: records old commits, each measured as a plain run in its own checkout would.
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    build::{self, toolchain},
+    cli::{self, Measure},
+    commands::{revision, run},
+    discover::{git::Commit, machine},
+    exit::{Exit, Usage},
+    interrupt,
+    record::store::Store,
+    run::Side,
+    session::{self, Session},
+    shell,
+};
+
+#[derive(Clone, Debug, Args)]
+pub struct Backfill {
+    /// The commits after FROM up to TO, by first parents
+    #[arg(value_name = "FROM..TO", value_parser = range)]
+    pub range: (String, String),
+
+    /// Record only every N-th of them, counted back from TO
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+
+    #[command(flatten)]
+    pub select: cli::Select,
+
+    #[command(flatten)]
+    pub project: cli::Project,
+
+    #[command(flatten)]
+    pub build: cli::Build,
+
+    #[command(flatten)]
+    pub effort: cli::Effort,
+
+    #[command(flatten)]
+    pub keys: cli::Keys,
+
+    #[command(flatten)]
+    pub voice: cli::Voice,
+}
+
+fn range(text: &str) -> Result<(String, String), &'static str> {
+    const EXPECTED: &str = "expected two revisions, such as v1.0..main";
+    let (from, to) = text.split_once("..").ok_or(EXPECTED)?;
+    if from.is_empty() || to.starts_with('.') {
+        return Err(EXPECTED);
+    }
+    let to = if to.is_empty() { "HEAD" } else { to };
+    Ok((from.to_owned(), to.to_owned()))
+}
+
+/// What came of the commits.
+#[derive(Default)]
+struct Tally {
+    recorded: usize,
+    skipped: usize,
+    failed: Vec<String>,
+}
+
+pub fn backfill(args: &Backfill) -> Result<Exit> {
+    args.voice.apply();
+    let measure = Measure {
+        select: args.select.clone(),
+        project: args.project.clone(),
+        build: args.build.clone(),
+        effort: args.effort.clone(),
+        keys: args.keys.clone(),
+        explaining: cli::Explaining {
+            no_explain: true,
+            ..Default::default()
+        },
+        output: cli::Output {
+            format: Vec::new(),
+            output: None,
+            voice: args.voice,
+        },
+    };
+    let mut session = session::open(measure.request())?;
+    let repo = session.repository()?;
+    let (from, to) = (repo.resolve(&args.range.0)?, repo.resolve(&args.range.1)?);
+    if from.sha == to.sha {
+        let message = format!("no commit is after {} up to {}", args.range.0, args.range.1);
+        return Err(Usage::new(message).into());
+    }
+    let mut commits = repo.range(&from, &to, false)?.commits;
+    // From TO back, so that what is worth most is there first.
+    commits.reverse();
+    let chosen: Vec<Commit> = commits.into_iter().step_by(args.every as usize).collect();
+    let mut tally = Tally::default();
+    for (number, commit) in chosen.iter().enumerate() {
+        let what = format!(
+            "{} of {}: {} ({})",
+            number + 1,
+            chosen.len(),
+            commit.short(),
+            commit.subject
+        );
+        one(&mut session, commit, &what, &mut tally)?;
+    }
+    Ok(summary(&tally))
+}
+
+fn one(session: &mut Session, commit: &Commit, what: &str, tally: &mut Tally) -> Result<()> {
+    match recorded(session, commit) {
+        Ok(true) => {
+            shell::status("Skipped", format_args!("{what} has a record"));
+            tally.skipped += 1;
+            return Ok(());
+        }
+        Ok(false) => shell::status("Backfilling", what),
+        // The build below says more.
+        Err(_) => {}
+    }
+    let attempt = |session: &Session| -> Result<()> {
+        let tree = revision::commit(session, commit, Side::Candidate)?;
+        let measured = run::measured(session, &tree, |_, _| Ok(()))?;
+        let store = Store::of(&session.workspace);
+        let path = run::save_record(&store, &measured, None)?;
+        let path = path.context("a commit has a record")?;
+        shell::status("Recorded", shell::shown(&path).display());
+        Ok(())
+    };
+    match attempt(session) {
+        Ok(()) => tally.recorded += 1,
+        Err(error) => {
+            interrupt::check()?;
+            shell::warning(format_args!(
+                "{} can't be recorded: {error:#}",
+                commit.short()
+            ));
+            tally
+                .failed
+                .push(format!("{} ({})", commit.short(), commit.subject));
+        }
+    }
+    // Each is as large as a target folder.
+    build::prune(&session.workspace.scratch());
+    Ok(())
+}
+
+/// Whether this machine has a record of the commit, built as its own configuration says. The session
+/// follows that from here on.
+fn recorded(session: &mut Session, commit: &Commit) -> Result<bool> {
+    session.adopt(commit)?;
+    let toolchain = toolchain::toolchain(&session.options)?;
+    let key = toolchain::key(&machine::machine(), &toolchain);
+    Ok(Store::of(&session.workspace)
+        .path(&commit.sha, &key)
+        .exists())
+}
+
+fn summary(tally: &Tally) -> Exit {
+    let Tally {
+        recorded,
+        skipped,
+        failed,
+    } = tally;
+    let records = shell::count(*recorded, "commit");
+    shell::status(
+        "Finished",
+        format_args!("{records} recorded, {skipped} had a record"),
+    );
+    if failed.is_empty() {
+        return Exit::Passed;
+    }
+    let names = failed.join(", ");
+    let count = shell::count(failed.len(), "commit");
+    shell::error(format_args!(
+        "{count} can't be recorded: {names}; the others are, and the same command tries these again"
+    ));
+    Exit::CouldNotMeasure
+}

@@ -1,0 +1,375 @@
+//! What a bisection found, as text and as JSON.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::{
+    log::{self, Confirmed, Entry},
+    search::Search,
+};
+use crate::{
+    decide::bisect::Answer,
+    discover::git::{Commit, Repo},
+    exit::Exit,
+    report::{cells, text::visible},
+};
+
+/// A culprit beside its parent.
+pub struct Found {
+    pub culprit: usize,
+    pub parent: Commit,
+    pub pair: Entry,
+}
+
+/// How it ended.
+pub struct Ending {
+    pub exit: Exit,
+    /// The benchmark that was followed.
+    id: Option<String>,
+    /// The ratio of BAD to GOOD with its interval.
+    total: Option<[f64; 3]>,
+    answer: Outcome,
+}
+
+enum Outcome {
+    /// Why there was nothing to search.
+    Nothing(String),
+    Culprit(Named),
+    /// Commits of which one is the culprit, each with why it could not be told; the last is bad.
+    Range(Vec<(Person, String)>),
+}
+
+/// A commit that was found.
+struct Named {
+    person: Person,
+    parent: String,
+    change: Option<[f64; 3]>,
+    standing: Standing,
+    reason: String,
+}
+
+/// What measuring the culprit beside its parent said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Standing {
+    Confirmed,
+    /// It changes nothing by itself: several commits add up, and this one reaches the threshold.
+    Gradual,
+    Unconfirmed,
+}
+
+/// A commit in words.
+#[derive(Clone, Debug, Serialize)]
+struct Person {
+    sha: String,
+    author: String,
+    authored: String,
+    subject: String,
+}
+
+impl Person {
+    fn of(commit: &Commit, repo: Option<&Repo>) -> Self {
+        let author = repo.and_then(|repo| repo.author(&commit.sha));
+        let (author, authored) = author.map_or_else(Default::default, |it| (it.name, it.day));
+        Self {
+            sha: commit.sha.clone(),
+            author,
+            authored,
+            subject: commit.subject.clone(),
+        }
+    }
+
+    /// `0123456789 2026-11-27 Ada: Check keys`.
+    fn line(&self) -> String {
+        let short: String = self.sha.chars().take(10).collect();
+        let Self {
+            author,
+            authored,
+            subject,
+            ..
+        } = self;
+        visible(&format!("{short} {authored} {author}: {subject}"))
+    }
+}
+
+impl Ending {
+    pub fn nothing(exit: Exit, words: String) -> Self {
+        Self {
+            exit,
+            id: None,
+            total: None,
+            answer: Outcome::Nothing(words),
+        }
+    }
+
+    fn of(search: &Search<'_>, answer: Outcome) -> Self {
+        Self {
+            exit: Exit::Regressed,
+            id: Some(search.confirmed.id.to_string()),
+            total: search.confirmed.bad.change,
+            answer,
+        }
+    }
+
+    pub fn range(search: &Search<'_>, places: &[usize]) -> Self {
+        let repo = search.session.repo.as_ref();
+        let one = |place: &usize| {
+            let commit = &search.range.commits[*place];
+            let mut entries = search.log.entries.iter();
+            let entry = entries.find(|entry| entry.commit == commit.sha);
+            let entry = entry.unwrap_or(&search.confirmed.bad);
+            (Person::of(commit, repo), entry.reason.clone())
+        };
+        Self::of(search, Outcome::Range(places.iter().map(one).collect()))
+    }
+
+    pub fn found(search: &Search<'_>, found: Found) -> Self {
+        let Found {
+            culprit,
+            parent,
+            pair,
+        } = found;
+        let commit = &search.range.commits[culprit];
+        let named = Named {
+            person: Person::of(commit, search.session.repo.as_ref()),
+            parent: parent.sha,
+            change: pair.change,
+            standing: match pair.answer {
+                Answer::Bad => Standing::Confirmed,
+                Answer::Good => Standing::Gradual,
+                Answer::Unknown => Standing::Unconfirmed,
+            },
+            reason: pair.reason,
+        };
+        Self::of(search, Outcome::Culprit(named))
+    }
+}
+
+/// The answer for people.
+pub fn text(ending: &Ending, good: &Commit, bad: &Commit, repo: &Repo) -> String {
+    let mut text = String::new();
+    let id = ending.id.as_deref().unwrap_or_default();
+    match &ending.answer {
+        Outcome::Nothing(words) => {
+            let head = match ending.exit {
+                Exit::Passed => "Nothing to find",
+                Exit::Inconclusive => "Undecided",
+                Exit::CouldNotMeasure | Exit::Usage | Exit::Regressed | Exit::Interrupted => {
+                    "Could not measure"
+                }
+            };
+            writeln!(text, "{head}: {}", visible(words)).expect(WRITING);
+        }
+        Outcome::Culprit(named) => culprit(&mut text, named, id),
+        Outcome::Range(commits) => range(&mut text, commits, id, Person::of(good, Some(repo))),
+    }
+    if let Some(total) = ending.total {
+        let (good, bad) = (good.short(), bad.short());
+        let total = change(Some(total));
+        writeln!(text, "From GOOD ({good}) to BAD ({bad}): {total}").expect(WRITING);
+    }
+    text
+}
+
+const WRITING: &str = "writing to a string";
+
+fn culprit(text: &mut String, named: &Named, id: &str) {
+    let Named {
+        person,
+        parent,
+        change: by,
+        standing,
+        reason,
+    } = named;
+    let parent: String = parent.chars().take(10).collect();
+    let short: String = person.sha.chars().take(10).collect();
+    let line = person.line();
+    let (id, by, reason) = (visible(id), change(*by), visible(reason));
+    let words = match standing {
+        Standing::Confirmed => {
+            format!("Found: {line}\n  {id}: {by} against its parent {parent}\n  {reason}\n")
+        }
+        Standing::Gradual => format!(
+            "Gradual: several commits add up, and the sum is above the threshold from here on:\n  \
+             {line}\n  {id}: {by} against its parent {parent}\n  {reason}\n"
+        ),
+        Standing::Unconfirmed => format!(
+            "Found, but not confirmed against its parent {parent}: {line}\n  {id}: {reason}\n"
+        ),
+    };
+    *text += &words;
+    let command = format!("cargo serbench compare {parent} {short} '{id}'");
+    writeln!(
+        text,
+        "  look at it: git show {short}\n  measure it again: {command}"
+    )
+    .expect(WRITING);
+}
+
+fn range(text: &mut String, commits: &[(Person, String)], id: &str, good: Person) {
+    let [inner @ .., (last, reason)] = commits else {
+        return;
+    };
+    let count = commits.len();
+    writeln!(
+        text,
+        "Found: one of {count} commits, which can't be told apart by {}",
+        visible(id)
+    )
+    .expect(WRITING);
+    for (person, reason) in inner {
+        let brief = crate::report::text::brief(reason);
+        writeln!(
+            text,
+            "  {}\n    skipped: {}",
+            person.line(),
+            visible(&brief)
+        )
+        .expect(WRITING);
+    }
+    writeln!(text, "  {}\n    {}", last.line(), visible(reason)).expect(WRITING);
+    let good: String = good.sha.chars().take(10).collect();
+    writeln!(text, "Those before are like GOOD ({good}).").expect(WRITING);
+}
+
+/// `+5.1 % [+4.2, +6.0]`.
+fn change(ratios: Option<[f64; 3]>) -> String {
+    let Some([point, lower, upper]) = ratios else {
+        return "no change of time".to_owned();
+    };
+    let percent = |ratio: f64| 100.0 * (ratio - 1.0);
+    let ends = (percent(lower), percent(upper));
+    format!(
+        "{} [{:+.1}, {:+.1}]",
+        cells::percent(point.ln()),
+        ends.0,
+        ends.1
+    )
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    outcome: &'static str,
+    /// Full hashes.
+    good: &'a str,
+    bad: &'a str,
+    benchmark: Option<&'a str>,
+    /// BAD / GOOD; 1.05 is 5 % slower.
+    change: Option<Ratio>,
+    culprit: Option<Culprit<'a>>,
+    /// Commits of which one is the culprit, where they can't be told apart.
+    range: Vec<Member<'a>>,
+    reason: Option<&'a str>,
+    steps: Vec<Line<'a>>,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct Culprit<'a> {
+    commit: &'a Person,
+    parent: &'a str,
+    /// The culprit / its parent.
+    change: Option<Ratio>,
+    standing: Standing,
+    reason: &'a str,
+    /// What kind of change it is, where that is known.
+    signature: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    commit: &'a Person,
+    reason: &'a str,
+}
+
+/// A ratio with its 95 % interval.
+#[derive(Clone, Copy, Serialize)]
+struct Ratio {
+    ratio: f64,
+    lower: Option<f64>,
+    upper: Option<f64>,
+}
+
+impl From<[f64; 3]> for Ratio {
+    fn from([ratio, lower, upper]: [f64; 3]) -> Self {
+        let finite = |bound: f64| bound.is_finite().then_some(bound);
+        Self {
+            ratio,
+            lower: finite(lower),
+            upper: finite(upper),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    commit: &'a str,
+    answer: &'static str,
+    measured: bool,
+    reason: &'a str,
+    change: Option<Ratio>,
+}
+
+/// The answer for programs, with every step.
+pub fn json(
+    ending: &Ending,
+    good: &Commit,
+    bad: &Commit,
+    (confirmed, entries): (Option<&Confirmed>, &[Entry]),
+) -> Result<String> {
+    let first = confirmed.map(|confirmed| &confirmed.bad);
+    let steps = first.into_iter().chain(entries).map(|entry| Line {
+        commit: &entry.commit,
+        answer: log::word(entry.answer),
+        measured: entry.measured,
+        reason: &entry.reason,
+        change: entry.change.map(Ratio::from),
+    });
+    let mut document = Document {
+        schema: 1,
+        outcome: "",
+        good: &good.sha,
+        bad: &bad.sha,
+        benchmark: ending.id.as_deref(),
+        change: ending.total.map(Ratio::from),
+        culprit: None,
+        range: Vec::new(),
+        reason: None,
+        steps: steps.collect(),
+        exit_code: ending.exit.code(),
+    };
+    document.outcome = match &ending.answer {
+        Outcome::Nothing(words) => {
+            document.reason = Some(words);
+            match ending.exit {
+                Exit::Passed => "nothing-to-find",
+                Exit::Inconclusive => "inconclusive",
+                Exit::CouldNotMeasure | Exit::Usage | Exit::Regressed | Exit::Interrupted => {
+                    "could-not-measure"
+                }
+            }
+        }
+        Outcome::Culprit(named) => {
+            document.culprit = Some(Culprit {
+                commit: &named.person,
+                parent: &named.parent,
+                change: named.change.map(Ratio::from),
+                standing: named.standing,
+                reason: &named.reason,
+                signature: None,
+            });
+            "found"
+        }
+        Outcome::Range(commits) => {
+            let members = commits.iter();
+            document.range = members
+                .map(|(commit, reason)| Member { commit, reason })
+                .collect();
+            "range"
+        }
+    };
+    Ok(serde_json::to_string_pretty(&document).context("write JSON")? + "\n")
+}

@@ -1,0 +1,233 @@
+//! `cargo serbench bisect`: finds the commit that made a benchmark slower.
+//!
+//! Every step measures a commit beside GOOD, on this machine and now, until there is a verdict. A
+//! commit that says nothing is stepped around; what is found is measured again beside its parent.
+
+mod answer;
+mod log;
+mod search;
+mod step;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use self::{
+    answer::{Ending, Found},
+    log::{Log, Task},
+    search::Search,
+    step::Confirmation,
+};
+use crate::{
+    build::{self, toolchain},
+    cli::{self, Measure},
+    commands::revision,
+    discover::{git::Commit, machine, range::Range},
+    exit::Exit,
+    run::Side,
+    session::{self, Session},
+    shell,
+};
+
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Bisect {
+    /// A revision before the change
+    pub good: String,
+
+    /// A revision after it
+    pub bad: String,
+
+    /// Follow merged branches, too, instead of the first parents of BAD
+    #[arg(long)]
+    pub all_parents: bool,
+
+    /// Look for the commit that made a benchmark faster
+    #[arg(long)]
+    pub improvement: bool,
+
+    /// Keep the answers in this file; after a kill the same command goes on from there [default: a
+    /// file under target/serbench/bisect]
+    #[arg(long, value_name = "FILE")]
+    pub run_log: Option<PathBuf>,
+
+    /// Output format
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub select: cli::Select,
+
+    #[command(flatten)]
+    pub project: cli::Project,
+
+    #[command(flatten)]
+    pub build: cli::Build,
+
+    #[command(flatten)]
+    pub effort: cli::Effort,
+
+    #[command(flatten)]
+    pub keys: cli::Keys,
+
+    #[command(flatten)]
+    pub voice: cli::Voice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The commit, or the range that it is in
+    Terminal,
+    /// The same with every step
+    Json,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    nothing to find: BAD is as fast as GOOD
+  100  found: a commit, or a range of commits that can't be told apart
+  101  could not measure GOOD or BAD
+  102  GOOD against BAD is undecided";
+
+impl Bisect {
+    /// What commands that measure take, without the formats of reports.
+    fn measure(&self) -> Measure {
+        Measure {
+            select: self.select.clone(),
+            project: self.project.clone(),
+            build: self.build.clone(),
+            effort: self.effort.clone(),
+            keys: self.keys.clone(),
+            explaining: cli::Explaining {
+                no_explain: true,
+                ..Default::default()
+            },
+            output: cli::Output {
+                format: Vec::new(),
+                output: None,
+                voice: self.voice,
+            },
+        }
+    }
+}
+
+pub fn bisect(args: &Bisect) -> Result<Exit> {
+    args.voice.apply();
+    let mut session = session::open(args.measure().request())?;
+    let repo = session.repository()?;
+    let [good, bad] = [repo.resolve(&args.good)?, repo.resolve(&args.bad)?];
+    let range = repo.range(&good, &bad, args.all_parents)?;
+    session.hold_to(&good)?;
+    let mut log = open_log(args, &session, &good, &bad)?;
+    let baseline = revision::commit(&session, &good, Side::Baseline)
+        .with_context(|| format!("GOOD ({}) can't be measured", good.short()))?;
+    let confirmed = match log.confirmed.clone() {
+        Some(confirmed) => {
+            let known = shell::count(log.entries.len(), "commit");
+            shell::status("Resuming", format_args!("with the answers of {known}"));
+            confirmed
+        }
+        None => match step::confirm(&session, &baseline, &bad, args.improvement)? {
+            Confirmation::Confirmed(confirmed) => {
+                log.confirm((*confirmed).clone())?;
+                *confirmed
+            }
+            Confirmation::Nothing { exit, words } => {
+                let ending = Ending::nothing(exit, words);
+                return finish(args, &session, (&good, &bad), ending, log);
+            }
+        },
+    };
+    announce(&confirmed, &range);
+    let mut search = Search {
+        session: &session,
+        good: &good,
+        baseline: &baseline,
+        range: &range,
+        confirmed: &confirmed,
+        improvement: args.improvement,
+        log,
+    };
+    let found = search.run()?;
+    let ending = ended(&mut search, &found)?;
+    let log = search.log;
+    finish(args, &session, (&good, &bad), ending, log)
+}
+
+fn open_log(args: &Bisect, session: &Session, good: &Commit, bad: &Commit) -> Result<Log> {
+    let toolchain = toolchain::toolchain(&session.options)?;
+    let factors = toolchain::factors(&machine::machine(), &toolchain);
+    let request = &session.request;
+    let settings = format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        request.benches, request.suites, request.selection, request.packages, session.config
+    );
+    let task = Task {
+        schema: Task::schema(),
+        good: good.sha.clone(),
+        bad: bad.sha.clone(),
+        all_parents: args.all_parents,
+        improvement: args.improvement,
+        settings,
+        machine: factors
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    };
+    let name = format!("{}-{}.jsonl", good.short(), bad.short());
+    let default = session.workspace.scratch().join("bisect").join(name);
+    let path = args.run_log.as_deref().unwrap_or(&default);
+    Log::open(path, &task, args.run_log.is_none())
+}
+
+fn announce(confirmed: &log::Confirmed, range: &Range) {
+    let log::Confirmed { id, others, bad } = confirmed;
+    shell::status(
+        "Bisecting",
+        format_args!(
+            "`{id}` over {}: {}",
+            shell::count(range.commits.len(), "commit"),
+            bad.reason
+        ),
+    );
+    if let [first, ..] = others.as_slice() {
+        shell::hint(format_args!(
+            "{} changed, too; to follow another, name it: `cargo serbench bisect GOOD BAD '{first}'`",
+            shell::count(others.len(), "other benchmark")
+        ));
+    }
+}
+
+/// The answer about the commits that are left: one is measured again beside its parent.
+fn ended(search: &mut Search<'_>, found: &[usize]) -> Result<Ending> {
+    let [culprit] = found else {
+        return Ok(Ending::range(search, found));
+    };
+    let (parent, pair) = search.beside_parent(*culprit)?;
+    Ok(Ending::found(
+        search,
+        Found {
+            culprit: *culprit,
+            parent,
+            pair,
+        },
+    ))
+}
+
+fn finish(
+    args: &Bisect,
+    session: &Session,
+    (good, bad): (&Commit, &Commit),
+    ending: Ending,
+    mut log: Log,
+) -> Result<Exit> {
+    let exit = ending.exit;
+    shell::print(&match args.format {
+        Format::Terminal => answer::text(&ending, good, bad, session.repository()?),
+        Format::Json => answer::json(&ending, good, bad, (log.confirmed.as_ref(), &log.entries))?,
+    })?;
+    log.end()?;
+    build::prune(&session.workspace.scratch());
+    Ok(exit)
+}
