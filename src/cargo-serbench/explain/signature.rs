@@ -56,7 +56,7 @@ const WAITED: f64 = 0.6;
 
 /// A cause must explain at least this part of the change. The simulated processor counts a cycle an
 /// instruction and a real one runs up to four, so an estimate can be too small by that much. Beyond
-/// twice the time no more is asked for: code that is no longer vectorized gets slower still.
+/// three times the time no more is asked for: code that is no longer vectorized gets slower still.
 const EXPLAINS: f64 = 0.25;
 
 /// Smaller changes of a count are flat: hash seeds and addresses differ from process to process.
@@ -113,7 +113,7 @@ fn by_counts(slowdown: f64, baseline: Counts, candidate: Counts) -> Signature {
         .max_by(|(_, one), (_, other)| one.total_cmp(other))
         .unwrap_or((Signature::Unknown, 0.0));
     let share = cost / before.iter().sum::<f64>();
-    match share >= FLAT && share >= EXPLAINS * slowdown.min(1.0) {
+    match share >= FLAT && share >= EXPLAINS * slowdown.min(2.0) {
         true => kind,
         false => Signature::Unknown,
     }
