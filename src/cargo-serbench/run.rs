@@ -78,6 +78,9 @@ pub struct Layout {
     pub common: usize,
     /// Those of them that lie at equal addresses.
     pub equal: usize,
+    /// Whether the orders are for the confirmation of suspects alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub screened_as_linked: bool,
 }
 
 /// Where an executable's source came from.
@@ -224,6 +227,10 @@ impl From<Times> for (Option<f64>, f64, f64) {
         let rounded = |time: f64| (time * 1e3).round() / 1e3;
         (cpu.map(rounded), rounded(wall), rounded(fastest))
     }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(slowdown: &f64) -> bool {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
     cli::Output,
@@ -41,13 +41,29 @@ pub struct Trial {
     #[arg(long)]
     pub measure_identical: bool,
 
-    /// Measure executables as cargo linked them, instead of in several orders of their functions
-    #[arg(long)]
+    /// Where code lies while it is measured
+    #[arg(long, value_name = "WHEN", default_value = "always")]
+    pub layout: Layout,
+
+    /// The older name of `--layout ignore`
+    #[arg(long, hide = true, conflicts_with = "layout")]
     pub as_linked: bool,
 
     /// Slow every benchmark of the candidate but the references down by this much
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
     pub inject: Option<Percent>,
+}
+
+/// Which blocks are measured in several orders of functions that are alike at both commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// In several orders of functions, the same ones at both commits
+    #[default]
+    Always,
+    /// As cargo linked it; what looks slower then is measured again in several orders
+    Confirm,
+    /// As cargo linked it
+    Ignore,
 }
 
 /// The answer about two commits.
@@ -164,10 +180,13 @@ pub fn measured(
     }
     measure::hint_at_foreign(&run, &session.workspace.scratch());
     explain::keep(session, catalogs, &mut run);
-    let layouts = match trial.as_linked {
+    let layouts = match trial.as_linked || trial.layout == Layout::Ignore {
         true => Layouts::default(),
         false => measure::align(catalogs, &scratch, &mut run),
     };
+    if let Some(layout) = &mut run.layout {
+        layout.screened_as_linked = trial.layout == Layout::Confirm;
+    }
     let mut engine = measure::engine(launcher, &sides, &run, &layouts, Pace::LONG);
     if trial.inject.is_some() {
         refuse_injection(&run)?;

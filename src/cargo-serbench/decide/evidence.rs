@@ -73,6 +73,9 @@ pub struct Evidence {
     /// Whether other threads work for it, so that only wall time is meaningful.
     pub multithreaded: bool,
     pub tolerance: Tolerance,
+    /// Whether the screen measured code where cargo's link put it, and only the confirmation in
+    /// several orders of functions.
+    pub screened_as_linked: bool,
     /// In the order of measuring.
     pub blocks: Vec<BlockRatio>,
     /// Log-ratios encoder / reference of blocks at the candidate alone, on the clock that is
@@ -144,6 +147,7 @@ fn of_benchmark(run: &Run, id: &BenchId, benchmark: &Benchmark, tolerance: Toler
             .flatten()
             .any(|it| it.multithreaded || !it.native),
         tolerance,
+        screened_as_linked: run.layout.is_some_and(|layout| layout.screened_as_linked),
         blocks: blocks(run, |block| {
             let sides = [block.arms[0].side, block.arms[1].side];
             sides == [Side::Baseline, Side::Candidate] && block.arms[0].id == *id
@@ -174,6 +178,7 @@ fn of_control(
             max_memory_ratio: None,
             ..tolerance
         },
+        screened_as_linked: false,
         blocks: blocks(run, |block| {
             let [first, second] = [&block.arms[0], &block.arms[1]];
             first.side == second.side

@@ -199,6 +199,7 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
                 threshold: plan.threshold,
                 ..Tolerance::default()
             },
+            screened_as_linked: false,
             blocks: Vec::new(),
             to_reference: Vec::new(),
             memory: None,

@@ -22,6 +22,7 @@ fn benchmark(id: &str) -> Evidence {
         reference: None,
         multithreaded: false,
         tolerance: Tolerance::default(),
+        screened_as_linked: false,
         blocks: Vec::new(),
         to_reference: Vec::new(),
         memory: None,
@@ -136,9 +137,17 @@ fn luck_of_the_screen_does_not_count() {
         .blocks
         .extend(blocks(Phase::Confirm, 0..16, 1.0, 1.0, 0.005));
     assert_eq!(next(&[evidence.clone()], &policy), []);
-    let cleared = decide(&[evidence], &policy);
+    let cleared = decide(&[evidence.clone()], &policy);
     assert_eq!(cleared[0].verdict, Verdict::Unchanged);
     assert!(cleared[0].reason.contains("looked slower at first"));
+    evidence.screened_as_linked = true;
+    let moved = decide(&[evidence], &policy);
+    assert_eq!(moved[0].verdict, Verdict::Unchanged);
+    assert!(
+        moved[0]
+            .reason
+            .contains("moved: slower where the linker put it")
+    );
 }
 
 #[test]

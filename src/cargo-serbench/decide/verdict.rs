@@ -263,8 +263,19 @@ fn notes(
             "its reference was not measured in both commits, so this is its own time".to_owned(),
         );
     }
-    if fresh && verdict == Verdict::Unchanged {
-        notes.push("looked slower at first, but fresh blocks did not confirm it".to_owned());
+    let as_linked = case.evidence.screened_as_linked;
+    match (verdict, fresh) {
+        (Verdict::Unchanged, true) if as_linked => notes.push(
+            "moved: slower where the linker put it, but not in other orders of its functions"
+                .to_owned(),
+        ),
+        (Verdict::Unchanged, true) => {
+            notes.push("looked slower at first, but fresh blocks did not confirm it".to_owned());
+        }
+        (Verdict::Improved, _) if as_linked => {
+            notes.push("other orders of its functions were not tried".to_owned());
+        }
+        _ => {}
     }
     notes.extend(moved_reference(case, decided, verdict, level));
     notes

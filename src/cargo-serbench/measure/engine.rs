@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -106,6 +107,8 @@ pub struct Runnable {
     pub multithreaded: bool,
     /// Whether the copies are links in several orders, the same orders at both commits.
     pub aligned: bool,
+    /// What the screen starts instead: copies as cargo linked them.
+    pub for_screen: Option<Vec<PathBuf>>,
 }
 
 /// The work of one slice.
@@ -120,10 +123,11 @@ struct Batches {
 impl Runnable {
     /// The same with one of the executable's copies to start. Where they are aligned, it is number
     /// `variant` for all arms of a block; the first to need it draws it.
-    fn drawn(&self, variant: &mut Option<u64>, random: &mut Random) -> Self {
+    fn drawn(&self, phase: Phase, variant: &mut Option<u64>, random: &mut Random) -> Self {
         let mut drawn = self.clone();
-        let copies = &self.executable.copies;
-        let number = match self.aligned {
+        let as_linked = self.for_screen.as_ref().filter(|_| phase == Phase::Screen);
+        let copies = as_linked.unwrap_or(&self.executable.copies);
+        let number = match self.aligned && as_linked.is_none() {
             true => *variant.get_or_insert_with(|| random.below(1 << 32)) % copies.len() as u64,
             false => random.below(copies.len() as u64),
         };
@@ -167,7 +171,7 @@ impl<'a> Engine<'a> {
                 .subjects
                 .get(&(arm.side, arm.id.clone()))
                 .with_context(|| format!("no executable for `{}`", arm.id))?;
-            runnables.push(runnable.drawn(&mut variant, &mut self.random));
+            runnables.push(runnable.drawn(phase, &mut variant, &mut self.random));
         }
         // Threads of one arm would have to share a single CPU.
         let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
@@ -504,7 +508,7 @@ fn times(slice: &Slice) -> Result<Times> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Executable, Pace, Random, Runnable, order, work};
+    use super::{Executable, Pace, Phase, Random, Runnable, order, work};
     use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
     #[test]
@@ -522,10 +526,16 @@ mod tests {
             native: true,
             multithreaded: false,
             aligned: false,
+            for_screen: None,
         };
         let mut random = Random::seeded(1);
         let drawn: BTreeSet<PathBuf> = (0..100)
-            .map(|_| runnable.drawn(&mut None, &mut random).executable.path)
+            .map(|_| {
+                runnable
+                    .drawn(Phase::Screen, &mut None, &mut random)
+                    .executable
+                    .path
+            })
             .collect();
         assert_eq!(drawn, copies.iter().cloned().collect());
         let aligned = Runnable {
@@ -534,11 +544,24 @@ mod tests {
         };
         for variant in 0..100 {
             let drawn = aligned
-                .drawn(&mut Some(variant), &mut random)
+                .drawn(Phase::Screen, &mut Some(variant), &mut random)
                 .executable
                 .path;
             assert_eq!(drawn, copies[variant as usize % copies.len()]);
         }
+        let linked: Vec<PathBuf> = vec!["b.linked".into()];
+        let confirmed = Runnable {
+            for_screen: Some(linked.clone()),
+            ..aligned
+        };
+        let mut draw = |phase| {
+            confirmed
+                .drawn(phase, &mut Some(3), &mut random)
+                .executable
+                .path
+        };
+        assert_eq!(draw(Phase::Screen), linked[0]);
+        assert_eq!(draw(Phase::Confirm), copies[3]);
     }
 
     #[test]

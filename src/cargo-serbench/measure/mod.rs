@@ -144,6 +144,8 @@ pub fn engine<'a>(
                     ..
                 } = *verification;
                 let mut executable = listed.executable.clone();
+                let as_linked = run.layout.is_some_and(|layout| layout.screened_as_linked);
+                let for_screen = as_linked.then(|| executable.copies.clone());
                 let aligned = layouts.files.get(&executable.path);
                 if let Some(files) = aligned {
                     executable.copies.clone_from(files);
@@ -157,6 +159,7 @@ pub fn engine<'a>(
                         native,
                         multithreaded,
                         aligned: aligned.is_some(),
+                        for_screen: for_screen.filter(|_| aligned.is_some()),
                     },
                 );
             }
@@ -200,6 +203,7 @@ pub fn align(catalogs: [&Catalog; 2], scratch: &Path, run: &mut Run) -> Layouts 
             variants,
             common,
             equal,
+            screened_as_linked: false,
         });
     }
     layouts

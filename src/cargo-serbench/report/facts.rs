@@ -87,9 +87,14 @@ fn layout(run: &Run) -> Option<String> {
         variants,
         common,
         equal,
+        screened_as_linked,
     } = run.layout?;
+    let when = match screened_as_linked {
+        true => ", for suspects alone",
+        false => "",
+    };
     Some(format!(
-        "{equal} of {common} functions at equal addresses at both commits, in {variants} orders"
+        "{equal} of {common} functions at equal addresses at both commits, in {variants} orders{when}"
     ))
 }
 
