@@ -391,6 +391,43 @@ fn random_floats() {
     }
 }
 
+/// How many digits count.
+fn digits(text: &str) -> usize {
+    let digits = text.split('e').next().unwrap().replace('.', "");
+    digits.trim_matches('0').len()
+}
+
+/// Below a power of two floats lie closer together than above; each has digits of its own.
+#[test]
+fn powers_of_two_and_subnormals() {
+    let mut random = Random::seeded(7);
+    let mut doubles: Vec<f64> = (1..0x7ff)
+        .map(|biased| f64::from_bits(biased << 52))
+        .collect();
+    doubles.extend((0..52).map(|bit| f64::from_bits(1 << bit)));
+    doubles.extend((0..1000).map(|_| f64::from_bits(random.next_u64() >> 12)));
+    let mut floats: Vec<f32> = (1..0xff)
+        .map(|biased| f32::from_bits(biased << 23))
+        .collect();
+    floats.extend((0..23).map(|bit| f32::from_bits(1 << bit)));
+    floats.extend((0..1000).map(|_| f32::from_bits((random.next_u64() >> 41) as u32)));
+    let mut buffer = json::fmt::Buffer::new();
+    // Of two that are as near, the standard library takes another one.
+    let check = |text: &str, expected: String| {
+        assert_eq!(digits(text), digits(&expected), "{text} for {expected}");
+    };
+    for double in &doubles {
+        check(buffer.format(*double), format!("{double:e}"));
+        assert_eq!(buffer.format(*double).parse(), Ok(*double));
+    }
+    for float in &floats {
+        check(buffer.format(*float), format!("{float:e}"));
+        assert_eq!(buffer.format(*float).parse(), Ok(*float));
+    }
+    check_all(doubles);
+    check_all(floats);
+}
+
 /// The texts of `values` against those of single elements, at every level.
 fn check_all<T: Scalar>(values: Vec<T>) {
     let array = ArrayD::from_shape_vec(IxDyn(&[values.len()]), values).unwrap();

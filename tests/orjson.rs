@@ -286,6 +286,53 @@ fn moments_that_orjson_gets_wrong() {
     check(DatetimeY(-1971), None);
 }
 
+/// Floats that take a way of their own: powers of two and their neighbors, subnormals, zeros and
+/// what isn't finite, mixed in all proportions.
+#[test]
+fn rare_floats_have_the_text_of_the_reference() {
+    let mut random = Random::seeded(9);
+    let mut bits: Vec<u64> = (0..=0x7ff).map(|biased| biased << 52).collect();
+    bits.extend((0..52).map(|bit| 1 << bit));
+    let neighbors: Vec<u64> = bits
+        .iter()
+        .flat_map(|it| [it - it.min(&1), it + 1])
+        .collect();
+    bits.extend(neighbors);
+    let subnormals: Vec<u64> = (0..2000).map(|_| random.next_u64() >> 12).collect();
+    bits.extend(subnormals);
+    for share in [1, 2, 8, 64] {
+        let mut draw = || match random.below(share) {
+            0 => bits[random.below(bits.len() as u64) as usize],
+            _ => random.next_u64(),
+        };
+        let doubles = ArrayD::from_shape_simple_fn(IxDyn(&[300, 50]), || f64::from_bits(draw()));
+        same_text(&doubles);
+        same_text(&doubles.mapv(|double| f32::from_bits((double.to_bits() >> 32) as u32)));
+        same_text(&doubles.mapv(|double| f16::from_bits((double.to_bits() >> 48) as u16)));
+    }
+    let doubles: Vec<f64> = bits.iter().copied().map(f64::from_bits).collect();
+    same_text(&Array::from(doubles).into_dyn());
+    let floats: Vec<f32> = (0..=0xff_u32)
+        .flat_map(|biased| {
+            [
+                biased << 23,
+                (biased << 23) + 1,
+                (biased << 23).saturating_sub(1),
+            ]
+        })
+        .map(f32::from_bits)
+        .collect();
+    same_text(&Array::from(floats).into_dyn());
+}
+
+fn same_text<T: JsonElement>(array: &ArrayD<T>) {
+    let (ours, reference) = (
+        encode(&Serbench, array.view()),
+        encode(&Orjson, array.view()),
+    );
+    check_text(&T::DTYPE.to_string(), &ours.unwrap(), &reference.unwrap());
+}
+
 #[test]
 fn scalars_are_refused() {
     fn check<E: Encoder<f64>>(name: &str, encoder: &E) {

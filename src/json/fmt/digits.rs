@@ -1,7 +1,7 @@
 //! Decimal digits of integers, many at a time.
 
 /// `'0'` in each byte.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
+pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// The eight digits of `value`, below 10⁸, as text, the first in the lowest byte.
 ///
@@ -59,20 +59,6 @@ static LEAST_DIGITS: [u8; 64] = {
     table
 };
 
-/// How many digits `value`, below 10⁸, has; 1 for 0. In lanes.
-#[inline(always)]
-pub(super) const fn count8(value: u32) -> u32 {
-    // Signed, because processors compare such lanes.
-    let value = value as i32;
-    1 + (value >= 10) as u32
-        + (value >= 100) as u32
-        + (value >= 1_000) as u32
-        + (value >= 10_000) as u32
-        + (value >= 100_000) as u32
-        + (value >= 1_000_000) as u32
-        + (value >= 10_000_000) as u32
-}
-
 /// 10⁰ to 10¹⁹, then the greatest number.
 pub(super) static TENS: [u64; 32] = {
     let mut table = [u64::MAX; 32];
@@ -92,54 +78,107 @@ pub(super) const fn split8(value: u64) -> [u32; 2] {
     [high as u32, (value - high * 100_000_000) as u32]
 }
 
-/// The instructions to make digits with.
-pub trait Digits {
-    /// [`digits8`] of each of `values`, whose number is a multiple of four and that of `texts`,
-    /// in little-endian order, so that the texts can be read as bytes. The last digit of each
-    /// `G`th is replaced by a comma if `COMMA`.
-    ///
-    /// # Safety
-    /// The processor has the instructions.
-    #[expect(unsafe_code, reason = "instructions beyond the target's are used")]
-    unsafe fn write<const G: usize, const COMMA: bool>(values: &[u32], texts: &mut [u64]);
-}
-
 /// What makes a comma of the last digit when that is 0.
 const TO_COMMA: u64 = ((b'0' ^ b',') as u64) << 56;
 
-/// [`TO_COMMA`] for the last of each `G` words from word `first` on, else 0.
-const fn commas<const G: usize, const COMMA: bool>(first: usize) -> [u64; 4] {
-    let mut masks = [0; 4];
-    let mut lane = 0;
-    while lane < 4 {
-        if COMMA && (first + lane) % G == G - 1 {
-            masks[lane] = TO_COMMA;
-        }
-        lane += 1;
+/// The text of an integer of at most 32 bits: ten digits and a comma, which fill eleven bytes.
+pub(super) type Ten = [u64; 2];
+
+/// What the last two digits of a [`Ten`] are put in.
+const fn end_of_ten(comma: bool) -> u64 {
+    if comma {
+        ((b',' as u64) << 16) | (ZEROS & 0xffff)
+    } else {
+        ZEROS
     }
-    masks
+}
+
+/// The text of an integer of 64 bits: four digits, sixteen digits, and a comma set beforehand.
+pub(super) type Twenty = [u32; 6];
+
+/// The instructions to make digits with.
+///
+/// All texts are in little-endian order, so that they can be read as bytes, and there are as many
+/// of them as values.
+#[expect(unsafe_code, reason = "instructions beyond the target's are used")]
+pub trait Digits {
+    /// [`digits8`] of each of `values`, whose number is a multiple of four. The last digit, which
+    /// must be 0, is replaced by a comma if `COMMA`.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]);
+
+    /// Ten digits and a comma, if `COMMA`, of each of `values`, whose number is a multiple of four;
+    /// otherwise zeros follow the digits.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn write_ten<const COMMA: bool>(values: &[u32], texts: &mut [Ten]);
+
+    /// The sixteen digits of each of `values`, which are given in halves, and whose number is
+    /// even. They go to the words from the second to the fifth.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn write_sixteen(values: &[[u32; 2]], texts: &mut [Twenty]);
 }
 
 /// Those that every processor of the target has.
 pub(in crate::json) struct Baseline;
 
-#[expect(unsafe_code, reason = "the trait's method is unsafe")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[expect(unsafe_code, reason = "the trait's methods are unsafe")]
 impl Digits for Baseline {
     #[inline(always)]
-    unsafe fn write<const G: usize, const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
+    unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
         // SAFETY: every x86-64 processor has SSE2.
-        unsafe {
-            x86::write_sse2::<G, COMMA>(values, texts);
-        }
-        #[cfg(any(not(target_arch = "x86_64"), miri))]
-        for (index, (text, value)) in texts.iter_mut().zip(values).enumerate() {
-            let comma = if COMMA && index % G == G - 1 {
-                TO_COMMA
-            } else {
-                0
-            };
+        unsafe { x86::write_sse2::<COMMA>(values, texts) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_ten<const COMMA: bool>(values: &[u32], texts: &mut [Ten]) {
+        // SAFETY: as above.
+        unsafe { x86::write_ten_sse2::<COMMA>(values, texts) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_sixteen(values: &[[u32; 2]], texts: &mut [Twenty]) {
+        // SAFETY: as above.
+        unsafe { x86::write_sixteen_sse2(values, texts) }
+    }
+}
+
+#[cfg(any(not(target_arch = "x86_64"), miri))]
+#[expect(unsafe_code, reason = "the trait's methods are unsafe")]
+impl Digits for Baseline {
+    #[inline(always)]
+    unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
+        let comma = if COMMA { TO_COMMA } else { 0 };
+        for (text, value) in texts.iter_mut().zip(values) {
             *text = (digits8(*value) ^ comma).to_le();
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn write_ten<const COMMA: bool>(values: &[u32], texts: &mut [Ten]) {
+        for (text, value) in texts.iter_mut().zip(values) {
+            let high = value / 100_000_000;
+            let low = digits8(value - high * 100_000_000);
+            // Two digits, which are the last of eight.
+            let pair = digits8(high) >> 48;
+            *text = [
+                (pair | (low << 16)).to_le(),
+                ((low >> 48) | (end_of_ten(COMMA) & !0xffff)).to_le(),
+            ];
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn write_sixteen(values: &[[u32; 2]], texts: &mut [Twenty]) {
+        for (text, value) in texts.iter_mut().zip(values) {
+            let digits: [u32; 4] = zerocopy::transmute!(value.map(|value| digits8(value).to_le()));
+            text[1..5].copy_from_slice(&digits);
         }
     }
 }
@@ -148,128 +187,11 @@ impl Digits for Baseline {
 pub(in crate::json) use x86::Avx2;
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::{
-        __m128i, __m256i, _mm_add_epi16, _mm_mul_epu32, _mm_mulhi_epu16, _mm_mullo_epi16,
-        _mm_or_si128, _mm_set_epi32, _mm_set1_epi8, _mm_set1_epi16, _mm_set1_epi64x,
-        _mm_slli_epi16, _mm_slli_epi32, _mm_slli_epi64, _mm_srli_epi16, _mm_srli_epi64,
-        _mm_sub_epi16, _mm_sub_epi64, _mm_xor_si128, _mm256_cvtepu32_epi64, _mm256_mul_epu32,
-        _mm256_mulhi_epu16, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi8,
-        _mm256_set1_epi16, _mm256_set1_epi64x, _mm256_slli_epi16, _mm256_slli_epi32,
-        _mm256_slli_epi64, _mm256_srli_epi16, _mm256_srli_epi64, _mm256_sub_epi16,
-        _mm256_sub_epi64, _mm256_xor_si256,
-    };
-
-    use zerocopy::transmute;
-
-    use super::{Digits, commas};
-
-    #[target_feature(enable = "sse2")]
-    pub(super) fn write_sse2<const G: usize, const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
-        let (values, _) = values.as_chunks::<4>();
-        let (texts, _) = texts.as_chunks_mut::<4>();
-        for (index, (text, &[first, second, third, fourth])) in
-            texts.iter_mut().zip(values).enumerate()
-        {
-            let commas = if G == 3 {
-                [
-                    const { commas::<G, COMMA>(0) },
-                    const { commas::<G, COMMA>(1) },
-                    const { commas::<G, COMMA>(2) },
-                ][index % 3]
-            } else {
-                const { commas::<G, COMMA>(0) }
-            };
-            let [low, high]: [__m128i; 2] = transmute!(commas);
-            let halves = [
-                _mm_xor_si128(two(_mm_set_epi32(0, second as i32, 0, first as i32)), low),
-                _mm_xor_si128(two(_mm_set_epi32(0, fourth as i32, 0, third as i32)), high),
-            ];
-            *text = transmute!(halves);
-        }
-    }
-
-    /// [`digits8`](super::digits8) in each half.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn two(values: __m128i) -> __m128i {
-        let high = _mm_srli_epi64::<45>(_mm_mul_epu32(values, _mm_set1_epi64x(0xd1b7_1759)));
-        let low = _mm_sub_epi64(values, _mm_mul_epu32(high, _mm_set1_epi64x(10_000)));
-        let halves = _mm_or_si128(high, _mm_slli_epi64::<32>(low));
-        let high = _mm_srli_epi16::<3>(_mm_mulhi_epu16(halves, _mm_set1_epi16(5_243)));
-        let low = _mm_sub_epi16(halves, _mm_mullo_epi16(high, _mm_set1_epi16(100)));
-        let quarters = _mm_or_si128(high, _mm_slli_epi32::<16>(low));
-        let high = _mm_mulhi_epu16(quarters, _mm_set1_epi16(6_554));
-        let low = _mm_sub_epi16(quarters, _mm_mullo_epi16(high, _mm_set1_epi16(10)));
-        let digits = _mm_add_epi16(high, _mm_slli_epi16::<8>(low));
-        _mm_or_si128(digits, _mm_set1_epi8(b'0' as i8))
-    }
-
-    /// AVX2.
-    pub(in crate::json) struct Avx2;
-
-    #[expect(unsafe_code, reason = "instructions beyond the target's are used")]
-    impl Digits for Avx2 {
-        #[inline(always)]
-        unsafe fn write<const G: usize, const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
-            // SAFETY: the caller's contract.
-            unsafe { write_avx2::<G, COMMA>(values, texts) }
-        }
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn write_avx2<const G: usize, const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
-        let (values, _) = values.as_chunks::<4>();
-        let (texts, _) = texts.as_chunks_mut::<4>();
-        if G == 3 {
-            let triples = texts.chunks_mut(3).zip(values.chunks(3));
-            for (texts, values) in triples {
-                let commas = const {
-                    [
-                        commas::<G, COMMA>(0),
-                        commas::<G, COMMA>(1),
-                        commas::<G, COMMA>(2),
-                    ]
-                };
-                for ((text, values), comma) in texts.iter_mut().zip(values).zip(commas) {
-                    *text = four(*values, comma);
-                }
-            }
-        } else {
-            for (text, values) in texts.iter_mut().zip(values) {
-                *text = four(*values, const { commas::<G, COMMA>(0) });
-            }
-        }
-    }
-
-    /// [`digits8`](super::digits8) of each, and `commas`.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn four(values: [u32; 4], commas: [u64; 4]) -> [u64; 4] {
-        let digits = digits_of_four(_mm256_cvtepu32_epi64(transmute!(values)));
-        transmute!(_mm256_xor_si256(digits, transmute!(commas)))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn digits_of_four(values: __m256i) -> __m256i {
-        let high =
-            _mm256_srli_epi64::<45>(_mm256_mul_epu32(values, _mm256_set1_epi64x(0xd1b7_1759)));
-        let low = _mm256_sub_epi64(values, _mm256_mul_epu32(high, _mm256_set1_epi64x(10_000)));
-        let halves = _mm256_or_si256(high, _mm256_slli_epi64::<32>(low));
-        let high = _mm256_srli_epi16::<3>(_mm256_mulhi_epu16(halves, _mm256_set1_epi16(5_243)));
-        let low = _mm256_sub_epi16(halves, _mm256_mullo_epi16(high, _mm256_set1_epi16(100)));
-        let quarters = _mm256_or_si256(high, _mm256_slli_epi32::<16>(low));
-        let high = _mm256_mulhi_epu16(quarters, _mm256_set1_epi16(6_554));
-        let low = _mm256_sub_epi16(quarters, _mm256_mullo_epi16(high, _mm256_set1_epi16(10)));
-        let digits = _mm256_or_si256(high, _mm256_slli_epi16::<8>(low));
-        _mm256_or_si256(digits, _mm256_set1_epi8(b'0' as i8))
-    }
-}
+mod x86;
 
 #[cfg(test)]
 mod tests {
-    use super::{Baseline, Digits, TENS, count, count8, digits8, split8};
+    use super::{Baseline, Digits, TENS, count, digits8, split8};
 
     fn expected(value: u32) -> u64 {
         u64::from_le_bytes(format!("{value:08}").into_bytes().try_into().unwrap())
@@ -282,12 +204,12 @@ mod tests {
         let expected = expected.map(u64::to_le);
         let mut texts = [0; 4];
         // SAFETY: the baseline is available.
-        unsafe { Baseline::write::<1, false>(&values, &mut texts) };
+        unsafe { Baseline::write::<false>(&values, &mut texts) };
         assert_eq!(texts, expected);
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: AVX2 is available.
-            unsafe { super::Avx2::write::<1, false>(&values, &mut texts) };
+            unsafe { super::Avx2::write::<false>(&values, &mut texts) };
             assert_eq!(texts, expected);
         }
     }
@@ -316,10 +238,6 @@ mod tests {
         for (index, &power) in TENS[..20].iter().enumerate() {
             assert_eq!(count(power), index + 1);
             assert_eq!(count(power - 1), index.max(1));
-            if index < 8 {
-                assert_eq!(count8(power as u32) as usize, index + 1);
-                assert_eq!(count8(power as u32 - 1) as usize, index.max(1));
-            }
         }
         for bit in 0..64 {
             for value in [1_u64 << bit, (1 << bit) - 1, (1 << bit) + 1] {

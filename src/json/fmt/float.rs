@@ -6,10 +6,13 @@ use half::f16;
 
 use super::{
     cursor::Cursor,
-    digits::{Digits, TENS, alone, count, split8},
-    integer::Groups,
+    digits::{Digits, TENS, ZEROS, alone, count, split8},
+    integer::{Magnitudes, survey, write_single},
     place::{FIRST, Place, exponent_text},
-    shortest::{Decimal, Scaled, decimal_32, decimal_64, round_32, round_64, scale_32, scale_64},
+    shortest::{
+        Decimal, Scaled, power_of_two_32, power_of_two_64, round_32, round_64, scale_32, scale_64,
+        subnormal_32, subnormal_64,
+    },
 };
 use crate::json::{kernel::Kernel, options::Options, rows::Rows};
 
@@ -17,10 +20,9 @@ use crate::json::{kernel::Kernel, options::Options, rows::Rows};
 const NULL: i32 = i32::MAX;
 
 /// The decimals of a block, of seventeen digits each.
-#[repr(C)]
 pub struct Decimals<const N: usize> {
-    /// The first sixteen digits as numbers of eight.
-    values: [[u32; 2]; N],
+    /// The first sixteen digits of `f64` as numbers of eight; nine of the narrower types.
+    values: [[u32; N]; 2],
     /// The seventeenth digit.
     lasts: [u32; N],
     /// The decimal exponent of the first digit.
@@ -28,52 +30,71 @@ pub struct Decimals<const N: usize> {
     /// What `f64` and the narrower types keep between two steps.
     scaled: [Scaled; N],
     products: [u64; N],
-    /// What lies before the first text, which is read but not used.
-    before: [u64; 2],
-    texts: [[u64; 2]; N],
-    integers: Groups<N>,
+    /// Two words that are read but not used, two for each text, and more such words.
+    texts: [[u64; N]; 3],
+    integers: Magnitudes<N>,
 }
 
 impl<const N: usize> Default for Decimals<N> {
     fn default() -> Self {
         Self {
-            values: [[0; 2]; N],
+            values: [[0; N]; 2],
             lasts: [0; N],
             exponents: [0; N],
             scaled: [Scaled::default(); N],
             products: [0; N],
-            before: [0; 2],
-            texts: [[0; 2]; N],
-            integers: Groups::default(),
+            texts: [[ZEROS; N]; 3],
+            integers: Magnitudes::default(),
         }
     }
 }
 
 impl<const N: usize> Decimals<N> {
-    /// Sets a zero, a power of two, a subnormal, or what isn't finite.
-    #[inline]
-    fn set_rare(
-        &mut self,
-        index: usize,
-        is_zero: bool,
-        is_null: bool,
-        decimal: impl FnOnce() -> Decimal,
-    ) {
-        if is_zero | is_null {
-            self.values[index] = [0; 2];
-            self.lasts[index] = 0;
-            self.exponents[index] = if is_null { NULL } else { 0 };
-            return;
+    #[inline(always)]
+    fn set_halves(&mut self, index: usize, halves: [u32; 2]) {
+        self.values.as_flattened_mut().as_chunks_mut().0[index] = halves;
+    }
+
+    /// Sets a decimal of at most nine digits, of a narrow type.
+    #[inline(always)]
+    fn set_9(&mut self, index: usize, decimal: Decimal) {
+        let missing = 9 - count(decimal.significand);
+        self.values.as_flattened_mut()[index] = (decimal.significand * TENS[missing]) as u32;
+        self.exponents[index] = decimal.exponent + 8 - missing as i32;
+    }
+
+    /// Sets a decimal of at most seventeen digits.
+    #[inline(always)]
+    fn set_17(&mut self, index: usize, decimal: Decimal) {
+        let missing = 17 - count(decimal.significand);
+        let digits = decimal.significand * TENS[missing];
+        let sixteen = digits / 10;
+        self.set_halves(index, split8(sixteen));
+        self.lasts[index] = (digits - sixteen * 10) as u32;
+        self.exponents[index] = decimal.exponent + 16 - missing as i32;
+    }
+
+    /// Sets the integer part, of fifteen or sixteen digits, and one more digit; `exponent` is that
+    /// of the latter.
+    #[inline(always)]
+    fn set_integer_and_digit(&mut self, index: usize, integer: u64, digit: u64, exponent: i32) {
+        let integer = alone(integer);
+        let is_short = integer < 1_000_000_000_000_000;
+        let sixteen = select_unpredictable(is_short, integer * 10 + digit, integer);
+        self.set_halves(index, split8(sixteen));
+        self.lasts[index] = select_unpredictable(is_short, 0, digit as u32);
+        self.exponents[index] = exponent + 16 - i32::from(is_short);
+    }
+
+    /// Sets what isn't common, see [`Float::is_common`].
+    #[inline(always)]
+    fn set_rare<T: Float>(&mut self, index: usize, element: T) {
+        if element.is_zero() | !element.is_finite() {
+            element.set_zero(index, self);
+            self.exponents[index] = if element.is_finite() { 0 } else { NULL };
+        } else {
+            element.set_decimal(index, self);
         }
-        let Decimal {
-            significand,
-            exponent,
-        } = decimal();
-        let missing = 17 - count(significand);
-        let digits = significand * TENS[missing];
-        self.values[index] = split8(digits / 10);
-        self.lasts[index] = (digits % 10) as u32;
-        self.exponents[index] = exponent + 16 - missing as i32;
     }
 }
 
@@ -83,6 +104,8 @@ pub trait Float: Copy + PartialEq + 'static {
     const FIXED: RangeInclusive<i32>;
     /// The most bytes of one and its comma.
     const LONGEST: usize;
+    /// Where the digits of a text start: nine digits come as the last of ten.
+    const START: usize;
 
     /// 1 if it is negative.
     fn sign(self) -> usize;
@@ -92,13 +115,32 @@ pub trait Float: Copy + PartialEq + 'static {
     /// The magnitude when it is an integer of at most 32 bits.
     fn integer(self) -> Option<u32>;
 
+    fn is_zero(self) -> bool;
+
+    /// Whether it is normal and no power of two.
+    fn is_common(self) -> bool;
+
+    /// Sets the digits of zero.
+    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
+
+    /// Sets the decimal of one that is finite and not zero.
+    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
+
     /// Fills in values, lasts and exponents.
     fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>);
+
+    /// Makes texts of the first `len` values.
+    ///
+    /// # Safety
+    /// The processor has `I`.
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>);
 }
 
 impl Float for f64 {
     const FIXED: RangeInclusive<i32> = -5..=15;
     const LONGEST: usize = 25;
+    const START: usize = 0;
 
     #[inline(always)]
     fn sign(self) -> usize {
@@ -120,6 +162,33 @@ impl Float for f64 {
     }
 
     #[inline(always)]
+    fn is_zero(self) -> bool {
+        self.to_bits() << 1 == 0
+    }
+
+    #[inline(always)]
+    fn is_common(self) -> bool {
+        self.is_normal() & (self.to_bits() << 12 != 0)
+    }
+
+    #[inline(always)]
+    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.set_halves(index, [0; 2]);
+        decimals.lasts[index] = 0;
+    }
+
+    #[inline(always)]
+    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        let bits = self.to_bits() & (u64::MAX >> 1);
+        if self.is_normal() {
+            let (integer, digit, exponent) = power_of_two_64(bits);
+            decimals.set_integer_and_digit(index, integer, digit, exponent);
+        } else {
+            decimals.set_17(index, subnormal_64(bits));
+        }
+    }
+
+    #[inline(always)]
     fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>) {
         // In two steps, so that a processor overlaps more elements: each alone waits long for its
         // products.
@@ -127,25 +196,26 @@ impl Float for f64 {
         for (index, element) in elements.iter().enumerate() {
             let bits = alone(element.to_bits()) & (u64::MAX >> 1);
             let (biased, mantissa) = (bits >> 52, bits & ((1 << 52) - 1));
-            if (mantissa == 0) | (biased.wrapping_sub(1) >= 0x7fe) {
-                rare.push(index);
-            }
+            rare.push_if((mantissa == 0) | (biased.wrapping_sub(1) >= 0x7fe), index);
             (decimals.scaled[index], decimals.exponents[index]) =
                 scale_64(bits, mantissa | (1 << 52));
         }
         for index in 0..elements.len() {
             let (integer, digit) = round_64(decimals.scaled[index]);
-            let integer = alone(integer);
-            let is_short = integer < 1_000_000_000_000_000;
-            let sixteen = select_unpredictable(is_short, integer * 10 + digit, integer);
-            decimals.values[index] = split8(sixteen);
-            decimals.lasts[index] = select_unpredictable(is_short, 0, digit as u32);
-            decimals.exponents[index] += 16 - i32::from(is_short);
+            decimals.set_integer_and_digit(index, integer, digit, decimals.exponents[index]);
         }
         for index in rare.iter() {
-            let bits = elements[index].to_bits() & (u64::MAX >> 1);
-            decimals.set_rare(index, bits == 0, bits >> 52 == 0x7ff, || decimal_64(bits));
+            decimals.set_rare(index, elements[index]);
         }
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>) {
+        let groups = (2 * len).next_multiple_of(4);
+        let texts = &mut decimals.texts.as_flattened_mut()[2..2 + groups];
+        // SAFETY: the caller's contract.
+        unsafe { I::write::<false>(&decimals.values.as_flattened()[..groups], texts) };
     }
 }
 
@@ -164,9 +234,9 @@ impl<const N: usize> Indices<N> {
     }
 
     #[inline(always)]
-    fn push(&mut self, index: usize) {
+    fn push_if(&mut self, condition: bool, index: usize) {
         self.indices[self.len % N] = index as u8;
-        self.len += 1;
+        self.len += usize::from(condition);
     }
 
     fn iter(&self) -> impl Iterator<Item = usize> {
@@ -182,32 +252,27 @@ fn decimals_32<const N: usize>(bits: &[u32; N], len: usize, decimals: &mut Decim
     for (index, &bits) in bits.iter().enumerate() {
         let bits = alone(bits.into()) as u32;
         let (biased, mantissa) = (bits >> 23, bits & ((1 << 23) - 1));
-        if (mantissa == 0) | (biased.wrapping_sub(1) >= 0xfe) {
-            rare.push(index);
-        }
+        rare.push_if((mantissa == 0) | (biased.wrapping_sub(1) >= 0xfe), index);
         decimals.products[index] = scale_32(bits, mantissa | (1 << 23));
     }
     for (index, &bits) in bits.iter().enumerate() {
         let (decimal, exponent) = round_32(bits, alone(decimals.products[index]));
         // Of seven to nine digits.
         let (nine, eight) = (decimal >= 100_000_000, decimal >= 10_000_000);
-        let tenth = decimal / 10;
-        let shorter = select_unpredictable(eight, decimal, decimal.wrapping_mul(10));
-        let high = select_unpredictable(nine, tenth, shorter);
-        let last = select_unpredictable(nine, decimal - tenth * 10, 0);
-        decimals.values[index] = [high, last * 10_000_000];
-        decimals.lasts[index] = 0;
+        let by = select_unpredictable(eight, 10, 100);
+        let by = select_unpredictable(nine, 1, by);
+        decimals.values.as_flattened_mut()[index] = decimal * by;
         decimals.exponents[index] = exponent + 6 + i32::from(eight) + i32::from(nine);
     }
     for index in rare.iter() {
-        let bits = bits[index];
-        decimals.set_rare(index, bits == 0, bits >> 23 == 0xff, || decimal_32(bits));
+        decimals.set_rare(index, f32::from_bits(bits[index]));
     }
 }
 
 impl Float for f32 {
     const FIXED: RangeInclusive<i32> = -6..=12;
     const LONGEST: usize = 18;
+    const START: usize = 1;
 
     #[inline(always)]
     fn sign(self) -> usize {
@@ -228,12 +293,53 @@ impl Float for f32 {
     }
 
     #[inline(always)]
+    fn is_zero(self) -> bool {
+        self.to_bits() << 1 == 0
+    }
+
+    #[inline(always)]
+    fn is_common(self) -> bool {
+        self.is_normal() & (self.to_bits() << 9 != 0)
+    }
+
+    #[inline(always)]
+    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.values.as_flattened_mut()[index] = 0;
+    }
+
+    #[inline(always)]
+    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        let bits = self.to_bits() & (u32::MAX >> 1);
+        if self.is_normal() {
+            let (significand, exponent) = power_of_two_32(bits);
+            decimals.values.as_flattened_mut()[index] = significand;
+            decimals.exponents[index] = exponent;
+        } else {
+            decimals.set_9(index, subnormal_32(bits));
+        }
+    }
+
+    #[inline(always)]
     fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>) {
         let mut bits = [0; N];
         for (bits, element) in bits.iter_mut().zip(elements) {
             *bits = element.to_bits() & (u32::MAX >> 1);
         }
         decimals_32(&bits, elements.len(), decimals);
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>) {
+        let padded = len.next_multiple_of(4);
+        let texts = decimals.texts.as_flattened_mut()[2..].as_chunks_mut().0;
+        // SAFETY: the caller's contract.
+        unsafe {
+            I::write_ten::<false>(
+                &decimals.values.as_flattened()[..padded],
+                &mut texts[..padded],
+            );
+        }
     }
 }
 
@@ -255,6 +361,7 @@ fn widened(element: f16) -> f32 {
 impl Float for f16 {
     const FIXED: RangeInclusive<i32> = f32::FIXED;
     const LONGEST: usize = f32::LONGEST;
+    const START: usize = f32::START;
 
     #[inline(always)]
     fn sign(self) -> usize {
@@ -272,12 +379,40 @@ impl Float for f16 {
     }
 
     #[inline(always)]
+    fn is_zero(self) -> bool {
+        self.to_bits() << 1 == 0
+    }
+
+    #[inline(always)]
+    fn is_common(self) -> bool {
+        // A subnormal one is normal as `f32`.
+        Float::is_common(widened(self))
+    }
+
+    #[inline(always)]
+    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.values.as_flattened_mut()[index] = 0;
+    }
+
+    #[inline(always)]
+    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        widened(self).set_decimal(index, decimals);
+    }
+
+    #[inline(always)]
     fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>) {
         let mut bits = [0; N];
         for (bits, element) in bits.iter_mut().zip(elements) {
             *bits = widened(*element).to_bits() & (u32::MAX >> 1);
         }
         decimals_32(&bits, elements.len(), decimals);
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>) {
+        // SAFETY: the caller's contract.
+        unsafe { f32::write_digits::<I, N>(len, decimals) };
     }
 }
 
@@ -305,98 +440,213 @@ impl<T: Float> Kernel for T {
         scratch: &mut Decimals<N>,
         rows: &mut Rows,
         _: &Options,
-        mut cursor: Cursor,
+        cursor: Cursor,
     ) -> Result<Cursor, i64> {
         let elements = &elements[..elements.len().min(N)];
-        if all(elements, |element| element.integer().is_some()) {
-            let groups = &mut scratch.integers;
-            for (index, element) in elements.iter().enumerate() {
-                let magnitude = element.integer().unwrap_or_default();
-                groups.set_32(index, magnitude, element.sign() == 1);
-            }
-            // SAFETY: such a float has at most eleven characters, `.0` and a comma.
-            return Ok(unsafe { groups.write::<I, 2, true, true>(elements.len(), rows, cursor) });
-        }
-        let is_null = all(elements, |element| !element.is_finite());
-        if !is_null {
-            T::decimals(elements, scratch);
-            let groups = (2 * elements.len()).next_multiple_of(4);
-            let texts = &mut scratch.texts.as_flattened_mut()[..groups];
-            // SAFETY: the caller's contract.
-            unsafe { I::write::<2, false>(&scratch.values.as_flattened()[..groups], texts) };
-        }
-        let mut index = 0;
-        while index < elements.len() {
-            let end = index + rows.take(elements.len() - index);
-            if is_null {
-                for _ in index..end {
-                    // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more.
-                    cursor = unsafe { write_null(cursor) };
-                }
+        // SAFETY: the caller's contract.
+        Ok(unsafe {
+            if all(elements, |element| element.integer().is_some()) {
+                write_integers::<I, T, N>(elements, &mut scratch.integers, rows, cursor)
+            } else if all(elements, |element| !element.is_finite()) {
+                write_nulls(elements.len(), rows, cursor)
+            } else if many_are_rare(elements) {
+                write_mixed::<I, T, N>(elements, scratch, rows, cursor)
             } else {
-                // SAFETY: as above.
-                cursor = unsafe { write_row(elements, scratch, index..end, cursor) };
+                T::decimals(elements, scratch);
+                T::write_digits::<I, N>(elements.len(), scratch);
+                write_rows::<T, N, false>(elements, |index| index, scratch, rows, cursor)
             }
-            // SAFETY: an element has been written; the caller has room for the brackets.
-            cursor = unsafe { rows.close(cursor) };
-            index = end;
+        })
+    }
+}
+
+/// Writes floats that are integers.
+///
+/// # Safety
+/// As [`Kernel::write`].
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_integers<I: Digits, T: Float, const N: usize>(
+    elements: &[T],
+    integers: &mut Magnitudes<N>,
+    rows: &mut Rows,
+    cursor: Cursor,
+) -> Cursor {
+    let magnitude = |element: T| element.integer().unwrap_or_default();
+    let is_negative = |element: T| element.sign() == 1;
+    let (bits, negative) = survey(elements, |element| magnitude(element).into(), is_negative);
+    // SAFETY: such a float has at most eleven characters, `.0` and a comma.
+    unsafe {
+        if bits < 8 && !negative {
+            write_single::<_, true>(elements, magnitude, rows, cursor)
+        } else if bits < 1 << 23 {
+            integers.write_seven::<I, _, true, true>(elements, magnitude, is_negative, rows, cursor)
+        } else {
+            integers.write_ten::<I, _, true, true>(elements, magnitude, is_negative, rows, cursor)
         }
-        Ok(cursor)
     }
 }
 
 /// # Safety
-/// There is room for [`Kernel::MAX_LEN`] bytes each and 64 more.
+/// As [`Kernel::write`].
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
-unsafe fn write_row<T: Float, const N: usize>(
+unsafe fn write_nulls(len: usize, rows: &mut Rows, mut cursor: Cursor) -> Cursor {
+    let mut index = 0;
+    while index < len {
+        let end = index + rows.take(len - index);
+        for _ in index..end {
+            // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more.
+            cursor = unsafe { write_null(cursor) };
+        }
+        // SAFETY: an element has been written; the caller has room for the brackets.
+        cursor = unsafe { rows.close(cursor) };
+        index = end;
+    }
+    cursor
+}
+
+/// Whether more than an eighth of `elements` aren't common, if one of a few isn't.
+#[inline(always)]
+fn many_are_rare<T: Float>(elements: &[T]) -> bool {
+    let step = elements.len().div_ceil(8);
+    if elements
+        .iter()
+        .step_by(step)
+        .all(|element| element.is_common())
+    {
+        return false;
+    }
+    let common = elements
+        .iter()
+        .map(|element| usize::from(element.is_common()));
+    (elements.len() - common.sum::<usize>()) * 8 > elements.len()
+}
+
+/// Writes common floats among many others. The decimals of the common ones come first, so that no
+/// more than those take the long way.
+///
+/// # Safety
+/// As [`Kernel::write`].
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_mixed<I: Digits, T: Float, const N: usize>(
     elements: &[T],
+    scratch: &mut Decimals<N>,
+    rows: &mut Rows,
+    cursor: Cursor,
+) -> Cursor {
+    let mut common = [elements[0]; N];
+    let mut places = [0_u8; N];
+    let mut rare = Indices::<N>::new();
+    let mut len = 0;
+    for (index, &element) in elements.iter().enumerate() {
+        let is_common = element.is_common();
+        common[len % N] = element;
+        places[index] = len as u8;
+        len += usize::from(is_common);
+        let is_plain = is_common | element.is_zero() | !element.is_finite();
+        rare.push_if(!is_plain, index);
+    }
+    T::decimals(&common[..len], scratch);
+    for index in rare.iter() {
+        elements[index].set_decimal(len, scratch);
+        places[index] = len as u8;
+        len += 1;
+    }
+    // SAFETY: the caller's contract.
+    unsafe {
+        T::write_digits::<I, N>(len, scratch);
+        let place = |index: usize| usize::from(places[index]) % N;
+        write_rows::<T, N, true>(elements, place, scratch, rows, cursor)
+    }
+}
+
+/// Writes `elements`, the decimal of each of which lies at its place; if `PLAIN`, zeros and what
+/// isn't finite have none.
+///
+/// # Safety
+/// As [`Kernel::write`].
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_rows<T: Float, const N: usize, const PLAIN: bool>(
+    elements: &[T],
+    place: impl Fn(usize) -> usize,
     decimals: &Decimals<N>,
-    row: std::ops::Range<usize>,
+    rows: &mut Rows,
     mut cursor: Cursor,
 ) -> Cursor {
-    let elements = elements[row.clone()]
-        .iter()
-        .zip(&decimals.texts[row.clone()]);
-    let decimals = decimals.exponents[row.clone()]
-        .iter()
-        .zip(&decimals.lasts[row]);
-    for ((element, text), (&exponent, &last)) in elements.zip(decimals) {
-        // SAFETY: the caller's contract; before the first text there are bytes of the same struct.
-        cursor = unsafe { write_float::<T>(*element, text, last, exponent, cursor) };
+    let elements = &elements[..elements.len().min(N)];
+    let texts = decimals.texts.as_ptr().cast::<u8>();
+    let mut index = 0;
+    while index < elements.len() {
+        let end = index + rows.take(elements.len() - index);
+        for (step, &element) in elements[index..end].iter().enumerate() {
+            let place = place(index + step);
+            // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more; sixteen bytes lie
+            // before the first text, and more than that behind the last.
+            cursor = unsafe {
+                if PLAIN && element.is_zero() {
+                    write_zero(element, cursor)
+                } else if PLAIN && !element.is_finite() {
+                    write_null(cursor)
+                } else {
+                    let text = texts.add(16 * (place + 1) + T::START);
+                    let (last, exponent) = (decimals.lasts[place], decimals.exponents[place]);
+                    write_float(element, text, last, exponent, cursor)
+                }
+            };
+        }
+        // SAFETY: an element has been written; the caller has room for the brackets.
+        cursor = unsafe { rows.close(cursor) };
+        index = end;
     }
     cursor
 }
 
 /// # Safety
-/// There is room for 64 bytes; one byte before `text` can be read.
+/// There is room for 64 bytes.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_zero<T: Float>(element: T, mut cursor: Cursor) -> Cursor {
+    // SAFETY: the caller's contract.
+    unsafe {
+        cursor.put(0, *b"-");
+        cursor.advance(element.sign());
+        cursor.put(0, *b"0.0,");
+        cursor.advance(4);
+    }
+    cursor
+}
+
+/// # Safety
+/// There is room for 64 bytes; sixteen digits lie at `text`, and one byte before can be read.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_float<T: Float>(
     element: T,
-    text: &[u64; 2],
+    text: *const u8,
     last: u32,
     exponent: i32,
     mut cursor: Cursor,
 ) -> Cursor {
-    let digits = significant(text, last);
+    // SAFETY: the caller's contract.
+    let (digits, sixteenth) = unsafe { (significant(text, last), *text.add(15)) };
     let (first, end) = (*T::FIXED.start(), (*T::FIXED.end()).min(14));
     if exponent < first || exponent > end {
         // SAFETY: the caller's contract.
         return unsafe { write_rare::<T>(element, text, last, exponent, cursor) };
     }
     let place = Place::of(exponent);
-    let tail =
-        (((u64::from_le(text[1]) >> 56) as u16) | (0x3000 + ((last as u16) << 8))) >> place.tail;
+    let tail = (u16::from(sixteenth) | (0x3000 + ((last as u16) << 8))) >> place.tail;
     let len = (usize::from(place.extra) + digits).max(place.least.into());
     // SAFETY: the last byte written is the 28th; the byte before the text is the caller's.
     unsafe {
-        let [low, high] = place.arrange(text.as_ptr().cast());
+        let arranged = place.arrange(text);
         cursor.put(0, *b"-");
         cursor.advance(element.sign());
         cursor.put(0, place.prefix);
-        cursor.put(place.start.into(), low.to_le_bytes());
-        cursor.put(usize::from(place.start) + 8, high.to_le_bytes());
+        cursor.put(place.start.into(), arranged);
         cursor.put(usize::from(place.start) + 16, tail.to_le_bytes());
         cursor.put(len, *b",");
         cursor.advance(len + 1);
@@ -405,10 +655,16 @@ unsafe fn write_float<T: Float>(
 }
 
 /// How many of the seventeen digits there are without zeros at the end.
+///
+/// # Safety
+/// The first sixteen lie at `text`.
+#[expect(unsafe_code, reason = "see `write_rows`")]
 #[inline(always)]
-fn significant(text: &[u64; 2], last: u32) -> usize {
+unsafe fn significant(text: *const u8, last: u32) -> usize {
+    // SAFETY: the caller's contract.
+    let text = unsafe { text.cast::<[u64; 2]>().read_unaligned() };
     // A bit for each digit that isn't 0, the first one's the lowest.
-    let digits = nonzero(text) | (((last + 15) << 12) & 0x1_0000);
+    let digits = nonzero(&text) | (((last + 15) << 12) & 0x1_0000);
     32 - digits.leading_zeros() as usize
 }
 
@@ -454,12 +710,12 @@ unsafe fn write_null(mut cursor: Cursor) -> Cursor {
 /// `null`, a number with an exponent, or one from 10¹⁵ to below 10¹⁶.
 ///
 /// # Safety
-/// There is room for 64 bytes; one byte before `text` can be read.
+/// There is room for 64 bytes; sixteen digits lie at `text`, and one byte before can be read.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_rare<T: Float>(
     element: T,
-    text: &[u64; 2],
+    text: *const u8,
     last: u32,
     exponent: i32,
     mut cursor: Cursor,
@@ -468,23 +724,22 @@ unsafe fn write_rare<T: Float>(
         // SAFETY: the caller's contract.
         return unsafe { write_null(cursor) };
     }
-    let digits = significant(text, last);
+    // SAFETY: the caller's contract.
+    let digits = unsafe { significant(text, last) };
     let last = b'0' + last as u8;
     // SAFETY: at most 25 bytes are written; the byte before the text is the caller's.
     unsafe {
         cursor.put(0, *b"-");
         cursor.advance(element.sign());
         if T::FIXED.contains(&exponent) {
-            cursor.copy::<16>(0, text.as_ptr().cast());
+            cursor.copy::<16>(0, text);
             cursor.put(16, [b'.', last]);
             let len = (digits + 1).max(18);
             cursor.put(len, *b",");
             cursor.advance(len + 1);
         } else {
-            let [low, high] = Place::of(0).arrange(text.as_ptr().cast());
-            cursor.put(0, low.to_le_bytes());
-            cursor.put(8, high.to_le_bytes());
-            cursor.put(16, [(u64::from_le(text[1]) >> 56) as u8, last]);
+            cursor.put(0, Place::of(0).arrange(text));
+            cursor.put(16, [*text.add(15), last]);
             let (suffix, suffix_len) = exponent_text(exponent);
             let end = digits + usize::from(digits > 1);
             cursor.put(end, suffix);

@@ -2,7 +2,7 @@
 
 use super::{
     cursor::Cursor,
-    digits::{Digits, alone, count, count8, digits8, split8},
+    digits::{Digits, Twenty, ZEROS, alone, count, digits8, split8},
 };
 use crate::json::{kernel::Kernel, options::Options, rows::Rows};
 
@@ -74,232 +74,338 @@ macro_rules! bytes {
 
 bytes! { u8, UNSIGNED_BYTES, 4; i8, SIGNED_BYTES, 5; }
 
-/// Integers of a block as groups of eight digits, and what is needed to write them. Each is set as
-/// its tenfold, so that there is a last digit to put a comma in place of.
-pub struct Groups<const N: usize> {
-    /// One, two or three for each element, the first element's first.
-    values: [[u32; N]; 3],
-    /// Their digits, and room to read beyond the last.
-    texts: [[u64; N]; 4],
-    /// How many zeros the digits start with.
+/// The first digits of integers from 10¹⁶ on: four digits of each number up to 1,844, and
+/// of those up to a power of two. 8 KiB.
+static FOUR: [u32; 2048] = {
+    let mut table = [0; 2048];
+    let mut value = 0;
+    while value < 2048 {
+        table[value] = ((digits8(value as u32) >> 32) as u32).to_le();
+        value += 1;
+    }
+    table
+};
+
+/// The magnitudes of a block of integers, and their digits.
+pub struct Magnitudes<const N: usize> {
+    values: [u32; N],
+    halves: [[u32; 2]; N],
+    /// Texts of 8 or 16 bytes, and room to read beyond the last.
+    short: [[u64; N]; 3],
+    /// Texts of 24 bytes, and room.
+    long: [[Twenty; N]; 2],
+    /// How many zeros the long texts start with.
     leads: [u8; N],
-    negative: [bool; N],
 }
 
-impl<const N: usize> Default for Groups<N> {
+impl<const N: usize> Default for Magnitudes<N> {
     fn default() -> Self {
         Self {
-            values: [[0; N]; 3],
-            texts: [[0; N]; 4],
+            values: [0; N],
+            halves: [[0; 2]; N],
+            short: [[0; N]; 3],
+            long: [[[0, 0, 0, 0, 0, u32::from(b',').to_le()]; N]; 2],
             leads: [0; N],
-            negative: [false; N],
         }
     }
 }
 
 #[expect(unsafe_code, reason = "see `Cursor`")]
-impl<const N: usize> Groups<N> {
-    /// Sets one integer of `digits` digits by the `G` groups of its tenfold.
-    #[inline(always)]
-    fn set<const G: usize>(
-        &mut self,
-        index: usize,
-        groups: [u32; G],
-        digits: usize,
-        negative: bool,
-    ) {
-        let values = self.values.as_flattened_mut().as_chunks_mut::<G>().0;
-        values[index] = groups;
-        self.leads[index] = (8 * G - 1 - digits) as u8;
-        self.negative[index] = negative;
-    }
-
-    /// Sets an integer below 10⁷.
-    #[inline(always)]
-    fn set_7(&mut self, index: usize, magnitude: u32, negative: bool) {
-        self.set(
-            index,
-            [magnitude * 10],
-            count8(magnitude) as usize,
-            negative,
-        );
-    }
-
-    /// Sets an integer of 32 bits.
-    #[inline(always)]
-    pub(super) fn set_32(&mut self, index: usize, magnitude: u32, negative: bool) {
-        let high = magnitude / 10_000_000;
-        let low = magnitude - high * 10_000_000;
-        let lanes = high as i32;
-        let above = 7 + u32::from(lanes >= 1) + u32::from(lanes >= 10) + u32::from(lanes >= 100);
-        let digits = if lanes > 0 { above } else { count8(low) };
-        self.set(index, [high, low * 10], digits as usize, negative);
-    }
-
-    /// Sets an integer below 10¹⁵.
-    #[inline(always)]
-    fn set_15(&mut self, index: usize, magnitude: u64, negative: bool) {
-        let magnitude = alone(magnitude);
-        self.set(index, split8(magnitude * 10), count(magnitude), negative);
-    }
-
-    /// Sets an integer of 64 bits.
-    #[inline(always)]
-    fn set_64(&mut self, index: usize, magnitude: u64, negative: bool) {
-        let magnitude = alone(magnitude);
-        let high = magnitude / 1_000_000_000_000_000;
-        let [middle, low] = split8((magnitude - high * 1_000_000_000_000_000) * 10);
-        self.set(
-            index,
-            [high as u32, middle, low],
-            count(magnitude),
-            negative,
-        );
-    }
-
-    /// Writes the first `len` integers, which have been set as `G` groups each, with a comma after
-    /// each, or `.0,` if `POINT`.
+impl<const N: usize> Magnitudes<N> {
+    /// Writes `elements` of which `magnitude` is below 10⁷ and `is_negative` tells the sign, if
+    /// `SIGNED`. A comma follows each, or `.0,` if `POINT`.
     ///
     /// # Safety
     /// The processor has `I`; there is room for the digits, a sign if `SIGNED` and the suffix of
     /// each, for the brackets, and for 64 bytes more.
     #[inline(always)]
-    pub(super) unsafe fn write<I: Digits, const G: usize, const SIGNED: bool, const POINT: bool>(
+    pub(super) unsafe fn write_seven<I: Digits, T: Copy, const SIGNED: bool, const POINT: bool>(
         &mut self,
-        len: usize,
+        elements: &[T],
+        magnitude: impl Fn(T) -> u32,
+        is_negative: impl Fn(T) -> bool,
         rows: &mut Rows,
-        mut cursor: Cursor,
+        cursor: Cursor,
     ) -> Cursor {
-        let groups = (len * G).next_multiple_of(4);
-        let texts = self.texts.as_flattened_mut();
-        let values = &self.values.as_flattened()[..groups];
-        // SAFETY: the caller's contract.
-        unsafe { I::write::<G, true>(values, &mut texts[..groups]) };
-        let texts = texts.as_ptr().cast::<u8>();
-        let mut index = 0;
-        while index < len {
-            let end = index + rows.take(len - index);
-            let row = self.leads[index..end]
-                .iter()
-                .zip(&self.negative[index..end]);
-            for (element, (&lead, &negative)) in (index..end).zip(row) {
-                let digits = 8 * G - 1 - usize::from(lead);
-                // SAFETY: of the element's digits at most 23 are skipped, and 24 bytes that follow
-                // are read; there are `N` words more. The room is the caller's.
-                unsafe {
-                    let text = texts.add(8 * G * element + usize::from(lead));
-                    if SIGNED {
-                        cursor.put(0, *b"-");
-                        cursor.advance(negative.into());
-                    }
-                    match G {
-                        1 => cursor.copy::<8>(0, text),
-                        2 => cursor.copy::<16>(0, text),
-                        _ => {
-                            cursor.copy::<16>(0, text);
-                            cursor.copy::<8>(16, text.add(16));
-                        }
-                    }
-                    if POINT {
-                        cursor.put(digits, *b".0,");
-                        cursor.advance(2);
-                    }
-                    cursor.advance(digits + 1);
-                }
-            }
-            // SAFETY: an element has been written; there is room for the brackets.
-            cursor = unsafe { rows.close(cursor) };
-            index = end;
+        for (value, &element) in self.values.iter_mut().zip(elements) {
+            // So that there is an eighth digit to put a comma in place of.
+            *value = magnitude(element) * 10;
         }
-        cursor
+        let padded = elements.len().next_multiple_of(4);
+        let texts = &mut self.short.as_flattened_mut()[..padded];
+        // SAFETY: the caller's contract.
+        unsafe { I::write::<true>(&self.values[..padded], texts) };
+        let texts = self.short.as_ptr().cast::<u8>();
+        // SAFETY: the texts are those of the elements, and there are more bytes behind them.
+        unsafe {
+            copy_each::<8, SIGNED, POINT>(texts, elements.len(), 7, rows, cursor, |index, text| {
+                (lead_of_seven(text), is_negative(elements[index]))
+            })
+        }
+    }
+
+    /// The same with any magnitude of 32 bits.
+    ///
+    /// # Safety
+    /// As [`write_seven`](Self::write_seven).
+    #[inline(always)]
+    pub(super) unsafe fn write_ten<I: Digits, T: Copy, const SIGNED: bool, const POINT: bool>(
+        &mut self,
+        elements: &[T],
+        magnitude: impl Fn(T) -> u32,
+        is_negative: impl Fn(T) -> bool,
+        rows: &mut Rows,
+        cursor: Cursor,
+    ) -> Cursor {
+        for (value, &element) in self.values.iter_mut().zip(elements) {
+            *value = magnitude(element);
+        }
+        let padded = elements.len().next_multiple_of(4);
+        let texts = self.short.as_flattened_mut().as_chunks_mut().0;
+        // SAFETY: the caller's contract.
+        unsafe { I::write_ten::<true>(&self.values[..padded], &mut texts[..padded]) };
+        let texts = self.short.as_ptr().cast::<u8>();
+        // SAFETY: the texts are those of the elements, and there are more bytes behind them.
+        unsafe {
+            copy_each::<16, SIGNED, POINT>(
+                texts,
+                elements.len(),
+                10,
+                rows,
+                cursor,
+                |index, text| (lead_of_ten(text), is_negative(elements[index])),
+            )
+        }
+    }
+
+    /// The same with any magnitude of 64 bits.
+    ///
+    /// # Safety
+    /// As [`write_seven`](Self::write_seven).
+    #[inline(always)]
+    unsafe fn write_twenty<I: Digits, T: Copy, const SIGNED: bool>(
+        &mut self,
+        elements: &[T],
+        magnitude: impl Fn(T) -> u64,
+        is_negative: impl Fn(T) -> bool,
+        rows: &mut Rows,
+        cursor: Cursor,
+    ) -> Cursor {
+        let texts = self.long.as_flattened_mut();
+        for (index, &element) in elements.iter().enumerate() {
+            let magnitude = alone(magnitude(element));
+            let high = magnitude / 10_000_000_000_000_000;
+            texts[index][0] = FOUR[high as usize % FOUR.len()];
+            self.halves[index] = split8(magnitude - high * 10_000_000_000_000_000);
+            self.leads[index] = (20 - count(magnitude)) as u8;
+        }
+        let padded = elements.len().next_multiple_of(2);
+        // SAFETY: the caller's contract.
+        unsafe { I::write_sixteen(&self.halves[..padded], &mut texts[..padded]) };
+        let texts = texts.as_ptr().cast::<u8>();
+        // SAFETY: the texts are those of the elements, and there are more bytes behind them.
+        unsafe {
+            copy_each::<24, SIGNED, false>(texts, elements.len(), 20, rows, cursor, |index, _| {
+                (self.leads[index].into(), is_negative(elements[index]))
+            })
+        }
     }
 }
 
-macro_rules! shorts {
-    ($($type:ty, $max:literal, $signed:literal, |$element:ident| $magnitude:expr, $negative:expr;)*) => { $(
+/// Writes `len` texts of `digits` digits and a comma, which lie `STRIDE` bytes apart, without the
+/// zeros that they start with, whose number `lead` tells together with the sign.
+///
+/// # Safety
+/// As many texts lie at `texts`, and `STRIDE` bytes behind them can be read. There is room as for
+/// [`Magnitudes::write_seven`].
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn copy_each<const STRIDE: usize, const SIGNED: bool, const POINT: bool>(
+    texts: *const u8,
+    len: usize,
+    digits: usize,
+    rows: &mut Rows,
+    mut cursor: Cursor,
+    lead: impl Fn(usize, *const u8) -> (usize, bool),
+) -> Cursor {
+    let mut index = 0;
+    while index < len {
+        let end = index + rows.take(len - index);
+        for element in index..end {
+            // SAFETY: the caller's contract; at most `digits - 1` bytes are skipped.
+            unsafe {
+                let text = texts.add(STRIDE * element);
+                let (lead, is_negative) = lead(element, text);
+                let text = text.add(lead);
+                if SIGNED {
+                    cursor.put(0, *b"-");
+                    cursor.advance(is_negative.into());
+                }
+                match STRIDE {
+                    8 => cursor.copy::<8>(0, text),
+                    16 => cursor.copy::<16>(0, text),
+                    _ => {
+                        cursor.copy::<16>(0, text);
+                        cursor.copy::<8>(16, text.add(16));
+                    }
+                }
+                if POINT {
+                    cursor.put(digits - lead, *b".0,");
+                    cursor.advance(2);
+                }
+                cursor.advance(digits + 1 - lead);
+            }
+        }
+        // SAFETY: an element has been written; there is room for the brackets.
+        cursor = unsafe { rows.close(cursor) };
+        index = end;
+    }
+    cursor
+}
+
+/// How many of the first six digits are zeros before any other digit.
+///
+/// # Safety
+/// Eight bytes from `text` on can be read.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn lead_of_seven(text: *const u8) -> usize {
+    // SAFETY: the caller's contract.
+    let text = u64::from_le(unsafe { text.cast::<u64>().read_unaligned() });
+    let digits = (text ^ ZEROS) | (1 << 48);
+    digits.trailing_zeros() as usize / 8
+}
+
+/// How many of the first nine digits are zeros before any other digit.
+///
+/// # Safety
+/// Sixteen bytes from `text` on can be read.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn lead_of_ten(text: *const u8) -> usize {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use std::arch::x86_64::{
+            _mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
+        };
+        // SAFETY: the caller's contract; every x86-64 processor has SSE2.
+        let digits = unsafe {
+            let text = _mm_loadu_si128(text.cast());
+            _mm_movemask_epi8(_mm_cmpgt_epi8(text, _mm_set1_epi8(b'0' as i8)))
+        };
+        (digits | (1 << 9)).trailing_zeros() as usize
+    }
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
+    {
+        // SAFETY: the caller's contract.
+        let (first, second) = unsafe { (text.cast::<u64>().read_unaligned(), *text.add(8)) };
+        let eight = (u64::from_le(first) ^ ZEROS).trailing_zeros() as usize / 8;
+        eight + usize::from(eight == 8 && second == b'0')
+    }
+}
+
+/// Writes numbers below 10, none negative, with a comma after each, or `.0,` if `POINT`.
+///
+/// # Safety
+/// There is room for them, for the brackets, and for 64 bytes more.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+pub(super) unsafe fn write_single<T: Copy, const POINT: bool>(
+    elements: &[T],
+    magnitude: impl Fn(T) -> u32,
+    rows: &mut Rows,
+    mut cursor: Cursor,
+) -> Cursor {
+    let mut rest = elements;
+    while !rest.is_empty() {
+        let (row, after) = rest.split_at(rows.take(rest.len()));
+        for (index, &element) in row.iter().enumerate() {
+            let digit = b'0' | magnitude(element) as u8;
+            // SAFETY: the caller's contract.
+            unsafe {
+                if POINT {
+                    cursor.put(4 * index, [digit, b'.', b'0', b',']);
+                } else {
+                    cursor.put(2 * index, [digit, b',']);
+                }
+            }
+        }
+        // SAFETY: so much has just been written; there is room for the brackets.
+        unsafe {
+            cursor.advance(row.len() * if POINT { 4 } else { 2 });
+            cursor = rows.close(cursor);
+        }
+        rest = after;
+    }
+    cursor
+}
+
+/// What decides how a block is written: the bits of all magnitudes, which tell how many digits the
+/// longest can have, and whether any is negative.
+#[inline(always)]
+pub(super) fn survey<T: Copy>(
+    elements: &[T],
+    magnitude: impl Fn(T) -> u64,
+    is_negative: impl Fn(T) -> bool,
+) -> (u64, bool) {
+    elements
+        .iter()
+        .fold((0, false), |(bits, negative), &element| {
+            (bits | magnitude(element), negative | is_negative(element))
+        })
+}
+
+macro_rules! integers {
+    ($($type:ty, $max:literal, |$element:ident| $magnitude:expr, $negative:expr;)*) => { $(
         #[expect(unsafe_code, reason = "see `Cursor`")]
         impl Kernel for $type {
             const MAX_LEN: usize = $max;
-            type Scratch<const N: usize> = Groups<N>;
+            type Scratch<const N: usize> = Magnitudes<N>;
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(
                 elements: &[Self],
-                groups: &mut Groups<N>,
+                magnitudes: &mut Magnitudes<N>,
                 rows: &mut Rows,
                 _: &Options,
                 cursor: Cursor,
             ) -> Result<Cursor, i64> {
                 let elements = &elements[..elements.len().min(N)];
-                for (index, &$element) in elements.iter().enumerate() {
-                    groups.set_7(index, $magnitude, $negative);
+                let magnitude = |$element: Self| u64::from($magnitude);
+                let short = |$element: Self| $magnitude as u32;
+                let is_negative = $negative;
+                let (bits, negative) = survey(elements, magnitude, is_negative);
+                macro_rules! signed {
+                    ($signed:literal) => {
+                        if bits < 1 << 23 {
+                            magnitudes.write_seven::<I, _, $signed, false>(elements, short, is_negative, rows, cursor)
+                        } else if bits < 1 << 32 {
+                            magnitudes.write_ten::<I, _, $signed, false>(elements, short, is_negative, rows, cursor)
+                        } else {
+                            magnitudes.write_twenty::<I, _, $signed>(elements, magnitude, is_negative, rows, cursor)
+                        }
+                    };
                 }
                 // SAFETY: the caller has room for `MAX_LEN` bytes for each and `SLACK` more.
-                Ok(unsafe { groups.write::<I, 1, $signed, false>(elements.len(), rows, cursor) })
-            }
-        }
-    )* };
-}
-
-shorts! {
-    u16, 6, false, |element| element.into(), false;
-    i16, 7, true, |element| element.unsigned_abs().into(), element < 0;
-}
-
-macro_rules! longs {
-    ($($type:ty, $max:literal, $signed:literal, |$element:ident| $magnitude:expr, $negative:expr;)*) => { $(
-        #[expect(unsafe_code, reason = "see `Cursor`")]
-        impl Kernel for $type {
-            const MAX_LEN: usize = $max;
-            type Scratch<const N: usize> = Groups<N>;
-
-            #[inline(always)]
-            unsafe fn write<I: Digits, const N: usize>(
-                elements: &[Self],
-                groups: &mut Groups<N>,
-                rows: &mut Rows,
-                _: &Options,
-                cursor: Cursor,
-            ) -> Result<Cursor, i64> {
-                let elements = &elements[..elements.len().min(N)];
-                let len = elements.len();
-                let magnitudes = elements.iter().map(|&$element| (u64::from($magnitude), $negative));
-                let magnitudes = magnitudes.enumerate();
-                // The bits of all tell how many groups the longest needs.
-                let all = elements.iter().fold(0, |all, &$element| all | u64::from($magnitude));
-                if all < 1 << 23 {
-                    for (index, (magnitude, negative)) in magnitudes {
-                        groups.set_7(index, magnitude as u32, negative);
-                    }
-                    // SAFETY: the caller has room for `MAX_LEN` bytes for each and `SLACK` more.
-                    return Ok(unsafe { groups.write::<I, 1, $signed, false>(len, rows, cursor) });
-                }
-                if all < 1 << 49 {
-                    if all < 1 << 32 {
-                        for (index, (magnitude, negative)) in magnitudes {
-                            groups.set_32(index, magnitude as u32, negative);
-                        }
+                Ok(unsafe {
+                    if bits < 8 && !negative {
+                        write_single::<_, false>(elements, short, rows, cursor)
+                    } else if negative {
+                        signed!(true)
                     } else {
-                        for (index, (magnitude, negative)) in magnitudes {
-                            groups.set_15(index, magnitude, negative);
-                        }
+                        signed!(false)
                     }
-                    // SAFETY: as above.
-                    return Ok(unsafe { groups.write::<I, 2, $signed, false>(len, rows, cursor) });
-                }
-                for (index, (magnitude, negative)) in magnitudes {
-                    groups.set_64(index, magnitude, negative);
-                }
-                // SAFETY: as above.
-                Ok(unsafe { groups.write::<I, 3, $signed, false>(len, rows, cursor) })
+                })
             }
         }
     )* };
 }
 
-longs! {
-    u32, 11, false, |element| element, false;
-    i32, 12, true, |element| element.unsigned_abs(), element < 0;
-    u64, 21, false, |element| element, false;
-    i64, 21, true, |element| element.unsigned_abs(), element < 0;
+integers! {
+    u16, 6, |element| element, |_: Self| false;
+    i16, 7, |element| element.unsigned_abs(), |element: Self| element < 0;
+    u32, 11, |element| element, |_: Self| false;
+    i32, 12, |element| element.unsigned_abs(), |element: Self| element < 0;
+    u64, 21, |element| element, |_: Self| false;
+    i64, 21, |element| element.unsigned_abs(), |element: Self| element < 0;
 }

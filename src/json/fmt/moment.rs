@@ -189,7 +189,7 @@ macro_rules! moments {
                 let groups = (3 * elements.len()).next_multiple_of(4);
                 let texts = &mut scratch.texts.as_flattened_mut()[..groups];
                 // SAFETY: the caller's contract.
-                unsafe { I::write::<3, false>(&scratch.values.as_flattened()[..groups], texts) };
+                unsafe { I::write::<false>(&scratch.values.as_flattened()[..groups], texts) };
                 let mut index = 0;
                 while index < elements.len() {
                     let end = index + rows.take(elements.len() - index);

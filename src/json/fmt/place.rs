@@ -78,9 +78,31 @@ impl Place {
     ///
     /// # Safety
     /// Sixteen bytes from `digits` on can be read, and one before it.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     #[expect(unsafe_code, reason = "two loads instead of shifts across words")]
     #[inline(always)]
-    pub(super) unsafe fn arrange(&self, digits: *const u8) -> [u64; 2] {
+    pub(super) unsafe fn arrange(&self, digits: *const u8) -> [u8; 16] {
+        use std::arch::x86_64::{_mm_and_si128, _mm_loadu_si128, _mm_or_si128};
+        use zerocopy::transmute;
+        // SAFETY: the caller's contract; every x86-64 processor has SSE2.
+        unsafe {
+            let whole = _mm_loadu_si128(digits.cast());
+            let moved = _mm_loadu_si128(digits.sub(1).cast());
+            let whole = _mm_and_si128(whole, transmute!(self.whole));
+            let moved = _mm_and_si128(moved, transmute!(self.moved));
+            let text = _mm_or_si128(_mm_or_si128(whole, moved), transmute!(self.point));
+            transmute!(text)
+        }
+    }
+
+    /// The sixteen digits at `digits` with the point among them.
+    ///
+    /// # Safety
+    /// Sixteen bytes from `digits` on can be read, and one before it.
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
+    #[expect(unsafe_code, reason = "two loads instead of shifts across words")]
+    #[inline(always)]
+    pub(super) unsafe fn arrange(&self, digits: *const u8) -> [u8; 16] {
         // SAFETY: the caller's contract.
         let (whole, moved) = unsafe {
             (
@@ -89,11 +111,12 @@ impl Place {
             )
         };
         let text = |word: usize| {
-            (u64::from_le(whole[word]) & self.whole[word])
+            let text = (u64::from_le(whole[word]) & self.whole[word])
                 | (u64::from_le(moved[word]) & self.moved[word])
-                | self.point[word]
+                | self.point[word];
+            text.to_le()
         };
-        [text(0), text(1)]
+        zerocopy::transmute!([text(0), text(1)])
     }
 }
 

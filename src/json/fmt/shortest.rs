@@ -57,7 +57,12 @@ pub(super) fn scale_64(bits: u64, significand: u64) -> (Scaled, i32) {
     let scale = SCALE_64[(bits >> 52) as usize & 0x7ff];
     let (index, shift) = (scale as usize & 0xffff, scale >> 16);
     let (high, low) = POW10[index.min(POW10.len() - 1)];
-    let (integer, fraction) = scaled(high, low, significand << shift);
+    let significand = u128::from(significand << shift);
+    let product = u128::from(high) * significand + ((u128::from(low) * significand) >> 64);
+    let (upper, lower) = ((product >> 64) as u64, product as u64);
+    // Not one shift across words, which is slow on many processors.
+    let fraction = (upper << (64 - FRACTION)) | alone(lower >> FRACTION);
+    let integer = upper >> FRACTION;
     let half = (high >> ((FRACTION as u32 + 1).wrapping_sub(shift) & 63)) + (!bits & 1);
     let scaled = Scaled {
         integer,
@@ -89,12 +94,11 @@ pub(super) fn round_64(
 
 /// The integer part and the fraction of a significand by a power of ten.
 #[inline(always)]
-fn scaled(high: u64, low: u64, significand: u64) -> (u64, u64) {
-    let product = u128::from(high) * u128::from(significand)
-        + ((u128::from(low) * u128::from(significand)) >> 64);
+const fn scaled(high: u64, low: u64, significand: u64) -> (u64, u64) {
+    let significand = significand as u128;
+    let product = high as u128 * significand + ((low as u128 * significand) >> 64);
     let (upper, lower) = ((product >> 64) as u64, product as u64);
-    // Not one shift across words, which is slow on many processors.
-    let fraction = (upper << (64 - FRACTION)) | alone(lower >> FRACTION);
+    let fraction = (upper << (64 - FRACTION)) | (lower >> FRACTION);
     (upper >> FRACTION, fraction)
 }
 
@@ -158,13 +162,11 @@ pub(super) fn round_32(bits: u32, product: u64) -> (u32, i32) {
     ((integer as u32 + u32::from(up)) * 10 + digit, exponent)
 }
 
-/// The decimal of any positive finite `f64`.
-pub(super) fn decimal_64(bits: u64) -> Decimal {
-    if bits & ((1 << 52) - 1) == 0 && bits != 0 {
-        return power_of_two((bits >> 52) as i32 - 1023, 52);
-    }
+/// The decimal of a subnormal `f64`, given without its sign.
+#[inline(always)]
+pub(super) fn subnormal_64(bits: u64) -> Decimal {
     let mantissa = bits & ((1 << 52) - 1);
-    let (scaled, exponent) = scale_64(bits, mantissa | (u64::from(bits >> 52 != 0) << 52));
+    let (scaled, exponent) = scale_64(mantissa, mantissa);
     let (integer, digit) = round_64(scaled);
     Decimal {
         significand: integer * 10 + digit,
@@ -172,23 +174,52 @@ pub(super) fn decimal_64(bits: u64) -> Decimal {
     }
 }
 
-/// The decimal of any positive finite `f32`.
-pub(super) fn decimal_32(bits: u32) -> Decimal {
-    if bits & ((1 << 23) - 1) == 0 && bits != 0 {
-        return power_of_two((bits >> 23) as i32 - 127, 23);
+/// For each biased exponent of a normal `f32`, the decimal of the power of two with nine digits, and
+/// the exponent of the first. 2 KiB.
+static POWERS_OF_TWO_32: [(u32, i32); 256] = {
+    let mut table = [(0, 0); 256];
+    let mut biased = 1;
+    while biased < 255 {
+        let (integer, digit, exponent) = power_of_two(biased - 127, 23);
+        let (mut significand, mut exponent) = (integer * 10 + digit, exponent + 8);
+        while significand < 100_000_000 {
+            significand *= 10;
+            exponent -= 1;
+        }
+        table[biased as usize] = (significand as u32, exponent);
+        biased += 1;
     }
+    table
+};
+
+/// Nine digits of the normal power of two with these bits, and the exponent of the first.
+#[inline(always)]
+pub(super) fn power_of_two_32(bits: u32) -> (u32, i32) {
+    POWERS_OF_TWO_32[(bits >> 23) as usize & 0xff]
+}
+
+/// The decimal of a subnormal `f32`, given without its sign.
+#[inline(always)]
+pub(super) fn subnormal_32(bits: u32) -> Decimal {
     let mantissa = bits & ((1 << 23) - 1);
-    let product = scale_32(bits, mantissa | (u32::from(bits >> 23 != 0) << 23));
-    let (significand, exponent) = round_32(bits, product);
+    let (significand, exponent) = round_32(mantissa, scale_32(mantissa, mantissa));
     Decimal {
         significand: significand.into(),
         exponent,
     }
 }
 
+/// [`power_of_two`] of a normal `f64`: the integer part of fifteen or sixteen digits, one more
+/// digit, and the exponent of the latter.
+#[inline(always)]
+pub(super) fn power_of_two_64(bits: u64) -> (u64, u64, i32) {
+    power_of_two((bits >> 52) as i32 - 1023, 52)
+}
+
 /// The decimal of 2^`exponent` in a type with `bits` bits after the first: below it floats lie
-/// twice as close as above.
-fn power_of_two(exponent: i32, bits: i32) -> Decimal {
+/// twice as close as above. An integer part, one more digit or 0, and the exponent of that.
+#[inline(always)]
+const fn power_of_two(exponent: i32, bits: i32) -> (u64, u64, i32) {
     let exponent = exponent - bits;
     // floor(log₁₀(3/4 · 2^exponent))
     let decimal = (exponent * 315_653 - 131_072) >> 20;
@@ -198,21 +229,18 @@ fn power_of_two(exponent: i32, bits: i32) -> Decimal {
     let (integer, fraction) = scaled(high, low, 1 << (bits + shift));
     let half = high >> (FRACTION + 1 - shift);
     if half > u64::MAX - fraction {
-        return Decimal {
-            significand: (integer + 1) * 10,
-            exponent: decimal,
-        };
+        return (integer + 1, 0, decimal);
     }
     if half >> 1 > fraction {
-        return Decimal {
-            significand: integer * 10,
-            exponent: decimal,
-        };
+        return (integer, 0, decimal);
     }
-    let rounded = |fraction: u64, by: u64| (u128::from(fraction) * 10 + u128::from(by)) >> 64;
-    let digit = rounded(fraction, (1 << 63) - 1).max(rounded(fraction - (half >> 1), u64::MAX));
-    Decimal {
-        significand: integer * 10 + digit as u64,
-        exponent: decimal,
-    }
+    let nearest = rounded(fraction, (1 << 63) - 1);
+    let least = rounded(fraction - (half >> 1), u64::MAX);
+    let digit = if nearest > least { nearest } else { least };
+    (integer, digit, decimal)
+}
+
+/// The digit that `fraction` has after `by` has been added.
+const fn rounded(fraction: u64, by: u64) -> u64 {
+    ((fraction as u128 * 10 + by as u128) >> 64) as u64
 }
