@@ -93,7 +93,7 @@ pub enum Check {
     Unchecked,
     /// The output was checked in the benchmark, and is right.
     Passed,
-    /// The output was checked in the benchmark, and is wrong, with the difference in words.
+    /// The output was checked in the benchmark, and is wrong; the text describes the difference.
     Failed(String),
     /// The tool must check that JSON text holds the elements.
     Json {

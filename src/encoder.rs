@@ -26,7 +26,7 @@ pub trait Encoder<T: Element> {
     /// What the bytes are.
     const FORMAT: Format = Format::Json;
 
-    /// Whether the bytes equal the reference encoder's for every array of `T`. When true,
+    /// Whether the bytes equal the reference encoder's for every array of `T`. If true,
     /// `cargo serbench` fails the encoder on the first byte that differs; when false, equal
     /// decoded values are enough.
     const SAME_BYTES: bool = false;

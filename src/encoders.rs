@@ -1,4 +1,4 @@
-//! JSON encoders, the reference among them: an array in, JSON text out.
+//! JSON encoders for arrays, including the reference.
 //!
 //! | encoder | calls | text differs from the reference's for |
 //! |---|---|---|

@@ -108,7 +108,7 @@ impl fmt::Display for PickleError {
     }
 }
 
-// `Display` shows the cause, so that it is no `source` that reports would print again.
+// `Display` shows the cause; as a `source`, reports would print it twice.
 impl std::error::Error for PickleError {}
 
 impl From<NpyError> for PickleError {

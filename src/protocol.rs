@@ -74,7 +74,7 @@ impl Command {
     /// Reads the next command; `None` when the tool has hung up.
     ///
     /// # Errors
-    /// When the connection is broken or the line is no command.
+    /// When the connection breaks or the line is not a command.
     pub fn read(mut from: impl BufRead) -> io::Result<Option<Self>> {
         let mut line = String::new();
         if from.read_line(&mut line)? == 0 {
@@ -195,7 +195,7 @@ impl Answer {
     /// Reads an answer.
     ///
     /// # Errors
-    /// When the connection is broken, also by the other side's end, or what comes is no answer.
+    /// When the connection breaks, the other side ends, or the line is not an answer.
     pub fn read(mut from: impl BufRead) -> io::Result<Self> {
         let mut answer = Self::default();
         loop {

@@ -215,7 +215,7 @@ fn memory<O>(operation: &mut impl FnMut() -> O) -> Answer {
 
 /// Peak minus current resident set around the first operation of this process, in bytes.
 fn rss<O>(operation: &mut impl FnMut() -> O) -> Answer {
-    // Sets the peak back to the present (proc_pid_clear_refs(5)); without Linux there is no figure.
+    // Sets the peak back to the present (proc_pid_clear_refs(5)); other systems have no such figure.
     let reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
     let before = status_kib("VmRSS:");
     drop(black_box(operation()));

@@ -16,8 +16,11 @@ use crate::{
     config::{
         Flag, Flags, Mode,
         bytes::Bytes,
+        keys::EVERY_SUITE,
+        reference_of,
         units::{Percent, Ratio, Seconds},
     },
+    discover::workspace::Choice,
     explain,
     report::{FORMATS, Format},
     select::{Selection, shard::Shard},
@@ -33,6 +36,19 @@ pub struct Project {
 
     #[command(flatten)]
     pub packages: clap_cargo::Workspace,
+}
+
+impl Project {
+    /// The same for the stages.
+    pub fn choice(&self) -> Choice {
+        let Self { manifest, packages } = self;
+        Choice {
+            manifest_path: manifest.manifest_path.clone(),
+            packages: packages.package.clone(),
+            exclude: packages.exclude.clone(),
+            workspace: packages.workspace || packages.all,
+        }
+    }
 }
 
 /// What is said on stderr, and in which colours.
@@ -72,10 +88,13 @@ pub struct Place {
 
 /// Which records are shown.
 #[derive(Clone, Debug, Args)]
-pub struct Machines {
+pub struct Records {
     /// Show only records whose machine key begins like this, or `all` [default: this machine's]
     #[arg(long, value_name = "KEY")]
     pub machine: Option<String>,
+
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// What is measured, and how.
@@ -118,8 +137,7 @@ impl Measure {
         let network = [("--offline", build.offline), ("--locked", build.locked)];
         let network = network.into_iter().filter(|(_, set)| *set);
         Request {
-            manifest: project.manifest.clone(),
-            packages: project.packages.clone(),
+            choice: project.choice(),
             benches: select.bench.clone(),
             suites: keys.suite.clone(),
             selection: Selection {
@@ -270,10 +288,6 @@ pub struct Keys {
     #[serde(skip)]
     pub reference: Vec<String>,
 
-    /// Count memory with the benchmarks of this suite
-    #[arg(long, value_name = "NAME", value_parser = text())]
-    pub memory_suite: Option<String>,
-
     /// Tolerate changes of latency up to this, such as 3%
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero, allow_hyphen_values = true)]
     pub threshold: Option<Percent>,
@@ -315,7 +329,7 @@ pub struct Keys {
     pub allow_removed: Option<bool>,
 
     /// How benchmarks affect the exit code
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = mode())]
     pub mode: Option<Mode>,
 
     /// Build with this cargo profile
@@ -343,7 +357,11 @@ pub struct Keys {
 impl Keys {
     /// The keys that were typed.
     pub fn flags(&self) -> Flags {
-        let plain = Table::try_from(self).expect("flags are plain values");
+        let flag = |key: &str, flag: &str, value| Flag {
+            key: key.to_owned(),
+            flag: flag.to_owned(),
+            value,
+        };
         let features = separate(&self.features.features);
         let no_default = self.features.no_default_features.then(|| false.into());
         let special = [
@@ -351,19 +369,21 @@ impl Keys {
             ("features", "features", names(&features)),
             ("default-features", "no-default-features", no_default),
         ];
-        let special = special
+        let plain = Table::try_from(self).expect("flags are plain values");
+        let mut flags: Flags = plain
             .into_iter()
-            .filter_map(|(key, flag, value)| Some((key.to_owned(), flag.to_owned(), value?)));
-        let plain = plain
-            .into_iter()
-            .map(|(key, value)| (key.clone(), key, value));
-        let keys = plain.chain(special);
-        Flags {
-            keys: keys
-                .map(|(key, flag, value)| Flag { key, flag, value })
-                .collect(),
-            reference: self.reference.clone(),
-        }
+            .map(|(key, value)| flag(&key, &key, value))
+            .collect();
+        flags.extend(
+            special
+                .into_iter()
+                .filter_map(|(key, name, value)| Some(flag(key, name, value?))),
+        );
+        flags.extend(self.reference.iter().map(|text| {
+            let (suite, encoder) = text.split_once('=').unwrap_or((EVERY_SUITE, text));
+            flag(&reference_of(suite), "reference", encoder.into())
+        }));
+        flags
     }
 }
 
@@ -379,11 +399,22 @@ fn text() -> impl TypedValueParser<Value = String> {
 }
 
 fn reference(text: &str) -> Result<String, &'static str> {
-    let (suite, encoder) = text.split_once('=').unwrap_or(("*", text));
+    let (suite, encoder) = text.split_once('=').unwrap_or((EVERY_SUITE, text));
     if suite.trim().is_empty() || encoder.trim().is_empty() {
         return Err("expected an encoder, or a suite and its encoder, such as json=orjson");
     }
     Ok(text.to_owned())
+}
+
+fn mode() -> impl TypedValueParser<Value = Mode> {
+    let values = Mode::ALL.map(|mode| {
+        PossibleValue::new(mode.word()).help(match mode {
+            Mode::Gate => "Fail when it regresses or is over a limit",
+            Mode::Track => "Measure, store and report, never fail",
+            Mode::Off => "Do not measure",
+        })
+    });
+    PossibleValuesParser::new(values).try_map(Mode::try_from)
 }
 
 /// Cargo separates names by commas and blanks alike.
@@ -485,49 +516,43 @@ mod tests {
     #[test]
     fn every_key_is_a_flag() {
         let command = Keys::augment_args(Command::new("keys"));
-        for key in fields::<Config>().iter().filter(|key| **key != "override") {
+        let keys = fields::<Config>();
+        for key in keys.iter().filter(|key| *key != "override") {
             let mut flags = command.get_arguments();
-            let has = |name: &str| name == *key;
-            let there = flags.any(|flag| {
-                let aliases = flag.get_all_aliases().unwrap_or_default();
-                flag.get_long().is_some_and(has) || aliases.into_iter().any(has)
-            });
-            assert!(there, "{key}");
+            assert!(flags.any(|flag| flag.get_long() == Some(key)), "{key}");
         }
     }
 
     #[test]
     fn all_that_is_typed_is_passed_on() {
-        let all = "--suite json,npy --memory-suite npy --features a,b --no-default-features --profile release \
+        let all = "--suite json,npy --features a,b --no-default-features --profile release \
                    --cache-size 1GiB \
                    --threshold 4% --indifference 0.02 --memory-threshold 0 --max-latency-ratio 1.5 \
                    --max-memory-ratio 2 --budget 9 --default-branch dev --strict --require-baseline=false \
                    --mode track --reference x,json=y";
         let flags = parse(all).unwrap().flags();
         let shown: Vec<String> = flags
-            .keys
             .iter()
             .map(|it| format!("--{}: {} = {}", it.flag, it.key, it.value))
             .collect();
         insta::assert_snapshot!(shown.join("\n"));
-        assert_eq!(flags.reference, ["x", "json=y"]);
-        let suites = |text| parse(text).unwrap().flags().keys[0].value.to_string();
+        let suites = |text| parse(text).unwrap().flags()[0].value.to_string();
         assert_eq!(suites("--suites npy"), r#"["npy"]"#);
         assert_eq!(suites("--suite all"), "[]");
     }
 
     #[test]
-    fn wrong_flags_are_told() {
-        let told = |flags: &str| {
+    fn wrong_flags() {
+        let error = |flags: &str| {
             let text = parse(flags).unwrap_err().to_string();
             text.lines().next().unwrap_or_default().to_owned()
         };
-        insta::assert_snapshot!(told("--threshold 3"), @"error: invalid value '3' for '--threshold <PERCENT>': did you mean 3%, or really 300%?");
-        insta::assert_snapshot!(told("--threshold 0"), @"error: invalid value '0' for '--threshold <PERCENT>': expected a percentage above 0%, such as 3%");
-        insta::assert_snapshot!(told("--indifference -1%"), @"error: invalid value '-1%' for '--indifference <PERCENT>': expected a percentage from 0% to below 1000%, such as 3%");
-        insta::assert_snapshot!(told("--max-memory-ratio 0"), @"error: invalid value '0' for '--max-memory-ratio <RATIO>': expected a number above 0, such as 1.5");
-        insta::assert_snapshot!(told("--budget -5"), @"error: invalid value '-5' for '--budget <SECONDS>': expected seconds, above 0 and at most a million, such as 60");
-        insta::assert_snapshot!(told("--reference json="), @"error: invalid value 'json=' for '--reference <[SUITE=]ENCODER>': expected an encoder, or a suite and its encoder, such as json=orjson");
-        insta::assert_snapshot!(told("--mode on"), @"error: invalid value 'on' for '--mode <MODE>'");
+        insta::assert_snapshot!(error("--threshold 3"), @"error: invalid value '3' for '--threshold <PERCENT>': did you mean 3%, or really 300%?");
+        insta::assert_snapshot!(error("--threshold 0"), @"error: invalid value '0' for '--threshold <PERCENT>': expected a percentage above 0%, such as 3%");
+        insta::assert_snapshot!(error("--indifference -1%"), @"error: invalid value '-1%' for '--indifference <PERCENT>': expected a percentage from 0% to below 1000%, such as 3%");
+        insta::assert_snapshot!(error("--max-memory-ratio 0"), @"error: invalid value '0' for '--max-memory-ratio <RATIO>': expected a number above 0, such as 1.5");
+        insta::assert_snapshot!(error("--budget -5"), @"error: invalid value '-5' for '--budget <SECONDS>': expected seconds, above 0 and at most a million, such as 60");
+        insta::assert_snapshot!(error("--reference json="), @"error: invalid value 'json=' for '--reference <[SUITE=]ENCODER>': expected an encoder, or a suite and its encoder, such as json=orjson");
+        insta::assert_snapshot!(error("--mode on"), @"error: invalid value 'on' for '--mode <MODE>'");
     }
 }

@@ -33,43 +33,10 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
+use commands::Cargo;
 use exit::Exit;
-
-/// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
-#[derive(Debug, Parser)]
-#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
-enum Cargo {
-    /// Measure divan benchmarks and fail the build when a change makes them slower
-    #[command(name = "serbench", version, about, long_about = None, after_long_help = AFTER_HELP)]
-    Serbench(Serbench),
-}
-
-const AFTER_HELP: &str = "\
-Examples:
-  cargo serbench                          measure everything, print the tables
-  cargo serbench --quick parse            benchmarks with `parse` in their id, roughly
-  cargo serbench gate --baseline main     did this branch make anything slower?
-  cargo serbench compare v1.0 v1.1        two commits
-
-Exit codes:
-  0    passed
-  2    wrong usage
-  100  something regressed, or is over a limit
-  101  could not measure: build failed, wrong output, nothing measured, no baseline
-  102  inconclusive, with --strict only
-  130  interrupted";
-
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-struct Serbench {
-    #[command(subcommand)]
-    command: Option<commands::Command>,
-
-    #[command(flatten)]
-    run: commands::Run,
-}
 
 /// The command line, with a short `-h`.
 fn command() -> clap::Command {
@@ -82,12 +49,8 @@ fn main() -> ExitCode {
     }
     let matches = command().get_matches_from(command_line());
     let parsed = Cargo::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let Cargo::Serbench(Serbench { command, run }) = parsed;
-    let done = match command {
-        None => run.execute(),
-        Some(command) => command.execute(),
-    };
-    let exit = done.unwrap_or_else(|error| {
+    let Cargo::Serbench(serbench) = parsed;
+    let exit = serbench.execute().unwrap_or_else(|error| {
         // What an interrupt broke is not what went wrong.
         let (exit, error) = match interrupt::check() {
             Err(interrupted) => (Exit::Interrupted, interrupted),

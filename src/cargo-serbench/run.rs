@@ -17,8 +17,34 @@ use crate::{build::toolchain::Toolchain, discover::machine::Machine, select::Ben
 
 pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept, Line, Site};
 
-/// The version of the stored form. Readers refuse a newer one by name.
-pub const SCHEMA: u32 = 1;
+/// The version of the stored form: it goes up with every new field. Older ones are read, newer ones
+/// are refused by name. 2 has `budget`, `layout`, `notes`, what `explain` found, the
+/// `tree` of a source, and `self_check` for `canary`.
+pub const SCHEMA: u32 = 2;
+
+/// This program and version, as stored files name their writer.
+pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
+
+/// The refusal of a file of a later schema.
+pub fn newer(file: &Path, schema: u32, known: u32, writer: &str) -> String {
+    let writer = match writer {
+        "" => "a later version",
+        writer => writer,
+    };
+    format!(
+        "{} was written by {writer} with schema {schema}, but {TOOL} reads up to {known}; update \
+         cargo-serbench",
+        file.display()
+    )
+}
+
+/// What may explain why a file can't be read: another version wrote it. Empty for this one.
+pub fn written_by(writer: &str) -> String {
+    match writer {
+        "" | TOOL => String::new(),
+        writer => format!(" (written by {writer}; this is {TOOL})"),
+    }
+}
 
 /// Everything one invocation found out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,7 +77,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
     /// The benchmark that was also measured against itself, to check the measurement.
-    #[serde(rename = "canary")]
+    #[serde(alias = "canary")]
     pub self_check: Option<BenchId>,
     /// What a reader must know of the builds: what else differs between the commits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -89,6 +115,9 @@ pub struct Layout {
 pub struct Source {
     /// Full hash; absent outside a git repository.
     pub commit: Option<String>,
+    /// The id of the commit's tree as it would be without records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
     /// The commit's first line.
     pub subject: Option<String>,
     /// Whether the tree differed from the commit.
@@ -394,7 +423,7 @@ fn check_block(block: &Block) -> Result<()> {
 /// Reads a stored run.
 pub fn load(path: &Path) -> Result<Run> {
     let read = || format!("read the run {}", path.display());
-    // Opening a pipe that nobody writes into would wait for ever.
+    // Opening a pipe without a writer blocks.
     if !std::fs::metadata(path).with_context(read)?.is_file() {
         bail!(
             "{} is not a file; a run is read from a file under target/serbench/runs",
@@ -403,21 +432,20 @@ pub fn load(path: &Path) -> Result<Run> {
     }
     let file = File::open(path).with_context(read)?;
     #[derive(Deserialize)]
-    struct Versioned {
+    struct Head {
         schema: u32,
+        #[serde(default)]
+        tool: String,
     }
     let value: serde_json::Value = serde_json::from_reader(BufReader::new(file))
         .with_context(|| format!("{} is not a stored run", path.display()))?;
-    let Versioned { schema } = Versioned::deserialize(&value)
+    let Head { schema, tool } = Head::deserialize(&value)
         .with_context(|| format!("{} is not a stored run", path.display()))?;
     if schema > SCHEMA {
-        bail!(
-            "{} has schema {schema}, but this version reads {SCHEMA}; update cargo-serbench",
-            path.display()
-        );
+        bail!(newer(path, schema, SCHEMA, &tool));
     }
     let run = Run::deserialize(value)
-        .with_context(|| format!("{} is not a stored run", path.display()))?;
+        .with_context(|| format!("{} can't be read{}", path.display(), written_by(&tool)))?;
     check(&run).with_context(|| format!("{} has been edited or damaged", path.display()))?;
     Ok(run)
 }

@@ -1,4 +1,4 @@
-//! What every command that measures begins with: the workspace, its configuration, its turn.
+//! Set-up of every command that measures: the workspace, its configuration, the lock.
 
 use std::{
     cell::RefCell,
@@ -13,11 +13,15 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     build::{self, Options},
-    config::{self, Config, Flags, InForce},
-    discover::git::{self, Commit, Repo},
-    discover::{Workspace, workspace},
+    config::{self, Config, Flags, InForce, keys::Name},
+    discover::{
+        Workspace,
+        git::{self, Commit, Repo},
+        workspace::{self, Choice},
+    },
     explain, interrupt,
     process::Launcher,
+    record::baseline,
     select::Selection,
     shell,
 };
@@ -25,8 +29,7 @@ use crate::{
 /// What the user asks for, apart from how it is reported.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub manifest: clap_cargo::Manifest,
-    pub packages: clap_cargo::Workspace,
+    pub choice: Choice,
     /// Bench targets by name, and suites, that were typed.
     pub benches: Vec<String>,
     pub suites: Vec<String>,
@@ -77,63 +80,74 @@ impl Session {
 
     /// Holds the policy to that of `baseline`, see [`Config::hold_to`].
     pub fn hold_to(&mut self, baseline: &Commit) -> Result<()> {
-        let Request {
-            manifest,
-            packages,
-            flags,
-            ..
-        } = &self.request;
-        let scratch = self.workspace.scratch();
-        let before = self.repository().and_then(|repo| {
-            let root = repo.extract(baseline, &scratch.join("source"))?;
-            policy_at(&root, manifest, packages, flags)
-        });
-        self.config = held(self.config.clone(), before, flags)?;
+        let before = self.policy_of(baseline);
+        self.config = held(self.config.clone(), before, &self.request.flags)?;
+        self.options = options(&self.config, &self.request);
         Ok(())
     }
 
     /// Configures what comes next as the tree of `commit` says, under what was typed.
     pub fn adopt(&mut self, commit: &Commit) -> Result<()> {
-        let scratch = self.workspace.scratch();
-        let root = self
-            .repository()?
-            .extract(commit, &scratch.join("source"))?;
-        let Request {
-            manifest,
-            packages,
-            flags,
-            ..
-        } = &self.request;
-        self.config = policy_at(&root, manifest, packages, flags)?;
+        self.config = self.policy_of(commit)?;
         self.options = options(&self.config, &self.request);
         Ok(())
     }
 
+    /// The commit that a gate compares with, and why that one.
+    pub fn baseline(&self, asked: Option<&str>, exact: bool) -> Result<(Commit, String)> {
+        let branch = match asked {
+            Some(_) => None,
+            None => self.default_branch()?,
+        };
+        baseline::for_gate(self.repository()?, asked, exact, branch.as_deref())
+    }
+
+    /// The default branch as typed, or by the configuration where the work tree left it: a change
+    /// must not choose what it is compared with.
+    pub fn default_branch(&self) -> Result<Option<String>> {
+        let repo = self.repository()?;
+        let configured = self.config.default_branch.as_deref().map(str::to_owned);
+        let mut flags = self.request.flags.iter();
+        if flags.any(|flag| flag.key == "default-branch") {
+            return Ok(configured);
+        }
+        let usual = repo.default_branch();
+        let known = usual.clone().or(configured);
+        let (Some(branch), Some(head)) = (&known, repo.head()?) else {
+            return Ok(known);
+        };
+        let Ok(Some(base)) = baseline::branch_point(repo, branch, &head) else {
+            return Ok(known);
+        };
+        Ok(match self.policy_of(&base) {
+            Ok(policy) => policy.default_branch.map(|it| it.to_string()).or(usual),
+            Err(_) => known,
+        })
+    }
+
+    /// The configuration of a commit, under what was typed.
+    fn policy_of(&self, commit: &Commit) -> Result<Config> {
+        let folder = self.workspace.scratch().join("source");
+        let root = self.repository()?.extract(commit, &folder)?;
+        policy_at(&root, &self.request.choice, &self.request.flags)
+    }
+
     /// The workspace at `root`, with the packages that were selected.
     pub fn workspace_at(&self, root: &Path) -> Result<Workspace> {
-        workspace_at(root, &self.request.manifest, &self.request.packages)
+        workspace_at(root, &self.request.choice)
     }
 }
 
-fn workspace_at(
-    root: &Path,
-    manifest: &clap_cargo::Manifest,
-    packages: &clap_cargo::Workspace,
-) -> Result<Workspace> {
-    let mut manifest = manifest.clone();
-    manifest.manifest_path = Some(root.join("Cargo.toml"));
-    workspace(&manifest, packages)
+fn workspace_at(root: &Path, choice: &Choice) -> Result<Workspace> {
+    workspace::workspace(&Choice {
+        manifest_path: Some(root.join("Cargo.toml")),
+        ..choice.clone()
+    })
 }
 
 /// The configuration of the source tree at `root`, under what was typed.
-pub fn policy_at(
-    root: &Path,
-    manifest: &clap_cargo::Manifest,
-    packages: &clap_cargo::Workspace,
-    flags: &Flags,
-) -> Result<Config> {
-    let workspace = workspace_at(root, manifest, packages)?;
-    Ok(config::load(&workspace, flags)?.config)
+pub fn policy_at(root: &Path, choice: &Choice, flags: &Flags) -> Result<Config> {
+    Ok(config::load(&workspace_at(root, choice)?, flags)?.config)
 }
 
 /// `config` held to the baseline's; to the built-in defaults where that can't be read, since a
@@ -146,7 +160,7 @@ pub fn held(config: Config, baseline: Result<Config>, flags: &Flags) -> Result<C
                 "the baseline's configuration can't be read, so nothing looser than the built-in \
                  defaults counts: {error:#}"
             ));
-            config::built_in(flags)?.config
+            config::built_in(flags)?.config.measured_like(&config)
         }
     };
     Ok(config.hold_to(baseline))
@@ -154,8 +168,8 @@ pub fn held(config: Config, baseline: Result<Config>, flags: &Flags) -> Result<C
 
 /// Reads the workspace and its configuration, and waits for its turn.
 pub fn open(request: Request) -> Result<Session> {
-    let workspace = workspace(&request.manifest, &request.packages)?;
-    check_packages(&workspace, &request.packages)?;
+    let workspace = workspace::workspace(&request.choice)?;
+    check_packages(&workspace, &request.choice)?;
     let config = config::load(&workspace, &request.flags)?.config;
     let options = options(&config, &request);
     let repo = git::open(&workspace.root)?;
@@ -177,37 +191,19 @@ pub fn open(request: Request) -> Result<Session> {
     })
 }
 
-/// The workspace, with the packages that the user selected.
-pub fn workspace(
-    manifest: &clap_cargo::Manifest,
-    packages: &clap_cargo::Workspace,
-) -> Result<Workspace> {
-    workspace::workspace(&mut manifest.metadata(), |metadata| {
-        let (packages, _) = packages.partition_packages(metadata);
-        packages
-            .into_iter()
-            .map(|package| package.name.to_string())
-            .collect()
-    })
-}
-
 /// The configuration by itself, without waiting for a turn.
-pub fn configuration(
-    manifest: &clap_cargo::Manifest,
-    packages: &clap_cargo::Workspace,
-    flags: &Flags,
-) -> Result<InForce> {
-    let workspace = workspace(manifest, packages)?;
-    check_packages(&workspace, packages)?;
+pub fn configuration(choice: &Choice, flags: &Flags) -> Result<InForce> {
+    let workspace = workspace::workspace(choice)?;
+    check_packages(&workspace, choice)?;
     config::load(&workspace, flags)
 }
 
 /// Refuses names of packages that there are not. Another commit may well lack one.
-fn check_packages(workspace: &Workspace, asked: &clap_cargo::Workspace) -> Result<()> {
+fn check_packages(workspace: &Workspace, asked: &Choice) -> Result<()> {
     let members = workspace.metadata.workspace_packages();
     let there: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
     let unknown = asked
-        .package
+        .packages
         .iter()
         .chain(&asked.exclude)
         .find(|name| !there.contains(&name.as_str()));
@@ -282,7 +278,7 @@ fn lock(scratch: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Removes what killed runs left half done; nobody else is at work while we hold the lock.
+/// Removes what killed runs left half done. The lock is held, so no other run is at work.
 fn sweep(scratch: &Path) {
     for folder in ["source", "source/target/package", "build", "cache", "runs"] {
         let entries = std::fs::read_dir(scratch.join(folder));
@@ -305,14 +301,21 @@ fn options(config: &Config, request: &Request) -> Options {
             features.push("--no-default-features".to_owned());
         }
         if !config.features.is_empty() {
-            features.push(format!("--features={}", config.features.join(",")));
+            features.push(format!(
+                "--features={}",
+                strings(&config.features).join(",")
+            ));
         }
     }
     Options {
-        profile: config.profile.clone(),
+        profile: config.profile.to_string(),
         features,
         network: request.network.clone(),
-        flags: config.build_flags.clone(),
+        flags: strings(&config.build_flags),
         own_toolchain: request.own_toolchain,
     }
+}
+
+fn strings(names: &[Name]) -> Vec<String> {
+    names.iter().map(|name| name.to_string()).collect()
 }

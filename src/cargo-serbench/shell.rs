@@ -70,7 +70,7 @@ pub fn status(verb: &str, message: impl Display) {
     }
 }
 
-/// A number of things in words: `1 block`, `2 blocks`.
+/// A number and its noun: `1 block`, `2 blocks`.
 pub fn count(number: usize, thing: &str) -> String {
     match number {
         1 => format!("1 {thing}"),
@@ -91,23 +91,23 @@ pub fn pass_on(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A line of something that is not as it should be, but can be gone on from.
+/// Warns of something that does not stop the run.
 pub fn warning(message: impl Display) {
     line(format_args!("{WARN}warning{WARN:#}: {message}"));
 }
 
-/// A line of what to do next.
+/// Says what to do next.
 pub fn hint(message: impl Display) {
     line(format_args!("{NOTE}hint{NOTE:#}: {message}"));
 }
 
-/// The reason why the program ends without having done its work.
+/// Says why the command failed.
 pub fn error(message: impl Display) {
     line(format_args!("{BAD}error{BAD:#}: {message}"));
 }
 
 fn line(message: impl Display) {
-    // A closed stderr is nobody's reason to fail.
+    // A closed stderr is not a reason to fail.
     let _ = writeln!(anstream::stderr().lock(), "{message}");
 }
 

@@ -241,7 +241,7 @@ impl fmt::Display for ConcatError {
     }
 }
 
-// `Display` shows the cause, so that it is no `source` that reports would print again.
+// `Display` shows the cause; as a `source`, reports would print it twice.
 impl Error for ConcatError {}
 
 impl From<NpyError> for ConcatError {

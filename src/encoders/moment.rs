@@ -1,4 +1,4 @@
-//! A count of units since 1970 in, the date and time of it or their text out.
+//! Converts counts of units since 1970 to dates and times, and to their text.
 
 use jiff_core::{
     Timestamp,

@@ -1,4 +1,4 @@
-//! An array in, the nested sequences that serde sees out.
+//! Presents an array to serde as nested sequences.
 
 use ndarray::{ArrayViewD, Axis};
 use serde::{Serialize, Serializer, ser::SerializeSeq};

@@ -60,7 +60,7 @@ pub enum NpzError {
         /// Its name.
         name: String,
     },
-    /// The member is no NPY file; [`raw`](super::NpzFile::raw) gives its content.
+    /// The member is not an NPY file; [`raw`](super::NpzFile::raw) gives its content.
     NotNpy {
         /// Its name.
         name: String,
@@ -107,5 +107,5 @@ impl fmt::Display for NpzError {
     }
 }
 
-// `Display` shows the cause, so that it is no `source` that reports would print again.
+// `Display` shows the cause; as a `source`, reports would print it twice.
 impl Error for NpzError {}

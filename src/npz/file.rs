@@ -167,7 +167,7 @@ impl<'a> NpzFile<'a> {
     ///
     /// # Errors
     /// When there is no such member, when it is damaged, encrypted or compressed by another method,
-    /// and when it is no NPY file that [`npy::load`](crate::npy::load) can load.
+    /// or when it is not an NPY file that [`npy::load`](crate::npy::load) can load.
     pub fn get(&self, key: &str) -> Result<NpzMember<'a>, NpzError> {
         self.member(self.find(key).ok_or_else(|| missing(key))?)
     }

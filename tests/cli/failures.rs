@@ -210,7 +210,7 @@ fn two_versions_of_a_package() {
         .answers("fake::reference::u8::4");
 }
 
-/// Its canary would be measured on a benchmark that can't be.
+/// The self-check has no benchmark to run on.
 #[test]
 fn the_only_benchmark_dies() {
     let repository = Repository::new("fake::only worker cpu=50000");

@@ -93,7 +93,7 @@ fn the_baseline() {
         .exits(100)
         .answers(REGRESSED)
         .warns(&["(Meanwhile): the commit before HEAD"]);
-    // The work tree is nobody's to change.
+    // The work tree must not change.
     assert_eq!(repository.git(&["status", "--porcelain"]), "");
 }
 

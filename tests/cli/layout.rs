@@ -3,7 +3,7 @@
 
 use crate::repository::Repository;
 
-/// A fake bench whose linker nobody chose, before and after an edit that moves its functions.
+/// A fake bench without a configured linker, before and after an edit that moves its functions.
 fn edited() -> Repository {
     let repository = Repository::new("fake::same::u8::4 worker cpu=50000");
     std::fs::remove_dir_all(repository.path().join(".cargo")).unwrap();

@@ -96,6 +96,58 @@ fn a_benchmark_that_is_switched_off_is_gated() {
 }
 
 #[test]
+fn a_change_does_not_choose_what_it_is_compared_with() {
+    let repository = Repository::new(BEFORE);
+    repository.git(&["checkout", "--quiet", "-b", "work"]);
+    repository.behave(SLOWER);
+    repository.commit("Slower");
+    repository.git(&["branch", "mine"]);
+    let manifest = repository.read("Cargo.toml");
+    let table = "\n[package.metadata.serbench]\ndefault-branch = \"mine\"\nbudget = 1\n";
+    let manifest = manifest.replace("\"reference\"", "\"slower\"") + table;
+    repository.write("Cargo.toml", &manifest);
+    repository.commit("Another baseline, reference and budget");
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ")
+        .warns(&["Baseline", "the merge base with main"])
+        .warns(&[
+            "changes `default-branch` from none to \"mine\"",
+            "after the merge",
+        ])
+        .warns(&["changes `budget` from none to 1.0"])
+        .says(&["changes `reference`"]);
+    // Who runs it does.
+    repository
+        .serbench(&["gate", "--seed=1", "--default-branch=mine"])
+        .exits(0)
+        .warns_nothing_of(&["default-branch"]);
+}
+
+#[test]
+fn regressions_that_the_change_accepts_are_in_its_headline() {
+    let three = "fake::third::u8::4 worker cpu=";
+    let repository = Repository::new(&format!("{BEFORE}{three}100000"));
+    repository.behave(&format!("{SLOWER}{three}120000"));
+    for (id, reason) in [
+        ("fake::slower::**", "Checks"),
+        ("fake::third::u8::4", "Counts"),
+    ] {
+        let accepted = repository.serbench(&["accept", id, "--reason", reason]);
+        accepted
+            .exits(0)
+            .warns(&["commit baselines/accepted/fake-"]);
+    }
+    repository.commit("Slower");
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(0)
+        .answers("Passed: 2 of 3 benchmarks got slower")
+        .says(&["2 regressions accepted in this change"]);
+}
+
+#[test]
 fn an_unreadable_configuration_is_the_defaults() {
     let repository = changed("older-key = 3", "threshold = \"50%\"", SLOWER);
     repository

@@ -90,9 +90,9 @@ fn a_regression_is_no_baseline() {
         .exits(0);
     measure(&repository)
         .exits(0)
-        .warns(&["Not recorded", "(baselines/accepted.toml)"])
+        .warns(&["Not recorded", "(baselines/accepted/fake-other-"])
         .says(&["fake::other", "(accepted: Checks keys)"]);
-    repository.git(&["add", "baselines/accepted.toml"]);
+    repository.git(&["add", "baselines/accepted"]);
     repository.git(&["commit", "--quiet", "--message", "Accept"]);
     measure(&repository)
         .exits(0)
@@ -110,6 +110,24 @@ fn a_regression_is_no_baseline() {
     measure(&repository)
         .exits(0)
         .warns(&["Baseline", "2 commits back"]);
+}
+
+/// A rebase or a squash gives a commit another hash.
+#[test]
+fn a_reworded_commit_keeps_its_record() {
+    let repository = Repository::new(FAST);
+    measure(&repository).exits(0);
+    repository.git(&["commit", "--quiet", "--amend", "--message=Reworded"]);
+    repository.behave(SLOW);
+    repository.commit("Slower");
+    measure(&repository)
+        .exits(100)
+        .warns(&[
+            "Baseline",
+            "1 commit back; recorded as",
+            "which has the same tree",
+        ])
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
 }
 
 /// Each build of an old commit takes as much space as a target folder.
@@ -216,7 +234,8 @@ fn another_reference_is_no_way_out() {
     repository.commit("Another reference");
     measure(&repository)
         .exits(100)
-        .warns(&["Suspecting 3 benchmarks"])
+        .warns(&["this change changes `reference`", "after the merge"])
+        .warns(&["Suspecting 1 benchmark;"])
         .says(&["fake::other", "regressed"]);
 }
 
@@ -244,7 +263,7 @@ fn without_a_reference_the_occasion_is_divided_out() {
 }
 
 #[test]
-fn benchmarks_that_come_and_go_are_told() {
+fn benchmarks_that_come_and_go() {
     let repository = Repository::new(FAST);
     measure(&repository).exits(0);
     repository.behave(
@@ -259,6 +278,13 @@ fn benchmarks_that_come_and_go_are_told() {
             "fake::other",
         ])
         .warns(&["hint: 1 benchmark not in that record", "fake::renamed"]);
+    repository
+        .serbench(&["--quick", "--require-baseline"])
+        .exits(101)
+        .warns(&[
+            "error: `fake::renamed` is not in the record of",
+            "`require-baseline`",
+        ]);
     // Who asks for one of them knows.
     repository
         .serbench(&["--quick", "renamed"])

@@ -284,7 +284,7 @@ fn without_records_or_commits() {
 }
 
 #[test]
-fn a_corrupt_record_is_told_and_the_others_are_shown() {
+fn a_corrupt_record_does_not_hide_the_others() {
     let (place, commits) = three_commits();
     let path = place.put(&record(&commits[1], "Second", "R3000", 1.25));
     let text = fs::read_to_string(&path).unwrap();
@@ -294,7 +294,7 @@ fn a_corrupt_record_is_told_and_the_others_are_shown() {
     assert_eq!(done.stdout.lines().count(), 1 + 3, "{}", done.stdout);
     insta::assert_snapshot!("a_corrupt_record", done.stderr);
     assert!(place.bad(&["show", "HEAD~1"]).contains("invalid record"));
-    // It is told again until it is repaired.
+    // Until it is repaired.
     assert!(!place.run(&["history"]).stderr.is_empty());
     fs::write(&path, text).unwrap();
     assert_eq!(
@@ -329,11 +329,11 @@ fn of_two_machines_the_good_record_is_shown() {
         .strip_prefix(place.repository.path())
         .unwrap()
         .display();
-    let told = format!(
+    let warning = format!(
         "can't read {file}: not a regular file; if it is in git, `git checkout -- {file}` restores it"
     );
-    assert!(done.stderr.contains(&told), "{}", done.stderr);
-    assert!(place.run(&["history"]).stderr.contains(&told));
+    assert!(done.stderr.contains(&warning), "{}", done.stderr);
+    assert!(place.run(&["history"]).stderr.contains(&warning));
     // Both.
     let other = place.put(&record(&commits[2], "Third", "R3000", 1.1));
     fs::write(&other, "").unwrap();
@@ -373,12 +373,12 @@ fn the_index_can_be_lost_or_broken() {
     fs::create_dir(&index).unwrap();
     let done = place.run(&["history"]);
     assert_eq!((done.code, done.stdout), (Some(0), expected));
-    let told = "warning: can't write target/serbench/records.index";
-    assert!(done.stderr.contains(told), "{}", done.stderr);
+    let warning = "warning: can't write target/serbench/records.index";
+    assert!(done.stderr.contains(warning), "{}", done.stderr);
 }
 
 #[test]
-fn commits_that_left_the_history_are_told() {
+fn commits_that_left_the_history() {
     let (place, commits) = three_commits();
     // As after a rebase: the last commit is another one.
     place
@@ -402,35 +402,46 @@ fn commits_that_left_the_history_are_told() {
     );
 }
 
+/// The files of accepted changes, by name, with their text.
+fn accepted(place: &Place) -> Vec<(String, String)> {
+    let entries = fs::read_dir(place.path("baselines/accepted"));
+    let files = entries.into_iter().flatten().map(|entry| {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, fs::read_to_string(path).unwrap())
+    });
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    files
+}
+
 #[test]
 fn accept_keeps_one_entry_whatever_the_reason_holds() {
     let (place, _) = three_commits();
     let refused = place.run(&["accept", "", "--reason", "Nothing"]);
     assert_eq!(refused.code, Some(101), "{}", refused.stderr);
-    assert!(!place.path("baselines/accepted.toml").exists());
+    assert_eq!(accepted(&place), []);
     for (id, reason) in [
-        ("json::slow::*", "Checks\n[[accepted]]\nkeys"),
-        ("json::gone::*", "Went"),
+        ("json::slow::**", "Checks\n[[accepted]]\nkeys"),
+        ("json::gone::**", "Went"),
     ] {
         let done = place.run(&["accept", id, "--reason", reason, "--removed"]);
         assert_eq!(done.code, Some(0), "{}", done.stderr);
     }
-    let text = fs::read_to_string(place.path("baselines/accepted.toml")).unwrap();
-    let entries = text.lines().filter(|line| *line == "[[accepted]]").count();
-    assert_eq!(entries, 2, "{text}");
+    let [(_, gone), (_, slow)] = <[_; 2]>::try_from(accepted(&place)).unwrap();
     assert!(
-        text.contains("reason = \"Checks [[accepted]] keys\""),
-        "{text}"
+        slow.contains("reason = \"Checks [[accepted]] keys\""),
+        "{slow}"
     );
-    assert_eq!(text.matches("removed = true").count(), 2, "{text}");
+    assert!(slow.contains("removed = true") && gone.contains("removed = true"));
 }
 
 #[test]
-fn accept_writes_a_reviewed_file() {
+fn accept_writes_a_file_for_review() {
     let (place, commits) = three_commits();
     let arguments = [
         "accept",
-        "json::slow::*",
+        "json::slow::**",
         "--reason",
         "Checks keys",
         "--up-to",
@@ -438,29 +449,53 @@ fn accept_writes_a_reviewed_file() {
     ];
     let done = place.run(&arguments);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
-    insta::assert_snapshot!("accept", done.stderr);
-    let text = fs::read_to_string(place.path("baselines/accepted.toml")).unwrap();
-    insta::assert_snapshot!("accepted_toml", text.replace(&commits[2], "<HEAD>"));
-    // Twice is once, and a benchmark that nobody knows is told.
+    let files = accepted(&place);
+    assert_eq!(files.len(), 1);
+    let (name, text) = &files[0];
+    insta::assert_snapshot!("accept", done.stderr.replace(name.as_str(), "<FILE>"));
+    insta::assert_snapshot!("accepted_file", text.replace(&commits[2], "<HEAD>"));
+    // Twice is once.
     place.run(&arguments);
-    assert_eq!(
-        fs::read_to_string(place.path("baselines/accepted.toml")).unwrap(),
-        text
+    assert_eq!(accepted(&place), files);
+    // Patterns that match nothing.
+    let warned = |pattern: &str, words: &str| {
+        let done = place.run(&["accept", pattern, "--reason", "Typo"]);
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+    };
+    warned(
+        "json::slwo::**",
+        "no recorded benchmark matches `json::slwo::**`; `cargo serbench list` shows all",
     );
-    let done = place.run(&["accept", "json::slwo::*", "--reason", "Typo"]);
-    assert!(
-        done.stderr
-            .contains("no recorded benchmark matches `json::slwo::*`"),
-        "{}",
-        done.stderr
-    );
-    let error = place.bad(&["accept", "*", "--reason", " "]);
+    warned("json::*", "did you mean `json::**`?");
+    let error = place.bad(&["accept", "**", "--reason", " "]);
     assert!(
         error.contains("needs a reason that a reviewer can judge"),
         "{error}"
     );
-    // It is no record.
+    // It is not a record.
     assert_eq!(place.good(&["show"]).lines().count(), 1 + 4);
+}
+
+#[test]
+fn branches_that_each_accept_something_merge() {
+    let place = Place::new();
+    place.commit("Start");
+    let git = |arguments: &[&str]| place.repository.git(arguments);
+    for (branch, id) in [("one", "json::a::f64"), ("two", "json::b::f64")] {
+        git(&["checkout", "--quiet", "-b", branch, "main"]);
+        assert_eq!(
+            place.run(&["accept", id, "--reason", "Checks keys"]).code,
+            Some(0)
+        );
+        place.repository.commit_files("Accept", &["baselines"]);
+    }
+    git(&["merge", "--quiet", "--no-edit", "one"]);
+    assert_eq!(git(&["status", "--porcelain"]), "");
+    let texts: String = accepted(&place).into_iter().map(|(_, text)| text).collect();
+    assert!(
+        texts.contains("json::a::f64") && texts.contains("json::b::f64"),
+        "{texts}"
+    );
 }
 
 #[test]

@@ -110,11 +110,11 @@ fn broken_runs(repository: &Repository, run: &Path) {
             .warns(words);
     };
     let whole = fs::read_to_string(run).unwrap();
-    let newer = whole.replacen("\"schema\":1", "\"schema\":999", 1);
+    let newer = whole.replacen("\"schema\":2", "\"schema\":999", 1);
     check(
         "newer.json",
         &newer,
-        &["has schema 999", "update cargo-serbench"],
+        &["with schema 999", "update cargo-serbench"],
     );
     check(
         "cut.json",

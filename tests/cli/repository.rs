@@ -183,14 +183,14 @@ impl Outcome {
             "not {words:?}\n{self}"
         );
         let second = lines.next().unwrap_or_default();
-        let told: Vec<&str> = second.split([':', ',', ';']).map(str::trim).collect();
+        let listed: Vec<&str> = second.split([':', ',', ';']).map(str::trim).collect();
         let wanted = counts.split(", ").filter(|count| !count.is_empty());
         for count in wanted {
             let holds = match count.strip_prefix("0 ") {
-                // What there is none of is not mentioned.
+                // A verdict without benchmarks is not mentioned.
                 Some(verdict) => !second.contains(verdict),
                 None if count.starts_with("sees") => first.contains("smallest slowdown"),
-                None => told.contains(&count),
+                None => listed.contains(&count),
             };
             assert!(holds, "not {count:?} of {words:?}\n{self}");
         }
@@ -228,7 +228,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts that stdout is empty: an error is no answer.
+    /// Asserts that stdout is empty, as it is on an error.
     #[track_caller]
     pub(crate) fn says_no_more(&self) -> &Self {
         assert_eq!(self.stdout, "", "{self}");

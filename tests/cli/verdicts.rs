@@ -132,6 +132,10 @@ fn every_verdict_at_once() {
     gate("::new::")
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, 1 added, ");
+    repository
+        .serbench(&["gate", "--seed=1", "--require-baseline", "::new::"])
+        .exits(101)
+        .says(&["`fake::new::u8::4` has no baseline", "`require-baseline`"]);
     gate("::gone::")
         .exits(101)
         .answers("gate: passed, 1 removed (2 benchmarks, 0 regressed, 1 removed, ")

@@ -82,7 +82,7 @@ fn every_prefix_and_changed_byte_is_survived() {
 }
 
 #[test]
-fn crc_is_verified_unless_told_otherwise() {
+fn crc_is_verified_by_default() {
     let entry = Entry {
         crc: 1,
         ..Entry::deflated("x.npy", &plain())
@@ -308,7 +308,7 @@ fn large_members_are_checked_while_they_are_copied() {
 }
 
 #[test]
-fn a_wrong_boolean_is_told_where_the_crc_is_right() {
+fn a_wrong_boolean_with_the_right_crc() {
     let mut payload = vec![1; 20_000];
     payload[17_000] = 2;
     let npy = npy_with(1, 0, &text("|b1", "(20000,)"), &payload);

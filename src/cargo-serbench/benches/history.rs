@@ -8,6 +8,11 @@
     reason = "it is shown and tested in the tool"
 )]
 mod changes;
+#[path = "../compare"]
+mod compare {
+    #[expect(dead_code, unused_imports, reason = "charts need medians alone")]
+    pub mod stats;
+}
 #[path = "../record/index.rs"]
 #[expect(
     dead_code,

@@ -11,7 +11,7 @@ use std::{
 /// The environment variable with the folder that inputs are kept in. It turns the tool into a linker.
 const KEEP: &str = "SERBENCH_KEEP_LINK_INPUTS";
 
-/// What rustc calls where nobody chose another linker.
+/// What rustc calls unless another linker is configured.
 const LINKER: &str = "cc";
 
 /// Links, if this process was started to be a linker.
@@ -28,7 +28,7 @@ pub fn run() -> Option<ExitCode> {
     ))
 }
 
-/// Makes a build of cargo's keep what its executables are linked from, if nobody chose a linker.
+/// Makes a build of cargo's keep what its executables are linked from, unless a linker is configured.
 pub fn keep_inputs(command: &mut Command, target_directory: &Path) {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || is_chosen() {
         return;

@@ -1,4 +1,4 @@
-//! `cargo serbench accept`: writes an intended change into `baselines/accepted.toml`, for review.
+//! `cargo serbench accept`: writes an intended change into a file of `baselines/accepted`, for review.
 
 use anyhow::Result;
 use clap::Args;
@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Accept {
-    /// Ids of benchmarks, or globs: `json::serde_json::*`
+    /// Ids of benchmarks, or globs: `json::serde_json::**`
     #[arg(value_name = "ID", required = true)]
     pub benchmarks: Vec<String>,
 
@@ -50,20 +50,28 @@ pub fn accept(args: &Accept) -> Result<Exit> {
         // On one line, whatever was typed: a diff shows it whole.
         reason: args.reason.split_whitespace().collect::<Vec<_>>().join(" "),
         commit: head.sha.clone(),
-        change: args.up_to.map(|it| 1.0 + it.fraction()).or(args.change),
+        up_to: args.up_to,
+        change: args.change,
         removed: args.removed,
     };
     let known = records::ids(&records::index(&store)?);
     for pattern in &entry.benchmarks {
-        if !known.is_empty() && !known.iter().any(|id| accepted::matches(pattern, id)) {
+        let matches = |pattern: &str| known.iter().any(|id| accepted::matches(pattern, id));
+        if !known.is_empty() && !matches(pattern) {
+            let wider = format!("{pattern}*");
+            let hint = match pattern.ends_with("::*") && matches(&wider) {
+                true => format!("`*` stays within a segment, did you mean `{wider}`?"),
+                false => "`cargo serbench list` shows all".to_owned(),
+            };
             shell::warning(format_args!(
-                "no recorded benchmark matches `{pattern}`; `cargo serbench list` shows all"
+                "no recorded benchmark matches `{pattern}`; {hint}"
             ));
         }
     }
-    let path = store.baselines.join(accepted::FILE);
     let what = entry.benchmarks.join(", ");
-    store.edit(&path, |text| accepted::add(text, &path, entry))?;
+    let (file, text) = entry.file()?;
+    let path = store.baselines.join(file);
+    store.write(&path, &text)?;
     shell::status(
         "Accepted",
         format_args!("{what}, on top of {} ({})", head.short(), head.subject),

@@ -6,7 +6,6 @@ use clap::Args;
 use crate::{
     commands::{gate::Gate, revision},
     exit::Exit,
-    record::baseline,
     session, shell,
 };
 
@@ -25,9 +24,7 @@ pub fn cache_key(args: &CacheKey) -> Result<Exit> {
     } = &args.gate;
     measure.output.voice.apply();
     let session = session::open(measure.request())?;
-    let repo = session.repository()?;
-    let branch = session.config.default_branch.as_deref();
-    let (baseline, _) = baseline::for_gate(repo, baseline.as_deref(), *exact, branch)?;
+    let (baseline, _) = session.baseline(baseline.as_deref(), *exact)?;
     let frame = revision::frame(&session, &baseline)
         .with_context(|| format!("no key for commit {}", baseline.short()))?;
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);

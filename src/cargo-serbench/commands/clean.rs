@@ -24,8 +24,7 @@ const FOLDERS: [&str; 5] = ["build", "cache", "source", "arm-a", "arm-b"];
 
 pub fn clean(args: &Clean) -> Result<Exit> {
     args.place.voice.apply();
-    let mut command = args.place.manifest.metadata();
-    let workspace = workspace::workspace(command.no_deps(), |_| Vec::new())?;
+    let workspace = workspace::without_dependencies(args.place.manifest.manifest_path.clone())?;
     let scratch = workspace.scratch();
     // Held until everything is removed: a run would find half of it.
     let _lock = match scratch.exists() {

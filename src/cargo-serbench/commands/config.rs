@@ -36,8 +36,7 @@ pub enum Format {
 
 pub fn config(args: &Config) -> Result<Exit> {
     args.voice.apply();
-    let Project { manifest, packages } = &args.project;
-    let in_force = session::configuration(manifest, packages, &args.keys.flags())?;
+    let in_force = session::configuration(&args.project.choice(), &args.keys.flags())?;
     shell::print(&match args.format {
         Format::Toml => in_force.to_toml(),
         Format::Json => format!("{:#}\n", in_force.to_json()),
@@ -70,7 +69,7 @@ mod tests {
         folder
     }
 
-    /// The line that shows `threshold`, or what is told.
+    /// The line that shows `threshold`, or what is wrong.
     fn threshold(folder: &tempfile::TempDir, flags: &str) -> String {
         let manifest = folder.path().join("Cargo.toml");
         let words = ["config", "--manifest-path"].map(str::to_owned);
@@ -81,7 +80,7 @@ mod tests {
         let command = Config::augment_args(clap::Command::new("config"));
         let args = Config::from_arg_matches(&command.get_matches_from(words)).unwrap();
         let Config { project, keys, .. } = args;
-        let shown = session::configuration(&project.manifest, &project.packages, &keys.flags());
+        let shown = session::configuration(&project.choice(), &keys.flags());
         match shown.map(|it| it.to_toml()) {
             Ok(text) => {
                 let line = text.lines().find(|line| line.starts_with("threshold"));
@@ -118,8 +117,8 @@ mod tests {
             &[("a", wrong)],
         );
         insta::assert_snapshot!(threshold(&folder, ""), @"
-        Cargo.toml:5: unknown key `strct` in [workspace.metadata.serbench]; did you mean `strict`?
-        a/Cargo.toml:6: `threshold` is 2; did you mean 2%, or really 200%?
+        Cargo.toml:5: unknown key `strct`; did you mean `strict`?
+        a/Cargo.toml:6: `threshold = 2`: did you mean 2%, or really 200%?
         ");
     }
 }

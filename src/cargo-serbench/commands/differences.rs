@@ -1,5 +1,5 @@
-//! What else differs between two revisions: toolchain, configuration of cargo, dependencies, and
-//! sources of executables that have the same code.
+//! Notes other differences between two revisions: toolchain, cargo's configuration, dependencies,
+//! and sources that compile to the same code.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ const HOW_TO_BUILD: [&str; 4] = [
     ".cargo/config",
 ];
 
-/// Says in `run` what a reader must know besides figures.
+/// Adds notes to `run` that a reader needs beside the figures.
 pub fn note(session: &Session, baseline: &Tree, candidate: &Tree, run: &mut Run) {
     run.notes.extend(baseline.notes.iter().cloned());
     run.notes.extend(how_to_build(session, baseline, candidate));

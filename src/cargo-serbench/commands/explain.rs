@@ -20,7 +20,7 @@ use crate::{
         report,
     },
     decide::{Verdict, evidence::Role},
-    discover::Workspace,
+    discover::{Workspace, workspace},
     exit::{Exit, Usage},
     explain::{self, Surroundings},
     interrupt,
@@ -52,8 +52,7 @@ pub struct Explain {
 
 pub fn explain(args: &Explain) -> Result<Exit> {
     args.output.voice.apply();
-    let Project { manifest, packages } = &args.project;
-    let workspace = session::workspace(manifest, packages)?;
+    let workspace = workspace::workspace(&args.project.choice())?;
     interrupt::catch()?;
     let _turn = session::turn(&workspace.scratch())?;
     let is_file = |word: &&String| word.ends_with(".json") || Path::new(word).is_file();

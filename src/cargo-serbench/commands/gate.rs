@@ -12,7 +12,6 @@ use crate::{
         report, revision,
     },
     exit::Exit,
-    record::baseline,
     session, shell,
 };
 
@@ -49,9 +48,7 @@ pub fn gate(args: &Gate) -> Result<Exit> {
         return report::stored(std::slice::from_ref(file), project, keys, output);
     }
     let mut session = session::open(args.measure.request())?;
-    let repo = session.repository()?;
-    let branch = session.config.default_branch.as_deref();
-    let (baseline, why) = baseline::for_gate(repo, args.baseline.as_deref(), args.exact, branch)?;
+    let (baseline, why) = session.baseline(args.baseline.as_deref(), args.exact)?;
     shell::status(
         "Baseline",
         format_args!("{} ({}): {why}", baseline.short(), baseline.subject),

@@ -16,7 +16,7 @@ use crate::{
     commands::records::{self, Place},
     discover::git,
     exit::Exit,
-    record::store,
+    record::{self, store},
     record::{Measured, Origin, Record, difference},
     shell,
 };
@@ -133,6 +133,8 @@ pub fn join(parts: Vec<(PathBuf, Record)>) -> Result<Record> {
         }
     }
     let mut joined = Record {
+        schema: record::SCHEMA,
+        tree: parts.iter().find_map(|(_, record)| record.tree.clone()),
         runs: Vec::new(),
         benchmarks: BTreeMap::new(),
         ..first.clone()
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_joined_is_told() {
+    fn what_can_not_be_joined() {
         let one = shard(1, &["a"]);
         let with = |change: fn(&mut Record)| {
             let mut other = shard(2, &["b"]);

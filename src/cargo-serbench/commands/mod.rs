@@ -26,10 +26,44 @@ mod run;
 mod show;
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Args, Parser, Subcommand};
 
-pub use self::run::Run;
+use self::run::Run;
 use crate::exit::Exit;
+
+/// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
+pub enum Cargo {
+    /// Measure divan benchmarks and fail the build when a change makes them slower
+    #[command(name = "serbench", version, about, long_about = None, after_long_help = AFTER_HELP)]
+    Serbench(Serbench),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  cargo serbench                          measure everything, print the tables
+  cargo serbench --quick parse            benchmarks with `parse` in their id, roughly
+  cargo serbench gate --baseline main     did this branch make anything slower?
+  cargo serbench compare v1.0 v1.1        two commits
+
+Exit codes:
+  0    passed
+  2    wrong usage
+  100  something regressed, or is over a limit
+  101  could not measure: build failed, wrong output, nothing measured, no baseline
+  102  inconclusive, with --strict only
+  130  interrupted";
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Serbench {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub run: Run,
+}
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -95,6 +129,15 @@ impl Command {
             Self::Completions(args) => print::completions(args),
             Self::Man => print::man(),
             Self::Agents => print::agents(),
+        }
+    }
+}
+
+impl Serbench {
+    pub fn execute(&self) -> Result<Exit> {
+        match &self.command {
+            None => self.run.execute(),
+            Some(command) => command.execute(),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     config::{Config, Mode, units::Percent},
     decide::{
-        self, Decision, Summary, Waivable,
+        self, Decision, Summary, Verdict, Waivable,
         evidence::{self, Evidence, Role},
     },
     discover::git::Commit,
@@ -75,8 +75,7 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// The ids of which it is not settled that they are as fast as at the baseline, or may be
-    /// slower.
+    /// The ids that are not known to be as fast as at the baseline, and not accepted as slower.
     pub fn slower(&self) -> BTreeSet<BenchId> {
         let uncleared = self
             .decisions
@@ -130,7 +129,7 @@ pub fn measure_pair(
 ) -> Result<Pair> {
     let baseline = overlay::baseline(session, baseline, candidate)?;
     let run = measured(session, trial, &baseline, candidate, only)?;
-    // What was measured is shown though the disk be full.
+    // A full disk must not hide the result.
     let stored = store(session, &run);
     let root = &session.workspace.root;
     let waivers = Waivers::read(root, session.repo.as_ref(), run.baseline.as_ref())?;
@@ -160,7 +159,9 @@ pub fn measured(
     let catalogs = [&baseline.catalog, &candidate.catalog];
     let mut chosen = revision::choose(session, &catalogs)?;
     chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
-    for loosened in config.loosened(chosen.iter().map(BenchId::as_str)) {
+    // A plain run has said it when it measured what is suspected.
+    let ids = chosen.iter().filter(|_| only.is_none());
+    for loosened in config.loosened(ids.map(BenchId::as_str)) {
         shell::warning(loosened);
     }
     let sources = (Some(&baseline.source), &candidate.source);
@@ -257,8 +258,18 @@ pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Ru
             decision.waived = waiver(id, decision, config, waivers);
         }
     }
-    let mut summary =
-        decide::summarize(&decisions, config.strict).where_nothing_can_fail(cannot_fail);
+    let new = decisions.iter().zip(&ids).find(|(decision, id)| {
+        let gated = decision.waived.is_none() && config.mode(id) == Mode::Gate;
+        gated && decision.verdict == Verdict::Added && decision.role == Role::Benchmark
+    });
+    let new = new.filter(|_| config.require_baseline).map(|(_, id)| {
+        format!(
+            "`{id}` has no baseline, but `require-baseline` is set; if that is intended: \
+             `cargo serbench accept '{id}' --reason TEXT`"
+        )
+    });
+    let summary = decide::summarize(&decisions, config.strict);
+    let mut summary = summary.unless(cannot_fail).unless(new);
     let judged = decisions.iter().zip(&ids);
     let judged = judged.filter(|(decision, _)| decision.role == Role::Benchmark);
     let loosened = config.loosened(judged.map(|(_, id)| id.as_str()));
@@ -278,7 +289,7 @@ fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> 
     if config.mode(id) == Mode::Track {
         return Some("tracked, not gated".to_owned());
     }
-    if decision.verdict == decide::Verdict::Removed && config.allows_removal(id) {
+    if decision.verdict == Verdict::Removed && config.allows_removal(id) {
         return Some("allowed by `allow-removed`".to_owned());
     }
     let (entry, covered) = match decision.waivable()? {
@@ -288,7 +299,7 @@ fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> 
             (entry, entry.covers(lower))
         }
         Waivable::FailedBaseline => (waivers.of(id)?, true),
-        // Accepting a change of time must not accept that nobody can see the next.
+        // Accepting a slower benchmark must not accept its removal, which would hide the next change.
         Waivable::Removal => (waivers.of_removal(id)?, true),
     };
     covered.then(|| format!("accepted: {}", entry.reason))

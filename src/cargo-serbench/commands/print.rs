@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 
-use crate::{Cargo, exit::Exit, report, shell};
+use crate::{commands::Cargo, exit::Exit, report, shell};
 
 #[derive(Clone, Debug, Args)]
 pub struct Completions {

@@ -1,5 +1,4 @@
-//! What commands that only read and write records have in common: nothing is built, nothing
-//! measured, no turn waited for.
+//! Shared by commands that only read and write records, without building, measuring or locking.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +15,7 @@ use crate::{
     record::Record,
     record::index::{Entry, Index, Name, Point},
     record::store::{self, Store},
+    report::table::{self, Table},
     shell,
 };
 
@@ -28,8 +28,7 @@ pub struct Place {
 /// Finds the workspace's records.
 pub fn open(at: &cli::Place) -> Result<Place> {
     at.voice.apply();
-    let mut command = at.manifest.metadata();
-    let workspace = workspace::workspace(command.no_deps(), |_| Vec::new())?;
+    let workspace = workspace::without_dependencies(at.manifest.manifest_path.clone())?;
     Ok(Place {
         store: Store::of(&workspace),
         repo: git::open(&workspace.root)?,
@@ -108,7 +107,7 @@ pub fn ids(index: &Index) -> BTreeSet<String> {
 
 /// The machine keys that are asked for, those of this machine when none is; all when this machine
 /// has no record.
-pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>> {
+pub fn keys(index: &Index, machine: Option<&str>) -> Result<BTreeSet<String>> {
     let pick = |wanted: &dyn Fn(&Entry) -> bool| -> BTreeSet<String> {
         let entries = index.entries().filter(|entry| wanted(entry));
         entries.map(|entry| entry.key.clone()).collect()
@@ -117,7 +116,7 @@ pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>>
     if all.is_empty() {
         bail!("no record yet; run `cargo serbench` at a commit without changes to make one");
     }
-    let asked = match machines.machine.as_deref() {
+    let asked = match machine {
         Some("all") => return Ok(all),
         Some(prefix) => pick(&|entry| entry.key.starts_with(prefix)),
         None => {
@@ -126,7 +125,7 @@ pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>>
         }
     };
     if !asked.is_empty() {
-        if machines.machine.is_none() && asked.len() < all.len() {
+        if machine.is_none() && asked.len() < all.len() {
             shell::hint(format_args!(
                 "skipped the records of {}; `--machine all` shows them",
                 shell::count(all.len() - asked.len(), "other machine key")
@@ -134,7 +133,7 @@ pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>>
         }
         return Ok(asked);
     }
-    match &machines.machine {
+    match machine {
         Some(prefix) => bail!(
             "no machine key begins with `{prefix}`; available: {}",
             all.into_iter().collect::<Vec<_>>().join(", ")
@@ -143,7 +142,7 @@ pub fn keys(index: &Index, machines: &cli::Machines) -> Result<BTreeSet<String>>
     }
 }
 
-/// The machine in words, the same for equal ones.
+/// A description of the machine, the same for equal ones.
 pub fn machine_words(machine: &Machine) -> String {
     let Machine {
         os,
@@ -154,7 +153,7 @@ pub fn machine_words(machine: &Machine) -> String {
     format!("{cpu}, {cpus} CPUs, {os} {arch}")
 }
 
-/// The toolchain in words.
+/// A description of the toolchain.
 pub fn toolchain_words(toolchain: &Toolchain) -> String {
     let Toolchain {
         rustc,
@@ -165,6 +164,11 @@ pub fn toolchain_words(toolchain: &Toolchain) -> String {
     let features = features.join(" ");
     let separator = if features.is_empty() { "" } else { ", " };
     format!("{rustc}, profile {profile}{separator}{features}")
+}
+
+/// A table on stdout.
+pub fn terminal(table: &Table) -> String {
+    table::for_terminal(table, shell::width())
 }
 
 /// The estimate of a benchmark's ratio to its reference, and of how many blocks.

@@ -16,6 +16,7 @@ use crate::{
     discover::{
         Workspace,
         git::{self, Repo},
+        workspace::{self, Choice},
     },
     exit::Exit,
     record::accepted::Waivers,
@@ -51,7 +52,7 @@ pub fn report(args: &Report) -> Result<Exit> {
     stored(&args.runs, &args.project, &args.keys, &args.output)
 }
 
-/// Refuses runs that are not of the clean commit `sha`: whoever publishes a verdict must know what it is on.
+/// Refuses runs of another commit than `sha`, or with changes: a published verdict must be about it.
 fn check_candidate(files: &[PathBuf], sha: &str) -> Result<()> {
     for file in files {
         let candidate = run::load(file)?.candidate;
@@ -76,7 +77,7 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
         .iter()
         .map(|file| run::load(file))
         .collect::<Result<Vec<Run>>>()?;
-    let Project { manifest, packages } = project;
+    let choice = project.choice();
     let first = runs.first().context("no run to report")?;
     if first.baseline.is_none() && runs.len() == 1 {
         let tables = compare::cases(first);
@@ -87,12 +88,12 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
             ..Findings::default()
         };
         // A single commit's tables need no project.
-        let workspace = session::workspace(manifest, packages).ok();
+        let workspace = workspace::workspace(&choice).ok();
         output::write(&findings, exit, workspace.as_ref(), output)?;
         return Ok(exit);
     }
     let (runs, decided) = decided(runs, project, keys)?;
-    let workspace = session::workspace(manifest, packages)?;
+    let workspace = workspace::workspace(&choice)?;
     let exit = decided.exit;
     let findings = Findings {
         runs,
@@ -105,16 +106,16 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
 
 /// Decides runs of two commits with what is configured and typed now.
 pub fn decided(runs: Vec<Run>, project: &Project, keys: &Keys) -> Result<(Vec<Run>, Decided)> {
-    let Project { manifest, packages } = project;
+    let choice = project.choice();
     let first = runs.first().context("no run to decide")?;
     check_joinable(&runs)?;
-    let config = session::configuration(manifest, packages, &keys.flags())?.config;
-    let workspace: Workspace = session::workspace(manifest, packages)?;
+    let config = session::configuration(&choice, &keys.flags())?.config;
+    let workspace = workspace::workspace(&choice)?;
     let repo = git::open(&workspace.root)?;
     let waivers = Waivers::read(&workspace.root, repo.as_ref(), first.baseline.as_ref())?;
     let config = match first.baseline.as_ref().and_then(|it| it.commit.as_deref()) {
         Some(sha) => {
-            let before = policy_of(sha, repo.as_ref(), &workspace, project, &keys.flags());
+            let before = policy_of(sha, repo.as_ref(), &workspace, &choice, &keys.flags());
             session::held(config, before, &keys.flags())?
         }
         None => config,
@@ -127,7 +128,7 @@ fn policy_of(
     sha: &str,
     repo: Option<&Repo>,
     workspace: &Workspace,
-    project: &Project,
+    choice: &Choice,
     flags: &Flags,
 ) -> Result<Config> {
     let commit = repo.and_then(|repo| repo.commit(sha));
@@ -135,7 +136,7 @@ fn policy_of(
         bail!("commit {} is not in this repository", git::short(sha));
     };
     let root = repo.extract(&commit, &workspace.scratch().join("source"))?;
-    session::policy_at(&root, &project.manifest, &project.packages, flags)
+    session::policy_at(&root, choice, flags)
 }
 
 /// Whether all that was measured of one commit worked.
@@ -147,8 +148,7 @@ pub fn exit_of(tables: &[CaseTable]) -> Exit {
     }
 }
 
-/// Refuses runs that do not make one whole: a joint verdict on less than everything would pass what
-/// nobody measured.
+/// Refuses runs that are not all shards of one gate: a joint verdict would pass what was not measured.
 fn check_joinable(runs: &[Run]) -> Result<()> {
     let [first, others @ ..] = runs else {
         return Ok(());
@@ -210,7 +210,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{
-        Exit, Findings, Project, Run, Waivers, check_joinable, compare, output, pair, run, session,
+        Choice, Exit, Findings, Run, Waivers, check_joinable, compare, output, pair, run, session,
     };
     use crate::{
         config::{Config, Flags},
@@ -228,8 +228,8 @@ mod tests {
             run.seed = number as u64;
             run
         };
-        let told = |runs: &[_]| check_joinable(runs).map_err(|error| error.to_string());
-        assert_eq!(told(&[shard(1), shard(2)]), Ok(()));
+        let problem = |runs: &[_]| check_joinable(runs).map_err(|error| error.to_string());
+        assert_eq!(problem(&[shard(1), shard(2)]), Ok(()));
         let mut other = shard(2);
         other.candidate.commit = Some("1234".to_owned());
         let mut alone = shard(2);
@@ -237,10 +237,10 @@ mod tests {
         let mut whole = shard(2);
         whole.shard = None;
         let all = [
-            told(&[shard(1), shard(1)]),
-            told(&[shard(1), other]),
-            told(&[shard(1), alone]),
-            told(&[shard(1), whole]),
+            problem(&[shard(1), shard(1)]),
+            problem(&[shard(1), other]),
+            problem(&[shard(1), alone]),
+            problem(&[shard(1), whole]),
         ];
         let all: Vec<String> = all.into_iter().map(Result::unwrap_err).collect();
         insta::assert_snapshot!(all.join("\n"), @r"
@@ -258,13 +258,11 @@ mod tests {
         let text = "[package]\nname = \"x\"\n[lib]\npath = \"lib.rs\"\n[workspace]\n";
         std::fs::write(&manifest, text).unwrap();
         std::fs::write(folder.path().join("lib.rs"), "").unwrap();
-        let mut project = Project {
-            manifest: clap_cargo::Manifest::default(),
-            packages: clap_cargo::Workspace::default(),
+        let choice = Choice {
+            manifest_path: Some(manifest),
+            ..Choice::default()
         };
-        project.manifest.manifest_path = Some(manifest);
-        let flags = Flags::default();
-        let in_force = session::configuration(&project.manifest, &project.packages, &flags);
+        let in_force = session::configuration(&choice, &Flags::default());
         in_force.unwrap().config
     }
 

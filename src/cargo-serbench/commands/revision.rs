@@ -14,7 +14,7 @@ use crate::{
     discover::git::{self, Commit, Repo},
     discover::{BenchTarget, Workspace, suite_name, trees::Trees, workspace},
     exit::Usage,
-    record,
+    record::{self, store},
     run::{Side, Source},
     select::catalog::{self, Catalog, Naming},
     select::shard,
@@ -39,7 +39,7 @@ pub struct Tree {
 /// A commit in which there is nothing to measure.
 pub fn empty(commit: &Commit, top: PathBuf, root: PathBuf) -> Tree {
     Tree {
-        source: source(commit, &root),
+        source: source(commit, &root, None),
         catalog: Catalog::default(),
         top,
         root,
@@ -48,9 +48,10 @@ pub fn empty(commit: &Commit, top: PathBuf, root: PathBuf) -> Tree {
     }
 }
 
-fn source(commit: &Commit, root: &Path) -> Source {
+fn source(commit: &Commit, root: &Path, tree: Option<String>) -> Source {
     Source {
         commit: Some(commit.sha.clone()),
+        tree,
         subject: Some(commit.subject.clone()),
         dirty: false,
         lock: build::file_hash(&root.join("Cargo.lock")),
@@ -65,14 +66,17 @@ pub fn worktree(session: &Session) -> Result<Tree> {
     let lock = build::file_hash(&workspace.root.join("Cargo.lock"));
     let mut source = Source {
         commit: None,
+        tree: None,
         subject: None,
         dirty: false,
         lock,
     };
     if let Some(repo) = repo {
-        let head = repo.head()?;
-        source.commit = head.as_ref().map(|commit| commit.sha.clone());
-        source.subject = head.map(|commit| commit.subject);
+        if let Some(head) = repo.head()? {
+            source.tree = Some(repo.tree_without(&head, store::FOLDER)?);
+            source.commit = Some(head.sha);
+            source.subject = Some(head.subject);
+        }
         source.dirty = !repo.changes(record::is_record)?.is_empty();
     }
     let what = match (&source.commit, source.dirty) {
@@ -183,8 +187,10 @@ pub fn built(
     side: Side,
 ) -> Result<Tree> {
     let (catalog, built) = build_catalog(session, place, side)?;
+    let repo = session.repository()?;
+    let tree = repo.tree_without(commit, store::FOLDER)?;
     Ok(Tree {
-        source: source(commit, &root),
+        source: source(commit, &root, Some(tree)),
         catalog,
         top: place.top.to_path_buf(),
         root,
@@ -380,7 +386,7 @@ fn build_catalog(
     Ok((catalog, built))
 }
 
-/// The bench targets that the user wants, and the one that counts memory.
+/// The bench targets that the user wants.
 pub fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
     let named = &request.benches;
     // `--bench` by itself means that bench and none of the configured suites.
@@ -390,17 +396,7 @@ pub fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec
         let configured = by_suite && (all || config.suites.contains(&target.suite()));
         configured || named.contains(&target.name)
     };
-    let mut targets: Vec<BenchTarget> = workspace.targets.iter().filter(wanted).cloned().collect();
-    if !targets.is_empty() {
-        let memory = workspace
-            .targets
-            .iter()
-            .filter(|target| target.suite() == config.memory_suite);
-        targets.extend(memory.cloned());
-        targets.sort();
-        targets.dedup();
-    }
-    targets
+    workspace.targets.iter().filter(wanted).cloned().collect()
 }
 
 fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {

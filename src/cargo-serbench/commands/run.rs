@@ -22,7 +22,10 @@ use crate::{
     compare::{self, CaseTable},
     config::{Config, Mode, units::Seconds},
     decide::{self, LimitCheck, Standing, evidence},
-    discover::git::{self, Repo},
+    discover::{
+        git::{self, Commit, Repo},
+        machine,
+    },
     exit::Exit,
     layout::Layouts,
     measure::{self, engine::Pace, schedule},
@@ -54,6 +57,11 @@ impl Run {
         let output = &self.measure.output;
         output.voice.apply();
         let mut session = session::open(self.measure.request())?;
+        let lookup = recorded(&session, self.baseline.as_deref())?;
+        if let Lookup::Found { commit, .. } = &lookup {
+            let baseline = session.repository()?.resolve(commit)?;
+            session.hold_to(&baseline)?;
+        }
         let tree = revision::worktree(&session)?;
         let mut shown = BTreeSet::new();
         let run = measured(&session, &tree, |run, id| {
@@ -62,10 +70,10 @@ impl Run {
             }
             Ok(())
         })?;
-        // What was measured is shown though the disk be full, and recorded though nobody reads it.
+        // A full disk must not hide the result, and a closed pipe must not lose the record.
         let stored = pair::store(&session, &run);
         let limits = over_limits(&run, &session.config);
-        let gated = against_record(&mut session, self.baseline.as_deref(), &tree, &run);
+        let gated = against_record(&session, &lookup, self.baseline.is_some(), &tree, &run);
         let mut tables = compare::cases(&run);
         for case in &mut tables {
             case.shown = shown.contains(&(case.suite.clone(), case.case.clone()));
@@ -84,13 +92,12 @@ impl Run {
                 return Err(error);
             }
         };
-        let mut exit = shown.or(gated.exit);
+        let exit = shown.or(gated.exit);
         let mut pair_stored = Ok(());
         if let Some(mut pair) = gated.pair {
             explain::after(&session, &mut pair)?;
             pair.runs.append(&mut findings.runs);
             findings.runs = pair.runs;
-            exit = shown.or(pair.decided.exit);
             findings.decided = Some(pair.decided);
             pair_stored = pair.stored.map(drop);
         }
@@ -145,6 +152,9 @@ pub fn measured(
         ..
     } = session;
     let chosen = revision::choose(session, &[&tree.catalog])?;
+    for loosened in config.loosened(chosen.iter().map(BenchId::as_str)) {
+        shell::warning(loosened);
+    }
     let mut run = measure::new_run(options, request.seed, None, &tree.source)?;
     let started = Instant::now();
     measure::verify_side(launcher, &tree.catalog, &chosen, Side::Candidate, &mut run)?;
@@ -169,78 +179,93 @@ pub fn measured(
     Ok(run)
 }
 
+/// The record to compare the work tree with. It is looked for before the new one is there to be
+/// found, and before anything is measured: its commit says by which rules.
+fn recorded(session: &Session, baseline: Option<&str>) -> Result<Lookup> {
+    let missing = |why: &str| {
+        let (why, first) = (why.to_owned(), true);
+        Ok(Lookup::Missing { why, first })
+    };
+    let Some(repo) = &session.repo else {
+        return missing("no git repository");
+    };
+    let Some(head) = repo.head()? else {
+        return missing("the repository has no commit yet");
+    };
+    let dirty = !repo.changes(record::is_record)?.is_empty();
+    let (machine, toolchain) = (machine::machine(), toolchain::toolchain(&session.options)?);
+    let key = toolchain::key(&machine, &toolchain);
+    let factors = toolchain::factors(&machine, &toolchain);
+    let asked = baseline
+        .map(|revision| repo.resolve(revision))
+        .transpose()?;
+    let answer = baseline::find(
+        repo,
+        &Store::of(&session.workspace),
+        (&key, &factors),
+        (&head, dirty),
+        asked.as_ref(),
+        session.default_branch()?.as_deref(),
+    )?;
+    warn_passed_over(&answer.passed_over);
+    Ok(answer.lookup)
+}
+
 /// Records what was measured of a clean commit, and compares it with an earlier record. What looks
 /// slower is built at that commit and measured beside it now: only pairs decide.
 fn against_record(
-    session: &mut Session,
-    baseline: Option<&str>,
+    session: &Session,
+    lookup: &Lookup,
+    asked: bool,
     tree: &Tree,
     run: &run::Run,
 ) -> Result<Gated> {
     let store = Store::of(&session.workspace);
-    let Some(repo) = &session.repo else {
-        shell::status(
+    match (&session.repo, lookup) {
+        (None, _) => shell::status(
             "Not recorded",
             "outside a git repository; records belong to commits",
-        );
-        return without_baseline(session, baseline.is_some(), "no git repository").map(Gated::from);
-    };
-    // The baseline is looked for before the new record is there to be found.
-    let Some(head) = repo.head()? else {
-        let why = "the repository has no commit yet";
-        return without_baseline(session, baseline.is_some(), why).map(Gated::from);
-    };
-    let factors = toolchain::factors(&run.machine, &run.toolchain);
-    let key = toolchain::key(&run.machine, &run.toolchain);
-    let asked = baseline
-        .map(|revision| repo.resolve(revision))
-        .transpose()?;
-    let branch = session.config.default_branch.as_deref();
-    let candidate = (&head, run.candidate.dirty);
-    let answer = baseline::find(
-        repo,
-        &store,
-        (&key, &factors),
-        candidate,
-        asked.as_ref(),
-        branch,
-    )?;
-    warn_passed_over(&answer.passed_over);
-    let (stored, why) = match answer.lookup {
-        Lookup::Found { stored, why } => (stored, why),
-        Lookup::Missing { why, .. } => {
-            keep_record(repo, &store, run, None)?;
-            return without_baseline(session, asked.is_some(), &why).map(Gated::from);
+        ),
+        (Some(repo), Lookup::Missing { .. }) => keep_record(repo, &store, run, None)?,
+        (Some(_), Lookup::Found { .. }) => {}
+    }
+    match lookup {
+        Lookup::Missing { why, .. } => without_baseline(session, asked, why).map(Gated::from),
+        Lookup::Found {
+            commit,
+            stored,
+            why,
+        } => {
+            let baseline = session.repository()?.resolve(commit)?;
+            keep_screened(session, (&baseline, stored, why), tree, run)
         }
-    };
-    keep_screened(session, (&stored, &why), tree, run)
+    }
 }
 
 /// Records what was measured with what looks slower than in a stored record, and measures that.
 fn keep_screened(
-    session: &mut Session,
-    (stored, why): (&Stored, &str),
+    session: &Session,
+    (baseline, stored, why): (&Commit, &Stored, &str),
     tree: &Tree,
     run: &run::Run,
 ) -> Result<Gated> {
     let store = Store::of(&session.workspace);
-    let baseline = session.repository()?.resolve(&stored.commit)?;
-    session.hold_to(&baseline)?;
-    let repo = session.repository()?;
     let record = store::load(stored)?;
     let suspects = suspects::suspects(&record, run, &session.config);
     // Until pairs have cleared them: a run that is killed now must not hide them from the next.
-    keep_record(repo, &store, run, Some((&suspects, &stored.commit)))?;
-    shell::status(
-        "Baseline",
-        format_args!("record of {} ({why})", git::short(&stored.commit)),
-    );
-    for line in suspects::unlike(&record, run, session.request.is_of_all()) {
+    let than = &baseline.sha;
+    keep_record(session.repository()?, &store, run, Some((&suspects, than)))?;
+    let short = baseline.short();
+    shell::status("Baseline", format_args!("record of {short} ({why})"));
+    let unrecorded = unrecorded(session, &record, run);
+    for line in suspects::only_in_one(&record, run, session.request.is_of_all()) {
         shell::hint(line);
     }
     if suspects.is_empty() {
-        shell::status("Passed", "nothing looks slower than in that record");
-        return Ok(Exit::Passed.into());
+        if unrecorded == Exit::Passed {
+            shell::status("Passed", "nothing looks slower than in that record");
+        }
+        return Ok(unrecorded.into());
     }
     shell::status(
         "Suspecting",
@@ -250,16 +275,17 @@ fn keep_screened(
         ),
     );
     let again = suspects::with_references(&suspects, run);
-    let pair = screen(session, stored, tree, &again)?;
+    let only = Some(&again);
+    let pair = pair::measure_pair(session, Trial::default(), baseline, tree, only)?;
     let slower = again
         .intersection(&pair.decided.slower())
         .cloned()
         .collect();
     if slower != suspects {
-        save_record(&store, run, Some((&slower, &stored.commit)))?;
+        save_record(&store, run, Some((&slower, than)))?;
     }
     Ok(Gated {
-        exit: pair.decided.exit,
+        exit: pair.decided.exit.or(unrecorded),
         pair: Some(pair),
     })
 }
@@ -320,15 +346,22 @@ fn changes(paths: &[PathBuf]) -> String {
     format!("uncommitted changes ({what})")
 }
 
-/// Measures what looks slower than in a stored record, and references, beside that commit.
-fn screen(
-    session: &Session,
-    stored: &Stored,
-    tree: &Tree,
-    only: &BTreeSet<BenchId>,
-) -> Result<Pair> {
-    let baseline = session.repository()?.resolve(&stored.commit)?;
-    pair::measure_pair(session, Trial::default(), &baseline, tree, Some(only))
+/// Fails where every benchmark must have a baseline and a gated one is not in the record.
+fn unrecorded(session: &Session, record: &Record, run: &run::Run) -> Exit {
+    let config = &session.config;
+    let ids = run.benchmarks.keys();
+    let mut missing = ids.filter(|id| !record.benchmarks.contains_key(*id));
+    let first = missing.find(|id| config.mode(id) == Mode::Gate);
+    match first.filter(|_| config.require_baseline) {
+        None => Exit::Passed,
+        Some(id) => {
+            shell::error(format_args!(
+                "`{id}` is not in the record of {}, but `require-baseline` is set",
+                git::short(&record.commit)
+            ));
+            Exit::CouldNotMeasure
+        }
+    }
 }
 
 /// Whether an encoder is surely over a limit on its ratio to the reference.

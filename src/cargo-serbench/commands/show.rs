@@ -33,10 +33,7 @@ pub struct Show {
     pub format: Format,
 
     #[command(flatten)]
-    pub machines: cli::Machines,
-
-    #[command(flatten)]
-    pub place: cli::Place,
+    pub records: cli::Records,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,7 +47,7 @@ pub enum Format {
 }
 
 pub fn show(args: &Show) -> Result<Exit> {
-    let Place { store, repo } = records::open(&args.place)?;
+    let Place { store, repo } = records::open(&args.records.place)?;
     let repo = records::in_git(repo.as_ref())?;
     let text = match &args.revision {
         Some(revision) => commit(args, &store, &repo.resolve(revision)?)?,
@@ -66,7 +63,7 @@ fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
     if all.is_empty() {
         bail!("{name} has no record; `cargo serbench show` lists all records");
     }
-    let wanted = args.machines.machine.as_deref().filter(|it| *it != "all");
+    let wanted = args.records.machine.as_deref().filter(|it| *it != "all");
     let mut out = String::new();
     let mut shown = false;
     let mut broken = Vec::new();
@@ -84,7 +81,7 @@ fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
         shown = true;
         match args.format {
             Format::Json => out += &text::write(&record),
-            Format::Terminal => out += &tables(&record, terminal),
+            Format::Terminal => out += &tables(&record, records::terminal),
             Format::Markdown => out += &tables(&record, table::for_markdown),
         }
     }
@@ -149,14 +146,14 @@ fn heading(case: &compare::CaseTable) -> String {
 }
 
 /// An entry and how many commits back it is, if it is in the history.
-struct Listed<'a> {
+struct Row<'a> {
     entry: &'a Entry,
     back: Option<usize>,
 }
 
 fn list(args: &Show, store: &Store, repo: &Repo) -> Result<String> {
     let index = records::index(store)?;
-    let keys = records::keys(&index, &args.machines)?;
+    let keys = records::keys(&index, args.records.machine.as_deref())?;
     let history: Vec<String> = match repo.head()? {
         Some(head) => repo.first_parents(&head)?.collect(),
         None => Vec::new(),
@@ -171,7 +168,7 @@ fn list(args: &Show, store: &Store, repo: &Repo) -> Result<String> {
     }
     let table = table::table(&list_columns(), &listed);
     Ok(match args.format {
-        Format::Terminal => terminal(&table),
+        Format::Terminal => records::terminal(&table),
         Format::Markdown => table::for_markdown(&table),
         Format::Json => list_json(&listed),
     })
@@ -182,22 +179,22 @@ fn listed<'a>(
     index: &'a Index,
     history: &[String],
     wanted: impl Fn(&Entry) -> bool,
-) -> Vec<Listed<'a>> {
+) -> Vec<Row<'a>> {
     let back: BTreeMap<&str, usize> = history
         .iter()
         .enumerate()
         .map(|(back, commit)| (commit.as_str(), back))
         .collect();
-    let mut listed: Vec<Listed<'a>> = index
+    let mut listed: Vec<Row<'a>> = index
         .entries()
         .filter(|entry| wanted(entry))
-        .map(|entry| Listed {
+        .map(|entry| Row {
             entry,
             back: back.get(entry.commit.as_str()).copied(),
         })
         .collect();
     listed.sort_by(|a, b| {
-        let place = |listed: &Listed<'_>| listed.back.unwrap_or(usize::MAX);
+        let place = |listed: &Row<'_>| listed.back.unwrap_or(usize::MAX);
         place(a)
             .cmp(&place(b))
             .then_with(|| b.entry.started_at.cmp(&a.entry.started_at))
@@ -206,11 +203,7 @@ fn listed<'a>(
     listed
 }
 
-fn terminal(table: &Table) -> String {
-    table::for_terminal(table, shell::width())
-}
-
-fn list_columns<'a>() -> Vec<Column<Listed<'a>>> {
+fn list_columns<'a>() -> Vec<Column<Row<'a>>> {
     vec![
         left("Commit", |it| Cell::plain(git::short(&it.entry.commit))),
         right("Back", |it| {
@@ -226,8 +219,8 @@ fn list_columns<'a>() -> Vec<Column<Listed<'a>>> {
     ]
 }
 
-fn list_json(listed: &[Listed<'_>]) -> String {
-    let one = |Listed { entry, back }: &Listed<'_>| {
+fn list_json(listed: &[Row<'_>]) -> String {
+    let rows = listed.iter().map(|Row { entry, back }| {
         serde_json::json!({
             "commit": entry.commit,
             "commits_back": back,
@@ -238,7 +231,6 @@ fn list_json(listed: &[Listed<'_>]) -> String {
             "started_at": entry.started_at,
             "benchmarks": entry.points.len(),
         })
-    };
-    let lines: Vec<String> = listed.iter().map(|it| one(it).to_string()).collect();
-    format!("[{}]\n", lines.join(",\n "))
+    });
+    format!("{}\n", rows.collect::<serde_json::Value>())
 }

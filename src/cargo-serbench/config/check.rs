@@ -1,98 +1,59 @@
-//! Checks what no value shows by itself: whether suites exist, whether numbers fit each other.
+//! Checks what no value shows by itself: whether suites exist, whether percentages fit each other.
 
 use super::{
-    keys::EVERY_SUITE,
-    read::{Layer, Origin, Table, Valued, nearest},
-    units::Percent,
+    keys::{Config, EVERY_SUITE},
+    read::{Layer, Origin, nearest},
 };
+use crate::discover::suite_name;
 
 /// Reports suites that a Cargo.toml names and that don't exist. Flags may name what only another
 /// commit has.
-pub fn suites(layer: &Layer, there: &[String], problems: &mut Vec<String>) {
-    let mut check = |key: &str, name: &str, origin: &Origin| {
-        let written = matches!(origin, Origin::Line { .. });
-        if !written || name == EVERY_SUITE || there.iter().any(|suite| suite == name) {
-            return;
-        }
-        let hint = match nearest(name, there.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if there.is_empty() => "this workspace has no [[bench]]".to_owned(),
-            None => format!("there are {}", there.join(", ")),
+pub fn suites(layer: &Layer, there: &[String]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (key, valued) in &layer.keys {
+        let names: Vec<&str> = match key.split_once('.') {
+            Some((_, suite)) => vec![suite],
+            None if key == "suites" => {
+                let names = valued.value.as_array().into_iter().flatten();
+                names.filter_map(|name| name.as_str()).collect()
+            }
+            None => Vec::new(),
         };
-        problems.push(format!(
-            "{origin}: `{key}` names the suite `{name}`, but no bench has that name; {hint}"
-        ));
-    };
-    for key in ["suites", "memory-suite"] {
-        if let Some(Valued { value, origin }) = layer.plain.get(key) {
-            let names = value
-                .as_array()
-                .map_or(std::slice::from_ref(value), Vec::as_slice);
-            names
-                .iter()
-                .filter_map(|name| name.as_str())
-                .for_each(|name| check(key, name, origin));
-        }
-    }
-    for (suite, Valued { origin, .. }) in &layer.reference {
-        check("reference", suite, origin);
-    }
-}
-
-/// The indifference must not be above the threshold. As long as nobody has set it, it follows a
-/// lower threshold by itself.
-pub fn indifference(layer: &mut Layer, problems: &mut Vec<String>) {
-    let [
-        Some((threshold, threshold_origin)),
-        Some((mut indifference, mut origin)),
-    ] = ["threshold", "indifference"].map(|name| percent(&layer.plain, name))
-    else {
-        return;
-    };
-    let too_high = |here: Percent, at: &Origin, limit: Percent, limit_origin: &Origin| {
-        format!(
-            "{at}: `indifference` is {here}, above the `threshold` {limit} ({limit_origin}); \
-             lower it, because changes below the indifference count as noise"
-        )
-    };
-    if indifference > threshold {
-        if origin != Origin::Default {
-            problems.push(too_high(
-                indifference,
-                &origin,
-                threshold,
-                &threshold_origin,
+        let written = matches!(valued.origin, Origin::Line { .. });
+        for name in names.into_iter().map(suite_name) {
+            if !written || name == EVERY_SUITE || there.contains(&name) {
+                continue;
+            }
+            let hint = match nearest(&name, there.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if there.is_empty() => "this workspace has no [[bench]]".to_owned(),
+                None => format!("available: {}", there.join(", ")),
+            };
+            let (origin, key) = (&valued.origin, key.split('.').next().unwrap_or(key));
+            problems.push(format!(
+                "{origin}: `{key}` names the suite `{name}`, but no bench has that name; {hint}"
             ));
-            return;
-        }
-        (indifference, origin) = (threshold, Origin::Lowered);
-        let lowered = Valued {
-            value: indifference.to_string().into(),
-            origin: origin.clone(),
-        };
-        layer.plain.insert("indifference".to_owned(), lowered);
-    }
-    let follows = matches!(origin, Origin::Default | Origin::Lowered);
-    for table in &layer.overrides {
-        match (percent(table, "threshold"), percent(table, "indifference")) {
-            (own, Some((here, at))) => {
-                let (limit, limit_origin) = own.unwrap_or((threshold, threshold_origin.clone()));
-                if here > limit {
-                    problems.push(too_high(here, &at, limit, &limit_origin));
-                }
-            }
-            (Some((limit, at)), None) if indifference > limit && !follows => {
-                problems.push(format!(
-                    "{at}: `threshold` is {limit}, below the `indifference` {indifference} ({origin}); \
-                     give this override an `indifference`, too"
-                ));
-            }
-            (Some(_) | None, None) => {}
         }
     }
+    problems
 }
 
-fn percent(table: &Table, name: &str) -> Option<(Percent, Origin)> {
-    let Valued { value, origin } = table.get(name)?;
-    Some((value.as_str()?.parse().ok()?, origin.clone()))
+/// Reports an indifference above its threshold, where somebody has set it.
+pub fn indifference(layer: &Layer, config: &Config) -> Vec<String> {
+    let usual = (None, Some(config.indifference), &layer.keys);
+    let overrides = config.overrides.iter().zip(&layer.overrides);
+    let overrides = overrides.map(|(it, table)| (it.threshold, it.indifference, table));
+    let all = std::iter::once(usual).chain(overrides);
+    all.filter_map(|(threshold, indifference, table)| {
+        let threshold = threshold.unwrap_or(config.threshold);
+        let indifference = indifference.filter(|it| *it > threshold)?;
+        let origin = &table.get("indifference").filter(|it| it.is_set())?.origin;
+        let limit = table.get("threshold").or(layer.keys.get("threshold"))?;
+        Some(format!(
+            "{origin}: `indifference` is {indifference}, above the `threshold` {threshold} ({}); \
+             lower it, because changes below the indifference count as noise",
+            limit.origin
+        ))
+    })
+    .collect()
 }

@@ -11,7 +11,7 @@ pub struct Globs {
     set: GlobSet,
 }
 
-/// A glob that has been checked by itself, so that an error is told of its line.
+/// A glob that is checked by itself, so that an error has its line.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Written(String);
@@ -89,7 +89,7 @@ fn parse(glob: &str) -> Result<Glob, String> {
 }
 
 /// Segments of an id become folders, the one hierarchy that globs know. A slash of the id itself,
-/// as an argument may have, becomes a character that nobody types.
+/// as an argument may have, becomes a control character.
 fn as_path(id: &str) -> String {
     id.replace('/', "\u{1}").replace("::", "/")
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_globs_are_told() {
+    fn wrong_globs() {
         let check = |glob: &str| Globs::new(vec![glob.to_owned()]).unwrap_err();
         insta::assert_snapshot!(check(""), @"an empty glob matches nothing; use `**` for every benchmark");
         insta::assert_snapshot!(check("json::[a"), @"invalid glob: unclosed character class; missing ']'");

@@ -1,25 +1,86 @@
 //! Holds a configuration to the baseline's: what a change tightens counts at once, what it loosens
 //! counts after the merge.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::collections::BTreeMap;
 
 use super::{
-    keys::{Config, Mode},
+    keys::{Config, EVERY_SUITE},
+    policy::Tolerance,
     units::Percent,
 };
 
-/// The baseline's policy, and what the candidate says less strictly for all benchmarks.
+/// The baseline's policy, and what the candidate changes for all benchmarks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
     pub baseline: Box<Config>,
-    loosened: Vec<String>,
+    changes: Vec<String>,
 }
 
+/// A rule for one benchmark.
+struct Rule {
+    key: &'static str,
+    /// More is looser.
+    allows: f64,
+    /// As it is written.
+    value: String,
+}
+
+/// Keys that are neither loose nor strict: the baseline's count.
+const TAKEN_OVER: [&str; 5] = [
+    "reference",
+    "budget",
+    "default-branch",
+    "profile",
+    "build-flags",
+];
+
 impl Config {
-    /// This configuration, where no key allows more than in `baseline`. Both hold the same flags,
-    /// so what was typed stays.
-    pub fn hold_to(self, baseline: Self) -> Self {
-        let mut loosened = Vec::new();
+    /// This configuration, where no key allows more than in `baseline`, and how is measured what
+    /// and against what is as there. Both hold the same flags, so what was typed stays.
+    pub fn hold_to(mut self, baseline: Self) -> Self {
+        // A suite that is new has nothing to be compared with, and no other reference.
+        let covered = |suite: &String| suite == EVERY_SUITE || baseline.there.contains(suite);
+        let new = self.reference.iter().filter(|(suite, _)| !covered(suite));
+        let mut reference: BTreeMap<_, _> = new.map(|(it, of)| (it.clone(), of.clone())).collect();
+        self.reference.retain(|suite, _| covered(suite));
+        let changes = self.changes(&baseline);
+        reference.extend(baseline.reference.clone());
+        if !self.suites.is_empty() {
+            let dropped = baseline.suites.iter();
+            let dropped = dropped.filter(|suite| !self.suites.contains(suite));
+            let kept = self.suites.iter().filter(|_| !baseline.suites.is_empty());
+            self.suites = kept.chain(dropped).cloned().collect();
+        }
+        let strictest = Self {
+            strict: self.strict || baseline.strict,
+            require_baseline: self.require_baseline || baseline.require_baseline,
+            held: Some(Held {
+                baseline: Box::new(baseline.clone()),
+                changes,
+            }),
+            ..self
+        };
+        Self {
+            reference,
+            ..strictest.measured_like(&baseline)
+        }
+    }
+
+    /// These rules, with what `other` measures and against what.
+    pub fn measured_like(self, other: &Self) -> Self {
+        Self {
+            reference: other.reference.clone(),
+            budget: other.budget,
+            default_branch: other.default_branch.clone(),
+            profile: other.profile.clone(),
+            build_flags: other.build_flags.clone(),
+            ..self
+        }
+    }
+
+    /// What is looser or otherwise different than at the baseline, whatever the benchmark.
+    fn changes(&self, baseline: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
         let switches = [
             ("strict", self.strict, baseline.strict),
             (
@@ -28,36 +89,30 @@ impl Config {
                 baseline.require_baseline,
             ),
         ];
-        for (key, now, before) in switches {
-            if before && !now {
-                loosened.push(format!("`{key}` from true to false"));
+        for (key, _, _) in switches.iter().filter(|(_, now, before)| *before && !now) {
+            changes.push(format!("loosens `{key}` from true to false"));
+        }
+        if !self.suites.is_empty() && baseline.suites.is_empty() {
+            let suites = self.suites.join(", ");
+            changes.push(format!("loosens `suites` from all to {suites}"));
+        } else if !self.suites.is_empty() {
+            let dropped = baseline.suites.iter();
+            let dropped = dropped.filter(|suite| !self.suites.contains(suite));
+            changes.extend(dropped.map(|suite| format!("loosens `suites` without `{suite}`")));
+        }
+        let [now, before] =
+            [self, baseline].map(|config| toml::Table::try_from(config).unwrap_or_default());
+        for key in TAKEN_OVER {
+            let value = |table: &toml::Table| {
+                let value = table.get(key);
+                value.map_or_else(|| "none".to_owned(), ToString::to_string)
+            };
+            let (now, before) = (value(&now), value(&before));
+            if now != before {
+                changes.push(format!("changes `{key}` from {before} to {now}"));
             }
         }
-        let mut suites = Vec::new();
-        if !self.suites.is_empty() && !baseline.suites.is_empty() {
-            suites.clone_from(&self.suites);
-        }
-        let dropped = |suite: &&String| !self.suites.contains(suite);
-        let dropped: Vec<&String> = baseline.suites.iter().filter(dropped).collect();
-        if !self.suites.is_empty() {
-            if baseline.suites.is_empty() {
-                loosened.push(format!("`suites` from all to {}", self.suites.join(", ")));
-            }
-            for suite in dropped {
-                loosened.push(format!("`suites` without `{suite}`"));
-                suites.push(suite.clone());
-            }
-        }
-        Self {
-            suites,
-            strict: self.strict || baseline.strict,
-            require_baseline: self.require_baseline || baseline.require_baseline,
-            held: Some(Held {
-                baseline: Box::new(baseline),
-                loosened,
-            }),
-            ..self
-        }
+        changes
     }
 
     /// What is looser than at the baseline for these benchmarks, and does not count yet: a sentence
@@ -68,85 +123,52 @@ impl Config {
         };
         let mut keys: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for id in ids {
-            for change in self.loosened_for(&held.baseline, id) {
+            let rules = self.rules(id).into_iter().zip(held.baseline.rules(id));
+            for (now, before) in rules.filter(|(now, before)| now.allows > before.allows) {
+                let change = format!("`{}` from {} to {}", now.key, before.value, now.value);
                 keys.entry(change).or_default().push(id);
             }
         }
         let of_benchmarks = keys.into_iter().map(|(change, ids)| match ids.as_slice() {
-            [id] => format!("{change} for `{id}`"),
-            [id, rest @ ..] => format!("{change} for `{id}` and {} more", rest.len()),
-            [] => change,
+            [id, rest @ ..] if !rest.is_empty() => {
+                format!("loosens {change} for `{id}` and {} more", rest.len())
+            }
+            ids => format!("loosens {change} for `{}`", ids.concat()),
         });
-        let changes = held.loosened.iter().cloned().chain(of_benchmarks);
+        let changes = held.changes.iter().cloned().chain(of_benchmarks);
         changes
-            .map(|change| {
-                format!("this change loosens {change}; that takes effect after the merge")
-            })
+            .map(|change| format!("this change {change}; that takes effect after the merge"))
             .collect()
     }
 
-    fn loosened_for(&self, baseline: &Self, id: &str) -> Vec<String> {
-        let (now, before) = (self.own_tolerance(id), baseline.own_tolerance(id));
-        let percents = [
-            ("threshold", now.threshold, before.threshold),
-            (
-                "memory-threshold",
-                now.memory_threshold,
-                before.memory_threshold,
+    /// The rules for a benchmark by this configuration alone.
+    fn rules(&self, id: &str) -> [Rule; 7] {
+        let Tolerance {
+            threshold,
+            indifference,
+            memory_threshold,
+            max_latency_ratio,
+            max_memory_ratio,
+        } = self.own_tolerance(id);
+        let rule = |key, allows, value| Rule { key, allows, value };
+        let percent = |key, it| rule(key, it, Percent::of_fraction(it).to_string());
+        let limit = |key, ratio: Option<f64>| {
+            let value = ratio.map_or_else(|| "none".to_owned(), |ratio| ratio.to_string());
+            rule(key, ratio.unwrap_or(f64::INFINITY), value)
+        };
+        let (mode, removal) = (self.own_mode(id), self.own_allows_removal(id));
+        [
+            percent("threshold", threshold),
+            percent("indifference", indifference),
+            percent("memory-threshold", memory_threshold),
+            limit("max-latency-ratio", max_latency_ratio),
+            limit("max-memory-ratio", max_memory_ratio),
+            rule("mode", f64::from(mode as u8), mode.word().to_owned()),
+            rule(
+                "allow-removed",
+                f64::from(u8::from(removal)),
+                removal.to_string(),
             ),
-        ];
-        let percents = percents.into_iter().filter_map(|(key, now, before)| {
-            let [from, to] = [before, now].map(Percent::of_fraction);
-            (now > before).then(|| from_to(key, from, to))
-        });
-        let limits = [
-            (
-                "max-latency-ratio",
-                now.max_latency_ratio,
-                before.max_latency_ratio,
-            ),
-            (
-                "max-memory-ratio",
-                now.max_memory_ratio,
-                before.max_memory_ratio,
-            ),
-        ];
-        let limits = limits.into_iter().filter_map(|(key, now, before)| {
-            let before = before?;
-            match now {
-                None => Some(from_to(key, before, "none")),
-                Some(now) => (now > before).then(|| from_to(key, before, now)),
-            }
-        });
-        let mut changes: Vec<String> = percents.chain(limits).collect();
-        let (now, before) = (self.own_mode(id), baseline.own_mode(id));
-        if stricter(now, before) != now {
-            changes.push(from_to("mode", before.word(), now.word()));
-        }
-        if self.own_allows_removal(id) && !baseline.own_allows_removal(id) {
-            changes.push(from_to("allow-removed", false, true));
-        }
-        changes
-    }
-}
-
-fn from_to(key: &str, from: impl Display, to: impl Display) -> String {
-    format!("`{key}` from {from} to {to}")
-}
-
-/// The mode of the two that fails more.
-pub fn stricter(one: Mode, other: Mode) -> Mode {
-    match (one, other) {
-        (Mode::Gate, _) | (_, Mode::Gate) => Mode::Gate,
-        (Mode::Track, _) | (_, Mode::Track) => Mode::Track,
-        (Mode::Off, Mode::Off) => Mode::Off,
-    }
-}
-
-/// The smaller limit of the two.
-pub fn smaller(one: Option<f64>, other: Option<f64>) -> Option<f64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+        ]
     }
 }

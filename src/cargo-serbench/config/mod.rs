@@ -1,4 +1,4 @@
-//! What is in force: compiled-in defaults, the workspace's and the package's metadata, flags.
+//! The configuration in force: built-in defaults, the workspace's and the package's metadata, flags.
 //!
 //! Each of these layers is a table of the same keys, laid over the one before, key by key. The
 //! package whose table counts is the one that is selected, as cargo selects packages; where several
@@ -30,7 +30,7 @@ use self::read::{DEFAULTS, Layer, Source};
 pub use self::{
     keys::{Config, Mode},
     policy::Tolerance,
-    read::{Flag, Flags},
+    read::{Flag, Flags, reference_of},
 };
 use crate::discover::{Workspace, suite_name};
 
@@ -115,19 +115,26 @@ fn suites(metadata: &Metadata) -> Vec<String> {
 /// Lays the layers over each other. `suites` are those that there are, if that is known.
 fn in_force(sources: &[Source<'_>], flags: &Flags, suites: Option<&[String]>) -> Result<InForce> {
     let mut problems = Vec::new();
-    let mut layer = read::read(DEFAULTS, &mut problems)?;
+    let mut layer = read::read(DEFAULTS)?;
     for source in sources {
-        layer.merge(read::read(*source, &mut problems)?);
+        match read::read(*source) {
+            Ok(upper) => layer.merge(upper),
+            Err(problem) => problems.push(format!("{problem:#}")),
+        }
     }
-    layer.merge_flags(read::flags(flags));
+    layer.merge_flags(flags);
+    let mut config = Config::deserialize(layer.to_value())
+        .context("read the configuration that all files and flags make")?;
     if let Some(suites) = suites {
-        check::suites(&layer, suites, &mut problems);
+        problems.extend(check::suites(&layer, suites));
+        config.there = suites.to_vec();
     }
-    check::indifference(&mut layer, &mut problems);
+    if config.indifference > config.threshold && !layer.keys["indifference"].is_set() {
+        config.indifference = config.threshold;
+    }
+    problems.extend(check::indifference(&layer, &config));
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));
     }
-    let config = Config::deserialize(layer.to_value())
-        .context("read the configuration that all files and flags make")?;
     Ok(InForce { config, layer })
 }

@@ -1,9 +1,6 @@
 //! What each benchmark is allowed.
 
-use super::{
-    hold::{smaller, stricter},
-    keys::{Config, EVERY_SUITE, Mode, Override},
-};
+use super::keys::{Config, EVERY_SUITE, Mode, Override};
 
 /// What a benchmark is allowed; fractions, 0.03 is 3 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,11 +33,11 @@ impl Default for Tolerance {
 impl Config {
     /// The encoder that the others of `suite` are divided by.
     pub fn reference(&self, suite: &str) -> Option<&str> {
-        let references = &self.reference.0;
+        let references = &self.reference;
         let found = references
             .get(suite)
             .or_else(|| references.get(EVERY_SUITE));
-        found.map(String::as_str)
+        found.map(|name| &**name)
     }
 
     /// What the benchmark `id` is allowed, key by key no more than by the baseline's policy.
@@ -50,6 +47,7 @@ impl Config {
             return own;
         };
         let before = held.baseline.own_tolerance(id);
+        let smaller = |one: Option<f64>, other| one.into_iter().chain(other).reduce(f64::min);
         Tolerance {
             threshold: own.threshold.min(before.threshold),
             indifference: own.indifference.min(before.indifference),
@@ -87,7 +85,7 @@ impl Config {
     pub fn mode(&self, id: &str) -> Mode {
         let own = self.own_mode(id);
         let held = self.held.as_ref();
-        held.map_or(own, |held| stricter(own, held.baseline.own_mode(id)))
+        held.map_or(own, |held| own.min(held.baseline.own_mode(id)))
     }
 
     pub(super) fn own_mode(&self, id: &str) -> Mode {

@@ -1,68 +1,68 @@
 //! Prints the configuration in force, with the origin of each value.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     InForce,
     keys::{Config, Override, fields},
-    read::{Table, Valued},
+    read::Table,
 };
 
 impl InForce {
     /// TOML that could stand in a Cargo.toml as it is.
     pub fn to_toml(&self) -> String {
-        let layer = &self.layer;
+        let all = self.to_json();
         let mut text = "[package.metadata.serbench]\n".to_owned();
-        let plain = fields::<Config>().iter();
-        for key in plain.filter(|key| !["reference", "override"].contains(key)) {
-            text += &match layer.plain.get(*key) {
-                Some(valued) => line(key, valued),
-                None => format!("# {key} is not set\n"),
-            };
+        let mut plain = fields::<Config>();
+        plain.retain(|key| !["reference", "override"].contains(&key.as_str()));
+        for key in plain {
+            text += &line(&key, &all).unwrap_or_else(|| format!("# {key} is not set\n"));
         }
         text += "\n[package.metadata.serbench.reference]\n";
-        for (suite, valued) in &layer.reference {
-            text += &line(&bare_or_quoted(suite), valued);
-        }
-        for table in &layer.overrides {
+        let references = &all["reference"];
+        let suites = references.as_object().into_iter().flat_map(Map::keys);
+        text.extend(suites.filter_map(|suite| line(suite, references)));
+        for table in all["override"].as_array().into_iter().flatten() {
             text += "\n[[package.metadata.serbench.override]]\n";
-            for key in fields::<Override>() {
-                text += &table.get(*key).map_or_else(String::new, |it| line(key, it));
-            }
+            let keys = fields::<Override>();
+            text.extend(keys.iter().filter_map(|key| line(key, table)));
         }
         text
     }
 
     /// The same for programs: `value` and `origin` of each key.
-    pub fn to_json(&self) -> serde_json::Value {
-        let layer = &self.layer;
-        let table = |table: &Table| -> Map<String, serde_json::Value> {
-            let entries = table.iter();
-            entries
-                .map(|(key, Valued { value, origin })| {
-                    let described = json!({ "value": value, "origin": origin.to_string() });
-                    (key.clone(), described)
-                })
-                .collect()
-        };
-        let mut all = table(&layer.plain);
-        all.insert("reference".to_owned(), table(&layer.reference).into());
-        let overrides: Vec<_> = layer.overrides.iter().map(table).collect();
-        all.insert("override".to_owned(), overrides.into());
-        all.into()
+    pub fn to_json(&self) -> Value {
+        let Self { config, layer } = self;
+        let mut all = json!(config);
+        let reference = with_origins(all["reference"].take(), "reference.", &layer.keys);
+        let overrides = config.overrides.iter().zip(&layer.overrides);
+        let overrides = overrides.map(|(it, table)| with_origins(json!(it), "", table));
+        let overrides = overrides.collect();
+        all = with_origins(all, "", &layer.keys);
+        all["reference"] = reference;
+        all["override"] = overrides;
+        all
     }
 }
 
-fn line(key: &str, Valued { value, origin }: &Valued) -> String {
-    let setting = format!("{key} = {value}");
-    format!("{setting:<31} # {origin}\n")
+fn with_origins(values: Value, prefix: &str, origins: &Table) -> Value {
+    let values = values.as_object().cloned().unwrap_or_default().into_iter();
+    let values = values.filter_map(|(key, value)| {
+        let origin = &origins.get(&format!("{prefix}{key}"))?.origin;
+        Some((key, json!({ "value": value, "origin": origin.to_string() })))
+    });
+    values.collect()
 }
 
-fn bare_or_quoted(name: &str) -> String {
+fn line(key: &str, table: &Value) -> Option<String> {
+    let described = table.get(key)?;
+    let value = toml::Value::try_from(&described["value"]).ok()?;
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.chars().all(bare) {
-        name.to_owned()
-    } else {
-        toml::Value::from(name).to_string()
-    }
+    let key = match key.chars().all(bare) {
+        true => key.to_owned(),
+        false => toml::Value::from(key).to_string(),
+    };
+    let origin = described["origin"].as_str()?;
+    let setting = format!("{key} = {value}");
+    Some(format!("{setting:<31} # {origin}\n"))
 }

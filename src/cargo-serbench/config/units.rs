@@ -2,21 +2,25 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use toml::Value;
 
 /// A change, written `3%`. The fraction `0.03` is read, too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "String")]
 pub struct Percent(f64);
 
 /// How many times the reference; 1.5 is half as much again.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Ratio(f64);
 
 /// A duration.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Seconds(f64);
 
-/// What would have been right, in words.
+/// Why a text is not such a quantity, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidUnit(String);
 
@@ -77,7 +81,7 @@ impl FromStr for Percent {
     }
 }
 
-/// `None` for what is no possible percentage.
+/// `None` if it is not a percentage at all.
 fn percent(text: &str) -> Result<Option<Percent>, InvalidUnit> {
     let digits = text.strip_suffix('%').map(str::trim_end);
     let value = match digits {
@@ -154,45 +158,9 @@ impl fmt::Display for Seconds {
     }
 }
 
-impl Serialize for Percent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Serialize for Ratio {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl Serialize for Seconds {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written(Self::from_str))
-    }
-}
-
-impl<'de> Deserialize<'de> for Ratio {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written(Self::from_str))
-    }
-}
-
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written(Self::from_str))
-    }
-}
-
 /// For `deserialize_with`, see [`Percent::above_zero`].
 pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Percent, D::Error> {
-    deserializer.deserialize_any(Written(Percent::above_zero))
+    Percent::above_zero(&text(&Value::deserialize(deserializer)?)).map_err(D::Error::custom)
 }
 
 /// The same where the key may be absent.
@@ -202,48 +170,42 @@ pub fn some_above_zero<'de, D: Deserializer<'de>>(
     above_zero(deserializer).map(Some)
 }
 
-/// Reads numbers and, for percentages, strings.
-struct Written<T, F: Fn(&str) -> Result<T, InvalidUnit>>(F);
-
-impl<T, F: Fn(&str) -> Result<T, InvalidUnit>> Written<T, F> {
-    fn parse<E: de::Error>(&self, text: &str) -> Result<T, E> {
-        (self.0)(text).map_err(E::custom)
+/// A number, or a percentage in quotes. A plain number in quotes is neither.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.ends_with('%') => text.clone(),
+        Value::Integer(_) | Value::Float(_) => value.to_string(),
+        Value::String(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Array(_)
+        | Value::Table(_) => String::new(),
     }
 }
 
-impl<T, F: Fn(&str) -> Result<T, InvalidUnit>> de::Visitor<'_> for Written<T, F> {
-    type Value = T;
+impl From<Percent> for String {
+    fn from(percent: Percent) -> Self {
+        percent.to_string()
+    }
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // No text is a number with this unit, so the error says what would be.
-        match (self.0)("") {
-            Err(InvalidUnit(expected)) => f.write_str(expected.trim_start_matches("expected ")),
-            Ok(_) => f.write_str("a number"),
+/// For serde.
+macro_rules! from_value {
+    ($($unit:ident)*) => {$(
+        impl TryFrom<Value> for $unit {
+            type Error = InvalidUnit;
+
+            fn try_from(value: Value) -> Result<Self, InvalidUnit> {
+                text(&value).parse()
+            }
         }
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
-        self.parse(&number.to_string())
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
-        self.parse(&number.to_string())
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
-        self.parse(&number.to_string())
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        // A plain number needs no quotes, and in quotes nobody knows what it is.
-        self.parse(if text.ends_with('%') { text } else { "" })
-    }
+    )*};
 }
+
+from_value!(Percent Ratio Seconds);
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Debug;
-
     use super::{InvalidUnit, Percent, Ratio, Seconds};
 
     #[test]
@@ -292,22 +254,16 @@ mod tests {
         }
     }
 
-    fn read<T: std::str::FromStr<Err = InvalidUnit> + Debug>(text: &str) -> Result<T, String> {
-        text.parse::<T>().map_err(|error| error.to_string())
-    }
-
     #[test]
     fn ratios_and_seconds() {
-        assert_eq!(read("1.5"), Ok(Ratio(1.5)));
-        assert_eq!(read("12"), Ok(Ratio(12.0)));
-        assert_eq!(read("0.5"), Ok(Seconds(0.5)));
-        assert_eq!(read("1000000"), Ok(Seconds(1e6)));
+        assert_eq!("1.5".parse(), Ok(Ratio(1.5)));
+        assert_eq!("12".parse(), Ok(Ratio(12.0)));
+        assert_eq!("1000000".parse(), Ok(Seconds(1e6)));
         for text in ["0", "-1", "inf", "nan", "150%"] {
-            assert!(read::<Ratio>(text).is_err(), "{text}");
+            assert!(text.parse::<Ratio>().is_err(), "{text}");
+            assert!(text.parse::<Seconds>().is_err(), "{text}");
         }
-        for text in ["0", "-1", "inf", "nan", "1e7"] {
-            assert!(read::<Seconds>(text).is_err(), "{text}");
-        }
+        assert!("1e7".parse::<Seconds>().is_err());
         assert_eq!(Ratio(1.5).to_string(), "1.5");
         assert_eq!(Seconds(60.0).to_string(), "60 s");
     }

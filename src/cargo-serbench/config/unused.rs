@@ -19,18 +19,19 @@ impl Config {
             encoders.entry(suite).or_default().insert(encoder);
         }
         let mut unused = Vec::new();
-        for (suite, reference) in &self.reference.0 {
+        for (suite, reference) in &self.reference {
             let among: BTreeSet<&str> = match encoders.get(suite.as_str()) {
                 Some(encoders) => encoders.clone(),
                 None if suite == EVERY_SUITE => encoders.values().flatten().copied().collect(),
                 None => continue,
             };
-            if !among.contains(reference.as_str()) {
+            if !among.contains(&**reference) {
                 let near = nearest(reference, among);
                 let hint =
                     near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 unused.push(format!(
-                    "suite `{suite}` has no encoder `{reference}`, so ratios to the reference are unavailable{hint}"
+                    "suite `{suite}` has no encoder `{}`, so ratios to the reference are unavailable{hint}",
+                    &**reference
                 ));
             }
         }

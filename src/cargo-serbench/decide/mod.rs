@@ -257,7 +257,7 @@ pub enum Waivable {
 }
 
 impl Decision {
-    /// What it takes to waive it; `None` for what nobody can accept.
+    /// What it takes to waive it; `None` if it can't be accepted.
     pub fn waivable(&self) -> Option<Waivable> {
         match (self.verdict, self.failed_at) {
             (Verdict::Removed, _) => Some(Waivable::Removal),

@@ -51,9 +51,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The same where a regression could not have been called, for this reason: a `passed` would
-    /// promise what nobody looked for.
-    pub fn where_nothing_can_fail(mut self, reason: Option<String>) -> Self {
+    /// Turns a pass into `could not measure` where there is a reason why it would prove nothing.
+    pub fn unless(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
             for outcome in [&mut self.outcome, &mut self.of_the_rest] {
                 if matches!(outcome, Outcome::Passed | Outcome::Inconclusive) {

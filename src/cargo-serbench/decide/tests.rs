@@ -208,7 +208,7 @@ fn threads_are_judged_on_the_wall() {
 }
 
 #[test]
-fn improvements_are_told() {
+fn improvements() {
     let truth = Truth {
         cpu: 0.9,
         wall: 0.9,
@@ -287,11 +287,11 @@ fn reference_is_divided_out() {
             "{}",
             decisions[0].reason
         );
-        let told = decisions[1]
+        let reason_given = decisions[1]
             .reason
             .contains("1 benchmark divided by it moved as a ratio only");
         assert_eq!(
-            told,
+            reason_given,
             reason == "only the ratio moved",
             "{}",
             decisions[1].reason
@@ -570,7 +570,7 @@ fn outcomes_follow_from_verdicts() {
 }
 
 #[test]
-fn canaries_can_take_a_pass_back() {
+fn controls_can_take_a_pass_back() {
     for (benchmark, same_code, slowed, outcome) in [
         (
             Verdict::Unchanged,
@@ -662,7 +662,7 @@ fn exit_codes_are_those_documented() {
     }
 }
 
-/// What fails the gate, what somebody can accept, and what nobody can.
+/// What fails the gate, what can be accepted, and what cannot.
 #[test]
 fn lost_benchmarks_fail_unless_accepted() {
     let reason = || "panicked".to_owned();
@@ -736,7 +736,7 @@ fn a_gate_must_be_able_to_fail() {
         assert_eq!(found.is_some(), reason.is_some(), "{found:?}");
         if let (Some(found), Some(reason)) = (found, reason) {
             assert!(found.contains(reason), "{found}");
-            let summary = passed.clone().where_nothing_can_fail(Some(found));
+            let summary = passed.clone().unless(Some(found));
             assert_eq!(summary.outcome, Outcome::CouldNotMeasure);
         }
     }

@@ -1,12 +1,15 @@
 //! The repository: revisions to commits, commits to source trees, ancestors.
 
 use std::{
+    ffi::OsStr,
     fs,
+    io::Write,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use git2::{ErrorCode, Oid, Repository, StatusOptions};
+use git2::{ErrorCode, ObjectType, Oid, Repository, StatusOptions, Tree};
 
 /// The repository that a workspace lies in.
 pub struct Repo {
@@ -122,7 +125,7 @@ impl Repo {
         })
     }
 
-    /// How to fetch a missing commit; empty if there is no way. Each command names where
+    /// How to fetch a missing commit; empty if there is none. Each command names where
     /// the commit goes: a clone of one branch, or of actions/checkout, fetches no other by itself.
     fn way_to(&self, revision: &str) -> String {
         let shallow = self.repository.is_shallow();
@@ -189,8 +192,8 @@ impl Repo {
         }
     }
 
-    /// The default branch: as configured, else the remote's, else main or master.
-    pub fn default_branch(&self, configured: Option<&str>) -> Option<String> {
+    /// The default branch: the remote's, else main or master.
+    pub fn default_branch(&self) -> Option<String> {
         let remote = || {
             let reference = self
                 .repository
@@ -200,7 +203,7 @@ impl Repo {
             Some(target.strip_prefix("refs/remotes/")?.to_owned())
         };
         let exists = |name: &&str| self.repository.revparse_single(name).is_ok();
-        configured.map(str::to_owned).or_else(remote).or_else(|| {
+        remote().or_else(|| {
             ["origin/main", "origin/master", "main", "master"]
                 .into_iter()
                 .find(exists)
@@ -217,6 +220,37 @@ impl Repo {
         Ok(walk.map_while(|commit| Some(commit.ok()?.to_string())))
     }
 
+    /// The id that a commit's tree would have without `folder`, named relative to the workspace:
+    /// the same for commits that differ in it alone.
+    pub fn tree_without(&self, commit: &Commit, folder: &str) -> Result<String> {
+        let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
+        let path: Vec<_> = self.prefix.iter().chain([OsStr::new(folder)]).collect();
+        Ok(self.without(&tree, &path)?.to_string())
+    }
+
+    fn without(&self, tree: &Tree<'_>, path: &[&OsStr]) -> Result<Oid> {
+        let mut object = Vec::new();
+        for entry in tree {
+            let mut id = entry.id();
+            if let [name, inner @ ..] = path
+                && name.as_bytes() == entry.name_bytes()
+            {
+                match inner {
+                    [] => continue,
+                    [_, ..] => {
+                        if let Ok(tree) = self.repository.find_tree(id) {
+                            id = self.without(&tree, inner)?;
+                        }
+                    }
+                }
+            }
+            // As git stores a tree.
+            write!(object, "{:o} ", entry.filemode_raw())?;
+            object.extend([entry.name_bytes(), b"\0", id.as_bytes()].concat());
+        }
+        Ok(Oid::hash_object(ObjectType::Tree, &object)?)
+    }
+
     /// Whether the history ends early, as in most CI jobs.
     pub fn is_shallow(&self) -> bool {
         self.repository.is_shallow()
@@ -231,11 +265,31 @@ impl Repo {
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
             Err(error) => return Err(error).context("read a commit"),
         };
-        let blob = self.repository.find_blob(entry.id())?;
+        let Ok(blob) = self.repository.find_blob(entry.id()) else {
+            return Ok(None);
+        };
         Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))
     }
 
-    /// The subject and the author's date (RFC 3339 day) of a commit, if it is here.
+    /// The files right in a folder, named relative to the workspace, as a commit has them, with
+    /// their text.
+    pub fn files(&self, commit: &Commit, folder: &Path) -> Result<Vec<(PathBuf, String)>> {
+        let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
+        let Ok(entry) = tree.get_path(&self.prefix.join(folder)) else {
+            return Ok(Vec::new());
+        };
+        let Ok(inner) = self.repository.find_tree(entry.id()) else {
+            return Ok(Vec::new());
+        };
+        let mut files = Vec::new();
+        for entry in &inner {
+            let path = folder.join(OsStr::from_bytes(entry.name_bytes()));
+            files.extend(self.file(commit, &path)?.map(|text| (path, text)));
+        }
+        Ok(files)
+    }
+
+    /// A commit by its full hash, if it is here.
     pub fn commit(&self, sha: &str) -> Option<Commit> {
         let commit = self.repository.find_commit(Oid::from_str(sha).ok()?).ok()?;
         Some(describe(&commit))

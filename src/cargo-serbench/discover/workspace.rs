@@ -10,6 +10,43 @@ use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use sha2::{Digest, Sha256};
 
+/// Which workspace and which of its packages, as cargo's own flags say it.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Absent for the current folder's.
+    pub manifest_path: Option<PathBuf>,
+    pub packages: Vec<String>,
+    pub exclude: Vec<String>,
+    /// All members.
+    pub workspace: bool,
+}
+
+impl Choice {
+    fn command(&self) -> MetadataCommand {
+        let mut command = MetadataCommand::new();
+        if let Some(path) = &self.manifest_path {
+            command.manifest_path(path);
+        }
+        command
+    }
+
+    /// The chosen members: those named, else all where that is asked for, else the default ones.
+    fn members(&self, metadata: &Metadata) -> Vec<String> {
+        let all = self.workspace || (self.packages.is_empty() && !self.exclude.is_empty());
+        let members = metadata.workspace_packages().into_iter();
+        let members = members.filter(|package| {
+            let name = package.name.to_string();
+            let chosen = match self.packages.as_slice() {
+                _ if all => true,
+                [] => metadata.workspace_default_members.contains(&package.id),
+                named => named.contains(&name),
+            };
+            chosen && !self.exclude.contains(&name)
+        });
+        members.map(|package| package.name.to_string()).collect()
+    }
+}
+
 /// A cargo workspace.
 #[derive(Clone, Debug)]
 pub struct Workspace {
@@ -77,16 +114,29 @@ impl Workspace {
     }
 }
 
-/// Asks cargo about the workspace that `manifest` or the current folder belongs to. `packages`
-/// limits the targets to packages of these names; empty means all members.
-pub fn workspace(
-    command: &mut MetadataCommand,
-    wanted: impl Fn(&Metadata) -> Vec<String>,
-) -> Result<Workspace> {
-    let metadata = command
+/// Asks cargo about the chosen workspace and its dependencies.
+pub fn workspace(choice: &Choice) -> Result<Workspace> {
+    let metadata = metadata(&mut choice.command())?;
+    let packages = choice.members(&metadata);
+    Ok(of(metadata, packages))
+}
+
+/// The workspace around a manifest, or the current folder, without dependencies and targets: at once.
+pub fn without_dependencies(manifest_path: Option<PathBuf>) -> Result<Workspace> {
+    let choice = Choice {
+        manifest_path,
+        ..Choice::default()
+    };
+    Ok(of(metadata(choice.command().no_deps())?, Vec::new()))
+}
+
+fn metadata(command: &mut MetadataCommand) -> Result<Metadata> {
+    command
         .exec()
-        .context("ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?")?;
-    let packages = wanted(&metadata);
+        .context("ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?")
+}
+
+fn of(metadata: Metadata, packages: Vec<String>) -> Workspace {
     let mut targets: Vec<BenchTarget> = metadata
         .workspace_packages()
         .into_iter()
@@ -105,13 +155,13 @@ pub fn workspace(
         })
         .collect();
     targets.sort();
-    Ok(Workspace {
+    Workspace {
         root: metadata.workspace_root.clone().into_std_path_buf(),
         target_directory: metadata.target_directory.clone().into_std_path_buf(),
         packages,
         targets,
         metadata,
-    })
+    }
 }
 
 /// The version of divan that one of `packages` depends on, if it is older than 0.1.14: arguments

@@ -1,4 +1,4 @@
-//! Why an output of divan's has no numbers, each with a way out.
+//! Reasons why divan's output has no numbers, each with a way out.
 
 use std::{error::Error, fmt};
 

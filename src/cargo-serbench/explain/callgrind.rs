@@ -279,6 +279,7 @@ fn subtract<K: Ord + Clone, V: Copy + Default>(
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "counts are whole numbers, and exact")]
 mod tests {
     use super::{Profile, parse};
 

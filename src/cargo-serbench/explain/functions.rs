@@ -224,6 +224,7 @@ pub fn heap_share(functions: &[Function], change: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "counts are whole numbers, and exact")]
 mod tests {
     use super::{Both, functions, heap_share, waits};
     use crate::{

@@ -103,19 +103,11 @@ impl Codes {
     fn of(pairs: &[&[&Listed; 2]], scratch: &Path) -> Self {
         let mut wanted: BTreeMap<&Path, (&Executable, BTreeSet<&str>)> = BTreeMap::new();
         for listed in pairs.iter().flat_map(|pair| pair.iter()) {
-            let memory = listed
-                .memory
-                .as_ref()
-                .map(|(executable, path)| (executable, path));
-            for (executable, path) in [Some((&listed.executable, &listed.path)), memory]
-                .into_iter()
-                .flatten()
-            {
-                let (_, paths) = wanted
-                    .entry(&executable.path)
-                    .or_insert_with(|| (executable, BTreeSet::new()));
-                paths.insert(path);
-            }
+            let executable = &listed.executable;
+            let (_, paths) = wanted
+                .entry(&executable.path)
+                .or_insert_with(|| (executable, BTreeSet::new()));
+            paths.insert(&listed.path);
         }
         let mut codes = Self::default();
         for (path, (executable, paths)) in wanted {
@@ -135,17 +127,10 @@ impl Codes {
         codes
     }
 
-    /// Hash of what a benchmark can reach, that of the other executable which counts its memory
-    /// included.
+    /// Hash of what a benchmark can reach.
     fn code(&self, listed: &Listed) -> Option<String> {
-        let hash = |executable: &Executable, path: &str| {
-            self.hashes.get(&executable.path)?.get(path).cloned()
-        };
-        let code = hash(&listed.executable, &listed.path)?;
-        match &listed.memory {
-            None => Some(code),
-            Some((executable, path)) => Some(format!("{code}-{}", hash(executable, path)?)),
-        }
+        let codes = self.hashes.get(&listed.executable.path)?;
+        codes.get(&listed.path).cloned()
     }
 
     fn report(&mut self, same: usize, compared: usize, run: &mut Run) {

@@ -45,7 +45,7 @@ pub fn new_run(
     };
     Ok(Run {
         schema: run::SCHEMA,
-        tool: concat!("serbench ", env!("CARGO_PKG_VERSION")).to_owned(),
+        tool: run::TOOL.to_owned(),
         started_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),

@@ -14,7 +14,7 @@ pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
-    /// The most threads that were seen; 1 where nobody looked.
+    /// The most threads that were seen; 1 where it was not observed.
     pub threads: usize,
 }
 

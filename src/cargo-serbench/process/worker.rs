@@ -182,7 +182,7 @@ fn mismatch(hello: &Answer) -> Option<String> {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Killing spares the bench its own farewell, which nobody reads.
+        // Killed: whatever it would still print is not read.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -66,7 +66,7 @@ pub struct Entry {
     /// The machine key.
     pub key: String,
     pub stamp: Stamp,
-    /// The machine and the toolchain in words.
+    /// Descriptions of the machine and the toolchain.
     pub machine: String,
     pub toolchain: String,
     /// The commit's first line.

@@ -28,16 +28,18 @@ use crate::{
     select::BenchId,
 };
 
-/// The version of the stored form. Readers refuse a newer one by name.
-pub const SCHEMA: u32 = 1;
+/// The version of the stored form: it goes up with every new field. Older ones are read, newer ones
+/// are refused by name. 2 has `tree`.
+pub const SCHEMA: u32 = 2;
 
 /// The longest reason of a failure that is kept, in characters: some print all of an output.
 const LONGEST_REASON: usize = 300;
 
 /// Whether a file of the workspace is a record, or what is left of writing one.
 pub fn is_record(path: &Path) -> bool {
-    path.strip_prefix(store::FOLDER)
-        .is_ok_and(|inner| inner != Path::new(accepted::FILE))
+    path.strip_prefix(store::FOLDER).is_ok_and(|inner| {
+        !inner.starts_with(accepted::OLD_FILE) && !inner.starts_with(accepted::FOLDER)
+    })
 }
 
 /// What one commit's benchmarks measured on one machine.
@@ -47,6 +49,10 @@ pub struct Record {
     pub schema: u32,
     /// Full hash.
     pub commit: String,
+    /// The id of the commit's tree as it would be without records, by which a record is found for
+    /// the commit that another became by a rebase or a squash; absent in schema 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
     /// The commit's first line.
     pub subject: String,
     /// SHA-256 of Cargo.lock, shortened; absent without the file.
@@ -84,7 +90,7 @@ pub struct Measured {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<BenchId>,
     /// Full hash of the commit in whose record it looked faster, as long as no pair of both has
-    /// shown otherwise and nobody has accepted it. A record with such a benchmark is no baseline:
+    /// shown otherwise and it is not accepted. A record with such a benchmark is not used as a baseline:
     /// the next commit would take what got slower for granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slower_than: Option<String>,
@@ -173,6 +179,7 @@ impl Record {
         Some(Self {
             schema: SCHEMA,
             commit,
+            tree: source.tree.clone(),
             subject: source.subject.clone().unwrap_or_default(),
             lock: source.lock.clone(),
             machine: run.machine.clone(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::index::{Entry, Index, Name};
+use crate::compare::stats::median;
 
 /// Eighths of a line of text.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -112,12 +113,6 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
         BARS[((height * 8.0) as usize).min(7)]
     };
     medians.iter().map(bar).collect()
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
 
 #[cfg(test)]

@@ -113,8 +113,8 @@ fn occasion(record: &Record, run: &Run) -> f64 {
     median(&changes).clamp(-OCCASION.ln(), OCCASION.ln())
 }
 
-/// Which benchmarks only one of `record` and `run` has, in words, where `run` is of all.
-pub fn unlike(record: &Record, run: &Run, of_all: bool) -> Vec<String> {
+/// Names benchmarks that only one of `record` and `run` has. `of_all`: the run was not narrowed down.
+pub fn only_in_one(record: &Record, run: &Run, of_all: bool) -> Vec<String> {
     let there: BTreeSet<&str> = record.benchmarks.keys().map(BenchId::as_str).collect();
     let here: BTreeSet<&str> = run.benchmarks.keys().map(BenchId::as_str).collect();
     let some = |ids: Vec<&str>, words: &str| {

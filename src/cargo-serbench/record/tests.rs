@@ -13,8 +13,11 @@ use crate::select::BenchId;
 use super::{Blocks, Measured, Origin, Record, SCHEMA, difference, text};
 use crate::{
     build::toolchain::Toolchain,
+    config::keys::fields,
     discover::machine::Machine,
-    run::{Arm, Benchmark, Block, Memory, Phase, Run, Side, Source, State, Times, Verification},
+    run::{
+        self, Arm, Benchmark, Block, Memory, Phase, Run, Side, Source, State, Times, Verification,
+    },
 };
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -82,6 +85,7 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
         baseline: None,
         candidate: Source {
             commit: Some(COMMIT.to_owned()),
+            tree: Some("c".repeat(40)),
             subject: Some("Faster floats".to_owned()),
             dirty: false,
             lock: Some("74511591deae2493".to_owned()),
@@ -257,7 +261,7 @@ fn a_repository_can_carry_them() {
     let text = text::write(&record);
     assert!(text.len() <= 64 * 1024, "{} bytes", text.len());
     // A benchmark a line.
-    assert_eq!(text.lines().count(), 117 + 11);
+    assert_eq!(text.lines().count(), 117 + 12);
     assert_eq!(text::read(text.as_bytes(), Path::new("f")).unwrap(), record);
 }
 
@@ -296,7 +300,7 @@ fn a_part_measured_again_keeps_the_rest() {
     assert_eq!(all, again);
 }
 
-fn told(text: &str) -> String {
+fn problem(text: &str) -> String {
     let error = text::read(text.as_bytes(), Path::new("baselines/c/k.json")).unwrap_err();
     let error = format!("{error:#}");
     assert!(error.contains("baselines/c/k.json"), "{error}");
@@ -304,25 +308,29 @@ fn told(text: &str) -> String {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn damaged_records() {
     let good = text::write(&Record::from_run(&two_encoders()).unwrap());
     let with = |from: &str, to: &str| {
         assert!(good.contains(from), "{from}");
-        told(&good.replacen(from, to, 1))
+        problem(&good.replacen(from, to, 1))
     };
     let nested = |depth| format!("{{\"schema\": {}", "[".repeat(depth));
     let conflict = format!("<<<<<<< HEAD\n{good}");
     let messages = [
-        told(""),
-        told(&good[..good.len() / 2]),
-        told(&conflict),
-        told("[]"),
-        told("{}"),
-        told(&nested(100_000)),
-        with("\"schema\": 1", "\"schema\": 2"),
-        with("\"schema\": 1", "\"schema\": 0"),
-        with("\"schema\": 1", "\"schema\": -1"),
-        with("\"schema\": 1", "\"schema\": 1, \"colour\": 3"),
+        problem(""),
+        problem(&good[..good.len() / 2]),
+        problem(&conflict),
+        problem("[]"),
+        problem("{}"),
+        problem(&nested(100_000)),
+        with("\"schema\": 2", "\"schema\": 3"),
+        with("\"schema\": 2", "\"schema\": 0"),
+        with("\"schema\": 2", "\"schema\": -1"),
+        with("\"schema\": 2", "\"schema\": 2, \"colour\": 3"),
+        with(
+            "\"tool\":\"serbench 0.1.0\"",
+            "\"tool\":\"serbench 9.9.0\", \"colour\": 3",
+        ),
         with("12346.0", "1e999"),
         with("12346.0", "NaN"),
         with("12346.0", "null, \"no_such_field\": 1"),
@@ -335,7 +343,7 @@ fn what_is_wrong_is_told() {
         with("\"executable\"", "\"run\":7,\"executable\""),
         with(COMMIT, "HEAD"),
         with("\"verified\"", "\"perfect\""),
-        told(&format!("{good}{good}")),
+        problem(&format!("{good}{good}")),
     ];
     let ending = "; `git checkout -- baselines/c/k.json` restores the committed one, or delete it \
                   and measure the commit again";
@@ -441,6 +449,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         };
         Record {
             schema: SCHEMA,
+            tree: Some(commit.clone()),
             commit,
             subject,
             lock,
@@ -462,12 +471,12 @@ proptest! {
     #[test]
     fn records_come_back_as_they_were(record in any_record()) {
         let text = text::write(&record);
-        prop_assert_eq!(text.lines().count(), record.benchmarks.len().max(1) + 11 - usize::from(record.benchmarks.is_empty()));
+        prop_assert_eq!(text.lines().count(), record.benchmarks.len().max(1) + 12 - usize::from(record.benchmarks.is_empty()));
         prop_assert_eq!(text::read(text.as_bytes(), Path::new("f")).unwrap(), record);
     }
 
     #[test]
-    fn damage_is_told_or_harmless(record in any_record(), at: Index, byte: u8, cut: bool) {
+    fn damage_is_an_error_or_harmless(record in any_record(), at: Index, byte: u8, cut: bool) {
         let mut bytes = text::write(&record).into_bytes();
         let at = at.index(bytes.len());
         if cut {
@@ -480,4 +489,34 @@ proptest! {
             Err(error) => prop_assert_eq!(error.to_string().contains("the/file"), true),
         }
     }
+}
+
+/// A field that an older version does not know makes a new schema.
+#[test]
+fn schemas_have_these_fields() {
+    let run = [
+        fields::<Run>(),
+        fields::<Source>(),
+        fields::<run::Layout>(),
+        fields::<Benchmark>(),
+        fields::<run::Verification>(),
+        fields::<Memory>(),
+        fields::<Block>(),
+        fields::<Arm>(),
+    ];
+    let record = [
+        fields::<Record>(),
+        fields::<Origin>(),
+        fields::<Measured>(),
+        fields::<Blocks>(),
+    ];
+    let lines = |fields: &[Vec<String>]| -> String {
+        let lines = fields
+            .iter()
+            .map(|fields| format!("{}\n", fields.join(" ")));
+        lines.collect()
+    };
+    let record = format!("record, schema {SCHEMA}\n{}", lines(&record));
+    let run = format!("run, schema {}\n{}", run::SCHEMA, lines(&run));
+    insta::assert_snapshot!(run + &record);
 }

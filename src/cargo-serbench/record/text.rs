@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use super::{Blocks, Measured, Record, SCHEMA};
+use crate::run;
 
 /// The largest logarithm of a ratio that is believed: ln(10¹⁰), a nanosecond to ten seconds.
 const LARGEST_LOG: f64 = 23.1;
@@ -18,6 +19,7 @@ pub fn write(record: &Record) -> String {
     let Record {
         schema,
         commit,
+        tree,
         subject,
         lock,
         machine,
@@ -25,15 +27,15 @@ pub fn write(record: &Record) -> String {
         runs,
         benchmarks,
     } = record;
-    let head = [
-        ("schema", json(schema)),
-        ("commit", json(commit)),
+    let mut head = vec![("schema", json(schema)), ("commit", json(commit))];
+    head.extend(tree.iter().map(|tree| ("tree", json(tree))));
+    head.extend([
         ("subject", json(subject)),
         ("lock", json(lock)),
         ("machine", json(machine)),
         ("toolchain", json(toolchain)),
         ("runs", json(runs)),
-    ];
+    ]);
     let mut text = String::from("{\n");
     let failed = "writing to a string";
     for (name, value) in head {
@@ -57,24 +59,22 @@ fn json(value: &impl Serialize) -> String {
 pub fn read(text: &[u8], file: &Path) -> Result<Record> {
     #[derive(Deserialize)]
     #[serde(expecting = "a record")]
-    struct Versioned {
+    struct Head {
         schema: u32,
+        #[serde(default)]
+        runs: Vec<Writer>,
     }
-    let Versioned { schema } = parse(text).map_err(|problem| broken(file, &problem))?;
+    #[derive(Deserialize)]
+    struct Writer {
+        tool: String,
+    }
+    let Head { schema, runs } = parse(text).map_err(|problem| broken(file, &problem))?;
+    let writer = runs.last().map_or("", |run| &run.tool);
     if schema > SCHEMA {
-        bail!(
-            "{} has schema {schema}, but this version reads {SCHEMA}; update cargo-serbench",
-            file.display()
-        );
+        bail!(run::newer(file, schema, SCHEMA, writer));
     }
-    if schema < SCHEMA {
-        bail!(
-            "{} has schema {schema}, too old for this version, which reads {SCHEMA}; delete it and \
-             measure the commit again",
-            file.display()
-        );
-    }
-    let record = parse(text).map_err(|problem| broken(file, &problem))?;
+    let written_by = |problem: String| broken(file, &(problem + &run::written_by(writer)));
+    let record = parse(text).map_err(written_by)?;
     check(&record).map_err(|problem| broken(file, &problem))?;
     Ok(record)
 }
@@ -111,6 +111,9 @@ pub fn is_hash(text: &str) -> bool {
 
 /// What types can't say.
 fn check(record: &Record) -> Result<(), String> {
+    if record.schema == 0 {
+        return Err("`schema` is 0; the first was 1".to_owned());
+    }
     if !is_hash(&record.commit) {
         return Err(format!("`commit` is {:?}, not a full hash", record.commit));
     }

@@ -101,6 +101,7 @@ fn layout(run: &Run) -> Option<String> {
 fn source(source: &Source) -> String {
     let Source {
         commit,
+        tree: _,
         subject,
         dirty,
         lock: _,

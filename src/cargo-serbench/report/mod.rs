@@ -54,7 +54,7 @@ pub struct Report<'a> {
     /// Latencies and ratios by id.
     pub measured: &'a BTreeMap<BenchId, Both<Measured>>,
     pub means: &'a Means,
-    /// Where bench functions are defined, by id, as far as it is known.
+    /// Where bench functions are defined, by id, if known.
     pub places: &'a BTreeMap<String, Place>,
     pub exit_code: u8,
     /// Why benchmarks are slower, as far as it was looked into.

@@ -203,7 +203,7 @@ fn at(report: &Report<'_>, id: &str) -> String {
     })
 }
 
-/// A word for a POSIX shell. What can't be shown as it is can't be typed either.
+/// Quotes a word for a POSIX shell. Text that can't be printed literally can't be typed either.
 fn quoted(word: &str) -> String {
     let plain = |it: char| it.is_ascii_alphanumeric() || "_-:.,/".contains(it);
     match !word.is_empty() && word.chars().all(plain) {

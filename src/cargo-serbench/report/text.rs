@@ -1,6 +1,6 @@
 //! Makes foreign text safe to show: ids, commit subjects and panic messages come from other people.
 
-/// Shows what a terminal or a CI log would act on as an escape.
+/// Escapes characters that a terminal or a CI log would act on.
 ///
 /// Besides control characters these are invisible and direction-changing characters (Unicode
 /// TR 36, "Bidirectional text spoofing") and the beginnings of GitHub's workflow commands, which

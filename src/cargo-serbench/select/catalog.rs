@@ -1,4 +1,4 @@
-//! The benchmarks of one commit: which executable holds each, and which one counts its memory.
+//! The benchmarks of one commit: which executable holds each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,8 +30,6 @@ pub struct Listed {
     pub large: bool,
     /// Whether it is marked with `#[ignore]`.
     pub ignored: bool,
-    /// The executable and path whose allocator counts, when it is another one.
-    pub memory: Option<(Executable, String)>,
     pub reference: Option<BenchId>,
 }
 
@@ -100,7 +98,6 @@ pub fn catalog(
     config: &Config,
 ) -> Result<Catalog> {
     let mut catalog = Catalog::default();
-    let mut counting = BTreeMap::new();
     for bench in built {
         if !bench.divan {
             catalog.problems.push(format!(
@@ -117,18 +114,8 @@ pub fn catalog(
                 )
             })?;
         catalog.problems.extend(inventory.problems);
-        let is_memory = bench.target.suite() == config.memory_suite;
         for entry in inventory.benchmarks {
-            match entry
-                .path
-                .strip_prefix(&format!("{}::", config.memory_suite))
-            {
-                Some(timed) if is_memory => {
-                    let key = (bench.target.package.clone(), timed.to_owned());
-                    counting.insert(key, (bench.executable.clone(), entry.path));
-                }
-                Some(_) | None => catalog.add(bench, naming, entry, false),
-            }
+            catalog.add(bench, naming, entry, false);
         }
         for path in inventory.ignored {
             let (threads, large) = (None, false);
@@ -145,14 +132,6 @@ pub fn catalog(
         }
     }
     add_references(&mut catalog, config);
-    for bench in built {
-        for benchmark in catalog.benchmarks.values_mut() {
-            if benchmark.executable == bench.executable {
-                let key = (bench.target.package.clone(), benchmark.path.clone());
-                benchmark.memory = counting.remove(&key);
-            }
-        }
-    }
     Ok(catalog)
 }
 
@@ -172,7 +151,6 @@ impl Catalog {
             serbench: bench.serbench,
             large,
             ignored,
-            memory: None,
             reference: None,
         };
         self.benchmarks.insert(listed.id.clone(), listed);

@@ -9,7 +9,7 @@ use serde::{
 };
 
 /// Checks that `text` is the nested lists of `input`, the little-endian elements of an array of
-/// this data type and shape in C order. Returns the first difference in words.
+/// this data type and shape in C order. Returns a description of the first difference.
 ///
 /// NaN and infinities must be `null`, moments ISO 8601 text to the microsecond as orjson writes
 /// it. Floats are compared by their bits after reading the text at the precision of the data type.
@@ -273,16 +273,16 @@ mod tests {
     }
 
     #[test]
-    fn wrong_text_is_told() {
-        let told = |text: &str, dtype, shape: &[usize], input: &[u8]| {
+    fn wrong_text() {
+        let problem = |text: &str, dtype, shape: &[usize], input: &[u8]| {
             check(text.as_bytes(), dtype, shape, input).unwrap_err()
         };
         let two = [1, 2];
-        insta::assert_snapshot!(told("[1]", Dtype::Uint8, &[2], &two), @"invalid length 1, expected 2 items at line 1 column 3");
-        insta::assert_snapshot!(told("[1,2,3]", Dtype::Uint8, &[2], &two), @"more than 2 items in a list at line 1 column 7");
-        insta::assert_snapshot!(told("[1,3]", Dtype::Uint8, &[2], &two), @"element 1 is Integer(2) and the text says Integer(3) at line 1 column 5");
-        insta::assert_snapshot!(told("[1,2]x", Dtype::Uint8, &[2], &two), @"trailing characters at line 1 column 6");
-        insta::assert_snapshot!(told("", Dtype::Uint8, &[2], &two), @"EOF while parsing a value at line 1 column 0");
+        insta::assert_snapshot!(problem("[1]", Dtype::Uint8, &[2], &two), @"invalid length 1, expected 2 items at line 1 column 3");
+        insta::assert_snapshot!(problem("[1,2,3]", Dtype::Uint8, &[2], &two), @"more than 2 items in a list at line 1 column 7");
+        insta::assert_snapshot!(problem("[1,3]", Dtype::Uint8, &[2], &two), @"element 1 is Integer(2) and the text says Integer(3) at line 1 column 5");
+        insta::assert_snapshot!(problem("[1,2]x", Dtype::Uint8, &[2], &two), @"trailing characters at line 1 column 6");
+        insta::assert_snapshot!(problem("", Dtype::Uint8, &[2], &two), @"EOF while parsing a value at line 1 column 0");
         assert!(!passes(
             "[0.0]",
             Dtype::Float64,

@@ -12,7 +12,6 @@ use serbench::{
 };
 
 use crate::{
-    build::Executable,
     interrupt,
     process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
@@ -218,12 +217,8 @@ fn prints(stdout: &str, id: &str) -> bool {
 }
 
 fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
-    let (executable, id) = match &benchmark.memory {
-        Some((executable, id)) => (executable, id.as_str()),
-        None => (&benchmark.executable, benchmark.path.as_str()),
-    };
     let once = || -> Result<Option<[u64; 3]>> {
-        let Some(answer) = ask_fresh(launcher, executable, id, Command::Memory)? else {
+        let Some(answer) = ask_fresh(launcher, benchmark, Command::Memory)? else {
             return Ok(None);
         };
         let counts = answer.text("memory").map(|text| {
@@ -246,30 +241,16 @@ fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
 }
 
 fn rss(launcher: &Launcher, benchmark: &Listed) -> Result<Option<u64>> {
-    let answer = ask_fresh(
-        launcher,
-        &benchmark.executable,
-        &benchmark.path,
-        Command::Rss,
-    )?;
+    let answer = ask_fresh(launcher, benchmark, Command::Rss)?;
     Ok(answer.and_then(|answer| answer.text("rss")?.parse().ok()))
 }
 
 /// The answer of a new process; `None` when it dies, for then the figure is missing, no more.
-fn ask_fresh(
-    launcher: &Launcher,
-    executable: &Executable,
-    id: &str,
-    command: Command,
-) -> Result<Option<Answer>> {
+fn ask_fresh(launcher: &Launcher, benchmark: &Listed, command: Command) -> Result<Option<Answer>> {
     interrupt::check()?;
     let launch = Launch {
-        executable,
-        id,
         threads: None,
-        cpu: None,
-        slowdown: 0.0,
-        padding: 0,
+        ..launch(benchmark)
     };
     match launcher.worker(launch) {
         Ok(Started::Worker(mut worker)) => Ok(worker.ask(command).ok()),

@@ -1,4 +1,4 @@
-//! Any bytes in, as elements; every level writes the same text, in one piece and in chunks.
+//! Encodes any bytes as elements: every level writes the same text, in one piece and in chunks.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

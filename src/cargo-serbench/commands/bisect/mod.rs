@@ -161,7 +161,7 @@ fn open_log(args: &Bisect, session: &Session, good: &Commit, bad: &Commit) -> Re
     let request = &session.request;
     let settings = format!(
         "{:?} {:?} {:?} {:?} {:?}",
-        request.benches, request.suites, request.selection, request.packages, session.config
+        request.benches, request.suites, request.selection, request.choice, session.config
     );
     let task = Task {
         schema: Task::schema(),

@@ -110,7 +110,7 @@ fn measure(args: &History, ids: &[String]) -> Result<Measure> {
             ..Select::default()
         },
         project: Project {
-            manifest: args.place.manifest.clone(),
+            manifest: args.records.place.manifest.clone(),
             packages: clap_cargo::Workspace::default(),
         },
         build: Build::default(),
@@ -127,7 +127,7 @@ fn measure(args: &History, ids: &[String]) -> Result<Measure> {
         output: Output {
             format: vec![format],
             output: None,
-            voice: args.place.voice,
+            voice: args.records.place.voice,
         },
     })
 }

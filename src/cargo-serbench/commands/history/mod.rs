@@ -57,10 +57,7 @@ pub struct History {
     pub changes: change_points::Sensitivity,
 
     #[command(flatten)]
-    pub machines: cli::Machines,
-
-    #[command(flatten)]
-    pub place: cli::Place,
+    pub records: cli::Records,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -76,12 +73,12 @@ pub enum Format {
 }
 
 pub fn history(args: &History) -> Result<Exit> {
-    let Place { store, repo } = records::open(&args.place)?;
+    let Place { store, repo } = records::open(&args.records.place)?;
     let repo = records::in_git(repo.as_ref())?;
     let filters =
         RegexSet::new(&args.filters).context("FILTER is not a valid regular expression")?;
     let index = records::index(&store)?;
-    let keys = records::keys(&index, &args.machines)?;
+    let keys = records::keys(&index, args.records.machine.as_deref())?;
     let from = repo.resolve(&args.from)?;
     let mut order: Vec<String> = repo
         .first_parents(&from)?
@@ -112,7 +109,7 @@ pub fn history(args: &History) -> Result<Exit> {
     }
     let drawn = |render| charts(&index, &order, &all, (&args.changes, render));
     shell::print(&match args.format {
-        Format::Terminal => drawn(terminal),
+        Format::Terminal => drawn(records::terminal),
         Format::Markdown => drawn(table::for_markdown),
         Format::Json => export::json(&all)?,
         Format::Csv => export::csv(&all)?,
@@ -211,10 +208,6 @@ fn charts(
         }
     }
     text
-}
-
-fn terminal(table: &Table) -> String {
-    table::for_terminal(table, shell::width())
 }
 
 fn columns<'a>() -> Vec<Column<Line<'a>>> {

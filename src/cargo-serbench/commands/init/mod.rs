@@ -48,8 +48,8 @@ pub struct Init {
 
 pub fn init(args: &Init) -> Result<Exit> {
     args.place.voice.apply();
-    let mut command = args.place.manifest.metadata();
-    let workspace = discover::workspace::workspace(command.no_deps(), |_| Vec::new())?;
+    let manifest = args.place.manifest.manifest_path.clone();
+    let workspace = discover::workspace::without_dependencies(manifest)?;
     let Some(package) = workspace.metadata.root_package() else {
         bail!(
             "{} is a workspace, not a package; pass the Cargo.toml of a package with --manifest-path",

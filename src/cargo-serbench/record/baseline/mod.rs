@@ -1,7 +1,7 @@
 //! Finds the record to compare the candidate with among those of its ancestors, and explains the
 //! choice.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{cell::LazyCell, collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, bail};
 
@@ -22,9 +22,8 @@ pub fn for_gate(
         return asked_for(repo, revision, exact);
     }
     let head = repo.head()?.context("no commit to compare with yet")?;
-    let branch = repo.default_branch(default_branch);
-    if let Some(branch) = &branch {
-        match repo.merge_base(&repo.resolve(branch)?, &head)? {
+    if let Some(branch) = default_branch {
+        match branch_point(repo, branch, &head)? {
             Some(base) if base != head => {
                 return Ok((base, format!("the merge base with {branch}")));
             }
@@ -49,6 +48,11 @@ pub fn for_gate(
     Ok((parent, "the commit before HEAD".to_owned()))
 }
 
+/// Where the history of `head` left a revision; `None` if they have nothing in common here.
+pub fn branch_point(repo: &Repo, revision: &str, head: &Commit) -> Result<Option<Commit>> {
+    repo.merge_base(&repo.resolve(revision)?, head)
+}
+
 /// The revision, or where the work tree's history left it: what was merged there since is no change
 /// of this one.
 fn asked_for(repo: &Repo, revision: &str, exact: bool) -> Result<(Commit, String)> {
@@ -57,7 +61,7 @@ fn asked_for(repo: &Repo, revision: &str, exact: bool) -> Result<(Commit, String
         (false, Some(head)) => head,
         (true, _) | (_, None) => return Ok((asked, "as asked".to_owned())),
     };
-    match repo.merge_base(&asked, &head)? {
+    match branch_point(repo, revision, &head)? {
         Some(base) if base == asked => Ok((asked, "as asked".to_owned())),
         Some(base) => {
             let why = format!(
@@ -97,7 +101,7 @@ pub struct Question<'a> {
     pub shallow: bool,
 }
 
-/// The answer, and the records that would have been nearer and can't be used, in words.
+/// The answer, and the records that would have been nearer and can't be used, a sentence each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub lookup: Lookup,
@@ -107,18 +111,25 @@ pub struct Answer {
 /// The record to compare with, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// `why` in words: `merge base with origin/main`.
-    Found { stored: Stored, why: String },
-    /// `why` in words, with a way out. `first` when there is no record at all.
+    /// `why` is shown: `merge base with origin/main`. The commit to compare with (full hash) is not
+    /// that of the record where only their trees are the same.
+    Found {
+        commit: String,
+        stored: Stored,
+        why: String,
+    },
+    /// `why` is shown, with a way out. `first`: there is no record at all.
     Missing { why: String, first: bool },
 }
 
 /// Chooses among `stored`, which is in any order. `differing` reads the factors of a record in
 /// which it differs from this machine; it is asked for one record at most. `unfit` says why a
 /// record of this machine can't be used; it is asked in the order of preference until one can.
+/// `same_tree` finds the record of this machine for a commit with the tree of the one it is given.
 pub fn lookup(
     question: &Question<'_>,
     stored: &[Stored],
+    same_tree: impl Fn(&str) -> Option<Stored>,
     differing: impl Fn(&Stored) -> Vec<(&'static str, String, String)>,
     unfit: impl Fn(&Stored) -> Option<String>,
 ) -> Answer {
@@ -128,18 +139,24 @@ pub fn lookup(
         .map(|stored| (stored.commit.as_str(), stored))
         .collect();
     let mut passed_over = Vec::new();
-    let mut found = |commit: &str, why: String| {
-        let stored = *here.get(commit)?;
-        match unfit(stored) {
-            None => Some(Lookup::Found {
-                stored: stored.clone(),
-                why,
-            }),
-            Some(reason) => {
+    let mut found = |commit: &str, mut why: String| {
+        let stored = here.get(commit).map(|stored| (*stored).clone());
+        let stored = stored.or_else(|| same_tree(commit))?;
+        if let Some(reason) = unfit(&stored) {
+            if !passed_over.contains(&reason) {
                 passed_over.push(reason);
-                None
             }
+            return None;
         }
+        if stored.commit != commit {
+            let other = git::short(&stored.commit);
+            why += &format!("; recorded as {other}, which has the same tree");
+        }
+        Some(Lookup::Found {
+            commit: commit.to_owned(),
+            stored,
+            why,
+        })
     };
     let lookup = match question.asked {
         Some(asked) => found(&asked.sha, "asked for with --baseline".to_owned()),
@@ -260,12 +277,8 @@ pub fn find(
     asked: Option<&Commit>,
     default_branch: Option<&str>,
 ) -> Result<Answer> {
-    let branch = repo.default_branch(default_branch);
-    let base = match branch.as_deref().map(|branch| repo.resolve(branch)) {
-        Some(Ok(tip)) => repo.merge_base(candidate, &tip)?,
-        // A branch that was configured or remembered and is not in this clone.
-        Some(Err(_)) | None => None,
-    };
+    // A branch that was configured or remembered may not be in this clone.
+    let base = default_branch.and_then(|branch| branch_point(repo, branch, candidate).ok()?);
     let base = base.filter(|base| base.sha != candidate.sha);
     let from = base.as_ref().unwrap_or(candidate);
     let mut ancestors: Vec<String> = repo.first_parents(from)?.collect();
@@ -276,9 +289,7 @@ pub fn find(
     let question = Question {
         key,
         asked,
-        merge_base: branch
-            .as_deref()
-            .zip(base.as_ref().map(|base| base.sha.as_str())),
+        merge_base: default_branch.zip(base.as_ref().map(|base| base.sha.as_str())),
         ancestors: &ancestors,
         shallow: repo.is_shallow(),
     };
@@ -287,10 +298,30 @@ pub fn find(
         Err(_) => Vec::new(),
     };
     let unfit = |stored: &Stored| unfit(stored, asked.is_some());
-    Ok(lookup(&question, &store.list()?, differing, unfit))
+    let all = store.list()?;
+    let trees = LazyCell::new(|| trees(repo, &all, key));
+    let same_tree = |commit: &str| {
+        let tree = repo.tree_without(&repo.commit(commit)?, store::FOLDER);
+        trees.get(&tree.ok()?).map(|stored| (*stored).clone())
+    };
+    Ok(lookup(&question, &all, same_tree, differing, unfit))
 }
 
-/// Why a record can't be compared with, in words. One that is asked for may be slow.
+/// The records of a machine by the tree of their commit: a commit that was squashed or rebased has
+/// another hash, and no record of its own.
+fn trees<'a>(repo: &Repo, stored: &'a [Stored], key: &str) -> BTreeMap<String, &'a Stored> {
+    let here = stored.iter().filter(|stored| stored.key == key);
+    let trees = here.filter_map(|stored| {
+        let tree = match repo.commit(&stored.commit) {
+            Some(commit) => repo.tree_without(&commit, store::FOLDER).ok(),
+            None => store::tree(stored),
+        };
+        Some((tree?, stored))
+    });
+    trees.collect()
+}
+
+/// Why a record can't be the baseline. One that was asked for may hold suspects.
 fn unfit(stored: &Stored, asked: bool) -> Option<String> {
     let record = match store::load(stored) {
         Ok(record) => record,

@@ -1,4 +1,4 @@
-use super::{Answer, Lookup, Question, find, lookup};
+use super::{Answer, Lookup, Question, find as find_record, lookup};
 use std::{collections::BTreeMap, path::Path};
 
 use crate::{
@@ -40,11 +40,11 @@ fn answer(question: &Question<'_>, records: &str) -> String {
     let Answer {
         lookup,
         passed_over,
-    } = lookup(question, &stored(records), differing, unfit);
+    } = lookup(question, &stored(records), |_| None, differing, unfit);
     let passed_over: String = passed_over.iter().map(|it| format!("[{it}] ")).collect();
     passed_over
         + &match lookup {
-            Lookup::Found { stored, why } => format!("{}: {why}", stored.path.display()),
+            Lookup::Found { stored, why, .. } => format!("{}: {why}", stored.path.display()),
             Lookup::Missing { why, first: false } => format!("none: {why}"),
             Lookup::Missing { why, first: true } => format!("first: {why}"),
         }
@@ -178,8 +178,6 @@ fn two_branches(folder: &Path) -> BTreeMap<&'static str, String> {
     let git = git2::Repository::init(folder).unwrap();
     git.set_head("refs/heads/main").unwrap();
     let signature = git2::Signature::new("a", "a@b", &git2::Time::new(0, 0)).unwrap();
-    let tree = git.treebuilder(None).unwrap().write().unwrap();
-    let tree = git.find_tree(tree).unwrap();
     let tip = || Some(git.head().ok()?.peel_to_commit().unwrap());
     let mut hashes = BTreeMap::new();
     for subject in ["0", "1", "2", "f1", "f2"] {
@@ -189,6 +187,10 @@ fn two_branches(folder: &Path) -> BTreeMap<&'static str, String> {
         if subject == "f1" {
             git.set_head("refs/heads/feature").unwrap();
         }
+        let mut tree = git.treebuilder(None).unwrap();
+        let blob = git.blob(subject.as_bytes()).unwrap();
+        tree.insert("file", blob, 0o100_644).unwrap();
+        let tree = git.find_tree(tree.write().unwrap()).unwrap();
         let parent = tip();
         let parents: Vec<_> = parent.iter().collect();
         let hash = git
@@ -222,18 +224,18 @@ fn a_repository_answers() {
         let candidate = repo.resolve(&hashes[candidate]).unwrap();
         let asked = asked.map(|asked| repo.resolve(&hashes[asked]).unwrap());
         let machine = (key.as_str(), factors.as_slice());
-        match find(
+        match find_record(
             &repo,
             &store,
             machine,
             (&candidate, dirty),
             asked.as_ref(),
-            None,
+            repo.default_branch().as_deref(),
         )
         .unwrap()
         .lookup
         {
-            Lookup::Found { stored, why } => format!("{}: {why}", subject(&stored.commit)),
+            Lookup::Found { commit, why, .. } => format!("{}: {why}", subject(&commit)),
             Lookup::Missing { why, first } => format!("none, first {first}: {why}"),
         }
     };
@@ -269,4 +271,64 @@ fn a_repository_answers() {
         ask("2", true, None),
         "2: the commit that the changes are on"
     );
+}
+
+#[test]
+fn a_squashed_commit_is_found_by_its_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let hashes = two_branches(folder.path());
+    let repo = git::open(folder.path()).unwrap().unwrap();
+    let store = Store {
+        baselines: folder.path().join("baselines"),
+        scratch: folder.path().join("target"),
+    };
+    // What f2 holds, on top of 1, with a record beside it and a commit after it.
+    let git = git2::Repository::open(folder.path()).unwrap();
+    let signature = git2::Signature::new("a", "a@b", &git2::Time::new(0, 0)).unwrap();
+    let find = |hash: &str| git.find_commit(git2::Oid::from_str(hash).unwrap()).unwrap();
+    let branch = find(&hashes["f2"]);
+    let mut tree = git.treebuilder(Some(&branch.tree().unwrap())).unwrap();
+    let empty = git.treebuilder(None).unwrap().write().unwrap();
+    tree.insert("baselines", empty, 0o040_000).unwrap();
+    let tree = git.find_tree(tree.write().unwrap()).unwrap();
+    let commit = |tree: &git2::Tree<'_>, parent: &git2::Commit<'_>| {
+        let made = git.commit(None, &signature, &signature, "squash", tree, &[parent]);
+        made.unwrap().to_string()
+    };
+    let squashed = commit(&tree, &find(&hashes["1"]));
+    let next = find(&hashes["2"]).tree().unwrap();
+    let candidate = commit(&next, &find(&squashed));
+
+    let mut record = Record::from_run(&two_encoders()).unwrap();
+    let (key, factors) = (record.key(), record.factors());
+    let mut ask = |recorded: &str, tree: Option<String>| {
+        record.commit = recorded.to_owned();
+        record.tree = tree;
+        store.save(record.clone()).unwrap();
+        let candidate = repo.resolve(&candidate).unwrap();
+        let machine = (key.as_str(), factors.as_slice());
+        let found = find_record(&repo, &store, machine, (&candidate, false), None, None);
+        let found = found.unwrap().lookup;
+        std::fs::remove_dir_all(&store.baselines).unwrap();
+        match found {
+            Lookup::Found { commit, why, .. } => {
+                assert_eq!(commit, squashed);
+                why
+            }
+            Lookup::Missing { why, .. } => why,
+        }
+    };
+    let expected = |hash: &str| {
+        let short = git::short(hash);
+        format!(
+            "nearest ancestor with a record of this machine, 1 commit back; recorded as {short}, \
+             which has the same tree"
+        )
+    };
+    assert_eq!(ask(&hashes["f2"], None), expected(&hashes["f2"]));
+    // A commit that is not in this clone: by what its record says.
+    let gone = "a".repeat(40);
+    let tree = repo.tree_without(&repo.commit(&squashed).unwrap(), "baselines");
+    assert_eq!(ask(&gone, tree.ok()), expected(&gone));
+    assert_eq!(ask(&gone, None), "there is 1 record, none of an ancestor");
 }

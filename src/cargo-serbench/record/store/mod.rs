@@ -6,7 +6,8 @@
 
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Read, Write},
+    io::{BufReader, ErrorKind, Read, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -114,18 +115,10 @@ impl Store {
         Ok((path, changes))
     }
 
-    /// Replaces a file of the folder by what `edit` makes of its text, empty when there is none.
-    pub fn edit(&self, path: &Path, edit: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+    /// Writes a file beside the records.
+    pub fn write(&self, path: &Path, text: &str) -> Result<()> {
         let _turn = self.turn()?;
-        let old = match fs::read_to_string(path) {
-            Ok(old) => old,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("read {}", shell::shown(path).display()));
-            }
-        };
-        self.put(path, &edit(&old)?)
+        self.put(path, text)
     }
 
     /// Waits until no other program writes here.
@@ -162,7 +155,7 @@ impl Store {
         })
     }
 
-    /// Removes what killed writers left. Whoever writes now holds the lock, so nobody else does.
+    /// Removes what killed writers left. The lock is held, so no other writer is at work.
     fn sweep(&self) -> Result<()> {
         for name in names(&self.baselines)? {
             if name.starts_with(STAGING) {
@@ -193,6 +186,17 @@ pub fn load(stored: &Stored) -> Result<Record> {
         );
     }
     Ok(record)
+}
+
+/// What a listed record says of its commit's tree, if it does.
+pub fn tree(stored: &Stored) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        tree: Option<String>,
+    }
+    let file = File::open(&stored.path).ok()?;
+    let head: Head = serde_json::from_reader(BufReader::new(file.take(LARGEST))).ok()?;
+    head.tree
 }
 
 /// Reads the record in a file of any name.
@@ -239,7 +243,7 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
     })
 }
 
-/// The names in a folder; none when there is no folder.
+/// The names in a folder; empty if it does not exist.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let read = || -> std::io::Result<Vec<String>> {
         fs::read_dir(folder)?
@@ -259,22 +263,12 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 fn staging(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(STAGING);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
+    builder.permissions(fs::Permissions::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-#[cfg(unix)]
 fn sync(folder: &Path) -> Result<()> {
     Ok(File::open(folder)?.sync_all()?)
-}
-
-#[cfg(not(unix))]
-fn sync(_folder: &Path) -> Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

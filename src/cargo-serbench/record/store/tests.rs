@@ -49,7 +49,7 @@ fn records_are_found_under_their_names() {
     store.save(record.clone()).unwrap();
     assert_eq!(fs::read(&path).unwrap(), text);
     assert!(!store.replace(&record).unwrap().1);
-    // What is no record is left alone.
+    // Other files are left alone.
     fs::write(store.baselines.join("accepted.toml"), "").unwrap();
     fs::write(store.baselines.join("README.md"), "").unwrap();
     fs::create_dir(store.baselines.join("HEAD")).unwrap();
@@ -57,11 +57,11 @@ fn records_are_found_under_their_names() {
 }
 
 #[test]
-fn a_record_in_the_wrong_place_is_told() {
+fn a_record_in_the_wrong_place() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let path = store.save(record(true)).unwrap();
-    let told = |path: &Path| {
+    let problem = |path: &Path| {
         let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
         let stored = Stored {
             commit: name(path.parent().unwrap()),
@@ -74,10 +74,10 @@ fn a_record_in_the_wrong_place_is_told() {
     fs::create_dir(&elsewhere).unwrap();
     let elsewhere = elsewhere.join(path.file_name().unwrap());
     fs::copy(&path, &elsewhere).unwrap();
-    assert!(told(&elsewhere).contains("belongs to another commit"));
+    assert!(problem(&elsewhere).contains("belongs to another commit"));
     let renamed = path.with_file_name("linux-x86_64-00000000.json");
     fs::rename(&path, &renamed).unwrap();
-    assert!(told(&renamed).contains("belongs to another machine"));
+    assert!(problem(&renamed).contains("belongs to another machine"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The coordinate of `value`; what is beyond the scale stands at its end.
+    /// The coordinate of `value`, clamped to the scale.
     pub fn at(&self, value: f64) -> f64 {
         let span = (self.to - self.from).max(f64::MIN_POSITIVE);
         let part = ((value - self.from) / span).clamp(0.0, 1.0);

@@ -32,7 +32,7 @@ struct Strip<'a> {
 pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let verdicts = report.verdicts.as_ref()?;
     let mut decisions: Vec<&Decision> = verdicts.decisions.iter().collect();
-    // Controls come first: what is wrong with them is wrong with all.
+    // Controls come first: a failed control puts every other verdict in doubt.
     decisions.sort_by(|one, other| {
         let benchmark = |it: &Decision| it.role == Role::Benchmark;
         (benchmark(one).cmp(&benchmark(other))).then_with(|| document::by_severity(one, other))
