@@ -252,10 +252,7 @@ impl Counts {
         self.failed += usize::from(*code == 100);
         self.inconclusive_gates += usize::from(report["outcome"] == "inconclusive");
         self.seconds.push(*seconds);
-        for decision in report["decisions"].as_array().unwrap() {
-            if decision["canary"] != false {
-                continue;
-            }
+        for decision in report["verdicts"].as_array().unwrap() {
             self.rows += 1;
             let id = decision["id"].as_str().unwrap().to_owned();
             match decision["verdict"].as_str().unwrap() {

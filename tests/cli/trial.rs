@@ -82,14 +82,13 @@ fn gate(seed: usize, injected: &[&str]) -> Gate {
     let code = output.status.code().unwrap_or(-1);
     assert!(matches!(code, 0 | 100 | 102), "exit code {code}, see above");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let dirty = &report["run"]["candidate"]["dirty"];
+    let dirty = &report["runs"][0]["candidate"]["dirty"];
     assert_eq!(
         dirty, false,
         "commit first: the gate would compare your changes"
     );
-    let benchmarks = &report["run"]["benchmarks"];
-    let decisions = report["decisions"].as_array().unwrap().iter();
-    let judged = decisions.filter(|decision| decision["canary"] == false);
+    let benchmarks = &report["runs"][0]["benchmarks"];
+    let judged = report["verdicts"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     Gate {
         code,
