@@ -58,7 +58,7 @@ fn nothing_to_measure() {
         outcome.exits(2).says_no_more().warns(words);
     };
     let no_match = &[
-        "error: none of 1 benchmarks matches nope",
+        "error: no benchmark matches `nope`; `cargo serbench list`",
         "`cargo serbench list`",
     ];
     check(&["gate", "nope"], no_match);
@@ -71,6 +71,20 @@ fn nothing_to_measure() {
     check(
         &["gate", "--bench=fake", "--bench=nope"],
         &["error: no bench named nope; available: fake"],
+    );
+    // One wrong value is not made good by the others.
+    let wrong = |flag: &str, words: &str| check(&["gate", flag], &[words, "did you mean"]);
+    wrong("--dtype=u8,u9", "error: no benchmark has `--dtype u9`");
+    wrong("--encoder=reference,refrence", "`--encoder refrence`");
+    wrong("--suites=fake,fakee", "error: no bench named fakee");
+    wrong("--bench=fakee", "error: no bench named fakee");
+    check(&["--shape=4,5"], &["error: no benchmark has `--shape 5`"]);
+    check(
+        &["gate", "u8", "refrence"],
+        &[
+            "error: no benchmark matches `refrence`",
+            "did you mean `reference`",
+        ],
     );
     check(
         &["gate", "("],

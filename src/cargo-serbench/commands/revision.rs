@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::{
     build::{self, Built, Inputs, cache},
     commands::executables::{self, Place},
-    config::{Config, Mode},
+    config::{Config, Mode, nearest},
     discover::git::{self, Commit, Repo},
     discover::{BenchTarget, Workspace, suite_name, trees::Trees, workspace},
     exit::Usage,
@@ -351,10 +351,8 @@ fn build_catalog(
             }
         }
     }
-    if side == Side::Candidate
-        && let Some(unknown) = unknown_bench(workspace, request)
-    {
-        bail!(no_bench(&[unknown], workspace));
+    if side == Side::Candidate {
+        check_names(workspace, request)?;
     }
     let missing = request.suites.iter().filter(|name| {
         let suite = suite_name(name);
@@ -442,11 +440,20 @@ fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
     )
 }
 
-/// A bench that was named and that the workspace does not have.
-fn unknown_bench<'a>(workspace: &Workspace, request: &'a Request) -> Option<&'a str> {
-    let known = |name: &&String| workspace.targets.iter().any(|target| target.name == **name);
+/// Refuses names of benches and suites that the workspace does not have.
+fn check_names(workspace: &Workspace, request: &Request) -> Result<(), Usage> {
+    let targets = &workspace.targets;
+    let is_suite = |name: &str| {
+        let suite = suite_name(name);
+        suite == "all" || targets.iter().any(|target| target.suite() == suite)
+    };
     let mut benches = request.benches.iter();
-    benches.find(|name| !known(name)).map(String::as_str)
+    let bench = benches.find(|name| !targets.iter().any(|target| target.name == **name));
+    let suite = request.suites.iter().find(|name| !is_suite(name));
+    match bench.or(suite) {
+        None => Ok(()),
+        Some(unknown) => Err(no_bench(&[unknown], workspace)),
+    }
 }
 
 fn no_bench(asked: &[&str], workspace: &Workspace) -> Usage {
@@ -455,8 +462,13 @@ fn no_bench(asked: &[&str], workspace: &Workspace) -> Usage {
         .iter()
         .map(|target| target.name.as_str())
         .collect();
+    let near = match asked {
+        [one] => nearest(one, there.iter().copied()),
+        _ => None,
+    };
+    let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
     Usage::new(format!(
-        "no bench named {}; available: {}",
+        "no bench named {}; {hint}available: {}",
         asked.join(", "),
         there.join(", ")
     ))

@@ -30,7 +30,7 @@ use self::read::{DEFAULTS, Layer, Source};
 pub use self::{
     keys::{Config, Mode},
     policy::Tolerance,
-    read::{Flag, Flags, reference_of},
+    read::{Flag, Flags, nearest, reference_of},
 };
 use crate::discover::{Workspace, suite_name};
 

@@ -8,12 +8,12 @@ pub mod shard;
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
-use regex::RegexSet;
+use regex::{Regex, RegexSet};
 use serbench::Dtype;
 
 pub use self::id::BenchId;
 use self::shard::Shard;
-use crate::exit::Usage;
+use crate::{config::nearest, exit::Usage};
 
 /// Which benchmarks to measure; empty lists ask for all.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +60,7 @@ pub fn choose<'a>(
     let filters = RegexSet::new(&select.filters).map_err(|error| {
         Usage::new(format!("FILTER is not a valid regular expression: {error}"))
     })?;
+    check_values(ids, select)?;
     let dtypes = select.rust_dtypes();
     let mut chosen: BTreeSet<BenchId> = ids
         .iter()
@@ -95,6 +96,56 @@ pub fn choose<'a>(
         bail!(Usage::new(nothing(ids, select)));
     }
     Ok(chosen)
+}
+
+/// Refuses a value that no benchmark has: the others would be measured, and it be missed.
+fn check_values(ids: &BTreeSet<BenchId>, select: &Selection) -> Result<(), Usage> {
+    let encoders: BTreeSet<&str> = ids.iter().map(|id| id.encoder()).collect();
+    let segments: BTreeSet<&str> = ids.iter().flat_map(|id| id.case().split("::")).collect();
+    let plain = str::to_owned;
+    check_list("--encoder", &select.encoders, &encoders, plain)?;
+    check_list("--dtype", &select.dtypes, &segments, rust_name)?;
+    check_list("--shape", &select.shapes, &segments, plain)?;
+    for filter in &select.filters {
+        let matches = Regex::new(filter).map_err(|error| {
+            Usage::new(format!("FILTER is not a valid regular expression: {error}"))
+        })?;
+        if !ids.iter().any(|id| matches.is_match(id)) {
+            return Err(Usage::new(format!(
+                "no benchmark matches `{filter}`; {}",
+                hint(filter, ids.iter().flat_map(|id| id.split("::")))
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a value of a flag whose name, by `name`, is not among those `there`.
+fn check_list(
+    flag: &str,
+    values: &[String],
+    there: &BTreeSet<&str>,
+    name: fn(&str) -> String,
+) -> Result<(), Usage> {
+    let unknown = values.iter().find(|value| !there.contains(&*name(value)));
+    match unknown {
+        None => Ok(()),
+        Some(value) => Err(Usage::new(format!(
+            "no benchmark has `{flag} {value}`; {}",
+            hint(value, there.iter().copied())
+        ))),
+    }
+}
+
+/// What `unknown` was probably meant to be, in words, or how to see what there is.
+fn hint<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    // Short names have little in common by `nearest`: f46 and f64.
+    let one_off = |name: &&str| strsim::osa_distance(unknown, name) == 1;
+    let near = nearest(unknown, known.clone()).or_else(|| known.into_iter().find(one_off));
+    match near.filter(|near| !near.is_empty()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`cargo serbench list` shows them all".to_owned(),
+    }
 }
 
 fn nothing(ids: &BTreeSet<BenchId>, select: &Selection) -> String {
@@ -196,6 +247,40 @@ mod tests {
     }
 
     #[test]
+    fn one_wrong_value_among_several_is_refused() {
+        let all = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        let select = Selection::default;
+        let messages = [
+            Selection {
+                dtypes: all(&["f64", "f46"]),
+                ..select()
+            },
+            Selection {
+                dtypes: all(&["float64", "float46"]),
+                ..select()
+            },
+            Selection {
+                encoders: all(&["sonic", "orjsno"]),
+                ..select()
+            },
+            Selection {
+                shapes: all(&["100x100", "7"]),
+                ..select()
+            },
+            Selection {
+                filters: all(&["json", "jsno::"]),
+                ..select()
+            },
+            Selection {
+                filters: all(&["json", "("]),
+                ..select()
+            },
+        ];
+        let messages: Vec<String> = messages.iter().map(|it| chosen(it).remove(0)).collect();
+        insta::assert_snapshot!(messages.join("\n"));
+    }
+
+    #[test]
     fn selection() {
         let select = Selection::default();
         assert_eq!(chosen(&select).len(), 5);
@@ -220,6 +305,12 @@ mod tests {
             filters: vec!["nope".into()],
             ..Selection::default()
         };
-        insta::assert_snapshot!(chosen(&select)[0], @"none of 7 benchmarks matches nope, `json::orjson::f64::100x100` for one; `cargo serbench list` shows them all");
+        insta::assert_snapshot!(chosen(&select)[0], @"no benchmark matches `nope`; `cargo serbench list` shows them all");
+        let select = Selection {
+            encoders: vec!["sonic".into()],
+            filters: vec!["other".into()],
+            ..Selection::default()
+        };
+        insta::assert_snapshot!(chosen(&select)[0], @"none of 7 benchmarks matches other --encoder sonic, `json::orjson::f64::100x100` for one; `cargo serbench list` shows them all");
     }
 }
