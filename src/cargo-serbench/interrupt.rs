@@ -3,7 +3,10 @@
 use std::{
     os::unix::process::ExitStatusExt,
     process::ExitStatus,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -35,6 +38,14 @@ pub fn catch() -> Result<()> {
         }
     })
     .context("listen for Ctrl-C")
+}
+
+/// From now on a write beyond the limit on file sizes (`ulimit -f`) fails, as on a full disk. By
+/// itself it would end the process without a word.
+pub fn survive_file_limit() {
+    const SIGXFSZ: i32 = signal_hook::consts::SIGXFSZ;
+    // Without it the process ends as it would have.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
 /// Fails when the user has interrupted.

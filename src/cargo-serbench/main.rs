@@ -9,6 +9,7 @@ compile_error!(
     "cargo-serbench supports Unix only: it times benchmarks with clocks that Windows lacks"
 );
 
+mod atomic;
 mod build;
 mod cli;
 mod commands;
@@ -17,6 +18,7 @@ mod config;
 mod decide;
 mod discover;
 mod divan;
+mod escape;
 mod exit;
 mod explain;
 mod interrupt;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     if let Some(code) = build::linker::run() {
         return code;
     }
+    interrupt::survive_file_limit();
     let matches = command().get_matches_from(command_line());
     let parsed = Cargo::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let Cargo::Serbench(serbench) = parsed;

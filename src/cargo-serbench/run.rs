@@ -6,14 +6,14 @@ mod explained;
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{BufReader, BufWriter, Write},
+    io::{BufReader, ErrorKind},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{build::toolchain::Toolchain, discover::machine::Machine, select::BenchId};
+use crate::{atomic, build::toolchain::Toolchain, discover::machine::Machine, select::BenchId};
 
 pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept, Line, Site};
 
@@ -343,51 +343,38 @@ impl Verification {
     }
 }
 
-/// Writes `run` to `folder`, named after its start, and returns the file. Either all of it is
-/// there afterwards or nothing.
+/// Writes `run` to `folder` and returns the file: named after its start, or, where another run began
+/// in the same second, `name_2.json` and so on, which sorts behind. Either all of it is there
+/// afterwards or nothing.
 pub fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
     let name = run.started_at.replace([':', '-'], "");
     let write = || -> Result<PathBuf> {
-        std::fs::create_dir_all(folder)?;
-        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
-        serde_json::to_writer(&mut file, run)?;
-        file.write_all(b"\n")?;
-        keep(file.into_inner()?, folder, &name)
+        let mut bytes = serde_json::to_vec(run)?;
+        bytes.push(b'\n');
+        let mut number = 1;
+        loop {
+            let path = match number {
+                1 => folder.join(format!("{name}.json")),
+                _ => folder.join(format!("{name}_{number}.json")),
+            };
+            match atomic::write_new(&path, &bytes) {
+                Ok(()) => return Ok(path),
+                Err(taken) if taken.kind() == ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
     };
     write().with_context(|| format!("store the run in {}", folder.display()))
 }
 
 /// Writes `run` in the place of an older version of it.
 pub fn replace(run: &Run, path: &Path) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> Result<()> {
-        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
-        serde_json::to_writer(&mut file, run)?;
-        file.write_all(b"\n")?;
-        file.into_inner()?.persist(path)?;
-        Ok(())
+        let mut bytes = serde_json::to_vec(run)?;
+        bytes.push(b'\n');
+        Ok(atomic::write(path, &bytes)?)
     };
     write().with_context(|| format!("store the run as {}", path.display()))
-}
-
-/// Names a finished file `name.json`, or, where another run began in the same second, `name_2.json`
-/// and so on, which sorts behind.
-fn keep(mut file: tempfile::NamedTempFile, folder: &Path, name: &str) -> Result<PathBuf> {
-    let mut number = 1;
-    loop {
-        let path = match number {
-            1 => folder.join(format!("{name}.json")),
-            _ => folder.join(format!("{name}_{number}.json")),
-        };
-        match file.persist_noclobber(&path) {
-            Ok(_) => return Ok(path),
-            Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                file = taken.file;
-                number += 1;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 /// Whether estimates can be made of all blocks.

@@ -11,6 +11,8 @@ use std::{
 use anstyle::{AnsiColor, Effects, Style};
 use anyhow::{Context, Result};
 
+use crate::escape;
+
 pub use anstream::ColorChoice as Color;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -34,7 +36,7 @@ pub fn set_color(choice: Color) {
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = anstream::stdout().lock();
     let written = stdout
-        .write_all(text.as_bytes())
+        .write_all(escape::styled(text).as_bytes())
         .and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -66,7 +68,7 @@ pub fn is_quiet() -> bool {
 /// A line of what is being done: `   Measuring 104 pairs`.
 pub fn status(verb: &str, message: impl Display) {
     if !QUIET.load(Relaxed) {
-        line(format_args!("{GOOD}{verb:>12}{GOOD:#} {message}"));
+        line(GOOD, format_args!("{verb:>12}"), message);
     }
 }
 
@@ -93,22 +95,27 @@ pub fn pass_on(text: &str) {
 
 /// Warns of something that does not stop the run.
 pub fn warning(message: impl Display) {
-    line(format_args!("{WARN}warning{WARN:#}: {message}"));
+    line(WARN, "warning:", message);
 }
 
 /// Says what to do next.
 pub fn hint(message: impl Display) {
-    line(format_args!("{NOTE}hint{NOTE:#}: {message}"));
+    line(NOTE, "hint:", message);
 }
 
 /// Says why the command failed.
 pub fn error(message: impl Display) {
-    line(format_args!("{BAD}error{BAD:#}: {message}"));
+    line(BAD, "error:", message);
 }
 
-fn line(message: impl Display) {
+/// Writes a styled word and a message, which may quote anything: here it is made safe to show.
+fn line(style: Style, word: impl Display, message: impl Display) {
+    let message = escape::message(&message.to_string());
     // A closed stderr is not a reason to fail.
-    let _ = writeln!(anstream::stderr().lock(), "{message}");
+    let _ = writeln!(
+        anstream::stderr().lock(),
+        "{style}{word}{style:#} {message}"
+    );
 }
 
 /// Progress of long work, redrawn in place on a terminal, and a line now and then elsewhere. It is
@@ -157,14 +164,13 @@ impl Progress {
         } else {
             String::new()
         };
-        let text = format!(
-            "{GOOD}{verb:>12}{GOOD:#} {:3.0} %{left}  {what}",
-            fraction * 100.0
-        );
+        let text = format!("{:3.0} %{left}  {what}", fraction * 100.0);
         if self.terminal {
-            let _ = write!(anstream::stderr().lock(), "\r\x1b[2K{text}\r");
+            let text = escape::visible(&text);
+            let mut stderr = anstream::stderr().lock();
+            let _ = write!(stderr, "\r\x1b[2K{GOOD}{verb:>12}{GOOD:#} {text}\r");
         } else {
-            line(text);
+            line(GOOD, format_args!("{verb:>12}"), text);
         }
     }
 }

@@ -11,6 +11,8 @@ use regex::Regex;
 const ORDER: &[&str] = &[
     "exit",
     "interrupt",
+    "atomic",
+    "escape",
     "shell",
     "discover",
     "config",

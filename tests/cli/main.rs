@@ -3,12 +3,14 @@
 
 mod bisect;
 mod cached;
+mod escaping;
 mod explain;
 mod failures;
 mod foreign;
 mod history;
 #[expect(clippy::print_stdout, reason = "counts are what this is for")]
 mod inert;
+mod init;
 #[cfg(unix)]
 mod interrupts;
 mod layers;

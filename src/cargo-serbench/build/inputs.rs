@@ -14,7 +14,7 @@ use cargo_metadata::{Artifact, BuildScript, Metadata, Package, PackageId, Target
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::file_hash;
-use crate::discover::Workspace;
+use crate::{atomic, discover::Workspace};
 
 /// Files by path, with short hashes; an absent file has none.
 pub type Inputs = BTreeMap<PathBuf, Option<String>>;
@@ -50,12 +50,7 @@ impl Ledger {
 
     pub fn store(&self, target_directory: &Path) -> Result<()> {
         let path = target_directory.join(FILE);
-        let write = || -> Result<()> {
-            let file = tempfile::NamedTempFile::new_in(target_directory)?;
-            serde_json::to_writer(std::io::BufWriter::new(&file), self)?;
-            file.persist(&path)?;
-            Ok(())
-        };
+        let write = || -> Result<()> { Ok(atomic::write(&path, &serde_json::to_vec(self)?)?) };
         write().with_context(|| format!("write {}", path.display()))
     }
 

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     cli::{Keys, Project, Voice},
+    escape,
     exit::Exit,
     session, shell,
 };
@@ -37,10 +38,10 @@ pub enum Format {
 pub fn config(args: &Config) -> Result<Exit> {
     args.voice.apply();
     let in_force = session::configuration(&args.project.choice(), &args.keys.flags())?;
-    shell::print(&match args.format {
+    shell::print(&escape::json(&match args.format {
         Format::Toml => in_force.to_toml(),
         Format::Json => format!("{:#}\n", in_force.to_json()),
-    })?;
+    }))?;
     Ok(Exit::Passed)
 }
 

@@ -23,7 +23,7 @@ pub fn list(args: &List) -> Result<Exit> {
             "`{id}` is marked with `#[ignore]`, so it is not measured"
         ));
     }
-    let lines: String = ids.iter().flat_map(|id| [id, "\n"]).collect();
+    let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
     shell::print(&lines)?;
     Ok(Exit::Passed)
 }

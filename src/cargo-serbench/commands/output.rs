@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, io::Write, path::Path};
 use anyhow::{Context, Result};
 
 use crate::{
+    atomic,
     cli::Output,
     commands::pair::Decided,
     compare::{
@@ -104,8 +105,7 @@ fn write_file(report: &Report<'_>, format: &Format, folder: &Path) -> Result<()>
     if format.is_for_github() {
         shell::print(&text)?;
     }
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, text))
+    atomic::write(&path, text.as_bytes())
         .with_context(|| format!("write the report to {}", path.display()))
 }
 

@@ -239,7 +239,12 @@ pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Ru
         let renamed: BTreeMap<BenchId, BenchId> = ids
             .iter()
             .filter(|id| taken.contains(*id))
-            .map(|id| (id.clone(), BenchId::new(format!("{id} ({name})"))))
+            .map(|id| {
+                (
+                    id.clone(),
+                    BenchId::new(format!("{} ({name})", id.as_str())),
+                )
+            })
             .collect();
         let rename = |id: &BenchId| renamed.get(id).unwrap_or(id).clone();
         for mut evidence in evidence {

@@ -186,8 +186,8 @@ fn entry(record: &Record) -> (Entry, Vec<Name>) {
         latency_ns: measured.latency_ns,
     };
     let names = record.benchmarks.iter().map(|(id, measured)| Name {
-        id: id.to_string(),
-        reference: measured.reference.as_ref().map(ToString::to_string),
+        id: id.into(),
+        reference: measured.reference.as_ref().map(String::from),
     });
     let entry = Entry {
         commit: record.commit.clone(),

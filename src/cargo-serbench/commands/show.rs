@@ -10,6 +10,7 @@ use crate::{
     commands::records::{self, Place},
     compare,
     discover::git::{self, Commit, Repo},
+    escape::{self, visible},
     exit::Exit,
     record::index::{Entry, Index},
     record::store::{self, Store},
@@ -80,7 +81,7 @@ fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
         };
         shown = true;
         match args.format {
-            Format::Json => out += &text::write(&record),
+            Format::Json => out += &escape::json(&text::write(&record)),
             Format::Terminal => out += &tables(&record, records::terminal),
             Format::Markdown => out += &tables(&record, table::for_markdown),
         }
@@ -107,13 +108,20 @@ fn commit(args: &Show, store: &Store, commit: &Commit) -> Result<String> {
 fn tables(record: &Record, render: fn(&Table) -> String) -> String {
     let mut text = String::new();
     let failed = "writing to a string";
-    writeln!(text, "{} {}", git::short(&record.commit), record.subject).expect(failed);
+    writeln!(
+        text,
+        "{} {}",
+        git::short(&record.commit),
+        visible(&record.subject)
+    )
+    .expect(failed);
     let machine = records::machine_words(&record.machine);
-    writeln!(text, "{machine} ({})", record.key()).expect(failed);
+    writeln!(text, "{} ({})", visible(&machine), record.key()).expect(failed);
     let toolchain = records::toolchain_words(&record.toolchain);
-    writeln!(text, "{toolchain}").expect(failed);
+    writeln!(text, "{}", visible(&toolchain)).expect(failed);
     for run in &record.runs {
-        writeln!(text, "measured {} by {}", run.started_at, run.tool).expect(failed);
+        let by = visible(&format!("measured {} by {}", run.started_at, run.tool));
+        writeln!(text, "{by}").expect(failed);
     }
     let rows = record.benchmarks.iter().map(|(id, measured)| {
         let ratio = records::ratio(record, id);
@@ -132,7 +140,7 @@ fn tables(record: &Record, render: fn(&Table) -> String) -> String {
     }
     for (id, measured) in &record.benchmarks {
         if let State::Failed(reason) = &measured.state {
-            writeln!(text, "\n{id} failed: {reason}").expect(failed);
+            writeln!(text, "\n{id} failed: {}", visible(reason)).expect(failed);
         }
     }
     text + "\n"
@@ -140,8 +148,8 @@ fn tables(record: &Record, render: fn(&Table) -> String) -> String {
 
 fn heading(case: &compare::CaseTable) -> String {
     match case.case.as_str() {
-        "" => case.suite.clone(),
-        name => format!("{} {name}", case.suite),
+        "" => visible(&case.suite),
+        name => visible(&format!("{} {name}", case.suite)),
     }
 }
 
@@ -170,7 +178,7 @@ fn list(args: &Show, store: &Store, repo: &Repo) -> Result<String> {
     Ok(match args.format {
         Format::Terminal => records::terminal(&table),
         Format::Markdown => table::for_markdown(&table),
-        Format::Json => list_json(&listed),
+        Format::Json => escape::json(&list_json(&listed)),
     })
 }
 

@@ -88,8 +88,8 @@ pub struct Evidence {
 pub fn control_id(id: &BenchId, role: Role) -> BenchId {
     match role {
         Role::Benchmark => id.clone(),
-        Role::NullControl => BenchId::new(format!("{id} against itself")),
-        Role::PositiveControl => BenchId::new(format!("{id} slowed down")),
+        Role::NullControl => BenchId::new(format!("{} against itself", id.as_str())),
+        Role::PositiveControl => BenchId::new(format!("{} slowed down", id.as_str())),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         stats::LogRatio,
     },
     decide::{Decision, LimitCheck, Metric, Outcome, Standing, evidence::Role},
+    escape,
     explain::Explanation,
     run::{Explained, Run},
 };
@@ -172,7 +173,7 @@ pub fn render(report: &Report<'_>) -> Result<String> {
         explanations: report.explanations.iter().map(explanation).collect(),
         runs: report.runs,
     };
-    Ok(serde_json::to_string(&root)? + "\n")
+    Ok(escape::json(&serde_json::to_string(&root)?) + "\n")
 }
 
 fn explanation<'a>(explanation: &Explanation<'a>) -> ExplanationRow<'a> {

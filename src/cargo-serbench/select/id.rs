@@ -9,6 +9,8 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::escape::visible;
+
 /// `suite::encoder::case`, where the case is data type, shape and whatever else the bench has. Where
 /// several packages have the suite, the package is in front: `package/suite::encoder::case`. Ordered
 /// as text.
@@ -126,9 +128,10 @@ impl From<&BenchId> for String {
     }
 }
 
+/// For people: control characters are escaped. What is stored is [`BenchId::as_str`].
 impl fmt::Display for BenchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.text, f)
+        f.pad(&visible(&self.text))
     }
 }
 

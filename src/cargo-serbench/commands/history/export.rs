@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::change_points::{Exported, Found};
-use crate::record::series::Series;
+use crate::{escape::visible, record::series::Series};
 
 /// The version of the JSON form.
 const SCHEMA: u32 = 1;
@@ -30,8 +30,8 @@ struct One<'a> {
 #[derive(Serialize)]
 struct Line<'a> {
     machine_key: &'a str,
-    benchmark: &'a str,
-    reference: Option<&'a str>,
+    benchmark: String,
+    reference: Option<String>,
     commit: &'a str,
     value: f64,
     unit: &'static str,
@@ -76,8 +76,8 @@ pub fn csv(all: &[(Series<'_>, Vec<Found<'_>>)]) -> Result<String> {
             let change = found.next_if(|found| found.commit == point.commit);
             writer.serialize(Line {
                 machine_key: series.key,
-                benchmark: series.id,
-                reference: series.reference,
+                benchmark: visible(series.id),
+                reference: series.reference.map(visible),
                 commit: point.commit,
                 value: point.value,
                 unit: unit(series),

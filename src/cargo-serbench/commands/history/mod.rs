@@ -17,6 +17,7 @@ use self::change_points::Found;
 use crate::{
     cli,
     commands::records::{self, Place},
+    escape::{self, visible},
     exit::Exit,
     record::index::{Entry, Index},
     record::series::{self, Series},
@@ -111,7 +112,7 @@ pub fn history(args: &History) -> Result<Exit> {
     shell::print(&match args.format {
         Format::Terminal => drawn(records::terminal),
         Format::Markdown => drawn(table::for_markdown),
-        Format::Json => export::json(&all)?,
+        Format::Json => escape::json(&export::json(&all)?),
         Format::Csv => export::csv(&all)?,
     })?;
     Ok(Exit::Passed)
@@ -189,7 +190,13 @@ fn charts(
             let Entry {
                 machine, toolchain, ..
             } = entry;
-            writeln!(text, "{machine} ({key})\n{toolchain}\n").expect("writing to a string");
+            writeln!(
+                text,
+                "{} ({key})\n{}\n",
+                visible(machine),
+                visible(toolchain)
+            )
+            .expect("writing to a string");
         }
         let lines: Vec<Line<'_>> = group
             .iter()

@@ -1,16 +1,12 @@
 //! `cargo serbench init`: adds a starter bench, its lines in Cargo.toml and a CI workflow to a
 //! package. Never overwrites anything.
 
-use std::{
-    fs,
-    io::{ErrorKind, Write},
-    path::Path,
-};
+use std::{fs, io::ErrorKind, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 
-use crate::{cli, discover, exit::Exit, shell};
+use crate::{atomic, cli, discover, exit::Exit, shell};
 
 const BENCH: &str = include_str!("arrays.rs");
 const WORKFLOW: &str = include_str!("serbench.yml");
@@ -77,7 +73,8 @@ fn add_lines(manifest: &Path) -> Result<()> {
         shell::status("Kept", file);
         return Ok(());
     }
-    fs::write(manifest, new).with_context(|| format!("write {file}"))?;
+    atomic::write(manifest, new.as_bytes())
+        .with_context(|| format!("write {file}; the old one is as it was"))?;
     shell::status("Extended", file);
     Ok(())
 }
@@ -117,14 +114,7 @@ fn is_there(table: &toml::Table, path: &[&str]) -> bool {
 /// Writes a file where there is none.
 fn write_new(path: &Path, text: &str) -> Result<()> {
     let file = shell::shown(path).display();
-    let write = || -> std::io::Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let mut new = fs::File::create_new(path)?;
-        new.write_all(text.as_bytes())
-    };
-    match write() {
+    match atomic::write_new(path, text.as_bytes()) {
         Ok(()) => shell::status("Wrote", file),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => shell::status("Kept", file),
         Err(error) => return Err(error).with_context(|| format!("write {file}")),

@@ -6,8 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufReader, ErrorKind, Read, Write},
-    os::unix::fs::PermissionsExt,
+    io::{BufReader, ErrorKind, Read},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -15,6 +14,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{
+    atomic,
     discover::Workspace,
     record::index::Stamp,
     record::{Record, text, text::is_hash},
@@ -23,10 +23,6 @@ use crate::{
 
 /// The folder of records in a workspace.
 pub const FOLDER: &str = "baselines";
-
-/// How the names of half-written files begin. They lie at the top of the folder, where the next
-/// writer finds them without looking into each commit's.
-const STAGING: &str = ".serbench-writing-";
 
 /// No record comes near; what is larger is something else and not worth the memory.
 const LARGEST: u64 = 16 << 20;
@@ -135,17 +131,10 @@ impl Store {
 
     fn put(&self, path: &Path, text: &str) -> Result<()> {
         let write = || -> Result<()> {
-            let folder = path.parent().context("a file is in a folder")?;
-            fs::create_dir_all(&self.baselines)?;
-            self.sweep()?;
-            let mut file = staging(&self.baselines)?;
-            file.write_all(text.as_bytes())?;
-            file.as_file().sync_all()?;
-            fs::create_dir_all(folder)?;
-            file.persist(path)?;
-            // The name is in the folder, and a new folder in the one above.
-            sync(folder)?;
-            sync(&self.baselines)
+            // Where the next writer finds what a killed one left.
+            atomic::write_by(&self.baselines, path, text.as_bytes())?;
+            // A new folder's name is in the one above.
+            Ok(File::open(&self.baselines)?.sync_all()?)
         };
         write().with_context(|| {
             format!(
@@ -153,16 +142,6 @@ impl Store {
                 shell::shown(path).display()
             )
         })
-    }
-
-    /// Removes what killed writers left. The lock is held, so no other writer is at work.
-    fn sweep(&self) -> Result<()> {
-        for name in names(&self.baselines)? {
-            if name.starts_with(STAGING) {
-                fs::remove_file(self.baselines.join(name))?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -257,18 +236,6 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         }
         Err(error) => Err(error).with_context(|| format!("read the folder {}", folder.display())),
     }
-}
-
-/// A file that is removed unless it is renamed, readable by all as files of git are.
-fn staging(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(STAGING);
-    builder.permissions(fs::Permissions::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-fn sync(folder: &Path) -> Result<()> {
-    Ok(File::open(folder)?.sync_all()?)
 }
 
 #[cfg(test)]

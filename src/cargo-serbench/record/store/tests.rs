@@ -6,9 +6,7 @@ use std::{
 
 use serbench::random::Random;
 
-use super::{
-    File, Path, Record, STAGING, Store, Stored, fs, is_hash, load, load_file, names, stamp, text,
-};
+use super::{File, Path, Record, Store, Stored, fs, is_hash, load, load_file, names, stamp, text};
 use crate::record::tests::two_encoders;
 
 /// Where the process that is to be killed writes.
@@ -114,7 +112,7 @@ fn leftovers_are_cleaned() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     store.save(record(true)).unwrap();
-    let leftover = store.baselines.join(format!("{STAGING}abc"));
+    let leftover = store.baselines.join(".serbench-writing-abc");
     fs::write(&leftover, "half a rec").unwrap();
     assert_eq!(store.list().unwrap().len(), 1);
     store.save(record(true)).unwrap();
