@@ -431,8 +431,13 @@ pub fn load(path: &Path) -> Result<Run> {
     if schema > SCHEMA {
         bail!(newer(path, schema, SCHEMA, &tool));
     }
-    let run = Run::deserialize(value)
-        .with_context(|| format!("{} can't be read{}", path.display(), written_by(&tool)))?;
+    let run = Run::deserialize(value).with_context(|| {
+        format!(
+            "{} is not a stored run{}",
+            path.display(),
+            written_by(&tool)
+        )
+    })?;
     check(&run).with_context(|| format!("{} has been edited or damaged", path.display()))?;
     Ok(run)
 }
