@@ -82,6 +82,9 @@ pub struct Run {
     /// What a reader must know of the builds: what else differs between the commits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What `cargo serbench doctor --prove` last found out on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// By id.
     pub benchmarks: BTreeMap<BenchId, Benchmark>,
     /// The executables that are kept, to explain changes later.
@@ -107,6 +110,84 @@ pub struct Layout {
     /// Whether the orders are for the confirmation of suspects alone.
     #[serde(default, skip_serializing_if = "is_false")]
     pub screened_as_linked: bool,
+}
+
+/// What trials of the gate found out: gates of equal code, and gates of slowed code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// The program and version that tried.
+    pub tool: String,
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub machine: Machine,
+    pub benchmarks: usize,
+    /// Gates of equal code.
+    pub gates: usize,
+    /// Those of them that failed.
+    pub false_alarms: usize,
+    /// Those of them that were inconclusive.
+    pub inconclusive: usize,
+    pub found: Vec<Found>,
+    /// A benchmark that can't be slowed down, so that nothing is known of what the gate finds.
+    pub not_slowed: Option<BenchId>,
+    /// Of a gate of equal code, on average.
+    pub seconds: f64,
+}
+
+/// What gates of slowed code found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// As a fraction: 0.05 is 5 % slower.
+    pub slowdown: f64,
+    /// The change that was tolerated, as a fraction.
+    pub threshold: f64,
+    /// Slowed benchmarks that were called regressed, of how many.
+    pub found: usize,
+    pub of: usize,
+}
+
+impl Proof {
+    /// Where the last proof is kept.
+    pub fn path(scratch: &Path) -> PathBuf {
+        scratch.join("proof.json")
+    }
+
+    /// The last proof, if this machine gave it.
+    pub fn load(scratch: &Path, machine: &Machine) -> Option<Self> {
+        let text = std::fs::read(Self::path(scratch)).ok()?;
+        let proof: Self = serde_json::from_slice(&text).ok()?;
+        (proof.machine == *machine).then_some(proof)
+    }
+
+    /// All of it in one sentence.
+    pub fn sentence(&self) -> String {
+        let Self {
+            gates,
+            false_alarms,
+            inconclusive,
+            seconds,
+            ..
+        } = self;
+        let mut parts = vec![format!("{false_alarms} of {gates} false alarms")];
+        if *inconclusive > 0 {
+            parts.push(format!("{inconclusive} inconclusive"));
+        }
+        parts.extend(self.found.iter().map(|it| {
+            let [slowdown, threshold] = [it.slowdown, it.threshold].map(|it| 100.0 * it);
+            format!(
+                "finds {slowdown:.0} % in {} of {} (threshold {threshold:.0} %)",
+                it.found, it.of
+            )
+        }));
+        if let Some(id) = &self.not_slowed {
+            parts.push(format!(
+                "what it finds is not known: divan times `{id}` itself, so it can't be slowed down"
+            ));
+        }
+        format!("here: {}, {seconds:.0} s a gate", parts.join(", "))
+    }
 }
 
 /// Where an executable's source came from.

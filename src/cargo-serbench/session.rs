@@ -217,7 +217,7 @@ fn check_packages(workspace: &Workspace, asked: &Choice) -> Result<()> {
 }
 
 /// Fails where the output of processes can't be kept. Later it would look like a bench's own failure.
-fn check_temporary() -> Result<()> {
+pub fn check_temporary() -> Result<()> {
     let write = || tempfile::tempfile()?.write_all(&[0; 1 << 16]);
     write().with_context(|| {
         format!(

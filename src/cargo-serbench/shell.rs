@@ -17,9 +17,9 @@ pub use anstream::ColorChoice as Color;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
-const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+pub const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
+pub const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+pub const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 const NOTE: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 
 /// Silences status and progress, not warnings and errors.

@@ -3,6 +3,7 @@
 
 mod bisect;
 mod cached;
+mod doctor;
 mod escaping;
 mod explain;
 mod failures;

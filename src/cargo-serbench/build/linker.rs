@@ -8,6 +8,8 @@ use std::{
     process::{Command, ExitCode, ExitStatus, Stdio},
 };
 
+use anyhow::{Result, bail};
+
 /// The environment variable with the folder that inputs are kept in. It turns the tool into a linker.
 const KEEP: &str = "SERBENCH_KEEP_LINK_INPUTS";
 
@@ -28,9 +30,24 @@ pub fn run() -> Option<ExitCode> {
     ))
 }
 
+/// Fails where executables can't be linked again in other orders, with the reason.
+pub fn layout_checkable() -> Result<()> {
+    if !is_supported() {
+        bail!("executables are linked again on x86-64 Linux only");
+    }
+    if is_chosen() {
+        bail!("the environment or cargo's configuration chooses a linker");
+    }
+    Ok(())
+}
+
+fn is_supported() -> bool {
+    cfg!(all(target_os = "linux", target_arch = "x86_64"))
+}
+
 /// Makes a build of cargo's keep what its executables are linked from, unless a linker is configured.
 pub fn keep_inputs(command: &mut Command, target_directory: &Path) {
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || is_chosen() {
+    if layout_checkable().is_err() {
         return;
     }
     if let Ok(tool) = env::current_exe() {

@@ -33,7 +33,8 @@ pub fn toolchain(options: &Options) -> Result<Toolchain> {
     })
 }
 
-fn rustc_version() -> Result<String> {
+/// What the compiler in use says to `--version`.
+pub fn rustc_version() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(&rustc)
         .arg("--version")

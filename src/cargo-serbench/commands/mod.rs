@@ -8,6 +8,7 @@ mod clean;
 mod compare;
 mod config;
 mod differences;
+mod doctor;
 mod executables;
 mod explain;
 mod gate;
@@ -97,6 +98,8 @@ pub enum Command {
     Clean(clean::Clean),
     /// Print the key of target/serbench/cache for a CI system's cache
     CacheKey(cache_key::CacheKey),
+    /// Check whether this machine can be trusted with verdicts; `--prove` tries the gate itself
+    Doctor(doctor::Doctor),
     /// Print the JSON Schema of `--format json`
     Schema,
     /// Print a completion script for a shell
@@ -125,6 +128,7 @@ impl Command {
             Self::Init(args) => init::init(args),
             Self::Clean(args) => clean::clean(args),
             Self::CacheKey(args) => cache_key::cache_key(args),
+            Self::Doctor(args) => doctor::doctor(args),
             Self::Schema => print::schema(),
             Self::Completions(args) => print::completions(args),
             Self::Man => print::man(),

@@ -166,6 +166,7 @@ pub fn measured(
     }
     let sources = (Some(&baseline.source), &candidate.source);
     let mut run = measure::new_run(options, request.seed, sources.0, sources.1)?;
+    run.proof = run::Proof::load(&session.workspace.scratch(), &run.machine);
     run.identical_measured = trial.measure_identical;
     run.shard = request.selection.shard.map(|shard| shard.to_string());
     let started = Instant::now();
@@ -198,15 +199,34 @@ pub fn measured(
     Ok(run)
 }
 
-/// Fails where a trial would slow benchmarks down and can't: it would pass and prove nothing.
-fn refuse_injection(run: &Run) -> Result<()> {
+/// A gate that was a trial.
+pub struct Trialled {
+    pub run: Run,
+    pub decided: Decided,
+}
+
+/// The gate of a tree against itself. Nothing is stored.
+pub fn against_itself(session: &Session, trial: Trial, tree: &Tree) -> Result<Trialled> {
+    let run = measured(session, trial, tree, tree, None)?;
+    let (mut runs, decided) = decide(vec![run], &session.config, &Waivers::default());
+    let run = runs.remove(0);
+    Ok(Trialled { run, decided })
+}
+
+/// A benchmark that a trial can't slow down: divan itself times it.
+pub fn not_slowable(run: &Run) -> Option<&BenchId> {
     let foreign = |(_, benchmark): &(&BenchId, &run::Benchmark)| {
         let timed_by_divan = |it: &run::Verification| it.failure().is_none() && !it.native;
         benchmark.candidate.as_ref().is_some_and(timed_by_divan)
     };
-    match run.benchmarks.iter().find(foreign) {
+    run.benchmarks.iter().find(foreign).map(|(id, _)| id)
+}
+
+/// Fails where a trial would slow benchmarks down and can't: it would pass and prove nothing.
+fn refuse_injection(run: &Run) -> Result<()> {
+    match not_slowable(run) {
         None => Ok(()),
-        Some((id, _)) => bail!(
+        Some(id) => bail!(
             "--inject can't slow `{id}` down: divan itself times it, and only `serbench::bench` can add time \
              to an operation; choose other benchmarks for the trial"
         ),

@@ -61,6 +61,7 @@ pub fn new_run(
         shard: None,
         self_check: None,
         notes: Vec::new(),
+        proof: None,
         benchmarks: BTreeMap::new(),
         kept: Vec::new(),
         explained: BTreeMap::new(),

@@ -62,6 +62,12 @@ pub fn by_case(work: Vec<Job>, first: impl Fn(&str) -> usize) -> Vec<(BenchId, V
     cases
 }
 
+/// Whether a trial slows `id` down: not what others are divided by, which would hide it.
+pub fn is_slowable(run: &Run, id: &BenchId) -> bool {
+    let mut references = run.benchmarks.values().map(|it| &it.reference);
+    !references.any(|reference| reference.as_ref() == Some(id))
+}
+
 /// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
 /// positive control is slowed down by twice; `injected` slows every candidate but the references, in
 /// trials.
@@ -78,11 +84,7 @@ pub fn between_commits(
             arms.insert(id.clone(), versus_reference(reference, id));
             continue;
         }
-        let slowdown = if benchmark.reference.is_some() {
-            injected
-        } else {
-            0.0
-        };
+        let slowdown = if is_slowable(run, id) { injected } else { 0.0 };
         arms.insert(
             id.clone(),
             vec![

@@ -96,6 +96,7 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
         shard: None,
         self_check: None,
         notes: Vec::new(),
+        proof: None,
         benchmarks: benchmarks
             .into_iter()
             .map(|(id, benchmark)| (BenchId::new(id), benchmark))

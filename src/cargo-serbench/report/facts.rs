@@ -31,6 +31,12 @@ pub fn facts(report: &Report<'_>) -> Vec<Fact> {
     let layouts: std::collections::BTreeSet<String> =
         report.runs.iter().filter_map(layout).collect();
     facts.extend(layouts.into_iter().map(|layout| fact("Layout", layout)));
+    if let Some(proof) = &run.proof {
+        facts.push(fact(
+            "Proof",
+            format!("{} ({})", proof.sentence(), proof.at),
+        ));
+    }
     let notes = report.runs.iter().flat_map(|run| &run.notes);
     let notes: std::collections::BTreeSet<&String> = notes.collect();
     facts.extend(notes.into_iter().map(|note| fact("Note", note)));
