@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     build::{linker, toolchain},
-    discover::git,
+    discover::{git, workspace},
     process,
     session::{self, Request},
 };
@@ -67,7 +67,7 @@ pub fn facts(request: &Request) -> Facts {
     let before = Counters::read();
     std::thread::sleep(Duration::from_millis(500));
     let after = Counters::read();
-    let workspace = session::workspace(&request.manifest, &request.packages);
+    let workspace = workspace::workspace(&request.choice);
     let (clock_step_ns, clock_cost_ns) = clock();
     Facts {
         cpus: std::thread::available_parallelism().map_or(1, usize::from),
