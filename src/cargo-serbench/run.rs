@@ -397,6 +397,14 @@ impl Verification {
         }
     }
 
+    /// A benchmark that can't be started, for this reason.
+    pub fn failed(reason: &str) -> Self {
+        Self {
+            state: State::Failed(reason.to_owned()),
+            ..Self::unseen("")
+        }
+    }
+
     /// Whether the same code and data run at another commit.
     pub fn is_same_code(&self, other: &Self) -> bool {
         self.executable == other.executable || (self.code.is_some() && self.code == other.code)

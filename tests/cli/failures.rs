@@ -161,7 +161,7 @@ fn benches_that_are_none() {
     repository
         .serbench(&["gate"])
         .exits(101)
-        .answers("gate: could not measure (1 benchmark, 0 regressed, 1 removed, ");
+        .answers("gate: could not measure (1 benchmark, 0 regressed, 1 failed, ");
     repository
         .serbench(&["list"])
         .exits(101)
@@ -183,6 +183,50 @@ fn benches_that_are_none() {
         .says_no_more()
         .warns(&["warning: bench `fake` of fake-bench does not call divan::main()"])
         .warns(&["error: nothing to measure"]);
+}
+
+/// Nobody removed these: to allow removals must not let them pass.
+#[test]
+fn a_bench_that_lists_nothing_has_failed() {
+    let repository = Repository::uncommitted(ONE);
+    let bench = "[[bench]]\nname = \"second\"\nharness = false\n\n[profile.bench]";
+    let allow = "[package.metadata.serbench]\nallow-removed = true\n";
+    let manifest = repository.read("Cargo.toml");
+    let manifest = manifest.replacen("[profile.bench]", bench, 1);
+    let manifest = manifest.replacen(
+        "[package.metadata.serbench.",
+        &format!("{allow}\n[package.metadata.serbench."),
+        1,
+    );
+    repository.write("Cargo.toml", &manifest);
+    let second = repository
+        .read("benches/fake.rs")
+        .replace("behaviour.txt", "second.txt");
+    repository.write("benches/second.rs", &second);
+    repository.write("benches/second.txt", "second::only worker cpu=50000");
+    repository.git(&["init", "--quiet", "--initial-branch=main"]);
+    repository.commit("Two benches");
+    let failed = |reason: &str| {
+        repository
+            .serbench(&["gate"])
+            .exits(101)
+            .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 identical, 1 failed, ")
+            .says(&["second::only", "bench `second` of fake-bench", reason]);
+    };
+    repository.write("benches/second.txt", "");
+    failed("lists no benchmarks");
+    repository.write("benches/second.rs", "fn main() {}\n");
+    failed("does not call divan::main()");
+    // The target itself goes: that is a removal.
+    repository.write(
+        "Cargo.toml",
+        &manifest.replacen(bench, "[profile.bench]", 1),
+    );
+    std::fs::remove_file(repository.path().join("benches/second.rs")).unwrap();
+    repository
+        .serbench(&["gate"])
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 removed, ");
 }
 
 #[test]

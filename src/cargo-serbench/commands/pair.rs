@@ -180,6 +180,7 @@ pub fn measured(
     for (side, catalog) in sides {
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
+    measure::fail_silent(&candidate.catalog, &mut run);
     measure::hint_at_foreign(&run, &session.workspace.scratch());
     explain::keep(session, catalogs, &mut run);
     let layouts = match trial.as_linked || trial.layout == Layout::Ignore {

@@ -377,7 +377,8 @@ fn build_catalog(
     };
     build::stage_executables(&mut built, &session.workspace.scratch().join(aside))?;
     let naming = Naming::new(workspace.suites()).like(session.workspace.suites());
-    let catalog = catalog::catalog(&session.launcher, &built, &naming, &session.config)?;
+    let mut catalog = catalog::catalog(&session.launcher, &built, &naming, &session.config)?;
+    catalog.note_silent(workspace.suites(), &built, &naming);
     for problem in &catalog.problems {
         shell::warning(problem);
     }

@@ -126,6 +126,16 @@ pub fn verify_side(
     Ok(())
 }
 
+/// Fails what only the baseline lists while the candidate still has its bench target: nobody removed
+/// it, so nothing that allows removals may let it pass.
+pub fn fail_silent(candidate: &Catalog, run: &mut Run) {
+    for (id, benchmark) in &mut run.benchmarks {
+        if let (None, Some(reason)) = (&benchmark.candidate, candidate.silence(id)) {
+            benchmark.candidate = Some(Verification::failed(reason));
+        }
+    }
+}
+
 pub fn engine<'a>(
     launcher: &'a Launcher,
     catalogs: &[(Side, &Catalog)],

@@ -40,6 +40,8 @@ pub struct Catalog {
     pub benchmarks: BTreeMap<BenchId, Listed>,
     /// Benchmarks that can't be addressed, and bench targets that aren't divan's, in words.
     pub problems: Vec<String>,
+    /// Why bench targets of the workspace list nothing, by their suite as ids have it.
+    pub silent: BTreeMap<String, String>,
 }
 
 /// Which benchmarks have their package in front of their id, as in `package/suite::function`.
@@ -77,14 +79,17 @@ impl Naming {
         self
     }
 
+    /// What stands in front of the ids of a package's suite.
+    fn prefix(&self, package: &str, suite: &str) -> String {
+        let bench = (package.to_owned(), suite.to_owned());
+        match self.shared.contains(suite) && !self.plain.contains(&bench) {
+            true => format!("{package}/"),
+            false => String::new(),
+        }
+    }
+
     fn id(&self, bench: &Built, path: &str, threads: Option<u32>) -> BenchId {
-        let (package, suite) = (&bench.target.package, bench.target.suite());
-        let package =
-            if self.shared.contains(&suite) && !self.plain.contains(&(package.clone(), suite)) {
-                format!("{package}/")
-            } else {
-                String::new()
-            };
+        let package = self.prefix(&bench.target.package, &bench.target.suite());
         let threads = threads.map_or_else(String::new, |threads| format!("::t={threads}"));
         format!("{package}{path}{threads}").as_str().into()
     }
@@ -136,6 +141,42 @@ pub fn catalog(
 }
 
 impl Catalog {
+    /// Notes which of all benches of the workspace list nothing, and why.
+    pub fn note_silent<'a>(
+        &mut self,
+        benches: impl Iterator<Item = (&'a str, String)>,
+        built: &[Built],
+        naming: &Naming,
+    ) {
+        let listed = self.benchmarks.keys();
+        let listed: BTreeSet<String> = listed.map(|id| id.qualified_suite().to_owned()).collect();
+        for (package, suite) in benches {
+            let name = naming.prefix(package, &suite) + &suite;
+            if listed.contains(&name) {
+                continue;
+            }
+            let bench = built
+                .iter()
+                .find(|it| it.target.package == package && it.target.suite() == suite);
+            let why = match bench {
+                None => "is not selected".to_owned(),
+                Some(bench) if !bench.divan => "does not call divan::main()".to_owned(),
+                Some(_) => "lists no benchmarks".to_owned(),
+            };
+            let reason = format!(
+                "bench `{suite}` of {package} is still there but {why}; remove its [[bench]] if its \
+                 benchmarks are to go"
+            );
+            self.silent.insert(name, reason);
+        }
+    }
+
+    /// Why a benchmark that is not listed is not just gone.
+    pub fn silence(&self, id: &BenchId) -> Option<&str> {
+        let reason = self.silent.get(id.qualified_suite())?;
+        (!self.benchmarks.contains_key(id)).then_some(reason)
+    }
+
     fn add(&mut self, bench: &Built, naming: &Naming, entry: Entry, ignored: bool) {
         let Entry {
             path,
