@@ -7,6 +7,7 @@ use cargo_metadata::Package;
 use toml::{Table, Value};
 
 use super::{BenchTarget, Workspace};
+use crate::atomic;
 
 /// Copies the benches that `targets` of `newer` name into the tree at `root`, and what they need
 /// besides the library: dev-dependencies, `[[bench]]` entries, versions in Cargo.lock. A package
@@ -166,7 +167,7 @@ fn write(path: &Path, table: &Table) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|before| before == text) {
         return Ok(());
     }
-    fs::write(path, text).with_context(|| format!("write {}", path.display()))
+    atomic::write(path, text.as_bytes()).with_context(|| format!("write {}", path.display()))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

@@ -22,6 +22,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
+    atomic,
     build::{self, Executable},
     compare::{self, Clock, stats},
     interrupt,
@@ -338,12 +339,13 @@ fn figures(run: &Run, id: &BenchId, observed: &Explained) -> Figures {
 
 /// Writes `ID.baseline.folded` and `ID.candidate.folded`, which flame graphs are drawn from.
 fn write_stacks(folder: &Path, id: &BenchId, profiles: [&Profile; 2]) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     let unusual = |it: char| !(it.is_alphanumeric() || "._-".contains(it));
     let name = id.as_str().replace(unusual, "_");
     for (profile, side) in profiles.into_iter().zip(["baseline", "candidate"]) {
         let path = folder.join(format!("{name}.{side}.folded"));
-        fs::write(&path, folded(profile)).with_context(|| format!("write {}", path.display()))?;
+        let stacks = folded(profile);
+        atomic::write(&path, stacks.as_bytes())
+            .with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
 }

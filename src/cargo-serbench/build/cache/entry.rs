@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    atomic,
     build::{
         Built, Executable, Inputs,
         fingerprint::{contains, full_hash},
@@ -93,7 +94,7 @@ impl Entry {
             proof: proof.clone(),
             benches,
         };
-        fs::write(to.join(FILE), serde_json::to_vec(&entry)?)?;
+        atomic::write(&to.join(FILE), &serde_json::to_vec(&entry)?)?;
         Ok(entry)
     }
 

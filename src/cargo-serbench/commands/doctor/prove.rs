@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    atomic,
     commands::{
         pair::{self, Trial, Trialled},
         revision::{self, Tree},
@@ -164,11 +165,5 @@ fn holds(proof: &Proof) -> bool {
 fn store(session: &Session, proof: &Proof) -> Result<()> {
     let path = Proof::path(&session.workspace.scratch());
     let text = serde_json::to_vec_pretty(proof)?;
-    let write = || -> Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(session.workspace.scratch())?;
-        std::io::Write::write_all(&mut file, &text)?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("store the proof in {}", path.display()))
+    atomic::write(&path, &text).with_context(|| format!("store the proof in {}", path.display()))
 }
