@@ -8,10 +8,10 @@
 mod arrow;
 #[cfg(feature = "flight")]
 #[path = "../benches/boundary/flight.rs"]
-#[expect(dead_code, reason = "a test is no process that can be its own child")]
+#[expect(dead_code, reason = "a test can't be its own child process")]
 mod flight;
 #[path = "../benches/boundary/ipc.rs"]
-#[expect(dead_code, reason = "a test is no process that can be its own child")]
+#[expect(dead_code, reason = "a test can't be its own child process")]
 mod ipc;
 #[path = "../benches/boundary/steps.rs"]
 #[expect(dead_code, reason = "some steps are a call of ndarray each")]

@@ -19,7 +19,7 @@ use zerocopy::IntoBytes;
 #[cfg(feature = "arrow")]
 use super::arrow;
 
-/// Says in the environment that a process is the child, and of which format.
+/// Says in the environment that a process is the child, and its format.
 const CHILD: &str = "SERBENCH_BOUNDARY_CHILD";
 
 /// How an array crosses from one process to the other.

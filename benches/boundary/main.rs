@@ -204,7 +204,7 @@ fn sum_element_loop<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
 /// Whether the pair agrees, and `output` with it.
 fn pair(name: &str, values: ArrayView1<'_, f64>, output: &[f64]) -> Result<(), String> {
     let pair = pairs().into_iter().find(|pair| pair.name == name);
-    let pair = pair.ok_or_else(|| format!("there is no pair {name}"))?;
+    let pair = pair.ok_or_else(|| format!("unknown pair {name}"))?;
     pair.check(values)?;
     same_numbers(output, &(pair.bad)(values))
 }
@@ -383,7 +383,7 @@ fn numbers(text: &str) -> Result<Vec<f64>, String> {
         .map(|number| {
             number
                 .parse()
-                .map_err(|_| format!("`{number}` is no number"))
+                .map_err(|_| format!("`{number}` is not a number"))
         })
         .collect()
 }

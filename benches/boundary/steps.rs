@@ -135,7 +135,7 @@ pub(crate) fn exp_log_where(array: ArrayView1<'_, f64>) -> Array1<f64> {
         .map_collect(|value, exp, log| if *value > 0.5 { *exp } else { *log })
 }
 
-/// What [`aggregate`] tells of an array.
+/// What [`aggregate`] finds in an array.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Aggregate {
     /// The arithmetic mean.

@@ -282,7 +282,7 @@ pub struct Memory {
 pub struct Arm {
     pub side: Side,
     pub id: BenchId,
-    /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero but for self-checks and trials.
+    /// An injected slowdown as a fraction: 0.06 is 6 % slower. Zero except in self-checks and trials.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slowdown: f64,
 }

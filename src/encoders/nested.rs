@@ -22,7 +22,7 @@ impl<'a, T: JsonElement> Nested<'a, T> {
 /// When `array` is 0-d.
 pub(super) fn refuse_scalar<T>(array: &ArrayViewD<'_, T>) -> Result<(), BoxError> {
     if array.ndim() == 0 {
-        return Err("a 0-d array is no list; encode its element, or give it an axis".into());
+        return Err("a 0-d array is not a list; encode its element, or give it an axis".into());
     }
     Ok(())
 }

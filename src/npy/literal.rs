@@ -278,7 +278,7 @@ impl<'a> Literal<'a> {
 }
 
 /// The decimal number that `text` starts with, and how many digits it has; the number is absent
-/// if it is too large. Leading zeros are no number, as in Python.
+/// if it is too large. Leading zeros are an error, as in Python.
 #[inline]
 pub(super) fn number(text: &[u8]) -> Option<(Option<usize>, usize)> {
     // Nineteen digits always fit 64 bits; a number of more is beyond any shape.

@@ -116,7 +116,7 @@ impl<'a> RawView<'a> {
         self.fortran_order
     }
 
-    /// Bytes per element, if the type string tells.
+    /// Bytes per element, if the type string says.
     #[must_use]
     pub const fn itemsize(&self) -> Option<usize> {
         self.itemsize
@@ -200,7 +200,7 @@ impl fmt::Debug for RawView<'_> {
     }
 }
 
-/// Bytes per element of a type string, if it tells; objects have none.
+/// Bytes per element of a type string, if it says; objects have none.
 fn itemsize(descr: &[u8]) -> Option<usize> {
     if let Some((dtype, _)) = Descr::parse(descr) {
         return Some(dtype.itemsize());

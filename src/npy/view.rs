@@ -165,7 +165,7 @@ impl<'a> NpyView<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`view`](Self::view), but for [`Misaligned`](NpyError::Misaligned).
+    /// As [`view`](Self::view), except for [`Misaligned`](NpyError::Misaligned).
     pub fn view_unaligned<T: Element>(&self) -> Result<ArrayViewD<'a, Unalign<T>>, NpyError> {
         check_native::<T>(&self.header)?;
         let elements = T::cast_unaligned(self.bytes)?;

@@ -20,7 +20,7 @@ fn a_candidate_that_does_not_build() {
         ])
         .warns_nothing_of(&["the baseline"]);
 
-    // Quiet is quiet but for the reason.
+    // Quiet prints only the reason.
     repository
         .serbench(&["gate", "--quiet"])
         .exits(101)

@@ -58,7 +58,7 @@ const EDITS: [Edit; 9] = [
     Edit {
         name: "an error message",
         file: "src/encoders/nested.rs",
-        from: "a 0-d array is no list; encode its element, or give it an axis",
+        from: "a 0-d array is not a list; encode its element, or give it an axis",
         to: "an array without axes is not a list; encode its only element, or give it an axis",
     },
     Edit {

@@ -52,7 +52,7 @@ fn is_whole(repository: &Repository, whole: &Repository) {
     }
 }
 
-/// Files in the folders that `init` writes to, but for what it should write.
+/// Files in the folders that `init` writes to, except what it should write.
 fn others(repository: &Repository) -> Vec<String> {
     let folders = [".", "benches", ".github/workflows"];
     let entries = folders.iter().flat_map(|folder| {

@@ -270,7 +270,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Copies the files of `from`, but for what was built there.
+/// Copies the files of `from`, except what was built there.
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -27,7 +27,7 @@ struct Gate {
     code: i32,
     seconds: f64,
     headline: String,
-    /// Benchmarks that are no references, with their verdicts.
+    /// Benchmarks other than references, with their verdicts.
     verdicts: Vec<(String, String)>,
 }
 

@@ -306,5 +306,5 @@ fn check_length<T>(bytes: &[u8]) -> Result<(), BoxError> {
     if bytes.len().is_multiple_of(size_of::<T>()) {
         return Ok(());
     }
-    Err(format!("{} bytes are no whole number of elements", bytes.len()).into())
+    Err(format!("{} bytes are not a whole number of elements", bytes.len()).into())
 }

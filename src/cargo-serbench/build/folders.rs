@@ -130,7 +130,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
 /// Commits whose sources and builds are kept for the next time.
 const KEPT: usize = 4;
 
-/// Removes the sources and builds below `scratch` that were used longest ago, but for a few: each
+/// Removes the sources and builds below `scratch` that were used longest ago, except a few: each
 /// is as large as a target folder.
 pub fn prune(scratch: &Path) {
     let sources = folder_of_sources(&scratch.join("source"));

@@ -24,7 +24,7 @@ use crate::discover::Workspace;
 pub struct Proof {
     /// Files, relative to the top of the tree if they are in it, with hashes.
     files: Inputs,
-    /// Folders in the tree, relative to its top, of which build scripts read any file.
+    /// Folders in the tree, relative to its top, in which build scripts read any file.
     watched: BTreeSet<PathBuf>,
     /// Environment variables that a source or a build script asked for, with hashes of their
     /// values: those may be secrets.
@@ -32,7 +32,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// What `report`'s build read of a tree, the top of which is `top`.
+    /// What `report`'s build read of the tree at `top`.
     pub fn of(
         workspace: &Workspace,
         top: &Path,

@@ -254,7 +254,7 @@ fn link(from: &Path, to: &Path) -> Result<()> {
     make().with_context(|| format!("keep an executable as {}", to.display()))
 }
 
-/// Removes the executables that were kept longest ago, but for some.
+/// Removes the executables that were kept longest ago, except a few.
 fn prune(folder: &Path, kept: &[Kept]) {
     const MOST: usize = 12;
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

@@ -71,7 +71,7 @@ fn overlaid(session: &Session, commit: &Commit, candidate: &Tree) -> Result<Tree
         workspace: &workspace,
         top: &top,
         directory: &directory,
-        // Not kept: the tree is no commit's.
+        // Not kept: the tree belongs to no commit.
         trees: None,
         commit: Some(commit),
         what: &what,

@@ -1,6 +1,6 @@
 //! Estimates a ratio and its confidence interval from the log-ratios of blocks.
 //!
-//! Everything here is a natural logarithm of a ratio: 0 is no change, ln 1.05 is 5 % slower. Logs
+//! Everything here is a natural logarithm of a ratio: 0 means unchanged, ln 1.05 is 5 % slower. Logs
 //! make "twice as slow" and "twice as fast" equally far from 0 and turn a ratio of ratios into a
 //! difference.
 //!

@@ -171,7 +171,7 @@ mod tests {
         check("gb", &[1], 1);
         check("bb", &[0], 1);
         check("ggggggggbbbbbbbb", &[8], 4);
-        // What can't be measured is in the range if nothing tells it from the culprit.
+        // What can't be measured is in the range if nothing sets it apart from the culprit.
         check("gg??bb", &[2, 3, 4], 4);
         check("g??????b", &[1, 2, 3, 4, 5, 6, 7], 7);
         // Stepped around where it does not matter.

@@ -264,7 +264,7 @@ impl Measurement {
     }
 
     /// Whether what was timed is nothing: the compiler removed the work, or the samples are too
-    /// short for the clock. `false` is no promise: divan subtracts an overhead it measured at
+    /// short for the clock. `false` promises nothing: divan subtracts an overhead it measured at
     /// another moment, so that an empty benchmark may read as a cycle or as some nanoseconds.
     pub fn optimised_away(&self) -> bool {
         // Less than a third of a cycle at 3 GHz.

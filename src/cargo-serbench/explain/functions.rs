@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(fates(baseline, candidate, &[]), into);
         let from = [("a::weigh".to_owned(), Fate::Outlined("a::sum".to_owned()))];
         assert_eq!(fates(candidate, baseline, &[]), from);
-        // The calls cost as much as the body did: then the source tells.
+        // The calls cost as much as the body did: then look at the source.
         let calls = profile(
             &[("a::sum", 150.0), ("a::weigh", 80.0)],
             &[("a::sum", "a::weigh")],

@@ -38,7 +38,7 @@ impl Signature {
 pub struct Figures {
     /// Wall time of an operation, nanoseconds.
     pub wall_ns: Option<[f64; 2]>,
-    /// CPU time of its thread, where the bench told.
+    /// CPU time of its thread, if the bench reports it.
     pub cpu_ns: Option<[f64; 2]>,
     /// Whether other threads work, whose CPU time is not in `cpu_ns`.
     pub multithreaded: bool,
@@ -50,13 +50,13 @@ pub struct Figures {
     pub heap_share: f64,
 }
 
-/// Waiting, when at least this part of the additional wall time is no CPU time. The two clocks
+/// Waiting, when at least this part of the additional wall time is not CPU time. The two clocks
 /// differ by a few percent in any slowdown, since the machine's other programs preempt.
 const WAITED: f64 = 0.6;
 
 /// A cause must explain at least this part of the change. The simulated processor counts a cycle an
 /// instruction and a real one runs up to four, so an estimate can be too small by that much. Beyond
-/// three times the time no more is asked for: code that is no longer vectorized gets slower still.
+/// three times the time that is enough: code that is no longer vectorized gets slower still.
 const EXPLAINS: f64 = 0.25;
 
 /// Smaller changes of a count are flat: hash seeds and addresses differ from process to process.

@@ -3,7 +3,7 @@
 //! A relocation is the only way in which the code or data of one section can name another: inside a
 //! section, distances are fixed. So what a function can reach is what its relocations reach, vtables,
 //! tables of pointers and thread-locals included; the linker's own garbage collection rests on the
-//! same. Where that does not hold (indirect functions, inputs that are no machine code) there is no
+//! same. Where that does not hold (indirect functions, inputs that are not machine code) there is no
 //! graph.
 
 use std::{

@@ -8,7 +8,7 @@
 //! are recognised by what they point to, and stand for the benchmark that they register.
 //!
 //! Left out on purpose, because it can't change what a benchmark does: line and column in the places
-//! of panics in the package's own files, and the bytes of divan's entries that are no pointers.
+//! of panics in the package's own files, and the bytes of divan's entries that are not pointers.
 //! What runs of other benchmarks is what makes their arguments; where that can reach a variable of
 //! this one that the common code does not, it belongs to this one, too.
 
@@ -27,7 +27,7 @@ use super::{
     relink::Inputs,
 };
 
-/// Hashes of the code of benchmarks, by divan's path. Those that can't be told are missing.
+/// Hashes of the code of benchmarks, by divan's path. Those that can't be found are missing.
 pub fn identities(
     inputs: &Inputs,
     folder: &Path,

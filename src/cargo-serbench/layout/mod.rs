@@ -52,7 +52,7 @@ pub struct Aligned {
 }
 
 /// Hashes of the code of benchmarks of an executable, by divan's path; see [`identity`]. A benchmark
-/// that can't be told is missing.
+/// that can't be found is missing.
 ///
 /// # Errors
 /// When it can't be done here for any.

@@ -175,7 +175,7 @@ fn instances(graph: &mut Graph<'_>, entry: Node, edge: &Edge) -> Result<BTreeSet
     Ok(found)
 }
 
-/// The elements of an array, each of which has one pointer to the entry. Where that can't be seen, the
+/// The elements of an array, each with one pointer to the entry. Where that can't be seen, the
 /// array is one instance.
 fn elements(graph: &mut Graph<'_>, entry: Node, array: Node) -> Result<Vec<Instance>> {
     let content = graph.content(array)?.clone();

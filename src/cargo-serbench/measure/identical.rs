@@ -111,7 +111,7 @@ impl Codes {
         }
         let mut codes = Self::default();
         for (path, (executable, paths)) in wanted {
-            // Why the build kept none is told where it is linked again.
+            // The relinking says why the build kept none.
             if executable.link_inputs.is_none() {
                 continue;
             }

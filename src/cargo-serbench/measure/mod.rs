@@ -221,7 +221,7 @@ pub fn align(catalogs: [&Catalog; 2], scratch: &Path, run: &mut Run) -> Layouts 
 }
 
 /// Measures what the decision asks for until it asks for nothing more. `injected` slows the
-/// candidate's benchmarks down, but for references; 0.05 is 5 %.
+/// candidate's benchmarks down, except references; 0.05 is 5 %.
 pub fn measure_until_decided(
     config: &Config,
     injected: f64,

@@ -33,7 +33,7 @@ pub struct Sensitivity {
 }
 
 impl Default for Sensitivity {
-    /// Otava's, but for changes not worth telling.
+    /// Otava's, without changes too small to report.
     fn default() -> Self {
         Self {
             window: 50,
@@ -92,7 +92,7 @@ fn weak_points(values: &[f64], window: usize, max_p: f64) -> Vec<usize> {
     while start < values.len() {
         let end = values.len().min(start + window);
         let bounds = search.split(&values[start..end], max_p);
-        // The start and the end are no points.
+        // The start and the end are not points.
         let inner = &bounds[1..bounds.len() - 1];
         found.extend(inner.iter().map(|index| start + index));
         let last = inner.last().map_or(0, |index| start + index);

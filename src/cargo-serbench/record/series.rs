@@ -194,7 +194,7 @@ mod tests {
         check(&[], 10, "");
         check(&[1.0], 10, "▅");
         check(&[1.0, 2.0, 3.0], 10, "▁▅█");
-        // Two in a thousand are no mountain.
+        // Two in a thousand are not drawn as a mountain.
         check(&[1.0, 1.002, 0.998, 1.0], 10, "▅▅▄▅");
         check(&[0.0, 0.0], 10, "▅▅");
         let steps: Vec<f64> = (0..800).map(|step| f64::from(step) + 100.0).collect();

@@ -58,7 +58,7 @@ pub struct Counts {
     pub d1_misses: f64,
     /// Instructions and data that were not in the last-level cache.
     pub ll_misses: f64,
-    /// Time in system calls that is no CPU time, nanoseconds.
+    /// Time in system calls in which the CPU did not work, nanoseconds.
     pub waited_ns: f64,
 }
 

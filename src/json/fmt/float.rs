@@ -1,4 +1,4 @@
-//! Text of floats, as JavaScript has it but for `1.0`, `1e+16` and where it changes to exponents.
+//! Text of floats, as JavaScript has it except for `1.0`, `1e+16` and where it changes to exponents.
 
 use std::{hint::select_unpredictable, ops::RangeInclusive};
 

@@ -54,7 +54,7 @@ pub struct Wanted<'a> {
 /// A kept build that stands for one that is wanted.
 pub struct Found {
     pub built: Vec<Built>,
-    /// Files in which the trees differ, none of which a build reads.
+    /// Files in which the trees differ but that no build reads.
     pub unread: Vec<PathBuf>,
 }
 
@@ -183,7 +183,7 @@ fn differences(folder: &Path, entry: &Entry, tree: &str, trees: &Trees) -> Optio
         change.plain
             && unread::is_document(&change.path)
             && !entry.proof.reads(&change.path)
-            // A macro may have embedded it and told nobody.
+            // A macro may have embedded it, unseen by cargo.
             && (change.before.len() < 8 || !entry.embeds(folder, &change.before))
     };
     let all = changes.iter().all(is_unread);

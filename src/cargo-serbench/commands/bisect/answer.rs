@@ -37,7 +37,7 @@ enum Outcome {
     /// Why there was nothing to search.
     Nothing(String),
     Culprit(Named),
-    /// Commits of which one is the culprit, each with why it could not be told; the last is bad.
+    /// Possible culprits, each with why it could not be judged; the last is bad.
     Range(Vec<(Person, String)>),
 }
 
@@ -260,7 +260,7 @@ struct Document<'a> {
     /// BAD / GOOD; 1.05 is 5 % slower.
     change: Option<Ratio>,
     culprit: Option<Culprit<'a>>,
-    /// Commits of which one is the culprit, where they can't be told apart.
+    /// Possible culprits, where measurements can't separate them.
     range: Vec<Member<'a>>,
     reason: Option<&'a str>,
     steps: Vec<Line<'a>>,

@@ -56,7 +56,7 @@ pub struct Entry {
     pub tree: String,
     #[serde(with = "words")]
     pub answer: Answer,
-    /// Whether it was built and measured for this; else another commit told.
+    /// Whether it was built and measured for this; otherwise it follows from another commit.
     pub measured: bool,
     /// One sentence.
     pub reason: String,
@@ -290,7 +290,7 @@ mod tests {
             0
         );
         Log::open(&path, &task("other"), true).unwrap();
-        // A file that is no log is not overwritten.
+        // Only a log is overwritten, never another file.
         fs::write(&path, "my notes\n").unwrap();
         assert!(Log::open(&path, &task("g"), false).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "my notes\n");

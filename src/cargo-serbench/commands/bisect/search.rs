@@ -37,7 +37,7 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The places of the commits of which one is the culprit, oldest first.
+    /// The places of the possible culprits, oldest first.
     pub fn run(&mut self) -> Result<Vec<usize>> {
         let records = self.records();
         let hints = self.hints(&records);

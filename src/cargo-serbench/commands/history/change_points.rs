@@ -162,7 +162,7 @@ pub fn section(
     } = sensitivity;
     let mut text = format!(
         "Change points above {min_change} with p < {max_p}, newest first. They come from records, \
-         so they are no verdicts.\n\n"
+         so they are not verdicts.\n\n"
     );
     text += &render(&table::table(&columns(), &lines));
     if hidden > 0 {
