@@ -190,6 +190,39 @@ fn a_slower_reference() {
         .warns(&["the work tree", "with changes"]);
 }
 
+/// Code that got far slower is not measured for far longer.
+#[test]
+fn far_slower_benchmarks() {
+    const BEFORE: &str = "
+        fake::pause  worker cpu=1000 spends
+        fake::busy   worker cpu=1000 spends
+        fake::table  table wall=1000 spends
+        fake::same   worker cpu=20000";
+    const AFTER: &str = "
+        fake::pause  worker cpu=1000 wall=300000 spends
+        fake::busy   worker cpu=300000 spends
+        fake::table  table wall=300000 spends
+        fake::same   worker cpu=20001";
+    let repository = Repository::new(BEFORE);
+    repository.behave(AFTER);
+    repository.commit("After");
+    for (name, budget) in [
+        ("pause", "62"),
+        ("pause", "2"),
+        ("busy", "62"),
+        ("busy", "2"),
+        ("table", "62"),
+        ("table", "4"),
+    ] {
+        let budget = format!("--budget={budget}");
+        let filter = format!("fake::({name}|same)");
+        repository
+            .serbench(&["gate", "--seed=1", &budget, &filter])
+            .exits(100)
+            .answers("gate: regressed (2 benchmarks, 1 regressed, ");
+    }
+}
+
 #[test]
 fn undecided_benchmarks() {
     // A little slower than is tolerated, and it scatters more from process to process.

@@ -20,6 +20,7 @@ use crate::{
     build::Executable,
     divan, interrupt,
     measure::schedule::Job,
+    measure::work::{self, Batches, Warmed, Work},
     process::{self, Launch, Launcher, Started, Worker, failure_summary},
     run::{Arm, Block, Phase, Side, State, Times},
     select::BenchId,
@@ -63,8 +64,8 @@ pub struct Engine<'a> {
     pace: Pace,
     random: Random,
     cpus: Vec<usize>,
-    /// Operations of a slice, by id: the same at both commits and in all blocks.
-    work: BTreeMap<BenchId, Batches>,
+    /// Operations of a slice: the same in all blocks.
+    work: Work,
 }
 
 /// The arm that failed, with the reason.
@@ -111,15 +112,6 @@ pub struct Runnable {
     pub for_screen: Option<Vec<PathBuf>>,
 }
 
-/// The work of one slice.
-#[derive(Clone, Copy, Debug)]
-struct Batches {
-    /// Timed batches.
-    batches: u64,
-    /// Operations in a batch.
-    size: u64,
-}
-
 impl Runnable {
     /// The same with one of the executable's copies to start. Where they are aligned, it is number
     /// `variant` for all arms of a block; the first to need it draws it.
@@ -149,7 +141,7 @@ impl<'a> Engine<'a> {
             pace,
             random: Random::seeded(seed),
             cpus: process::allowed_cpus(),
-            work: BTreeMap::new(),
+            work: Work::default(),
         }
     }
 
@@ -218,23 +210,32 @@ impl<'a> Engine<'a> {
             };
             workers.push(with_arm(arm, connect(self.launcher, launch))?);
         }
-        let mut longest = Duration::ZERO;
+        let mut warmed = Vec::new();
         for (arm, worker) in starting.iter().map(|&arm| &arms[arm]).zip(&mut workers) {
             let nanos = self.pace.slice.as_nanos() as u64 / 2;
-            let warm = with_arm(arm, ask(worker, Command::Warm { nanos }))?;
-            let work = self
-                .work
-                .entry(arm.id.clone())
-                .or_insert_with(|| work(warm.fastest_ns, self.pace.slice));
-            let operations = (work.batches * work.size) as f64;
-            longest = longest.max(Duration::from_nanos((warm.fastest_ns * operations) as u64));
+            let operation_ns = with_arm(arm, ask(worker, Command::Warm { nanos }))?.fastest_ns;
+            let filling = work::filling(operation_ns, self.pace.slice);
+            warmed.push((
+                arm,
+                Warmed {
+                    operation_ns,
+                    filling,
+                },
+            ));
+        }
+        self.work.settle(warmed.clone());
+        let mut longest = Duration::ZERO;
+        for (arm, Warmed { operation_ns, .. }) in warmed {
+            let Batches { batches, size } = self.work_of(arm)?;
+            let slice_ns = operation_ns * (batches * size) as f64;
+            longest = longest.max(Duration::from_nanos(slice_ns as u64));
         }
         let alternations = self.pace.alternations(longest * arms.len() as u32);
         let mut slices = vec![Vec::new(); arms.len()];
         for alternation in 0..alternations {
             interrupt::check()?;
             for arm in order(arms.len(), alternation, backwards) {
-                let Batches { batches, size } = self.work[&arms[arm].id];
+                let Batches { batches, size } = self.work_of(&arms[arm])?;
                 let command = Command::Run { batches, size };
                 // Forwards or backwards, an order is its own inverse.
                 let worker = &mut workers[starting[arm]];
@@ -257,7 +258,7 @@ impl<'a> Engine<'a> {
         let mut slices = vec![Vec::new(); arms.len()];
         for alternation in 0..2 {
             for arm in order(arms.len(), alternation, backwards) {
-                let batches = self.work[&arms[arm].id];
+                let batches = self.work_of(&arms[arm])?;
                 let row = with_arm(&arms[arm], self.visit(&runnables[arm], cpu, batches))?;
                 let nanoseconds = |picos: divan::Picos| picos.0 as f64 / 1e3;
                 let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
@@ -274,12 +275,19 @@ impl<'a> Engine<'a> {
     /// Fixes the sample size of each benchmark for all later visits: left to divan, it would differ
     /// from process to process and with it the result.
     fn tune(&mut self, arms: &[Arm], runnables: &[Runnable], cpu: Option<usize>) -> Result<()> {
+        let mut warmed = Vec::new();
         for (arm, runnable) in arms.iter().zip(runnables) {
-            if self.work.contains_key(&arm.id) {
+            if self.work.of(arm).is_some() {
                 continue;
             }
-            if let Some(batches) = with_arm(arm, self.tuned(runnable, cpu))? {
-                self.work.insert(arm.id.clone(), batches);
+            if let Some(it) = with_arm(arm, self.tuned(runnable, cpu))? {
+                warmed.push((arm, it));
+                continue;
+            }
+            // Each visit says whether there is something left to time.
+            let same = |(other, _): &&(&Arm, Warmed)| other.id == arm.id;
+            if let Some((_, it)) = warmed.iter().find(same).copied() {
+                warmed.push((arm, it));
                 continue;
             }
             let mut everywhere = true;
@@ -297,13 +305,19 @@ impl<'a> Engine<'a> {
             let (side, id) = (arm.side, arm.id.clone());
             return Err(ArmFailed { side, id, state }.into());
         }
+        self.work.settle(warmed);
         Ok(())
+    }
+
+    fn work_of(&self, arm: &Arm) -> Result<Batches> {
+        let work = self.work.of(arm);
+        work.with_context(|| format!("`{}` was not warmed up", arm.id))
     }
 
     /// What divan would choose once the code and its data are warm: it doubles the sample size until
     /// a sample takes a hundred times the precision of its clock, and begins cold. Nothing if the
     /// operation takes no time.
-    fn tuned(&mut self, runnable: &Runnable, cpu: Option<usize>) -> Result<Option<Batches>> {
+    fn tuned(&mut self, runnable: &Runnable, cpu: Option<usize>) -> Result<Option<Warmed>> {
         const COLD: [&str; 6] = [
             "--min-time",
             "0",
@@ -324,12 +338,16 @@ impl<'a> Engine<'a> {
         let visit_ns = FOREIGN_VISIT.as_nanos() as f64;
         let batches = (visit_ns / sample_ns).clamp(1.0, 100.0) as u64;
         let batches = Batches { batches, size };
+        let warmed = Warmed {
+            operation_ns: operation as f64 / 1e3,
+            filling: batches,
+        };
         let too_short = |row: &divan::Measurement| row.optimised_away() || row.median < RESOLUTION;
         if too_short(&row) {
             let (row, _) = self.run_divan(runnable, cpu, &options(batches))?;
-            return Ok((!too_short(&row)).then_some(batches));
+            return Ok((!too_short(&row)).then_some(warmed));
         }
-        Ok(Some(batches))
+        Ok(Some(warmed))
     }
 
     fn visit(
@@ -468,20 +486,6 @@ fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
     Slice::from_answer(&answer).context("the worker answered without times")
 }
 
-/// Batches long enough that reading the clock costs less than a percent of them, and as many as
-/// fill the slice.
-fn work(operation_ns: f64, slice: Duration) -> Batches {
-    const BATCH_NS: f64 = 5_000.0;
-    let size = (BATCH_NS / operation_ns.max(0.1)).ceil().max(1.0);
-    let batches = (slice.as_nanos() as f64 / (size * operation_ns.max(0.1)))
-        .round()
-        .max(1.0);
-    Batches {
-        batches: batches as u64,
-        size: size as u64,
-    }
-}
-
 /// ABBA: every other alternation runs backwards.
 fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
     let forwards = alternation.is_multiple_of(2) != backwards;
@@ -508,7 +512,7 @@ fn times(slice: &Slice) -> Result<Times> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Executable, Pace, Phase, Random, Runnable, order, work};
+    use super::{Executable, Pace, Phase, Random, Runnable, order};
     use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
     #[test]
@@ -562,19 +566,6 @@ mod tests {
         };
         assert_eq!(draw(Phase::Screen), linked[0]);
         assert_eq!(draw(Phase::Confirm), copies[3]);
-    }
-
-    #[test]
-    fn slices_are_filled() {
-        let check = |operation_ns: f64, batches, size| {
-            let work = work(operation_ns, Duration::from_micros(1500));
-            assert_eq!((work.batches, work.size), (batches, size), "{operation_ns}");
-        };
-        check(75.0, 299, 67);
-        check(5_000.0, 300, 1);
-        check(100_000.0, 15, 1);
-        check(1e9, 1, 1);
-        check(0.0, 300, 50_000);
     }
 
     #[test]

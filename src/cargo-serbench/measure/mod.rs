@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod identical;
 pub mod schedule;
+pub mod work;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
