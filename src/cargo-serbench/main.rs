@@ -11,6 +11,7 @@ compile_error!(
 
 mod atomic;
 mod build;
+mod calibrate;
 mod cli;
 mod commands;
 mod compare;

@@ -10,7 +10,7 @@ use crate::{BoxError, Encoder};
 ///
 /// The same crates format the elements (itoap, zmij, jiff-core), a tree with a node for each row
 /// is built first, and the buffer starts with a page, is doubled when a row might not fit, and is
-/// not shrunk; so time and memory are those of orjson, too. `tests/orjson/compare.py` measures it.
+/// not shrunk; so time and memory are those of orjson, too. `cargo serbench calibrate` measures it.
 ///
 /// It differs from orjson where orjson refuses or fails: a view that isn't C-contiguous is copied
 /// first (orjson refuses it); moments whose arithmetic overflows are refused, as is an array with

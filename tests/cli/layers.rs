@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "decide",
     "measure",
     "explain",
+    "calibrate",
     "record",
     "report",
     "session",

@@ -3,6 +3,8 @@
 
 mod bisect;
 mod cached;
+#[cfg(unix)]
+mod calibrate;
 mod doctor;
 mod escaping;
 mod explain;

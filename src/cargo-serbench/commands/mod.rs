@@ -4,6 +4,7 @@ mod accept;
 mod backfill;
 mod bisect;
 mod cache_key;
+mod calibrate;
 mod clean;
 mod compare;
 mod config;
@@ -76,6 +77,8 @@ pub enum Command {
     Explain(explain::Explain),
     /// Find the commit that made a benchmark slower
     Bisect(bisect::Bisect),
+    /// Measure the reference encoder beside the real orjson and Python's own steps
+    Calibrate(calibrate::Calibrate),
     /// List the benchmarks that would be measured
     List(list::List),
     /// Print a stored run again, or decide it again with other thresholds
@@ -117,6 +120,7 @@ impl Command {
             Self::Compare(args) => compare::compare(args),
             Self::Explain(args) => explain::explain(args),
             Self::Bisect(args) => bisect::bisect(args),
+            Self::Calibrate(args) => calibrate::calibrate(args),
             Self::List(args) => list::list(args),
             Self::Report(args) => report::report(args),
             Self::Config(args) => config::config(args),

@@ -222,14 +222,15 @@ fn spawn(mut command: Command, launch: Launch<'_>) -> Result<(Child, Output)> {
 
 /// Pins a process to one CPU; where the system does not let us, measuring goes on without.
 #[cfg(target_os = "linux")]
-fn pin(child: &Child, cpu: usize) {
+pub fn pin(child: &Child, cpu: usize) {
     let mut set = rustix::thread::CpuSet::new();
     set.set(cpu);
     let _ = rustix::thread::sched_setaffinity(Some(rustix::process::Pid::from_child(child)), &set);
 }
 
+/// Pins a process to one CPU where the system lets us, which it does not here.
 #[cfg(not(target_os = "linux"))]
-fn pin(_child: &Child, _cpu: usize) {}
+pub fn pin(_child: &Child, _cpu: usize) {}
 
 /// The CPUs this process may use; empty where the system does not say.
 #[cfg(target_os = "linux")]

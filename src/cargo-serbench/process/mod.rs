@@ -4,6 +4,6 @@ mod launcher;
 mod output;
 mod worker;
 
-pub use launcher::{Launch, Launcher, Started, allowed_cpus};
-pub use output::{Ended, failure_summary};
+pub use launcher::{Launch, Launcher, Started, allowed_cpus, pin};
+pub use output::{Ended, Output, failure_summary};
 pub use worker::Worker;

@@ -1,0 +1,175 @@
+//! The Python process that times orjson, `json`, `tolist` and others on request.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::{Array, ELEMENTS, TEXT};
+use crate::{
+    interrupt,
+    process::{Output, failure_summary, pin},
+};
+
+const SCRIPT: &str = include_str!("calibrate.py");
+
+/// The version of orjson that the reference does the same as.
+const ORJSON: &str = "3.13.0";
+
+/// Of Python and the packages that are timed, by name.
+pub type Versions = BTreeMap<String, String>;
+
+/// A Python that has numpy and orjson.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    program: PathBuf,
+}
+
+impl Interpreter {
+    /// `program` is a name to be found on `PATH`, a path, or the folder of a venv.
+    pub fn find(program: &Path) -> Result<Self> {
+        let in_venv = program.join("bin/python3");
+        let program = if in_venv.is_file() {
+            in_venv
+        } else {
+            program.to_owned()
+        };
+        let mut command = Command::new(&program);
+        let output = command
+            .args(["-c", "import numpy, orjson"])
+            .stdin(Stdio::null())
+            .output();
+        let shown = program.display();
+        let problem = match output {
+            Ok(output) if output.status.success() => return Ok(Self { program }),
+            Ok(output) => {
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                failure_summary(&stderr, &output.status.to_string())
+            }
+            Err(error) => error.to_string(),
+        };
+        interrupt::check()?;
+        bail!(
+            "{shown} can't import numpy and orjson: {problem}\n\
+             make a Python that has them, and name it:\n\
+             \x20 python3 -m venv target/venv\n\
+             \x20 target/venv/bin/pip install numpy orjson=={ORJSON}\n\
+             \x20 cargo serbench calibrate --python target/venv"
+        )
+    }
+
+    /// Starts the process that has `array`, whose files lie in `folder`.
+    pub(super) fn start(&self, array: &Array, folder: &Path, cpu: Option<usize>) -> Result<Steps> {
+        let script = folder.join("calibrate.py");
+        std::fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
+        let mut command = Command::new(&self.program);
+        command.arg(&script).arg(folder.join(ELEMENTS));
+        command.args([&array.dtype, &array.axes]);
+        command.arg(folder.join(TEXT)).arg(folder);
+        let output = Output::of(&mut command)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let shown = self.program.display();
+        let mut child = command.spawn().with_context(|| format!("start {shown}"))?;
+        if let Some(cpu) = cpu {
+            pin(&child, cpu);
+        }
+        let (commands, answers) = (child.stdin.take(), child.stdout.take());
+        let mut steps = Steps {
+            child,
+            commands: commands.context("a pipe to Python")?,
+            answers: BufReader::new(answers.context("a pipe from Python")?),
+            output,
+            versions: Versions::new(),
+            names: Vec::new(),
+        };
+        let Hello {
+            versions,
+            equal,
+            steps: names,
+        } = serde_json::from_str(&steps.answer()?).context("read what Python says of itself")?;
+        if !equal {
+            bail!(
+                "orjson {} writes another text than the reference for this array of {} {}, so \
+                 their times can't be compared; the reference is that of orjson {ORJSON}",
+                versions.get("orjson").map_or("", String::as_str),
+                array.dtype,
+                array.axes
+            );
+        }
+        (steps.versions, steps.names) = (versions, names);
+        Ok(steps)
+    }
+}
+
+#[derive(Deserialize)]
+struct Hello {
+    versions: Versions,
+    equal: bool,
+    steps: Vec<String>,
+}
+
+/// A Python process that waits for the names of steps. Dropping it ends the process.
+pub(super) struct Steps {
+    child: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    output: Output,
+    pub(super) versions: Versions,
+    pub(super) names: Vec<String>,
+}
+
+impl Steps {
+    /// CPU nanoseconds of all `operations`.
+    pub(super) fn time(&mut self, step: &str, operations: u64) -> Result<f64> {
+        // If that fails, the process has ended, and so does reading.
+        let _ = writeln!(self.commands, "{step} {operations}");
+        let answer = self.answer()?;
+        let nanos = answer.trim().parse();
+        nanos.with_context(|| format!("Python answered `{}` for a time", answer.trim()))
+    }
+
+    fn answer(&mut self) -> Result<String> {
+        let mut line = String::new();
+        let read = self.answers.read_line(&mut line);
+        if matches!(read, Ok(len) if len > 0) {
+            return Ok(line);
+        }
+        let _ = self.child.kill();
+        let status = self.child.wait().context("wait for Python")?;
+        interrupt::check()?;
+        let stderr = self.output.stderr()?;
+        bail!("Python: {}", failure_summary(&stderr, &status.to_string()))
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Interpreter;
+
+    #[test]
+    fn without_the_packages_the_way_to_get_them_is_told() {
+        let error = Interpreter::find(Path::new("/nonexistent/python3"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("/nonexistent/python3 can't import"),
+            "{error}"
+        );
+        assert!(error.contains("-m venv target/venv"), "{error}");
+        assert!(error.contains("--python target/venv"), "{error}");
+    }
+}

@@ -1,0 +1,205 @@
+//! `cargo serbench calibrate`: the reference encoder beside the real orjson and Python's own steps.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{
+    calibrate::{self, Case, Interpreter, Kind, Pace, Row},
+    cli::Measure,
+    commands::revision::{self, Tree},
+    exit::Exit,
+    select::{BenchId, catalog::Listed},
+    session::{self, Session},
+    shell,
+};
+
+#[derive(Clone, Debug, Args)]
+pub struct Calibrate {
+    /// A Python, or the folder of a venv, that has numpy and orjson
+    ///
+    /// To make one: `python3 -m venv target/venv`, then
+    /// `target/venv/bin/pip install numpy orjson==3.13.0`, then `--python target/venv`.
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    pub python: PathBuf,
+
+    #[command(flatten)]
+    pub measure: Measure,
+}
+
+/// Measures each array in every way, and prints a table for each and the factors of all.
+pub fn calibrate(args: &Calibrate) -> Result<Exit> {
+    args.measure.output.voice.apply();
+    let interpreter = Interpreter::find(&args.python)?;
+    let session = session::open(args.measure.request())?;
+    let tree = revision::worktree(&session)?;
+    let groups = groups(&session, &tree)?;
+    let pace = if session.request.quick {
+        Pace {
+            processes: 2,
+            slices: 10,
+        }
+    } else {
+        Pace {
+            processes: 5,
+            slices: 40,
+        }
+    };
+    let mut progress = shell::Progress::start("Measuring");
+    let mut cases = Vec::new();
+    for (done, group) in groups.iter().enumerate() {
+        progress.update(done as f64, groups.len() as f64, &group[0].id);
+        let case = calibrate::measure(&session.launcher, &interpreter, group, pace)?;
+        shell::print(&table(&case))?;
+        cases.push(case);
+    }
+    drop(progress);
+    shell::print(&summary(&cases))?;
+    Ok(Exit::Passed)
+}
+
+/// The chosen benchmarks by array, each reference in front of what is divided by it.
+fn groups<'a>(session: &Session, tree: &'a Tree) -> Result<Vec<Vec<&'a Listed>>> {
+    let chosen = revision::choose(session, &[&tree.catalog])?;
+    let mut groups: BTreeMap<&BenchId, Vec<&Listed>> = BTreeMap::new();
+    for id in &chosen {
+        let listed = &tree.catalog.benchmarks[id];
+        let reference = listed.reference.as_ref().unwrap_or(&listed.id);
+        groups.entry(reference).or_default().push(listed);
+    }
+    for group in groups.values_mut() {
+        group.sort_by_key(|listed| listed.reference.is_some());
+    }
+    let is_led = |group: &&Vec<&Listed>| group[0].reference.is_none() && group.len() > 1;
+    let led: Vec<_> = groups.values().filter(is_led).cloned().collect();
+    if led.is_empty() {
+        bail!("nothing to calibrate: no chosen benchmark is a reference; see --reference");
+    }
+    Ok(led)
+}
+
+/// Times in the manner of orjson's pynumpy, each beside orjson's.
+fn table(case: &Case) -> String {
+    let width = case
+        .rows
+        .iter()
+        .map(|row| row.name.len())
+        .max()
+        .unwrap_or(0);
+    let mut text = format!(
+        "{}\n  {:width$}  {:>12}  {:>7}\n",
+        case.name, "", "CPU time", "/orjson"
+    );
+    for row in &case.rows {
+        text += &format!(
+            "  {:width$}  {:>12}  {:>7}{}\n",
+            row.name,
+            time(row.nanos),
+            ratio(row.ratio.median),
+            note(row)
+        );
+    }
+    text + "\n"
+}
+
+fn note(row: &Row) -> &'static str {
+    match row.kind {
+        Kind::Reference => "  the reference",
+        Kind::Encoder | Kind::Python => "",
+    }
+}
+
+/// Three digits, whatever the size.
+fn ratio(ratio: f64) -> String {
+    match ratio {
+        _ if ratio < 10.0 => format!("{ratio:.2}"),
+        _ if ratio < 100.0 => format!("{ratio:.1}"),
+        _ => format!("{ratio:.0}"),
+    }
+}
+
+fn time(nanos: f64) -> String {
+    match nanos {
+        _ if nanos < 1e3 => format!("{nanos:.0} ns"),
+        _ if nanos < 1e6 => format!("{:.2} µs", nanos / 1e3),
+        _ => format!("{:.2} ms", nanos / 1e6),
+    }
+}
+
+fn summary(cases: &[Case]) -> String {
+    let width = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    if let Some(first) = cases.first() {
+        let versions = first
+            .versions
+            .iter()
+            .map(|(name, version)| format!("{name} {version}"));
+        text = format!(
+            "Reference beside the real orjson ({})\n",
+            versions.collect::<Vec<_>>().join(", ")
+        );
+    }
+    for case in cases {
+        text += &format!("  {:width$}  {}\n", case.name, verdict(case));
+    }
+    text
+}
+
+/// In words, for every set of processes must agree.
+fn verdict(case: &Case) -> String {
+    let factor = case.factor;
+    let range = format!(
+        "{:.2} [{:.2} to {:.2}]",
+        factor.median, factor.least, factor.greatest
+    );
+    if factor.is_near_one() {
+        format!("the reference is orjson within 10 %: {range}")
+    } else {
+        format!("the reference takes {range} times as long as orjson")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, Kind, Row, summary, table};
+    use crate::calibrate::{Estimate, ORJSON};
+
+    fn case(name: &str, factor: [f64; 3]) -> Case {
+        let estimate = |[least, median, greatest]: [f64; 3]| Estimate {
+            median,
+            least,
+            greatest,
+        };
+        let row = |name: &str, kind, nanos, ratio| Row {
+            name: name.to_owned(),
+            kind,
+            nanos,
+            ratio: estimate(ratio),
+        };
+        Case {
+            name: name.to_owned(),
+            versions: [("orjson".to_owned(), "3.13.0".to_owned())].into(),
+            rows: vec![
+                row("orjson", Kind::Reference, 104_300.0, factor),
+                row(ORJSON, Kind::Python, 100_000.0, [1.0; 3]),
+                row(
+                    "json (Python)",
+                    Kind::Python,
+                    2_345_600.0,
+                    [23.0, 23.456, 24.0],
+                ),
+            ],
+            factor: estimate(factor),
+        }
+    }
+
+    #[test]
+    fn tables_and_verdicts() {
+        let cases = [
+            case("f64::100x50", [1.02, 1.043, 1.06]),
+            case("bool::100x50", [0.65, 0.68, 0.7]),
+        ];
+        insta::assert_snapshot!(format!("{}{}", table(&cases[0]), summary(&cases)));
+    }
+}
