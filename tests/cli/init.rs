@@ -9,6 +9,9 @@ use std::{
 
 use crate::repository::{Outcome, Repository};
 
+/// A first bench for encoders of arrays.
+const ARRAYS: [&str; 2] = ["init", "--template=array-encoder"];
+
 const MANIFEST: &str = "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 
 /// What `init` writes besides Cargo.toml.
@@ -67,24 +70,25 @@ fn others(repository: &Repository) -> Vec<String> {
 #[test]
 fn a_full_disk_leaves_everything_as_it_was() {
     let repository = package();
-    limited(&repository, 0, &["init"]).exits(101).warns(&[
+    limited(&repository, 0, &ARRAYS)
+        .exits(101)
+        .warns(&["error: write benches/arrays.rs", "File too large"]);
+    assert_eq!(repository.read("Cargo.toml"), MANIFEST);
+    assert!(!repository.path().join(NEW[0]).exists());
+    assert_eq!(others(&repository), [""; 0]);
+    repository.write(NEW[0], "fn main() {\n    divan::main();\n}\n");
+    limited(&repository, 0, &ARRAYS).exits(101).warns(&[
         "error: write Cargo.toml",
         "as it was",
         "File too large",
     ]);
     assert_eq!(repository.read("Cargo.toml"), MANIFEST);
     assert_eq!(others(&repository), [""; 0]);
-    // Enough for Cargo.toml (in blocks of 512 bytes), not for the bench.
-    limited(&repository, 2, &["init"])
-        .exits(101)
-        .warns(&["error: write benches/arrays.rs", "File too large"]);
-    assert!(!repository.path().join(NEW[0]).exists());
-    assert_eq!(others(&repository), [""; 0]);
     repository
-        .serbench(&["init"])
+        .serbench(&ARRAYS)
         .exits(0)
-        .warns(&["Kept Cargo.toml"])
-        .warns(&["Wrote benches/arrays.rs"]);
+        .warns(&["Edited Cargo.toml"])
+        .warns(&["Kept benches/arrays.rs"]);
     is_complete(&repository);
 }
 
@@ -93,11 +97,11 @@ fn a_folder_that_cannot_be_written_is_named() {
     let repository = package();
     repository.write("benches", "no folder");
     repository
-        .serbench(&["init"])
+        .serbench(&ARRAYS)
         .exits(101)
         .warns(&["error: write benches/arrays.rs"]);
     fs::remove_file(repository.path().join("benches")).unwrap();
-    repository.serbench(&["init"]).exits(0);
+    repository.serbench(&ARRAYS).exits(0);
     is_complete(&repository);
 }
 
@@ -110,9 +114,9 @@ fn what_is_there_stays() {
     fs::set_permissions(&manifest, fs::Permissions::from_mode(0o600)).unwrap();
     repository.write(NEW[0], "// mine\n");
     repository
-        .serbench(&["init"])
+        .serbench(&ARRAYS)
         .exits(0)
-        .warns(&["Extended Cargo.toml"])
+        .warns(&["Edited Cargo.toml"])
         .warns(&["Kept benches/arrays.rs"]);
     assert_eq!(repository.read(NEW[0]), "// mine\n");
     assert!(manifest.is_symlink());
@@ -131,16 +135,16 @@ fn what_is_there_stays() {
 #[test]
 fn kill_9() {
     let whole = package();
-    whole.serbench(&["init"]).exits(0);
+    whole.serbench(&ARRAYS).exits(0);
     for milliseconds in (0..60).step_by(4) {
         let repository = package();
-        let mut command = repository.command(&["init", "--quiet"]);
+        let mut command = repository.command(&["init", "--quiet", "--template=array-encoder"]);
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
         child.kill().unwrap();
         child.wait().unwrap();
         is_whole(&repository, &whole);
-        repository.serbench(&["init"]).exits(0);
+        repository.serbench(&ARRAYS).exits(0);
         is_complete(&repository);
         is_whole(&repository, &whole);
         assert_eq!(others(&repository), [""; 0]);
@@ -153,6 +157,104 @@ fn text_that_is_not_utf_8() {
     let manifest = repository.path().join("Cargo.toml");
     let bytes = [MANIFEST.as_bytes(), b"# caf\xe9\n"].concat();
     fs::write(&manifest, &bytes).unwrap();
-    repository.serbench(&["init"]).exits(101).says_no_more();
+    repository.serbench(&ARRAYS).exits(101).says_no_more();
     assert_eq!(fs::read(&manifest).unwrap(), bytes);
+}
+
+#[test]
+fn benches_that_are_there_need_a_workflow_alone() {
+    let benches =
+        "[dev-dependencies]\ndivan = \"0.1.21\"\n\n[[bench]]\nname = \"some\"\nharness = false\n";
+    let repository = package();
+    repository.write("Cargo.toml", &format!("{MANIFEST}\n{benches}"));
+    repository.write("benches/some.rs", "fn main() { divan::main() }\n");
+    let manifest = repository.read("Cargo.toml");
+    let said = repository.serbench(&["init"]);
+    said.exits(0)
+        .warns(&["Wrote .github/workflows/serbench.yml"])
+        .warns(&["cargo serbench gate"]);
+    assert_eq!(repository.read("Cargo.toml"), manifest);
+    repository
+        .serbench(&["init", "--template=plain"])
+        .exits(2)
+        .warns(&["has divan benches already"]);
+}
+
+#[test]
+fn without_benches_the_user_chooses() {
+    let repository = package();
+    repository
+        .serbench(&["init"])
+        .exits(2)
+        .warns(&["no divan benches", "--template plain"]);
+    assert_eq!(repository.read("Cargo.toml"), MANIFEST);
+    repository
+        .serbench(&["init", "--template=plain"])
+        .exits(0)
+        .warns(&["Wrote benches/first.rs"]);
+    assert!(!repository.read("Cargo.toml").contains("serbench"));
+}
+
+#[test]
+fn a_dry_run_shows_the_difference_and_changes_nothing() {
+    let repository = package();
+    let said = repository.serbench(&[&ARRAYS[..], &["--dry-run"]].concat());
+    said.exits(0)
+        .says(&["--- a/Cargo.toml"])
+        .says(&["+serbench = \"0.1\""])
+        .says(&["+++ b/benches/arrays.rs"])
+        .says(&["+++ b/.github/workflows/serbench.yml"]);
+    assert_eq!(repository.read("Cargo.toml"), MANIFEST);
+    assert!(!repository.path().join(".github").exists());
+    assert!(!repository.path().join("Cargo.lock").exists());
+}
+
+#[test]
+fn a_member_of_a_workspace_is_set_up() {
+    let workspace = "[workspace]\nmembers = [\"one\", \"two\"]\nresolver = \"3\"\n\n\
+                     [workspace.dependencies]\ndivan = \"0.1\"\n";
+    let repository = Repository::with(&[
+        ("Cargo.toml", workspace),
+        ("one/Cargo.toml", &MANIFEST.replace("some", "one")),
+        ("one/src/lib.rs", ""),
+        ("two/Cargo.toml", &MANIFEST.replace("some", "two")),
+        ("two/src/lib.rs", ""),
+    ]);
+    repository
+        .serbench(&["init", "--template=plain"])
+        .exits(2)
+        .warns(&["choose a package with `-p NAME`: one, two"]);
+    repository
+        .serbench(&["init", "--template=plain", "-p", "two"])
+        .exits(0)
+        .warns(&["cargo serbench -p two"]);
+    let manifest = repository.read("two/Cargo.toml");
+    assert!(
+        manifest.contains("divan = { workspace = true }"),
+        "{manifest}"
+    );
+    assert!(repository.read(NEW[1]).contains("gate -p two --baseline"));
+}
+
+/// What is written compiles and gates: here with the library of this repository.
+#[test]
+#[ignore = "builds divan, ndarray and the library"]
+fn what_is_written_gates() {
+    let repository = package();
+    let library = concat!("--serbench-path=", env!("CARGO_MANIFEST_DIR"), "/../..");
+    repository
+        .serbench(&[&ARRAYS[..], &[library]].concat())
+        .exits(0);
+    repository.write(".gitignore", "target\n");
+    repository.commit("Benches");
+    let gate = repository.serbench(&["gate", "--baseline=HEAD", "--measure-identical"]);
+    gate.exits(0).answers("Passed");
+
+    let plain = package();
+    plain.serbench(&["init", "--template=plain"]).exits(0);
+    plain.write(".gitignore", "target\n");
+    plain.commit("Benches");
+    plain
+        .serbench(&["gate", "--baseline=HEAD", "--measure-identical"])
+        .exits(0);
 }

@@ -95,7 +95,7 @@ pub enum Command {
     Accept(accept::Accept),
     /// Join the records of shards into one
     Merge(merge::Merge),
-    /// Write a starter bench, its lines in Cargo.toml and a CI workflow; never overwrites files
+    /// Set up the gate: a CI workflow, and a first bench where there is none; never overwrites files
     Init(init::Init),
     /// Remove what builds left under target/serbench; stored runs stay
     Clean(clean::Clean),

@@ -130,6 +130,13 @@ pub fn without_dependencies(manifest_path: Option<PathBuf>) -> Result<Workspace>
     Ok(of(metadata(choice.command().no_deps())?, Vec::new()))
 }
 
+/// The chosen packages and their targets, without dependencies: no network, no Cargo.lock.
+pub fn members(choice: &Choice) -> Result<Workspace> {
+    let metadata = metadata(choice.command().no_deps())?;
+    let packages = choice.members(&metadata);
+    Ok(of(metadata, packages))
+}
+
 fn metadata(command: &mut MetadataCommand) -> Result<Metadata> {
     command
         .exec()

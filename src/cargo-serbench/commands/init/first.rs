@@ -1,0 +1,13 @@
+//! A first benchmark: put calls of your own code in its place.
+
+use divan::{Bencher, black_box};
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = [10, 1_000])]
+fn sum(bencher: Bencher, count: u64) {
+    let numbers: Vec<u64> = (0..count).collect();
+    bencher.bench(|| black_box(&numbers).iter().sum::<u64>());
+}
