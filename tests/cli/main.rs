@@ -5,6 +5,8 @@ mod bisect;
 mod cached;
 #[cfg(unix)]
 mod calibrate;
+#[cfg(unix)]
+mod checkout;
 mod doctor;
 mod escaping;
 mod explain;

@@ -3,19 +3,21 @@
 //! git itself does it, since filters are programs and libgit2 runs none.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs,
+    fs::{self, File},
     io::{Read, Write},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use git2::{Oid, Repository};
 
 use super::git::{Commit, Repo, short};
+use crate::{atomic, interrupt, shell};
 
 /// A repository, a submodule's or the outermost, and where its files go.
 struct Checkout<'a> {
@@ -26,6 +28,8 @@ struct Checkout<'a> {
     index: PathBuf,
     /// What it is called in messages: empty, or the submodule's path with a slash.
     name: String,
+    /// Held while files are written, by git too: it may outlive a run that is killed.
+    lock: Option<&'a File>,
 }
 
 /// A file that git has by reference only: a submodule.
@@ -41,11 +45,13 @@ impl Repo {
     pub fn extract(&self, commit: &Commit, sources: &Path) -> Result<PathBuf> {
         let folder = folder_of_sources(sources).join(&commit.tree[..16]);
         let top = folder.join("tree");
+        let lock = lock(&folder)?;
         let checkout = Checkout {
             repository: &self.repository,
             to: top.clone(),
             index: folder.join("index"),
             name: String::new(),
+            lock: Some(&lock),
         };
         checkout
             .write(&commit.tree)
@@ -66,6 +72,7 @@ impl Repo {
             to: top.to_path_buf(),
             index: self.repository.path().join("index"),
             name: String::new(),
+            lock: None,
         };
         checkout.check_filters()
     }
@@ -79,16 +86,69 @@ pub fn folder_of_sources(sources: &Path) -> PathBuf {
 
 impl Checkout<'_> {
     fn write(&self, tree: &str) -> Result<()> {
-        if !self.index.exists() {
-            // Left by a run that was killed: nothing says what of it is complete.
+        let settings = self.settings()?;
+        let settings_file = beside(&self.index, ".settings");
+        if fs::read(&settings_file).ok() != Some(settings.clone()) || !self.index.exists() {
+            // Left by a run that was killed: nothing says what of it is complete. Or written by
+            // other filters.
             remove_folder(&self.to)?;
+            let _ = fs::remove_file(&self.index);
         }
         fs::create_dir_all(&self.to).with_context(|| format!("make {}", self.to.display()))?;
-        let _ = fs::remove_file(self.index.with_extension("lock"));
+        let _ = fs::remove_file(beside(&self.index, ".lock"));
+        self.check_names(tree)?;
         self.git(&["read-tree", "--reset", "-u", tree], &[])?;
         self.check_filters()?;
+        atomic::write(&settings_file, &settings)
+            .with_context(|| format!("write {}", settings_file.display()))?;
         for link in self.links()? {
             self.submodule(&link)?;
+        }
+        Ok(())
+    }
+
+    /// What decides, besides attributes in the tree, how files are written.
+    fn settings(&self) -> Result<Vec<u8>> {
+        let mut settings = Vec::new();
+        for (name, value) in self.configured(r"^(filter\..*|core\.(autocrlf|eol))$")? {
+            settings.extend(format!("{name}={value}\n").into_bytes());
+        }
+        let attributes = self.repository.commondir().join("info/attributes");
+        settings.extend(fs::read(attributes).unwrap_or_default());
+        Ok(settings)
+    }
+
+    /// Entries of git's configuration by a regular expression over their names, as they hold.
+    fn configured(&self, pattern: &str) -> Result<BTreeMap<String, String>> {
+        let config = self.repository.config().and_then(|mut it| it.snapshot())?;
+        let mut entries = config.entries(Some(pattern))?;
+        let mut found = BTreeMap::new();
+        while let Some(entry) = entries.next() {
+            let name = String::from_utf8_lossy(entry?.name_bytes()).into_owned();
+            let value = config.get_entry(&name)?;
+            let value = value.has_value().then(|| value.value_bytes().to_vec());
+            let value = String::from_utf8_lossy(&value.unwrap_or_default()).into_owned();
+            found.insert(name, value);
+        }
+        Ok(found)
+    }
+
+    /// Refuses a tree with two entries of one name: git keeps either.
+    fn check_names(&self, tree: &str) -> Result<()> {
+        let entries = self.git(&["ls-tree", "-r", "-t", "-z", "--full-tree", tree], &[])?;
+        let mut names = BTreeSet::new();
+        for entry in entries.split(|byte| *byte == 0) {
+            let tab = entry.iter().position(|byte| *byte == b'\t');
+            let Some(name) = tab.map(|tab| &entry[tab + 1..]) else {
+                continue;
+            };
+            ensure!(
+                names.insert(name),
+                "{}{} is in its tree twice, so what to build is not clear; `git fsck` lists such \
+                 trees; compare with another commit",
+                self.name,
+                String::from_utf8_lossy(name)
+            );
         }
         Ok(())
     }
@@ -117,10 +177,22 @@ impl Checkout<'_> {
         ] {
             command.args(["-c", setting]);
         }
+        // Where a filter fails that is not required, git writes what it should have filtered.
+        for (name, value) in self.configured(r"^filter\..*\.(smudge|process)$")? {
+            if let (Some((filter, _)), false) = (name.rsplit_once('.'), value.is_empty()) {
+                command.args(["-c", &format!("{filter}.required=true")]);
+            }
+        }
+        let stdin = match self.lock.filter(|_| input.is_empty()) {
+            // Empty, as the input is.
+            Some(lock) => Stdio::from(lock.try_clone().context("lend git the lock")?),
+            None => Stdio::piped(),
+        };
         command
             .args(arguments)
             .current_dir(&self.to)
-            .stdin(Stdio::piped())
+            .env("LC_ALL", "C")
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         run(command, input).with_context(|| format!("run git {}", arguments[0]))
@@ -202,9 +274,45 @@ impl Checkout<'_> {
                 .index
                 .with_file_name(format!("index-{}", name.replace('/', "-"))),
             name: format!("{name}/"),
+            lock: self.lock,
         };
         checkout.write(&commit.tree_id().to_string())
     }
+}
+
+/// The path with something after its name, which may have dots in it.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// The only writer to a folder, for as long as this is open here or in a git that was started.
+fn lock(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    let path = folder.join("lock");
+    let open = || {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(true);
+        options.open(&path)
+    };
+    let file = open().with_context(|| format!("open {}", path.display()))?;
+    let mut announced = false;
+    while file.try_lock().is_err() {
+        if !announced {
+            shell::status(
+                "Waiting",
+                format_args!(
+                    "for git of a run that was killed ({})",
+                    shell::shown(&path).display()
+                ),
+            );
+            announced = true;
+        }
+        interrupt::check()?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(file)
 }
 
 /// Whether a variable says how git behaves, not where its repository is.
@@ -221,11 +329,11 @@ fn run(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
     let mut child = command
         .spawn()
         .context("start git, which writes the files of other commits; is it installed?")?;
-    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let stdin = child.stdin.take();
     let mut stderr = child.stderr.take().expect("stderr is piped");
     let (output, complaint) = std::thread::scope(|scope| -> Result<_> {
         // git answers while it reads; a full pipe on either side would block both.
-        scope.spawn(move || stdin.write_all(input));
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
         let complaint = scope.spawn(move || {
             let mut bytes = Vec::new();
             stderr.read_to_end(&mut bytes).map(|_| bytes)
@@ -239,11 +347,25 @@ fn run(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
         Ok((output, complaint.context("read git's output")?))
     })?;
     let status = child.wait().context("wait for git")?;
-    crate::interrupt::check_ended(status)?;
+    interrupt::check_ended(status)?;
     if !status.success() {
-        bail!("{}", String::from_utf8_lossy(&complaint).trim());
+        let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
+        bail!("{complaint}{}", way_out(&complaint));
     }
     Ok(output)
+}
+
+/// What to do about what git complains of.
+fn way_out(complaint: &str) -> &'static str {
+    if complaint.contains("promisor remote") {
+        "\nthis clone is partial and its remote did not send these files: run again when it can be \
+         reached; `git fetch --refetch --no-filter origin` completes the clone"
+    } else if complaint.contains("smudge filter") {
+        "\nthe filter has failed (`git config --get-regexp '^filter'` shows its commands); mend it, \
+         or `git config --unset` it and remove it from .gitattributes"
+    } else {
+        ""
+    }
 }
 
 /// Whether a file begins as pointers of git-lfs do (its specification, "The Pointer").

@@ -265,9 +265,18 @@ impl Repo {
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
             Err(error) => return Err(error).context("read a commit"),
         };
-        let Ok(blob) = self.repository.find_blob(entry.id()) else {
+        if entry.kind() != Some(ObjectType::Blob) {
             return Ok(None);
-        };
+        }
+        let blob = self.repository.find_blob(entry.id()).with_context(|| {
+            format!(
+                "read {} of commit {}; in a partial clone `git show {}:{}` fetches it",
+                path.display(),
+                commit.short(),
+                commit.short(),
+                self.prefix.join(path).display()
+            )
+        })?;
         Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))
     }
 
