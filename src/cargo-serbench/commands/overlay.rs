@@ -27,7 +27,8 @@ pub fn baseline(session: &Session, commit: &Commit, candidate: &Tree) -> Result<
         Ok(_) => "it has none of these benches".to_owned(),
         Err(error) => {
             interrupt::check()?;
-            if is_adopted(session, commit)? {
+            // Without a manifest here, the benches may just have moved.
+            if is_adopted(session, commit)? || !has_manifest(session, commit)? {
                 return Err(error);
             }
             format!("{error:#}")
@@ -45,6 +46,12 @@ pub fn baseline(session: &Session, commit: &Commit, candidate: &Tree) -> Result<
             without(session, commit, &format!("{error:#}"))
         }
     }
+}
+
+fn has_manifest(session: &Session, commit: &Commit) -> Result<bool> {
+    let sources = revision::sources_folder(session)?;
+    let root = session.repository()?.extract(commit, &sources)?;
+    Ok(root.join("Cargo.toml").is_file())
 }
 
 /// The candidate's benches over the baseline's library, in folders of their own.
