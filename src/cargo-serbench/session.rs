@@ -129,25 +129,19 @@ impl Session {
     fn policy_of(&self, commit: &Commit) -> Result<Config> {
         let folder = self.workspace.scratch().join("source");
         let root = self.repository()?.extract(commit, &folder)?;
-        policy_at(&root, &self.request.choice, &self.request.flags)
+        let choice = self.request.choice.at(&root, &self.workspace.root);
+        policy_at(&choice, &self.request.flags)
     }
 
     /// The workspace at `root`, with the packages that were selected.
     pub fn workspace_at(&self, root: &Path) -> Result<Workspace> {
-        workspace_at(root, &self.request.choice)
+        workspace::workspace(&self.request.choice.at(root, &self.workspace.root))
     }
 }
 
-fn workspace_at(root: &Path, choice: &Choice) -> Result<Workspace> {
-    workspace::workspace(&Choice {
-        manifest_path: Some(root.join("Cargo.toml")),
-        ..choice.clone()
-    })
-}
-
-/// The configuration of the source tree at `root`, under what was typed.
-pub fn policy_at(root: &Path, choice: &Choice, flags: &Flags) -> Result<Config> {
-    Ok(config::load(&workspace_at(root, choice)?, flags)?.config)
+/// The configuration of the source tree that `choice` is in, under what was typed.
+pub fn policy_at(choice: &Choice, flags: &Flags) -> Result<Config> {
+    Ok(config::load(&workspace::workspace(choice)?, flags)?.config)
 }
 
 /// `config` held to the baseline's; to the built-in defaults where that can't be read, since a

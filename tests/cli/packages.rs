@@ -1,6 +1,6 @@
 //! Several packages of a workspace, with benches of the same name.
 
-use crate::repository::Repository;
+use crate::repository::{Outcome, Repository};
 
 /// The fixture as the package `one`, and a second package `two` with a bench of the same name and
 /// function.
@@ -51,6 +51,23 @@ fn benches_of_the_same_name() {
         .exits(100)
         .says(&["two/fake::f", "CPU time +25.0 %"])
         .says(&["one/fake::f", "identical"]);
+}
+
+/// In a member's folder cargo means that member: at both commits.
+#[test]
+fn the_folder_of_a_member() {
+    let repository = two_packages();
+    let root = repository.read("Cargo.toml");
+    let package = "[package]\nname = \"root\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    repository.write("Cargo.toml", &format!("{root}\n{package}"));
+    repository.write("src/lib.rs", "");
+    repository.commit("A package at the root, without benches");
+    repository.write("two/benches/behaviour.txt", "fake::f worker cpu=100000\n");
+    let mut gate = repository.command(&["gate", "--seed=1"]);
+    gate.current_dir(repository.path().join("two"));
+    Outcome::of(gate.output().unwrap())
+        .exits(100)
+        .answers("gate: regressed (1 benchmark, 1 regressed, ");
 }
 
 #[test]

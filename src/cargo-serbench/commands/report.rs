@@ -136,7 +136,7 @@ fn policy_of(
         bail!("commit {} is not in this repository", git::short(sha));
     };
     let root = repo.extract(&commit, &workspace.scratch().join("source"))?;
-    session::policy_at(&root, choice, flags)
+    session::policy_at(&choice.at(&root, &workspace.root), flags)
 }
 
 /// Whether all that was measured of one commit worked.

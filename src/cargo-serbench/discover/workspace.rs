@@ -30,6 +30,33 @@ impl Choice {
         command
     }
 
+    /// The same choice in the copy at `root` of the workspace at `here`: what is chosen in a
+    /// member's folder is that member in the copy, too, if it has it.
+    pub fn at(&self, root: &Path, here: &Path) -> Self {
+        let folder = self.folder(here).unwrap_or_default();
+        let own = root.join(folder).join("Cargo.toml");
+        let manifest = match own.is_file() {
+            true => own,
+            false => root.join("Cargo.toml"),
+        };
+        Self {
+            manifest_path: Some(manifest),
+            ..self.clone()
+        }
+    }
+
+    /// The folder of the manifest that cargo starts from, relative to the workspace at `here`.
+    fn folder(&self, here: &Path) -> Option<PathBuf> {
+        let start = match &self.manifest_path {
+            Some(path) => path.canonicalize().ok()?.parent()?.to_path_buf(),
+            None => std::env::current_dir().ok()?.canonicalize().ok()?,
+        };
+        let mut folders = start.ancestors();
+        let folder = folders.find(|folder| folder.join("Cargo.toml").is_file())?;
+        let below = folder.strip_prefix(here.canonicalize().ok()?);
+        Some(below.ok()?.to_path_buf())
+    }
+
     /// The chosen members: those named, else all where that is asked for, else the default ones.
     fn members(&self, metadata: &Metadata) -> Vec<String> {
         let all = self.workspace || (self.packages.is_empty() && !self.exclude.is_empty());
