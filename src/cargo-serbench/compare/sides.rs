@@ -21,7 +21,8 @@ pub struct Both<T> {
 pub struct Measured {
     /// Time of an operation over all slices.
     pub latency: Option<Latency>,
-    /// Median latency / that of the reference in the same run; 1.05 is 5 % slower.
+    /// Latency / that of the reference: by pairs in a run of one commit, else median by median;
+    /// 1.05 is 5 % slower.
     pub ratio: Option<f64>,
     pub memory: Option<Memory>,
     /// Peak heap / that of the reference.
@@ -62,7 +63,13 @@ pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
         };
         Some(Measured {
             latency: slices.latency(side, id, clock(verification)),
-            ratio: reference.and_then(|reference| slices.ratio(run, side, (id, reference))),
+            ratio: reference.and_then(|reference| match run.baseline {
+                Some(_) => slices.ratio(run, side, (id, reference)),
+                // Here the two were measured in pairs, which know better than two medians.
+                None => super::ratio(run, reference, id)
+                    .1
+                    .map(|log| log.point.exp()),
+            }),
             memory: verification.memory,
             memory_ratio: verification
                 .memory
