@@ -17,6 +17,9 @@ const LINES: usize = 3;
 /// loses its prologue and what the caller knows to be constant, so it is never all of it.
 const TAKEN_OVER: f64 = 0.25;
 
+/// Instructions an operation of what it runs; less is what start-up differs by from process to process.
+const EACH_TIME: f64 = 0.5;
+
 /// A function is gone when less than this part of its instructions is left.
 const GONE: f64 = 0.01;
 
@@ -58,8 +61,7 @@ fn rows(both: &Both<'_>) -> Vec<Function> {
         lines: Vec::new(),
     };
     let mut rows: Vec<Function> = names.into_iter().map(row).collect();
-    // Half an instruction is what start-up differs by from process to process.
-    rows.retain(|row| row.baseline.max(row.candidate) >= 0.5);
+    rows.retain(|row| row.baseline.max(row.candidate) >= EACH_TIME);
     let change = |row: &Function| (row.candidate - row.baseline).abs();
     rows.sort_by(|one, other| {
         (change(other).total_cmp(&change(one)))
@@ -188,7 +190,9 @@ pub fn waits(baseline: &Profile, candidate: &Profile) -> Vec<String> {
         counts.waited_ns
     };
     let more = |name: &&String| waited(candidate, name) - waited(baseline, name);
-    let names = candidate.functions.keys();
+    // What start-up waits differs from process to process; that it runs is exact.
+    let in_operation = |name: &&String| instructions(candidate, name) >= EACH_TIME;
+    let names = candidate.functions.keys().filter(in_operation);
     let longest = names.max_by(|one, other| more(one).total_cmp(&more(other)));
     let Some(first) = longest.filter(|name| more(name) > 0.0) else {
         return Vec::new();
@@ -330,6 +334,11 @@ mod tests {
         for counts in candidate.calls.values_mut() {
             counts.waited_ns = 5e4;
         }
+        let start_up = Counts {
+            waited_ns: 9e4,
+            ..Counts::default()
+        };
+        candidate.functions.insert("open".to_owned(), start_up);
         let chain = waits(&Profile::default(), &candidate);
         assert_eq!(chain, ["clock_nanosleep", "std::thread::sleep", "a::nap"]);
         assert!(waits(&candidate, &candidate).is_empty());
