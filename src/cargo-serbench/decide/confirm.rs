@@ -45,7 +45,10 @@ pub(super) enum Finding {
 impl<'a> Suspicions<'a> {
     /// Finds the suspects and looks at their fresh blocks.
     pub(super) fn new(cases: &[Comparison<'a>], policy: &Policy) -> Self {
-        let screen_over = screen::spent(cases, policy, policy.screen_share);
+        // Fresh blocks are asked for only then, so a stored run says it even without its budget.
+        let confirmed = |case: &Comparison<'a>| case.evidence.count(Phase::Confirm) > 0;
+        let screen_over =
+            screen::spent(cases, policy, policy.screen_share) || cases.iter().any(confirmed);
         let suspected: Vec<Comparison<'a>> = cases
             .iter()
             .filter(|case| case.evidence.presence == Presence::Both)

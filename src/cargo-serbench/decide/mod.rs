@@ -48,6 +48,7 @@ mod simulate;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod unconfirmed;
 mod verdict;
 
 use self::{change::Comparison, confirm::Suspicions};
@@ -59,7 +60,10 @@ use crate::{
     select::BenchId,
 };
 
-pub use self::summary::{Outcome, Summary, summarize};
+pub use self::{
+    summary::{Outcome, Summary, summarize},
+    unconfirmed::Unconfirmed,
+};
 
 /// How much is measured and how sure a verdict must be.
 #[derive(Clone, Debug, PartialEq)]
@@ -237,6 +241,8 @@ pub struct Decision {
     /// Seconds of measuring that would probably decide an inconclusive benchmark; none when it is
     /// too close to the threshold for any reasonable time.
     pub needs_seconds: Option<f64>,
+    /// Whether it looks slower though it is inconclusive.
+    pub unconfirmed: Unconfirmed,
     /// One sentence, without a full stop.
     pub reason: String,
     /// The commit at which it failed, if that is not the candidate.
@@ -412,6 +418,7 @@ fn compared(case: &Comparison<'_>, suspicions: &Suspicions<'_>, policy: &Policy)
         memory: memory.changes,
         sensitivity: latency.sensitivity,
         needs_seconds: latency.needs_seconds,
+        unconfirmed: latency.unconfirmed,
         reason: reasons.join("; "),
         ..without_figures(case, Verdict::Inconclusive, "")
     }
@@ -449,6 +456,7 @@ fn without_figures(case: &Comparison<'_>, verdict: Verdict, reason: &str) -> Dec
         confirm_blocks: case.evidence.count(Phase::Confirm),
         sensitivity: None,
         needs_seconds: None,
+        unconfirmed: Unconfirmed::No,
         reason: reason.to_owned(),
         failed_at: None,
         waived: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Decision, Metric, Standing, Verdict};
+use super::{Decision, Metric, Standing, Unconfirmed, Verdict};
 use crate::compare::stats::median;
 use crate::decide::evidence::Role;
 use crate::exit::Exit;
@@ -99,6 +99,9 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     if !decided && undecided > 0 {
         problems.push("no benchmark could be decided".to_owned());
     }
+    let slower = unconfirmed(&benchmarks, Unconfirmed::Slower);
+    let far_slower = unconfirmed(&benchmarks, Unconfirmed::FarSlower);
+    problems.extend([&slower, &far_slower].into_iter().flatten().cloned());
     let missing: Vec<&&Decision> = benchmarks.iter().filter(|it| is_missing(it)).collect();
     let of_the_rest = if is_worse(&benchmarks, alarms.is_empty()) {
         Outcome::Regressed
@@ -108,6 +111,10 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         Outcome::Inconclusive
     } else {
         Outcome::Passed
+    };
+    let of_the_rest = match of_the_rest {
+        Outcome::Passed | Outcome::Inconclusive if far_slower.is_some() => Outcome::CouldNotMeasure,
+        outcome => outcome,
     };
     problems.extend(removals(&missing));
     let outcome = match of_the_rest {
@@ -124,6 +131,26 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         sensitivity: (vouched && !sensitivities.is_empty()).then(|| median(&sensitivities)),
         problems,
     }
+}
+
+/// What is wrong when benchmarks look slower and the blocks were too few to confirm it.
+fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
+    let gated = |it: &&&Decision| it.unconfirmed == how && it.waived.is_none();
+    let mut ids = benchmarks.iter().filter(gated).map(|it| &it.id);
+    let first = ids.next()?;
+    let name = match ids.count() {
+        0 => format!("`{first}`"),
+        more => format!("`{first}` (and {more} more)"),
+    };
+    Some(match how {
+        Unconfirmed::FarSlower => format!(
+            "{name} took more than twice as long in every block, but too few blocks were measured to \
+             confirm it; raise the budget with --budget"
+        ),
+        Unconfirmed::Slower | Unconfirmed::No => format!(
+            "{name} looks slower, but fresh blocks did not confirm it; a larger --budget may"
+        ),
+    })
 }
 
 /// Whether a benchmark is a reason to fail. Latency counts only when it is `trusted`.

@@ -743,3 +743,32 @@ fn a_gate_must_be_able_to_fail() {
     let first = reach::first_verdicts(&of(2.0), &Policy::default());
     assert_eq!(first, Some(16.0));
 }
+
+/// A benchmark that looks slower, which the budget did not suffice to confirm, does not pass.
+#[test]
+fn what_looks_slower_does_not_pass() {
+    let same = || {
+        let mut same = benchmark("same");
+        same.blocks = blocks(Phase::Screen, 0..8, 1.0, 1.0, 0.005);
+        same
+    };
+    for (cpu, wall, count, outcome) in [
+        (1.0, 1.0, 1, Outcome::Passed),
+        (1.2, 1.2, 1, Outcome::Inconclusive),
+        (1.2, 1.2, 8, Outcome::Inconclusive),
+        (270.0, 270.0, 1, Outcome::CouldNotMeasure),
+        (1.0, 270.0, 3, Outcome::CouldNotMeasure),
+        (270.0, 270.0, 8, Outcome::CouldNotMeasure),
+    ] {
+        let mut slower = benchmark("slower");
+        slower.blocks = blocks(Phase::Screen, 0..count, cpu, wall, 0.005);
+        let mut decisions = decide(&[same(), slower], &Policy::default());
+        assert_eq!(decisions[1].verdict, Verdict::Inconclusive);
+        let summary = summarize(&decisions, false);
+        assert_eq!(summary.outcome, outcome, "{cpu} {wall} {count}");
+        let named = summary.problems.iter().any(|it| it.contains("`slower`"));
+        assert_eq!(named, outcome != Outcome::Passed);
+        decisions[1].waived = Some("tracked, not gated".to_owned());
+        assert_eq!(summarize(&decisions, false).outcome, Outcome::Passed);
+    }
+}

@@ -5,6 +5,7 @@ use super::{
     change::{Change, Comparison, Reading},
     confirm::{self, Finding, Suspect, Suspicions},
     screen::{self, Screened},
+    unconfirmed::{self, Unconfirmed},
 };
 use crate::compare::stats::{LogRatio, normal_quantile};
 use crate::compare::{Clock, LEVEL};
@@ -27,6 +28,7 @@ pub(super) struct Latency {
     pub(super) wall: Option<LogRatio>,
     pub(super) sensitivity: Option<f64>,
     pub(super) needs_seconds: Option<f64>,
+    pub(super) unconfirmed: Unconfirmed,
     pub(super) reason: String,
 }
 
@@ -57,6 +59,11 @@ pub(super) fn judge(
     let decided = decided.unwrap_or(&reading.judged);
     let needs = || needs_seconds(case, decided, fresh.is_some(), policy);
     let needs_seconds = (verdict == Verdict::Inconclusive).then(needs).flatten();
+    let unconfirmed = if verdict == Verdict::Inconclusive {
+        unconfirmed::of(case, decided)
+    } else {
+        Unconfirmed::No
+    };
     let mut reasons = vec![main_reason(case, verdict, decided, level, needs_seconds)];
     reasons.extend(notes(
         case,
@@ -83,8 +90,11 @@ pub(super) fn judge(
         }),
         own: Some(decided.own_at(LEVEL)),
         wall: Some(reading.wall().at(LEVEL)),
-        sensitivity: screened.and_then(|reading| sensitivity(case, &reading, policy)),
+        sensitivity: screened
+            .as_ref()
+            .and_then(|reading| sensitivity(case, reading, policy)),
         needs_seconds,
+        unconfirmed,
         reason: reasons.join("; "),
     }
 }
@@ -118,6 +128,7 @@ fn unmeasured(case: &Comparison<'_>) -> Latency {
         wall: None,
         sensitivity: None,
         needs_seconds: None,
+        unconfirmed: Unconfirmed::No,
         reason: "not measured".to_owned(),
     }
 }

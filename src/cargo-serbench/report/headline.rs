@@ -188,7 +188,11 @@ fn regressed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
 fn could_not_measure(benchmarks: &[&Decision]) -> String {
     let all = shell::count(benchmarks.len(), "benchmark");
     let with = |verdict| count(benchmarks, |it| it.verdict == verdict);
+    let undecided = with(Verdict::Inconclusive);
     match (with(Verdict::Failed), with(Verdict::Removed)) {
+        (0, 0) if undecided > 0 && undecided < benchmarks.len() => {
+            format!("{undecided} of {all} could not be decided")
+        }
         (0, 0) => format!("none of {all} could be compared"),
         (0, gone) => format!("{gone} of {all} no longer exist"),
         (failed, 0) => format!("{failed} of {all} failed"),
