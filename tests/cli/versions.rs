@@ -153,7 +153,7 @@ fn commits_may_differ_in_divan() {
 fn one_workspace_may_have_several() {
     let repository = Repository::empty();
     for (member, package, version) in [
-        ("one", "divan", "0.1.15"),
+        ("one", "divan", "0.1.17"), // the version that codspeed's macros are of
         ("two", "codspeed-divan-compat", "6.0.0"),
     ] {
         let folder = repository.path().join(member);

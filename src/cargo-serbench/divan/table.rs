@@ -208,7 +208,8 @@ fn allocations(
                 Position { line, text },
                 [first, cells[1], cells[2], cells[3]],
             ))
-        });
+        })
+        .peekable();
     let mut allocations = None;
     while let Some((at, [first, rest @ ..])) = rows.next() {
         if first.trim_end().ends_with("/s") || first.trim_end().ends_with("Hz") {
@@ -226,7 +227,14 @@ fn allocations(
         if !rest.iter().all(|cell| is_blank(cell)) {
             return Err(at.malformed(rest[0], "nothing beside the name of an allocation"));
         }
-        tally.count = figures(rows.next(), &at, "a count", Thousandths::parse)?;
+        let bytes_alone = |(_, cells): &(Position<'_>, [&str; 4])| {
+            let mut cells = cells.iter().map(|cell| cell.trim());
+            cells.all(|cell| Thousandths::parse(cell).is_none())
+        };
+        // 0.1.15 gives the bytes of `max alloc:` without a count.
+        if first.trim_end() != "max alloc:" || !rows.peek().is_some_and(bytes_alone) {
+            tally.count = figures(rows.next(), &at, "a count", Thousandths::parse)?;
+        }
         tally.bytes = figures(
             rows.next(),
             &at,
@@ -767,6 +775,19 @@ mod tests {
         ] {
             assert_eq!(check(text, id, 3, 12).allocations, expected, "{text}");
         }
+        let with_count = recording!("memory_every_row");
+        let lines = with_count.split_inclusive('\n');
+        let without_count: String = lines.filter(|line| !line.contains(" 0.25 ")).collect();
+        let row = check(&without_count, "memory::every_row", 3, 12);
+        let expected = every_row(6_250_000, [12_340_000, 5_000_000, 12_650_000, 20_000_000]);
+        let expected = expected.map(|all| Allocations {
+            max: Tally {
+                count: [Thousandths::default(); 4],
+                ..all.max
+            },
+            ..all
+        });
+        assert_eq!(row.allocations, expected, "as divan 0.1.15 prints it");
         for row in check_threads(
             recording!("memory_threads"),
             "memory::threads",
