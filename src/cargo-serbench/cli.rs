@@ -122,6 +122,61 @@ pub struct Measure {
     pub output: Output,
 }
 
+/// What is measured, and how, for commands that print no report.
+#[derive(Clone, Debug, Args)]
+pub struct Unreported {
+    #[command(flatten)]
+    pub select: Select,
+
+    #[command(flatten)]
+    pub project: Project,
+
+    #[command(flatten)]
+    pub build: Build,
+
+    #[command(flatten)]
+    pub effort: Effort,
+
+    #[command(flatten)]
+    pub keys: Keys,
+
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+impl Unreported {
+    /// The same for the stages; nothing is explained without a report.
+    pub fn request(&self) -> Request {
+        let Self {
+            select,
+            project,
+            build,
+            effort,
+            keys,
+            voice,
+        } = self.clone();
+        let explaining = Explaining {
+            no_explain: true,
+            ..Explaining::default()
+        };
+        let output = Output {
+            format: Vec::new(),
+            output: None,
+            voice,
+        };
+        let measure = Measure {
+            select,
+            project,
+            build,
+            effort,
+            keys,
+            explaining,
+            output,
+        };
+        measure.request()
+    }
+}
+
 impl Measure {
     /// The same for the stages, which know nothing of command lines.
     pub fn request(&self) -> Request {

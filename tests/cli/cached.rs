@@ -4,21 +4,10 @@ use std::{fs, path::PathBuf};
 
 use crate::{
     repository::{Outcome, Repository},
-    stale,
+    stale::{self, FAST, REGRESSED, SLOW, slower},
 };
 
-const FAST: &str = "fake::one worker cpu=50000";
-const SLOW: &str = "fake::one worker cpu=60000";
 const IDENTICAL: &str = "gate: passed (1 benchmark, 0 regressed, 1 identical";
-const REGRESSED: &str = "gate: regressed (1 benchmark, 1 regressed";
-
-/// A commit, and a slower one after it.
-fn slower() -> Repository {
-    let repository = Repository::new(FAST);
-    repository.behave(SLOW);
-    repository.commit("Slower");
-    repository
-}
 
 fn gate(repository: &Repository, more: &[&str]) -> Outcome {
     repository.serbench(&[&["gate", "--seed=1", "--baseline=HEAD~1"], more].concat())

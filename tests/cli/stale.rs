@@ -11,16 +11,16 @@ use std::{
 
 use crate::repository::{Outcome, Repository};
 
-const FAST: &str = "fake::one worker cpu=50000";
-const SLOW: &str = "fake::one worker cpu=60000";
+pub(crate) const FAST: &str = "fake::one worker cpu=50000";
+pub(crate) const SLOW: &str = "fake::one worker cpu=60000";
 const PASSED: &str = "gate: passed (1 benchmark, 0 regressed, 1 identical";
-const REGRESSED: &str = "gate: regressed (1 benchmark, 1 regressed";
+pub(crate) const REGRESSED: &str = "gate: regressed (1 benchmark, 1 regressed";
 
 /// Builds are cargo's each time; those that are kept have tests of their own.
 const BY_CARGO: &str = "--cache-size=0";
 
 /// A commit, and a slower one after it.
-fn slower() -> Repository {
+pub(crate) fn slower() -> Repository {
     let repository = Repository::new(FAST);
     repository.behave(SLOW);
     repository.commit("Slower");

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     build::{self, toolchain},
-    cli::{self, Measure},
+    cli::Unreported,
     commands::{revision, run},
     discover::{git::Commit, machine},
     exit::{Exit, Usage},
@@ -27,22 +27,7 @@ pub struct Backfill {
     pub every: u32,
 
     #[command(flatten)]
-    pub select: cli::Select,
-
-    #[command(flatten)]
-    pub project: cli::Project,
-
-    #[command(flatten)]
-    pub build: cli::Build,
-
-    #[command(flatten)]
-    pub effort: cli::Effort,
-
-    #[command(flatten)]
-    pub keys: cli::Keys,
-
-    #[command(flatten)]
-    pub voice: cli::Voice,
+    pub unreported: Unreported,
 }
 
 fn range(text: &str) -> Result<(String, String), &'static str> {
@@ -64,24 +49,8 @@ struct Tally {
 }
 
 pub fn backfill(args: &Backfill) -> Result<Exit> {
-    args.voice.apply();
-    let measure = Measure {
-        select: args.select.clone(),
-        project: args.project.clone(),
-        build: args.build.clone(),
-        effort: args.effort.clone(),
-        keys: args.keys.clone(),
-        explaining: cli::Explaining {
-            no_explain: true,
-            ..Default::default()
-        },
-        output: cli::Output {
-            format: Vec::new(),
-            output: None,
-            voice: args.voice,
-        },
-    };
-    let mut session = session::open(measure.request())?;
+    args.unreported.voice.apply();
+    let mut session = session::open(args.unreported.request())?;
     let repo = session.repository()?;
     let (from, to) = (repo.resolve(&args.range.0)?, repo.resolve(&args.range.1)?);
     if from.sha == to.sha {

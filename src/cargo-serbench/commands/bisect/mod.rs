@@ -21,7 +21,7 @@ use self::{
 };
 use crate::{
     build::{self, toolchain},
-    cli::{self, Measure},
+    cli::Unreported,
     commands::revision,
     discover::{git::Commit, machine, range::Range},
     exit::Exit,
@@ -57,22 +57,7 @@ pub struct Bisect {
     pub format: Format,
 
     #[command(flatten)]
-    pub select: cli::Select,
-
-    #[command(flatten)]
-    pub project: cli::Project,
-
-    #[command(flatten)]
-    pub build: cli::Build,
-
-    #[command(flatten)]
-    pub effort: cli::Effort,
-
-    #[command(flatten)]
-    pub keys: cli::Keys,
-
-    #[command(flatten)]
-    pub voice: cli::Voice,
+    pub unreported: Unreported,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -90,31 +75,9 @@ Exit codes:
   101  could not measure GOOD or BAD
   102  GOOD against BAD is undecided";
 
-impl Bisect {
-    /// What commands that measure take, without the formats of reports.
-    fn measure(&self) -> Measure {
-        Measure {
-            select: self.select.clone(),
-            project: self.project.clone(),
-            build: self.build.clone(),
-            effort: self.effort.clone(),
-            keys: self.keys.clone(),
-            explaining: cli::Explaining {
-                no_explain: true,
-                ..Default::default()
-            },
-            output: cli::Output {
-                format: Vec::new(),
-                output: None,
-                voice: self.voice,
-            },
-        }
-    }
-}
-
 pub fn bisect(args: &Bisect) -> Result<Exit> {
-    args.voice.apply();
-    let mut session = session::open(args.measure().request())?;
+    args.unreported.voice.apply();
+    let mut session = session::open(args.unreported.request())?;
     let repo = session.repository()?;
     let [good, bad] = [repo.resolve(&args.good)?, repo.resolve(&args.bad)?];
     let range = repo.range(&good, &bad, args.all_parents)?;
