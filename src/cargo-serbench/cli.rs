@@ -147,6 +147,14 @@ pub struct Unreported {
 impl Unreported {
     /// The same for the stages; nothing is explained without a report.
     pub fn request(&self) -> Request {
+        self.explained(&Explaining {
+            no_explain: true,
+            ..Explaining::default()
+        })
+    }
+
+    /// The same for a command that explains what it finds by itself.
+    pub fn explained(&self, explaining: &Explaining) -> Request {
         let Self {
             select,
             project,
@@ -155,10 +163,6 @@ impl Unreported {
             keys,
             voice,
         } = self.clone();
-        let explaining = Explaining {
-            no_explain: true,
-            ..Explaining::default()
-        };
         let output = Output {
             format: Vec::new(),
             output: None,
@@ -170,7 +174,7 @@ impl Unreported {
             build,
             effort,
             keys,
-            explaining,
+            explaining: explaining.clone(),
             output,
         };
         measure.request()

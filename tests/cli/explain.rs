@@ -99,7 +99,17 @@ fn an_extra_loop() {
         .says(&["`planted::operation`: work: instructions +"]);
     repository
         .serbench(&["report", run, "--format=html"])
-        .says(&["planted::operation::total"]);
+        .says(&["planted::operation::total"])
+        .says_nothing_of(&["cargo serbench explain"]);
+    repository
+        .serbench(&["report", run, "--format=github"])
+        .says(&[
+            "title=planted%3A%3Aoperation regressed::",
+            "; work: instructions +",
+        ]);
+    repository
+        .serbench(&["report", run, "--format=junit"])
+        .says(&["regressed: ", "; work: instructions +"]);
     stored(&repository, run);
 }
 
@@ -155,6 +165,39 @@ fn stored(repository: &Repository, run: &str) {
         .serbench(&["explain", run])
         .exits(101)
         .says(&[ANSWER, "the measured executable is no longer at"]);
+}
+
+#[test]
+fn a_commit_that_bisect_found() {
+    if !has_valgrind() {
+        return;
+    }
+    let repository = planted(&[(
+        "let sum = total(&prepared.0);",
+        "let sum = total(&prepared.0) + total(&prepared.0[..400]);",
+    )]);
+    let slower = repository.git(&["rev-parse", "HEAD"]);
+    repository.write("README.md", "Words.\n");
+    repository.commit("Document");
+    let bisect = |arguments: &[&str]| {
+        let mut command = repository.command(&[&["bisect", "--seed=1"], arguments].concat());
+        Outcome::of(command.env_remove("SERBENCH_NO_EXPLAIN").output().unwrap())
+    };
+    // The culprit's parent is GOOD: the run that confirmed the search is looked into.
+    bisect(&["HEAD~2", "HEAD"])
+        .exits(100)
+        .answers(&format!("Found: {}", &slower[..10]))
+        .says(&["  work: instructions +", "CPU time +"])
+        .says(&["  in planted::operation::total: +", " instructions"]);
+    let json = bisect(&["HEAD~2", "HEAD~1", "--format=json"]);
+    let json: Value = serde_json::from_str(json.exits(100).stdout()).unwrap();
+    let culprit = &json["culprit"];
+    assert_eq!(culprit["signature"], "work", "{json}");
+    let first = culprit["look_at"][0].as_str().unwrap();
+    assert!(first.starts_with("planted::operation::total: +"), "{json}");
+    let silent = bisect(&["HEAD~2", "HEAD~1", "--format=json", "--no-explain"]);
+    let json: Value = serde_json::from_str(silent.exits(100).stdout()).unwrap();
+    assert_eq!(json["culprit"]["signature"], Value::Null, "{json}");
 }
 
 #[test]

@@ -113,12 +113,44 @@ pub fn after(session: &Session, pair: &mut Pair) -> Result<()> {
         return Ok(());
     };
     observe(&session.workspace, explaining, &ids, run)?;
-    if let Ok(file) = &pair.stored
-        && let Err(error) = run::replace(run, file)
-    {
-        shell::warning(format_args!("the explanation is not stored: {error:#}"));
+    if let Ok(file) = &pair.stored {
+        store(run, file);
     }
     Ok(())
+}
+
+/// Looks into one benchmark of a run that was stored in `file`, and stores that with it; `None` where
+/// that is not wanted.
+///
+/// # Errors
+/// When the user interrupts.
+pub fn one(session: &Session, file: &Path, id: &BenchId) -> Result<Option<Run>> {
+    let explaining = &session.request.explaining;
+    if !explaining.wanted {
+        return Ok(None);
+    }
+    let mut run = match run::load(file) {
+        Ok(run) => run,
+        Err(error) => {
+            shell::warning(format_args!("the change is not explained: {error:#}"));
+            return Ok(None);
+        }
+    };
+    observe(
+        &session.workspace,
+        explaining,
+        std::slice::from_ref(id),
+        &mut run,
+    )?;
+    store(&run, file);
+    Ok(Some(run))
+}
+
+/// Stores a run with its explanations; a verdict does not depend on that.
+fn store(run: &Run, file: &Path) {
+    if let Err(error) = run::replace(run, file) {
+        shell::warning(format_args!("the explanation is not stored: {error:#}"));
+    }
 }
 
 /// Looks into benchmarks one by one until the time is up.

@@ -31,6 +31,34 @@ pub fn sections(explanations: &[Explanation<'_>]) -> Vec<Section> {
     sections
 }
 
+/// Why a benchmark is slower in one line, where its kind is known.
+pub fn signature(explanations: &[Explanation<'_>], id: &str) -> Option<String> {
+    let explanation = explanations.iter().find(|it| it.id.as_str() == id)?;
+    let Explanation {
+        signature,
+        sentence,
+        ..
+    } = explanation;
+    (*signature != Signature::Unknown).then(|| format!("{}: {sentence}", signature.word()))
+}
+
+/// The functions that run most instructions more, each with how many, what became of it and its
+/// source lines.
+pub fn look_at(observed: &Explained) -> Vec<String> {
+    const MOST: usize = 3;
+    let more = |it: &&Function| it.candidate - it.baseline >= 0.5;
+    let line = |function: &Function| {
+        let more = count(function.candidate - function.baseline);
+        let name = text::visible(&function.name);
+        match remark(function) {
+            Some(note) => format!("{name}: +{more} instructions; {}", note.text),
+            None => format!("{name}: +{more} instructions"),
+        }
+    };
+    let functions = observed.functions.iter();
+    functions.filter(more).take(MOST).map(line).collect()
+}
+
 fn answers(explanation: &Explanation<'_>) -> Vec<Note> {
     let Explanation {
         id,

@@ -1,6 +1,6 @@
 //! A report as GitHub Actions understands it: annotations, at the bench function where it is known.
 
-use super::{Place, Report, document, table::Tone, text};
+use super::{Place, Report, document, explained, table::Tone, text};
 use crate::decide::{Decision, Standing, Verdict, evidence::Role};
 
 /// GitHub shows ten annotations of each level per step.
@@ -25,7 +25,8 @@ pub fn render(report: &Report<'_>) -> String {
         if let Some(level) = level(decision) {
             let title = format!("{} {}", decision.id, decision.verdict.word());
             let place = report.places.get(decision.id.as_str());
-            lines.push((level, annotation(level, place, &title, &decision.reason)));
+            let reason = because(report, decision);
+            lines.push((level, annotation(level, place, &title, &reason)));
         }
     }
     let mut text = headline(report);
@@ -48,6 +49,15 @@ fn headline(report: &Report<'_>) -> String {
     };
     let message = format!("{}: {}", headline.word, headline.sentence);
     annotation(level, None, "serbench", &message)
+}
+
+/// The reason of a verdict, and why it is so where that is known.
+fn because(report: &Report<'_>, decision: &Decision) -> String {
+    let reason = &decision.reason;
+    match explained::signature(report.explanations, decision.id.as_str()) {
+        Some(signature) => format!("{reason}; {signature}"),
+        None => reason.clone(),
+    }
 }
 
 fn level(decision: &Decision) -> Option<&'static str> {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Report, columns, text};
+use super::{Report, columns, explained, text};
 use crate::{
     compare::Row,
     decide::{Decision, Standing, Verdict, evidence::Role},
@@ -13,7 +13,8 @@ pub fn render(report: &Report<'_>) -> Result<String> {
     let decisions = report.verdicts.into_iter().flat_map(|it| it.decisions);
     let rows = report.tables.iter().flat_map(|table| &table.rows);
     let mut suite = TestSuite::new("serbench");
-    suite.add_test_cases(rows.map(measured).chain(decisions.map(decided)));
+    let decided = decisions.map(|decision| decided(report, decision));
+    suite.add_test_cases(rows.map(measured).chain(decided));
     let mut suites = Suites::new("serbench");
     suites.add_test_suite(suite);
     suites.to_string().context("write JUnit XML")
@@ -26,7 +27,7 @@ fn measured(row: &Row) -> TestCase {
     }
 }
 
-fn decided(decision: &Decision) -> TestCase {
+fn decided(report: &Report<'_>, decision: &Decision) -> TestCase {
     let mut limits = decision.limits.iter();
     let over = limits.any(|check| check.standing == Standing::Over);
     let kind = match decision.verdict {
@@ -42,8 +43,10 @@ fn decided(decision: &Decision) -> TestCase {
     };
     // The positive control is meant to regress.
     let held = decision.role == Role::Benchmark && decision.waived.is_none();
+    let signature = explained::signature(report.explanations, decision.id.as_str());
+    let signature = signature.map_or_else(String::new, |it| format!("; {it}"));
     let words = format!(
-        "{}: {}",
+        "{}: {}{signature}",
         decision.verdict.word(),
         text::brief(&decision.reason)
     );

@@ -7,7 +7,7 @@ pub mod columns;
 mod comment;
 mod csv;
 mod document;
-mod explained;
+pub mod explained;
 mod facts;
 mod github;
 mod headline;

@@ -88,16 +88,32 @@ fn regressed(report: &Report<'_>, regressed: &[&Decision]) -> Vec<Step> {
         1 => "if it is intended, accept it in a file that is reviewed with the change:",
         _ => "if they are intended, accept them in a file that is reviewed with the change:",
     };
-    vec![
-        Step {
-            text: format!("look at {}{}", text::visible(id), at(report, id)),
-            command: None,
-        },
-        Step {
-            text: what.to_owned(),
-            command: Some(format!("cargo serbench accept {ids} --reason TEXT")),
-        },
-    ]
+    let look = Step {
+        text: format!("look at {}{}", text::visible(id), at(report, id)),
+        command: None,
+    };
+    let accept = Step {
+        text: what.to_owned(),
+        command: Some(format!("cargo serbench accept {ids} --reason TEXT")),
+    };
+    let explain = unexplained(report, regressed);
+    [Some(look), explain, Some(accept)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A step where nothing says why yet: it was not wanted, or was stopped before anything was seen.
+fn unexplained(report: &Report<'_>, regressed: &[&Decision]) -> Option<Step> {
+    let seen = |decision: &Decision| {
+        let mut explanations = report.explanations.iter();
+        explanations.any(|it| *it.id == decision.id && it.observed.candidate.is_some())
+    };
+    let open = regressed.iter().any(|decision| !seen(decision));
+    open.then(|| Step {
+        text: "see why, by function and line:".to_owned(),
+        command: Some("cargo serbench explain".to_owned()),
+    })
 }
 
 fn undecided(

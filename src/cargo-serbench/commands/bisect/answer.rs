@@ -13,7 +13,10 @@ use crate::{
     decide::bisect::Answer,
     discover::git::{Commit, Repo},
     exit::Exit,
-    report::{cells, text::visible},
+    explain,
+    report::{cells, explained, text::visible},
+    run::Run,
+    select::BenchId,
 };
 
 /// A culprit beside its parent.
@@ -21,6 +24,8 @@ pub struct Found {
     pub culprit: usize,
     pub parent: Commit,
     pub pair: Entry,
+    /// The run of both with why the culprit is slower, if it was looked into.
+    pub explained: Option<Run>,
 }
 
 /// How it ended.
@@ -36,7 +41,7 @@ pub struct Ending {
 enum Outcome {
     /// Why there was nothing to search.
     Nothing(String),
-    Culprit(Named),
+    Culprit(Box<Named>),
     /// Possible culprits, each with why it could not be judged; the last is bad.
     Range(Vec<(Person, String)>),
 }
@@ -48,6 +53,31 @@ struct Named {
     change: Option<[f64; 3]>,
     standing: Standing,
     reason: String,
+    why: Option<Why>,
+}
+
+/// Why the culprit is slower.
+struct Why {
+    signature: &'static str,
+    /// The figures that the signature rests on.
+    sentence: String,
+    /// Functions and lines.
+    look_at: Vec<String>,
+    /// Why something is missing.
+    notes: Vec<String>,
+}
+
+impl Why {
+    fn of(run: &Run, id: &BenchId) -> Option<Self> {
+        let explanations = explain::explanations(run);
+        let found = explanations.into_iter().find(|it| it.id == id)?;
+        Some(Self {
+            signature: found.signature.word(),
+            look_at: explained::look_at(found.observed),
+            notes: found.observed.notes.clone(),
+            sentence: found.sentence,
+        })
+    }
 }
 
 /// What measuring the culprit beside its parent said.
@@ -130,7 +160,9 @@ impl Ending {
             culprit,
             parent,
             pair,
+            explained,
         } = found;
+        let id = &search.confirmed.id;
         let commit = &search.range.commits[culprit];
         let named = Named {
             person: Person::of(commit, search.session.repo.as_ref()),
@@ -142,8 +174,9 @@ impl Ending {
                 Answer::Unknown => Standing::Unconfirmed,
             },
             reason: pair.reason,
+            why: explained.and_then(|run| Why::of(&run, id)),
         };
-        Self::of(search, Outcome::Culprit(named))
+        Self::of(search, Outcome::Culprit(Box::new(named)))
     }
 }
 
@@ -182,6 +215,7 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
         change: by,
         standing,
         reason,
+        why,
     } = named;
     let parent: String = parent.chars().take(10).collect();
     let short: String = person.sha.chars().take(10).collect();
@@ -200,12 +234,31 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
         ),
     };
     *text += &words;
+    for line in why.iter().flat_map(because) {
+        writeln!(text, "  {}", visible(&line)).expect(WRITING);
+    }
     let command = format!("cargo serbench compare {parent} {short} '{id}'");
     writeln!(
         text,
         "  look at it: git show {short}\n  measure it again: {command}"
     )
     .expect(WRITING);
+}
+
+/// Why the culprit is slower, and where to look, line by line.
+fn because(why: &Why) -> Vec<String> {
+    let Why {
+        signature,
+        sentence,
+        look_at,
+        notes,
+    } = why;
+    let places = look_at.iter().map(|place| format!("in {place}"));
+    [format!("{signature}: {sentence}")]
+        .into_iter()
+        .chain(places)
+        .chain(notes.iter().cloned())
+        .collect()
 }
 
 fn range(text: &mut String, commits: &[(Person, String)], id: &str, good: Person) {
@@ -277,6 +330,10 @@ struct Culprit<'a> {
     reason: &'a str,
     /// What kind of change it is, where that is known.
     signature: Option<&'a str>,
+    /// The figures that it rests on.
+    rests_on: Option<&'a str>,
+    /// The functions that run more instructions, with source lines where they are known.
+    look_at: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -359,7 +416,9 @@ pub fn json(
                 change: named.change.map(Ratio::from),
                 standing: named.standing,
                 reason: &named.reason,
-                signature: None,
+                signature: named.why.as_ref().map(|why| why.signature),
+                rests_on: named.why.as_ref().map(|why| why.sentence.as_str()),
+                look_at: named.why.as_ref().map_or(&[], |why| &why.look_at),
             });
             "found"
         }

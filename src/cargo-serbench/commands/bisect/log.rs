@@ -66,6 +66,9 @@ pub struct Entry {
     pub executable: Option<String>,
     /// The source files of the executable, relative to the workspace.
     pub sources: Vec<PathBuf>,
+    /// The stored run that the answer is from, for explanations.
+    #[serde(default)]
+    pub run: Option<PathBuf>,
 }
 
 /// Answers as they are stored.
@@ -236,6 +239,7 @@ mod tests {
             change: Some([1.05, 1.04, 1.06]),
             executable: None,
             sources: vec!["src/lib.rs".into()],
+            run: None,
         }
     }
 

@@ -21,8 +21,9 @@ use self::{
 };
 use crate::{
     build::{self, toolchain},
-    cli::Unreported,
-    commands::revision,
+    cli::{Explaining, Unreported},
+    commands::{explain, revision},
+    decide::bisect::Answer,
     discover::{git::Commit, machine, range::Range},
     exit::Exit,
     run::Side,
@@ -58,6 +59,9 @@ pub struct Bisect {
 
     #[command(flatten)]
     pub unreported: Unreported,
+
+    #[command(flatten)]
+    pub explaining: Explaining,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -77,7 +81,7 @@ Exit codes:
 
 pub fn bisect(args: &Bisect) -> Result<Exit> {
     args.unreported.voice.apply();
-    let mut session = session::open(args.unreported.request())?;
+    let mut session = session::open(args.unreported.explained(&args.explaining))?;
     let repo = session.repository()?;
     let [good, bad] = [repo.resolve(&args.good)?, repo.resolve(&args.bad)?];
     let range = repo.range(&good, &bad, args.all_parents)?;
@@ -162,18 +166,25 @@ fn announce(confirmed: &log::Confirmed, range: &Range) {
     }
 }
 
-/// The answer about the commits that are left: one is measured again beside its parent.
+/// The answer about the commits that are left: one is measured again beside its parent and, where
+/// that confirms that it is slower, explained.
 fn ended(search: &mut Search<'_>, found: &[usize]) -> Result<Ending> {
     let [culprit] = found else {
         return Ok(Ending::range(search, found));
     };
     let (parent, pair) = search.beside_parent(*culprit)?;
+    let slower = pair.answer == Answer::Bad && !search.improvement;
+    let explained = match pair.run.as_ref().filter(|_| slower) {
+        Some(file) => explain::one(search.session, file, &search.confirmed.id)?,
+        None => None,
+    };
     Ok(Ending::found(
         search,
         Found {
             culprit: *culprit,
             parent,
             pair,
+            explained,
         },
     ))
 }

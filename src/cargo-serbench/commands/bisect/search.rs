@@ -150,6 +150,7 @@ impl Search<'_> {
             measured: true,
             reason: String::new(),
             change: None,
+            run: None,
             sources: sources.map_or_else(Vec::new, |files| files.keys().cloned().collect()),
             executable,
         }

@@ -1,6 +1,6 @@
 //! Measures one commit beside another and says which of the two ends of a bisection it is like.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::Result;
 
@@ -35,7 +35,7 @@ pub fn confirm(
     improvement: bool,
 ) -> Result<Confirmation> {
     let candidate = revision::commit(session, bad, Side::Candidate)?;
-    let (run, decided) = measured(session, baseline, &candidate, None)?;
+    let (run, file, decided) = measured(session, baseline, &candidate, None)?;
     let mut changed: Vec<&Decision> = benchmarks(&decided)
         .filter(|decision| answer(&decided, decision, improvement) == Answer::Bad)
         .collect();
@@ -47,7 +47,10 @@ pub fn confirm(
     Ok(Confirmation::Confirmed(Box::new(Confirmed {
         id: most.id.clone(),
         others: others.iter().map(|it| it.id.clone()).collect(),
-        bad: entry(bad, &candidate, (&run, &decided, &most.id), improvement),
+        bad: Entry {
+            run: Some(file),
+            ..entry(bad, &candidate, (&run, &decided, &most.id), improvement)
+        },
     })))
 }
 
@@ -95,11 +98,11 @@ fn measured(
     baseline: &Tree,
     candidate: &Tree,
     only: Option<&BTreeSet<BenchId>>,
-) -> Result<(Run, Decided)> {
+) -> Result<(Run, PathBuf, Decided)> {
     let run = pair::measured(session, Trial::default(), baseline, candidate, only)?;
-    pair::store(session, &run)?;
+    let file = pair::store(session, &run)?;
     let (mut runs, decided) = pair::decide(vec![run], &session.config, &Waivers::default());
-    Ok((runs.remove(0), decided))
+    Ok((runs.remove(0), file, decided))
 }
 
 /// Builds `commit` and measures the benchmark `id` there beside `baseline`. What goes wrong with it
@@ -121,8 +124,11 @@ pub fn measure(
             .flatten()
             .chain([id.clone()])
             .collect();
-        let (run, decided) = measured(session, baseline, &candidate, Some(&only))?;
-        Ok(entry(commit, &candidate, (&run, &decided, id), improvement))
+        let (run, file, decided) = measured(session, baseline, &candidate, Some(&only))?;
+        Ok(Entry {
+            run: Some(file),
+            ..entry(commit, &candidate, (&run, &decided, id), improvement)
+        })
     };
     attempt().or_else(|error| {
         // What an interrupt broke says nothing about the commit.
@@ -136,6 +142,7 @@ pub fn measure(
             change: None,
             executable: None,
             sources: Vec::new(),
+            run: None,
         })
     })
 }
@@ -171,6 +178,7 @@ fn entry(
             .filter(|ratios| ratios.iter().all(|ratio| ratio.is_finite())),
         executable,
         sources: sources.map_or_else(Vec::new, |files| files.keys().cloned().collect()),
+        run: None,
     }
 }
 
