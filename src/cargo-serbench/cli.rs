@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use crate::{
     config::{
-        Flag, Flags, Mode,
+        Flag, Flags, Layout, Mode,
         bytes::Bytes,
         keys::EVERY_SUITE,
         reference_of,
@@ -371,6 +371,10 @@ pub struct Keys {
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub budget: Option<Seconds>,
 
+    /// Where code lies while two commits are measured
+    #[arg(long, value_name = "WHEN", value_parser = layout())]
+    pub layout: Option<Layout>,
+
     /// Look for the baseline on this branch
     #[arg(long, value_name = "BRANCH", value_parser = text())]
     pub default_branch: Option<String>,
@@ -474,6 +478,19 @@ fn mode() -> impl TypedValueParser<Value = Mode> {
         })
     });
     PossibleValuesParser::new(values).try_map(Mode::try_from)
+}
+
+fn layout() -> impl TypedValueParser<Value = Layout> {
+    let values = Layout::ALL.map(|layout| {
+        PossibleValue::new(layout.word()).help(match layout {
+            Layout::Always => "In several orders of functions, the same ones at both commits",
+            Layout::Confirm => {
+                "As cargo linked it; measure what looks slower again in several orders"
+            }
+            Layout::Ignore => "As cargo linked it",
+        })
+    });
+    PossibleValuesParser::new(values).try_map(Layout::try_from)
 }
 
 /// Cargo separates names by commas and blanks alike.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::{
     cli::Output,
@@ -17,7 +17,7 @@ use crate::{
         overlay,
         revision::{self, Tree},
     },
-    config::{Config, Mode, units::Percent},
+    config::{Config, Layout, Mode, units::Percent},
     decide::{
         self, Decision, Summary, Verdict, Waivable,
         evidence::{self, Evidence, Role},
@@ -41,29 +41,9 @@ pub struct Trial {
     #[arg(long)]
     pub measure_identical: bool,
 
-    /// Where code lies while it is measured
-    #[arg(long, value_name = "WHEN", default_value = "always")]
-    pub layout: Layout,
-
-    /// The older name of `--layout ignore`
-    #[arg(long, hide = true, conflicts_with = "layout")]
-    pub as_linked: bool,
-
     /// Slow every benchmark of the candidate but the references down by this much
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
     pub inject: Option<Percent>,
-}
-
-/// Which blocks are measured in several orders of functions that are alike at both commits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Layout {
-    /// In several orders of functions, the same ones at both commits
-    #[default]
-    Always,
-    /// As cargo linked it; what looks slower then is measured again in several orders
-    Confirm,
-    /// As cargo linked it
-    Ignore,
 }
 
 /// The answer about two commits.
@@ -183,12 +163,12 @@ pub fn measured(
     measure::fail_silent(&candidate.catalog, &mut run);
     measure::hint_at_foreign(&run, &session.workspace.scratch());
     explain::keep(session, catalogs, &mut run);
-    let layouts = match trial.as_linked || trial.layout == Layout::Ignore {
-        true => Layouts::default(),
-        false => measure::align(catalogs, &scratch, &mut run),
+    let layouts = match config.layout {
+        Layout::Ignore => Layouts::default(),
+        Layout::Always | Layout::Confirm => measure::align(catalogs, &scratch, &mut run),
     };
     if let Some(layout) = &mut run.layout {
-        layout.screened_as_linked = trial.layout == Layout::Confirm;
+        layout.screened_as_linked = config.layout == Layout::Confirm;
     }
     let mut engine = measure::engine(launcher, &sides, &run, &layouts, Pace::LONG);
     if trial.inject.is_some() {

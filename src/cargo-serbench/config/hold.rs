@@ -26,9 +26,10 @@ struct Rule {
 }
 
 /// Keys that are neither loose nor strict: the baseline's count.
-const TAKEN_OVER: [&str; 5] = [
+const TAKEN_OVER: [&str; 6] = [
     "reference",
     "budget",
+    "layout",
     "default-branch",
     "profile",
     "build-flags",
@@ -71,6 +72,7 @@ impl Config {
         Self {
             reference: other.reference.clone(),
             budget: other.budget,
+            layout: other.layout,
             default_branch: other.default_branch.clone(),
             profile: other.profile.clone(),
             build_flags: other.build_flags.clone(),

@@ -39,6 +39,7 @@ pub struct Config {
     pub max_latency_ratio: Option<Ratio>,
     pub max_memory_ratio: Option<Ratio>,
     pub budget: Option<Seconds>,
+    pub layout: Layout,
     pub default_branch: Option<Name>,
     pub strict: bool,
     pub require_baseline: bool,
@@ -106,6 +107,41 @@ impl TryFrom<String> for Mode {
     fn try_from(word: String) -> Result<Self, &'static str> {
         let found = Self::ALL.into_iter().find(|mode| mode.word() == word);
         found.ok_or("expected one of `gate`, `track`, `off`")
+    }
+}
+
+/// Which blocks of two commits are measured in several orders of functions, the same ones at both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum Layout {
+    /// All of them.
+    #[default]
+    Always,
+    /// Those that confirm what looks slower as cargo linked it.
+    Confirm,
+    /// None: everything is measured as cargo linked it.
+    Ignore,
+}
+
+impl Layout {
+    pub const ALL: [Self; 3] = [Self::Always, Self::Confirm, Self::Ignore];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Confirm => "confirm",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+impl TryFrom<String> for Layout {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, &'static str> {
+        let found = Self::ALL.into_iter().find(|layout| layout.word() == word);
+        found.ok_or("expected one of `always`, `confirm`, `ignore`")
     }
 }
 

@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 use self::read::{DEFAULTS, Layer, Source};
 pub use self::{
-    keys::{Config, Mode},
+    keys::{Config, Layout, Mode},
     policy::Tolerance,
     read::{Flag, Flags, nearest, reference_of},
 };

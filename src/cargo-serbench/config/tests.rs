@@ -137,6 +137,7 @@ fn layers_and_origins() {
     # max-latency-ratio is not set
     # max-memory-ratio is not set
     # budget is not set
+    layout = "always"               # default
     default-branch = "trunk"        # Cargo.toml:5
     strict = false                  # default
     require-baseline = false        # default
@@ -172,6 +173,7 @@ fn layers_and_origins() {
     # max-latency-ratio is not set
     # max-memory-ratio is not set
     # budget is not set
+    layout = "always"               # default
     default-branch = "trunk"        # Cargo.toml:5
     strict = true                   # --strict
     require-baseline = false        # default
@@ -220,7 +222,7 @@ fn shown_to_programs() {
 fn flags_win() {
     let all = "suites = ['json']\nfeatures = ['a']\ndefault-features = false\nprofile = 'release'\n\
                build-flags = ['-Cx']\ncache-size = '1 GiB'\nthreshold = '4%'\nindifference = 0.02\nmemory-threshold = 0\n\
-               max-latency-ratio = 1.5\nmax-memory-ratio = 2\nbudget = 9\ndefault-branch = 'dev'\n\
+               max-latency-ratio = 1.5\nmax-memory-ratio = 2\nbudget = 9\nlayout = 'confirm'\ndefault-branch = 'dev'\n\
                strict = true\nrequire-baseline = true\nmode = 'track'\nreference.'*' = 'x'\nreference.json = 'y'";
     assert_eq!(
         config(&package("strict = false\nmode = 'off'"), all),
@@ -241,7 +243,7 @@ fn wrong_keys() {
     insta::assert_snapshot!(problems("treshold = 0.03"), @"Cargo.toml:5: unknown key `treshold`; did you mean `threshold`?");
     insta::assert_snapshot!(problems("memory_threshold = 0.03"), @"Cargo.toml:5: unknown key `memory_threshold`; did you mean `memory-threshold`?");
     insta::assert_snapshot!(problems("suite = [\"json\"]"), @"Cargo.toml:5: unknown key `suite`; did you mean `suites`?");
-    insta::assert_snapshot!(problems("zzz = 1"), @"Cargo.toml:5: unknown key `zzz`; known keys are suites, features, default-features, profile, build-flags, cache-size, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
+    insta::assert_snapshot!(problems("zzz = 1"), @"Cargo.toml:5: unknown key `zzz`; known keys are suites, features, default-features, profile, build-flags, cache-size, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, layout, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
     insta::assert_snapshot!(problems("[[package.metadata.serbench.overrides]]\nbenchmarks = [\"**\"]"), @"Cargo.toml:5: unknown key `overrides`; did you mean `override`?");
     insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench = 3`: expected a table of keys");
     let both =
@@ -400,6 +402,7 @@ fn policy(config: &Config) -> String {
         require_baseline,
         suites,
         budget,
+        layout,
         default_branch,
         profile,
         build_flags,
@@ -411,6 +414,7 @@ fn policy(config: &Config) -> String {
         require_baseline,
         suites,
         budget,
+        layout,
         default_branch,
         profile,
         build_flags,
@@ -467,6 +471,7 @@ fn what_is_loosened_waits_and_what_is_tightened_counts() {
 fn what_decides_otherwise_is_the_baselines() {
     for (key, before, after) in [
         ("budget", "60.0", "5.0"),
+        ("layout", "\"always\"", "\"ignore\""),
         ("default-branch", "\"main\"", "\"mine\""),
         ("profile", "\"release\"", "\"dev\""),
         ("build-flags", "[\"-Cx\"]", "[]"),
