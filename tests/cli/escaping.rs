@@ -66,6 +66,7 @@ fn records_and_subjects() {
         &["history", "--format=markdown"],
         &["history", "--format=json"],
         &["history", "--format=csv"],
+        &["history", "--format=html"],
         &["history", "no such benchmark"],
         &["accept", "no such benchmark", "--reason=why"],
         &["accept", &evil, "--reason", &evil],

@@ -1,8 +1,11 @@
-//! The HTML page in a browser: nothing overflows, nothing is complained about.
+//! HTML pages in a browser: nothing overflows, nothing is complained about.
 
 use std::{fs, path::Path, process::Command};
 
-use crate::repository::Repository;
+use crate::{
+    records::{key, record},
+    repository::Repository,
+};
 
 #[test]
 #[ignore = "needs Chromium; leaves screenshots in target/report-pages to look at"]
@@ -18,7 +21,28 @@ fn the_page_in_a_browser() {
          fake::faster::u8::4 worker cpu=45000",
     );
     let page = repository.serbench(&["gate", "--seed=1", "--format=html"]);
-    let page = page.exits(100).stdout();
+    is_well_shown("gate", page.exits(100).stdout());
+}
+
+#[test]
+#[ignore = "needs Chromium; leaves screenshots in target/report-pages to look at"]
+fn history_in_a_browser() {
+    let manifest = "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    let repository = Repository::with(&[("Cargo.toml", manifest), ("src/lib.rs", "")]);
+    for number in 0..60 {
+        let commit = repository.commit_files("A subject", &["Cargo.toml", "src/lib.rs"]);
+        let level = if number < 57 { 1.2 } else { 1.26 };
+        let ratio = level * (1.0 + 0.001 * f64::from(number % 3));
+        let record = record(&commit, "A subject", "R3000", ratio);
+        let file = format!("baselines/{commit}/{}.json", key(&record));
+        repository.write(&file, &record.to_string());
+    }
+    let page = repository.serbench(&["history", "--machine=all", "--format=html"]);
+    is_well_shown("history", page.exits(0).stdout());
+}
+
+/// Asserts that nothing of a page is wider than a phone's screen or a large one, in both themes.
+fn is_well_shown(name: &str, page: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/report-pages");
     fs::create_dir_all(&folder).unwrap();
     for width in [390, 1600] {
@@ -29,7 +53,7 @@ fn the_page_in_a_browser() {
              srcdoc=\"{frame}\"></iframe><script>onload=()=>{{let e=f.contentDocument.documentElement;\
              document.title='overflow '+(e.scrollWidth-e.clientWidth)}}</script>"
         );
-        let wrapped = folder.join(format!("{width}.html"));
+        let wrapped = folder.join(format!("{name}-{width}.html"));
         fs::write(&wrapped, wrapper).unwrap();
         for (theme, scheme) in [("dark", 0), ("light", 1)] {
             let window = format!("{},3000", width.max(500));
@@ -38,7 +62,7 @@ fn the_page_in_a_browser() {
                 dom.contains("<title>overflow 0</title>"),
                 "{width} {theme}: {dom}"
             );
-            let picture = folder.join(format!("{width}-{theme}.png"));
+            let picture = folder.join(format!("{name}-{width}-{theme}.png"));
             let screenshot = format!("--screenshot={}", picture.display());
             chromium(&wrapped, &window, scheme, &screenshot);
         }

@@ -225,6 +225,64 @@ fn a_change_point_is_told_with_its_commit() {
 }
 
 #[test]
+fn history_as_a_page() {
+    let place = Place::new();
+    let mut commits = Vec::new();
+    for number in 0..24 {
+        let subject = format!("Number <{number}>");
+        let commit = place.commit(&subject);
+        let level = if number < 10 { 1.2 } else { 1.26 };
+        let ratio = level * (1.0 + 0.001 * f64::from(number % 3));
+        // Another machine takes over.
+        let cpu = if number < 20 { "R3000" } else { "R4000" };
+        place.put(&record(&commit, &subject, cpu, ratio));
+        commits.push(commit);
+    }
+    let entry = format!(
+        "benchmarks = [\"json::slow::**\"]\nreason = \"checks <every> key\"\ncommit = \"{}\"\n",
+        commits[9]
+    );
+    let folder = place.path("baselines/accepted");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("slow.toml"), entry).unwrap();
+    let page = place.good(&["history", "--machine", "all", "--format", "html"]);
+    let at = &commits[10][..10];
+    for wanted in [
+        "1 change point in 4 series of 2 benchmarks over 24 recorded commits".to_owned(),
+        format!("<title>{at} Number &lt;10&gt;: +5.0 %</title>"),
+        "\u{25b2} +5.0 %</text>".to_owned(),
+        format!(
+            "\u{2713}<title>{at} Number &lt;10&gt;: accepted: checks &lt;every&gt; key</title>"
+        ),
+        format!("(from <code>{at}</code> on)"),
+        "<dt>A</dt>".to_owned(),
+        "<dt>B</dt>".to_owned(),
+        "data-name=\"json::slow::".to_owned(),
+    ] {
+        assert!(page.contains(&wanted), "{wanted}: {page}");
+    }
+    // Self-contained, and as many charts as benchmarks.
+    let outside = ["http:", "https:", " src=", "url(", "@import"];
+    assert!(!outside.iter().any(|it| page.contains(it)), "{page}");
+    assert_eq!(page.matches("<article").count(), 2, "{page}");
+    assert_eq!(page.matches("data-changed").count(), 1, "{page}");
+    // One filter, one machine.
+    let page = place.good(&[
+        "history",
+        "nothing|slow",
+        "--machine",
+        "all",
+        "--last",
+        "3",
+        "--format=html",
+    ]);
+    assert!(
+        page.contains("0 change points in 1 series of 1 benchmark over 3 recorded commits"),
+        "{page}"
+    );
+}
+
+#[test]
 fn one_machine_of_two() {
     let (place, commits) = three_commits();
     let r4000 = key(&record(&commits[2], "Third", "R4000", 1.5));

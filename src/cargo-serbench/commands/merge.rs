@@ -32,7 +32,7 @@ pub struct Merge {
 }
 
 pub fn merge(args: &Merge) -> Result<Exit> {
-    let Place { store, repo: _ } = records::open(&args.place)?;
+    let Place { store, .. } = records::open(&args.place)?;
     let mut files = Vec::new();
     for path in &args.paths {
         files.extend(records_in(path)?);

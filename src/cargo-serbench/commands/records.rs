@@ -1,6 +1,9 @@
 //! Shared by commands that only read and write records, without building, measuring or locking.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -23,6 +26,8 @@ use crate::{
 pub struct Place {
     pub store: Store,
     pub repo: Option<Repo>,
+    /// The workspace's folder.
+    pub root: PathBuf,
 }
 
 /// Finds the workspace's records.
@@ -32,6 +37,7 @@ pub fn open(at: &cli::Place) -> Result<Place> {
     Ok(Place {
         store: Store::of(&workspace),
         repo: git::open(&workspace.root)?,
+        root: workspace.root,
     })
 }
 

@@ -124,6 +124,11 @@ impl Waivers {
     }
 }
 
+/// All entries in the workspace at `root`, whether or not they still count.
+pub fn all(root: &Path) -> Result<Vec<Entry>> {
+    read_all(&files(root)?)
+}
+
 /// The entry that accepts a change or the removal of `id`, the last if there are several.
 /// `at_baseline` are the entries in the baseline's tree, which no longer count.
 fn accepted<'a>(

@@ -11,7 +11,7 @@ pub mod explained;
 mod facts;
 mod github;
 mod headline;
-mod html;
+pub mod html;
 mod json;
 mod junit;
 pub mod markdown;

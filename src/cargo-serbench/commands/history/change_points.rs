@@ -1,6 +1,6 @@
 //! Change points of recorded series, beside the commits that they may come from.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use clap::Args;
 use serde::Serialize;
@@ -63,6 +63,8 @@ impl Sensitivity {
 /// A change point of a series.
 #[derive(Clone, Debug)]
 pub struct Found<'a> {
+    /// The machine key.
+    pub key: &'a str,
     pub id: &'a str,
     pub reference: Option<&'a str>,
     /// The first commit recorded on the new level, and the one recorded before it.
@@ -82,6 +84,7 @@ pub fn of<'a>(series: &Series<'a>, sensitivity: &Sensitivity) -> Vec<Found<'a>> 
     let logs: Vec<f64> = points.iter().map(|(_, log)| *log).collect();
     let found = changes::change_points(&logs, &sensitivity.limits());
     let found = found.into_iter().map(|point| Found {
+        key: series.key,
         id: series.id,
         reference: series.reference,
         commit: points[point.index].0,
@@ -133,8 +136,7 @@ struct Line<'a> {
 
 /// The newest change points of one machine in words and a table; empty without any.
 pub fn section(
-    key: &str,
-    found: &[Found<'_>],
+    found: &mut [Found<'_>],
     index: &Index,
     order: &[String],
     (sensitivity, render): (&Sensitivity, fn(&Table) -> String),
@@ -142,33 +144,40 @@ pub fn section(
     if found.is_empty() {
         return String::new();
     }
-    let places: HashMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
-    let place = |commit: &str| places.get(commit).copied().unwrap_or(0);
-    let mut lines: Vec<Line<'_>> = found
-        .iter()
-        .map(|found| Line {
-            found,
-            subject: index
-                .get(found.commit, key)
-                .map_or("", |entry| &entry.subject),
-            commits: place(found.commit) - place(found.previous),
-        })
-        .collect();
-    lines.sort_by_key(|line| (std::cmp::Reverse(place(line.found.commit)), line.found.id));
-    let hidden = lines.len().saturating_sub(SHOWN);
-    lines.truncate(SHOWN);
-    let Sensitivity {
-        min_change, max_p, ..
-    } = sensitivity;
-    let mut text = format!(
-        "Change points above {min_change} with p < {max_p}, newest first. They come from records, \
-         so they are not verdicts.\n\n"
-    );
-    text += &render(&table::table(&columns(), &lines));
+    let (table, hidden) = newest(found, index, order);
+    let mut text = format!("{}\n\n{}", rule(sensitivity), render(&table));
     if hidden > 0 {
         text += &format!("\n{hidden} older; `--format csv` lists all.\n");
     }
     text
+}
+
+/// What counts as a change point, and what it is worth.
+pub fn rule(sensitivity: &Sensitivity) -> String {
+    let Sensitivity {
+        min_change, max_p, ..
+    } = sensitivity;
+    format!(
+        "Change points above {min_change} with p < {max_p}, newest first. They come from records, \
+         so they are not verdicts."
+    )
+}
+
+/// A table of the newest change points, and how many it leaves out.
+pub fn newest(found: &mut [Found<'_>], index: &Index, order: &[String]) -> (Table, usize) {
+    let places: HashMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+    let place = |commit: &str| places.get(commit).copied().unwrap_or(0);
+    found.sort_by_key(|found| (Reverse(place(found.commit)), found.id, found.key));
+    let shown = &found[..found.len().min(SHOWN)];
+    let line = |found| Line {
+        found,
+        subject: index
+            .get(found.commit, found.key)
+            .map_or("", |entry| &entry.subject),
+        commits: place(found.commit) - place(found.previous),
+    };
+    let lines: Vec<Line<'_>> = shown.iter().map(line).collect();
+    (table::table(&columns(), &lines), found.len() - shown.len())
 }
 
 fn columns<'a>() -> Vec<Column<Line<'a>>> {

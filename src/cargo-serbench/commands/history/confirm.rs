@@ -99,6 +99,7 @@ fn measure(args: &History, ids: &[String]) -> Result<Measure> {
         Format::Markdown => "markdown",
         Format::Json => "json",
         Format::Csv => "csv",
+        Format::Html => "html",
     };
     let format = report::Format::of(name).context("reports have all formats of history")?;
     Ok(Measure {

@@ -3,6 +3,7 @@
 mod change_points;
 mod confirm;
 mod export;
+mod page;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +20,7 @@ use crate::{
     commands::records::{self, Place},
     escape::{self, visible},
     exit::Exit,
+    record::accepted,
     record::index::{Entry, Index},
     record::series::{self, Series},
     report::{
@@ -71,10 +73,12 @@ pub enum Format {
     Json,
     /// One line per value
     Csv,
+    /// One page with a chart of each benchmark
+    Html,
 }
 
 pub fn history(args: &History) -> Result<Exit> {
-    let Place { store, repo } = records::open(&args.records.place)?;
+    let Place { store, repo, root } = records::open(&args.records.place)?;
     let repo = records::in_git(repo.as_ref())?;
     let filters =
         RegexSet::new(&args.filters).context("FILTER is not a valid regular expression")?;
@@ -114,6 +118,7 @@ pub fn history(args: &History) -> Result<Exit> {
         Format::Markdown => drawn(table::for_markdown),
         Format::Json => escape::json(&export::json(&all)?),
         Format::Csv => export::csv(&all)?,
+        Format::Html => page::page(args, &index, &order, &all, &accepted::all(&root)?),
     })?;
     Ok(Exit::Passed)
 }
@@ -207,8 +212,9 @@ fn charts(
             .collect();
         text += &render(&table::table(&columns(), &lines));
         text += "\n";
-        let found: Vec<Found<'_>> = group.iter().flat_map(|(_, found)| found).cloned().collect();
-        let section = change_points::section(key, &found, index, order, (sensitivity, render));
+        let found = group.iter().flat_map(|(_, found)| found).cloned();
+        let mut found: Vec<Found<'_>> = found.collect();
+        let section = change_points::section(&mut found, index, order, (sensitivity, render));
         if !section.is_empty() {
             text += &section;
             text += "\n";

@@ -7,11 +7,13 @@
 mod bars;
 mod forest;
 mod heat_map;
+mod history;
 mod scale;
 mod strips;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+pub use self::history::{Accepted, Dot, History, Level, Machine, Multiple, Stop, Track, history};
 use super::{
     Report,
     document::{self, Document, Section},
@@ -51,6 +53,20 @@ fn page(document: &Document, charts: &[Chart]) -> Markup {
         Some(headline) => format!("{} \u{2013} cargo serbench", headline.word),
         None => "cargo serbench".to_owned(),
     };
+    let inner = html! {
+        (answer(document))
+        (contents(document, charts))
+        @for (number, section) in document.sections.iter().enumerate() {
+            (section_of(number, section))
+        }
+        @for chart in charts { (figure(chart)) }
+        (foot(document))
+    };
+    frame(&title, &inner)
+}
+
+/// What every page has around what it shows.
+fn frame(title: &str, inner: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -63,17 +79,7 @@ fn page(document: &Document, charts: &[Chart]) -> Markup {
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                main {
-                    (answer(document))
-                    (contents(document, charts))
-                    @for (number, section) in document.sections.iter().enumerate() {
-                        (section_of(number, section))
-                    }
-                    @for chart in charts { (figure(chart)) }
-                    (foot(document))
-                }
-            }
+            body { main { (inner) } }
         }
     }
 }
