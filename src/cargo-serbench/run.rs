@@ -311,6 +311,21 @@ pub struct Block {
     /// odd ones backwards, or the other way round when `backwards` is set.
     pub slices: Vec<Vec<Times>>,
     pub backwards: bool,
+    /// Absent where nothing happened, where the system doesn't say, and where divan measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbance: Option<Disturbance>,
+}
+
+/// What the system did to the processes of a block while its slices ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disturbance {
+    /// How often the scheduler took the CPU from them.
+    pub preemptions: u64,
+    /// Pages they waited for that came from disk.
+    pub major_faults: u64,
+    /// Hundredths of a second that the hypervisor gave the CPU to others.
+    pub stolen: u64,
 }
 
 /// Times of one slice, nanoseconds per operation.

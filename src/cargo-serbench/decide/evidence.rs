@@ -6,6 +6,7 @@ use crate::{
     compare::stats,
     compare::{self, Clock},
     config::{Config, Tolerance},
+    decide::disturbed,
     run::{Benchmark, Block, Phase, Run, Side, Verification},
     select::BenchId,
 };
@@ -216,15 +217,15 @@ fn presence(benchmark: &Benchmark, identical_measured: bool) -> Presence {
     }
 }
 
-/// The pairs among the blocks of `run` that `wanted` picks.
+/// The pairs among the blocks of `run` that `wanted` picks, without those that don't count.
 fn blocks(run: &Run, wanted: impl Fn(&Block) -> bool) -> Vec<BlockRatio> {
     let log_ratio = |block: &Block, clock| {
         let [first, second] = [0, 1].map(|arm| compare::times(&block.slices[arm], clock));
         stats::block_log_ratio(&first, &second)
     };
-    run.blocks
-        .iter()
-        .filter(|block| block.arms.len() == 2 && wanted(block))
+    let wanted = |block: &&Block| block.arms.len() == 2 && wanted(block);
+    disturbed::counted(run.blocks.iter().filter(wanted))
+        .into_iter()
         .map(|block| BlockRatio {
             phase: block.phase,
             cpu: log_ratio(block, Clock::Cpu),

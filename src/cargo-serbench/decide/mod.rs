@@ -29,11 +29,15 @@
 //! suspect whose fresh interval ends below the threshold is `unchanged`; one that is undecided
 //! after the last look is `inconclusive`.
 //!
+//! Blocks that were plainly disturbed don't count while they are few ([`disturbed`]): others are asked
+//! for in their place.
+//!
 //! **Memory** is counted exactly, so a change beyond its threshold is certain without
 //! confirmation. **Limits** on the ratio to the reference are exceeded only when the whole interval
 //! lies above.
 
 pub mod bisect;
+pub mod disturbed;
 pub mod evidence;
 
 mod change;

@@ -21,8 +21,8 @@ use crate::{
     divan, interrupt,
     measure::schedule::Job,
     measure::work::{self, Batches, Warmed, Work},
-    process::{self, Launch, Launcher, Started, Worker, failure_summary},
-    run::{Arm, Block, Phase, Side, State, Times},
+    process::{self, Counters, Launch, Launcher, Started, Worker, failure_summary},
+    run::{Arm, Block, Disturbance, Phase, Side, State, Times},
     select::BenchId,
 };
 
@@ -170,10 +170,11 @@ impl<'a> Engine<'a> {
         let cpu = (pinned && !self.cpus.is_empty())
             .then(|| self.cpus[self.random.below(self.cpus.len() as u64) as usize]);
         let backwards = self.random.below(2) == 1;
-        let slices = if runnables.iter().all(|runnable| runnable.native) {
+        let (slices, disturbance) = if runnables.iter().all(|runnable| runnable.native) {
             self.alternate_workers(arms, &runnables, cpu, backwards)?
         } else {
-            self.alternate_processes(arms, &runnables, cpu, backwards)?
+            let slices = self.alternate_processes(arms, &runnables, cpu, backwards)?;
+            (slices, None)
         };
         let seconds = started.elapsed().as_secs_f64();
         Ok(Block {
@@ -183,6 +184,7 @@ impl<'a> Engine<'a> {
             seconds,
             slices,
             backwards,
+            disturbance,
         })
     }
 
@@ -192,7 +194,7 @@ impl<'a> Engine<'a> {
         runnables: &[Runnable],
         cpu: Option<usize>,
         backwards: bool,
-    ) -> Result<Vec<Vec<Times>>> {
+    ) -> Result<(Vec<Vec<Times>>, Option<Disturbance>)> {
         // Which process starts first decides, by what its predecessors have left, on the memory that
         // it gets, which alone makes some benchmarks 1 to 2 % faster or slower. So chance decides.
         let starting = order(arms.len(), 0, self.random.below(2) == 1);
@@ -231,6 +233,8 @@ impl<'a> Engine<'a> {
             longest = longest.max(Duration::from_nanos(slice_ns as u64));
         }
         let alternations = self.pace.alternations(longest * arms.len() as u32);
+        let processes: Vec<u32> = workers.iter().map(Worker::process).collect();
+        let before = process::counters(&processes, cpu);
         let mut slices = vec![Vec::new(); arms.len()];
         for alternation in 0..alternations {
             interrupt::check()?;
@@ -243,7 +247,9 @@ impl<'a> Engine<'a> {
                 slices[arm].push(with_arm(&arms[arm], times(&slice))?);
             }
         }
-        Ok(slices)
+        let after = process::counters(&processes, cpu);
+        let disturbance = before.zip(after).and_then(disturbance);
+        Ok((slices, disturbance))
     }
 
     /// The same for benches that only divan drives: each slice is a process of its own.
@@ -484,6 +490,16 @@ fn connect(launcher: &Launcher, launch: Launch<'_>) -> Result<Worker> {
 fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
     let answer = worker.ask(command)?;
     Slice::from_answer(&answer).context("the worker answered without times")
+}
+
+/// What happened between two looks, if anything did.
+fn disturbance((before, after): (Counters, Counters)) -> Option<Disturbance> {
+    let happened = Disturbance {
+        preemptions: after.preemptions.saturating_sub(before.preemptions),
+        major_faults: after.major_faults.saturating_sub(before.major_faults),
+        stolen: after.stolen.saturating_sub(before.stolen),
+    };
+    (before != after).then_some(happened)
 }
 
 /// ABBA: every other alternation runs backwards.

@@ -1,9 +1,11 @@
 //! Running bench executables: starting them, talking to workers, reading their output.
 
+mod disturbance;
 mod launcher;
 mod output;
 mod worker;
 
+pub use disturbance::{Counters, counters};
 pub use launcher::{Launch, Launcher, Started, allowed_cpus, pin};
 pub use output::{Ended, Output, failure_summary};
 pub use worker::Worker;

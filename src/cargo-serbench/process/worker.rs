@@ -147,6 +147,11 @@ impl Worker {
         }
     }
 
+    /// The process, as the system counts them.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Bounds every further wait.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;

@@ -128,6 +128,7 @@ fn block(arms: &[(&str, f64)]) -> Block {
         seconds: 0.05,
         slices: arms.iter().map(|(_, time)| vec![slice(*time); 4]).collect(),
         backwards: false,
+        disturbance: None,
     }
 }
 

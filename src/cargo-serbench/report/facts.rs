@@ -2,6 +2,7 @@
 
 use super::{Report, document::Fact, next, text};
 use crate::{
+    decide::disturbed::is_disturbed,
     run::{self, Run, Source},
     shell,
 };
@@ -43,6 +44,7 @@ pub fn facts(report: &Report<'_>) -> Vec<Fact> {
     let blocks: usize = report.runs.iter().map(|run| run.blocks.len()).sum();
     let seeds: Vec<String> = report.runs.iter().map(|run| run.seed.to_string()).collect();
     let seeds = seeds.join(", ");
+    facts.extend(disturbed(report.runs).map(|text| fact("Disturbed", text)));
     facts.push(fact(
         "Measured",
         format!(
@@ -83,6 +85,22 @@ fn same_code(runs: &[Run]) -> Option<String> {
             "{count} of {} by their own code and constants, in executables that differ; what they read \
              while running (files, environment) is not compared",
             shell::count(benchmarks().count(), "benchmark")
+        )
+    })
+}
+
+/// How many blocks of two commits other programs disturbed.
+fn disturbed(runs: &[Run]) -> Option<String> {
+    let blocks = || {
+        let of_pairs = runs.iter().filter(|run| run.baseline.is_some());
+        of_pairs.flat_map(|run| &run.blocks)
+    };
+    let count = blocks().filter(|block| is_disturbed(block)).count();
+    (count > 0).then(|| {
+        format!(
+            "{count} of {} by other programs, the hypervisor or the disk; while they are few they \
+             don't count, and others are measured instead",
+            shell::count(blocks().count(), "block")
         )
     })
 }

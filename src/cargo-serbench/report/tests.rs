@@ -189,6 +189,7 @@ fn blocks(id: &BenchId, arms: [(Side, f64); 2], time: f64, change: f64) -> Vec<B
             seconds: 0.05,
             slices: vec![slices(time), slices(time * change * noise)],
             backwards: false,
+            disturbance: None,
         }
     };
     (0..32).map(block).collect()

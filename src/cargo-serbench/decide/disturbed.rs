@@ -1,0 +1,125 @@
+//! Which blocks were plainly disturbed by other programs, and are measured again instead of counted.
+//!
+//! The rule looks at counters of the system, never at times, so it can't choose a verdict; it treats
+//! both arms alike; and what it said of a block stays, whatever is measured later. Where every other
+//! block is disturbed the machine is like that, and such blocks count.
+
+use crate::run::{Block, Disturbance, Phase};
+
+/// Whether something took much of the block's CPU or made its processes wait for a disk.
+pub fn is_disturbed(block: &Block) -> bool {
+    let Some(Disturbance {
+        preemptions,
+        major_faults,
+        stolen,
+    }) = block.disturbance
+    else {
+        return false;
+    };
+    let slices: usize = block.slices.iter().map(Vec::len).sum();
+    major_faults > 0 || stolen > 0 || preemptions > slices as u64
+}
+
+/// The blocks of one benchmark, in order, without disturbed ones: those of each phase as long as no
+/// more are left out than kept.
+pub fn counted<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<&'a Block> {
+    let mut left = [Phase::Screen, Phase::Confirm].map(|phase| (phase, 0_i64));
+    let counts = |block: &&Block| {
+        let spare = left.iter_mut().find(|(phase, _)| *phase == block.phase);
+        let spare = spare.map(|(_, spare)| spare);
+        match spare {
+            Some(spare) if *spare > 0 && is_disturbed(block) => {
+                *spare -= 1;
+                false
+            }
+            Some(spare) => {
+                *spare += 1;
+                true
+            }
+            None => true,
+        }
+    };
+    blocks.filter(counts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{counted, is_disturbed};
+    use crate::run::{Block, Disturbance, Phase, Times};
+
+    fn block(phase: Phase, disturbance: Option<Disturbance>) -> Block {
+        let slice = Times {
+            cpu: Some(1.0),
+            wall: 1.0,
+            fastest: 1.0,
+        };
+        Block {
+            phase,
+            arms: Vec::new(),
+            cpu: Some(0),
+            seconds: 0.05,
+            slices: vec![vec![slice; 8]; 2],
+            backwards: false,
+            disturbance,
+        }
+    }
+
+    fn disturbance(preemptions: u64, major_faults: u64, stolen: u64) -> Option<Disturbance> {
+        Some(Disturbance {
+            preemptions,
+            major_faults,
+            stolen,
+        })
+    }
+
+    #[test]
+    fn what_disturbs() {
+        let disturbed = |it| is_disturbed(&block(Phase::Screen, it));
+        assert!(!disturbed(None));
+        assert!(!disturbed(disturbance(16, 0, 0)));
+        assert!(disturbed(disturbance(17, 0, 0)));
+        assert!(disturbed(disturbance(0, 1, 0)));
+        assert!(disturbed(disturbance(0, 0, 1)));
+    }
+
+    /// Which of a series of blocks count: `x` is disturbed, capitals confirm.
+    fn of(series: &str) -> String {
+        let blocks: Vec<Block> = series
+            .chars()
+            .map(|letter| {
+                let phase = match letter.is_uppercase() {
+                    true => Phase::Confirm,
+                    false => Phase::Screen,
+                };
+                let disturbed = letter.eq_ignore_ascii_case(&'x');
+                block(phase, disturbance(0, u64::from(disturbed), 0))
+            })
+            .collect();
+        let counts = counted(blocks.iter());
+        let letters = series.chars().zip(&blocks);
+        letters
+            .filter(|(_, block)| counts.iter().any(|it| std::ptr::eq(*it, *block)))
+            .map(|(letter, _)| letter)
+            .collect()
+    }
+
+    #[test]
+    fn disturbed_blocks_are_left_out_while_they_are_few() {
+        assert_eq!(of("oooxooxo"), "oooooo");
+        // Nothing to spare yet.
+        assert_eq!(of("xo"), "xo");
+        assert_eq!(of("xxxx"), "xx");
+        assert_eq!(of("oxxo"), "oxo");
+        // A confirmation is counted by itself.
+        assert_eq!(of("oooXXO"), "oooXO");
+    }
+
+    #[test]
+    fn later_blocks_change_nothing() {
+        let series = "oxxxooxoxxxxoooxo";
+        let all = of(series);
+        for length in 0..series.len() {
+            assert!(all.starts_with(&of(&series[..length])), "{length}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the system did to processes while they were measured: counters that Linux keeps in /proc.
+
+use std::fs;
+
+/// Counters of some processes and their CPU, which only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// How often the scheduler took the CPU from their main threads.
+    pub preemptions: u64,
+    /// Pages they waited for that came from disk.
+    pub major_faults: u64,
+    /// Hundredths of a second that the hypervisor gave to others while the CPU had work.
+    pub stolen: u64,
+}
+
+/// The counters of `processes` up to now, and of `cpu` (all CPUs if there is none); nothing where
+/// the system doesn't say.
+pub fn counters(processes: &[u32], cpu: Option<usize>) -> Option<Counters> {
+    let mut sum = Counters {
+        stolen: stolen(&fs::read_to_string("/proc/stat").ok()?, cpu)?,
+        ..Counters::default()
+    };
+    for process in processes {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        sum.preemptions += preemptions(&status)?;
+        sum.major_faults += major_faults(&stat)?;
+    }
+    Some(sum)
+}
+
+fn preemptions(status: &str) -> Option<u64> {
+    let line = |line: &str| {
+        line.strip_prefix("nonvoluntary_ctxt_switches:")?
+            .trim()
+            .parse()
+            .ok()
+    };
+    status.lines().find_map(line)
+}
+
+/// The twelfth field (proc_pid_stat(5)); the second, a name, may hold blanks and brackets.
+fn major_faults(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_whitespace().nth(9)?.parse().ok()
+}
+
+/// The eighth number of a CPU's line (proc_stat(5)).
+fn stolen(stat: &str, cpu: Option<usize>) -> Option<u64> {
+    let name = cpu.map_or_else(|| "cpu".to_owned(), |cpu| format!("cpu{cpu}"));
+    let mut lines = stat.lines().map(str::split_whitespace);
+    let mut fields = lines.find_map(|mut fields| (fields.next()? == name).then_some(fields))?;
+    fields.nth(7)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{counters, major_faults, preemptions, stolen};
+
+    #[test]
+    fn fields_are_those_of_the_manual() {
+        let stat = "42 (a b) c) S 1 42 42 0 -1 4194304 100 0 7 0 1 2 0 0 20 0 1 0 99 1 2";
+        assert_eq!(major_faults(stat), Some(7));
+        let status = "Name:\tx\nvoluntary_ctxt_switches:\t9\nnonvoluntary_ctxt_switches:\t12\n";
+        assert_eq!(preemptions(status), Some(12));
+        let stat =
+            "cpu  1 2 3 4 5 6 7 88 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\ncpu1 1 2 3 4 5 6 7 80 0 0\n";
+        assert_eq!(stolen(stat, Some(1)), Some(80));
+        assert_eq!(stolen(stat, None), Some(88));
+        assert_eq!(stolen(stat, Some(2)), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_running_process_has_counters() {
+        assert!(counters(&[std::process::id()], None).is_some());
+        assert_eq!(counters(&[0], None), None);
+    }
+}
