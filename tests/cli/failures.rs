@@ -185,14 +185,14 @@ fn benches_that_are_none() {
         .warns(&["error: nothing to measure"]);
 }
 
-/// Nobody removed these: to allow removals must not let them pass.
-#[test]
-fn a_bench_that_lists_nothing_has_failed() {
+const SECOND: &str = "[[bench]]\nname = \"second\"\nharness = false\n\n";
+
+/// Two benches, each with one benchmark; removals are allowed.
+fn with_second_bench() -> Repository {
     let repository = Repository::uncommitted(ONE);
-    let bench = "[[bench]]\nname = \"second\"\nharness = false\n\n[profile.bench]";
     let allow = "[package.metadata.serbench]\nallow-removed = true\n";
     let manifest = repository.read("Cargo.toml");
-    let manifest = manifest.replacen("[profile.bench]", bench, 1);
+    let manifest = manifest.replacen("[profile.bench]", &format!("{SECOND}[profile.bench]"), 1);
     let manifest = manifest.replacen(
         "[package.metadata.serbench.",
         &format!("{allow}\n[package.metadata.serbench."),
@@ -206,6 +206,37 @@ fn a_bench_that_lists_nothing_has_failed() {
     repository.write("benches/second.txt", "second::only worker cpu=50000");
     repository.git(&["init", "--quiet", "--initial-branch=main"]);
     repository.commit("Two benches");
+    repository
+}
+
+/// The others are measured; what the baseline had in it can't pass.
+#[test]
+fn a_bench_that_can_not_list_fails_alone() {
+    let repository = with_second_bench();
+    repository.write("benches/second.txt", "second::without_a_kind");
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .answers("gate: passed, 2 failed (3 benchmarks, 0 regressed, 1 identical, 2 failed, ")
+        .says(&["second::only", "can't list its benchmarks"])
+        .says(&["bench `second` could not list its benchmarks: ", "a kind"])
+        .warns(&["warning: bench `second` could not list its benchmarks: "]);
+    let list = repository.serbench(&["list"]);
+    list.exits(101);
+    assert_eq!(list.stdout(), "fake::reference::u8::4\n");
+    // The baseline's fault alone is a matter of the past.
+    repository.commit("Broken");
+    repository.write("benches/second.txt", "second::only worker cpu=50000");
+    repository
+        .serbench(&["gate", "--baseline=HEAD"])
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 added, ");
+}
+
+/// Nobody removed these: to allow removals must not let them pass.
+#[test]
+fn a_bench_that_lists_nothing_has_failed() {
+    let repository = with_second_bench();
     let failed = |reason: &str| {
         repository
             .serbench(&["gate"])
@@ -220,7 +251,7 @@ fn a_bench_that_lists_nothing_has_failed() {
     // The target itself goes: that is a removal.
     repository.write(
         "Cargo.toml",
-        &manifest.replacen(bench, "[profile.bench]", 1),
+        &repository.read("Cargo.toml").replacen(SECOND, "", 1),
     );
     std::fs::remove_file(repository.path().join("benches/second.rs")).unwrap();
     repository

@@ -1,7 +1,9 @@
 //! Every version of divan that there is, and the fork that CodSpeed's users have: the fixture
 //! `divan-versions` with another dependency each time.
 
-use crate::repository::{Repository, copy_tree, fixture};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::repository::{Outcome, Repository, copy_tree, fixture};
 
 /// What stands in the fixture's Cargo.toml.
 const DEPENDENCY: &str =
@@ -66,15 +68,20 @@ fn dependency(package: &str, version: &str) -> String {
     format!(r#"divan = {{ package = "{package}", version = "={version}"{features} }}"#)
 }
 
-/// The fixture with another dependency, committed.
-fn of(package: &str, version: &str) -> Repository {
-    let repository = Repository::empty();
-    copy_tree(&fixture("divan-versions"), repository.path());
-    repository.write(".gitignore", "target\nCargo.lock\n");
-    depend_on(&repository, package, version);
-    repository.git(&["init", "--quiet", "--initial-branch=main"]);
-    repository.commit("Before");
+/// One folder for all versions: what they have in common is built once.
+fn empty() -> Repository {
+    let repository = Repository::with(&[(".gitignore", "target\nCargo.lock\n")]);
+    repository.commit("Nothing");
     repository
+}
+
+/// Commits the fixture with another dependency, and lists its benchmarks: what that builds is kept
+/// for the baseline.
+fn commit_of(repository: &Repository, package: &str, version: &str) -> Outcome {
+    copy_tree(&fixture("divan-versions"), repository.path());
+    depend_on(repository, package, version);
+    repository.commit(&format!("{package} {version}"));
+    repository.serbench(&["list"])
 }
 
 fn depend_on(repository: &Repository, package: &str, version: &str) {
@@ -97,16 +104,28 @@ fn slow_down(repository: &Repository) {
     repository.write("benches/versions.rs", &slower);
 }
 
+/// Runs `check` on each, whatever becomes of the ones before, and fails with the names of those that failed.
+fn each<T: std::fmt::Debug>(cases: impl IntoIterator<Item = T>, check: impl Fn(T)) {
+    let mut failed = Vec::new();
+    for case in cases {
+        let name = format!("{case:?}");
+        eprintln!("{name}");
+        if catch_unwind(AssertUnwindSafe(|| check(case))).is_err() {
+            failed.push(name);
+        }
+    }
+    assert!(failed.is_empty(), "failed: {}", failed.join(", "));
+}
+
 #[test]
 #[ignore = "builds every version of divan, from the network where cargo does not have it"]
 fn versions_are_listed_measured_and_gated() {
-    for (package, version) in VERSIONS {
-        eprintln!("{package} {version}");
-        let repository = of(package, version);
-        let list = repository.serbench(&["list"]);
+    let repository = empty();
+    each(VERSIONS, |(package, version)| {
+        let list = commit_of(&repository, package, version);
         list.exits(0)
             .warns(&["`versions::ignored` is marked with `#[ignore]`"]);
-        assert_eq!(list.stdout(), LISTED, "{package} {version}\n{list}");
+        assert_eq!(list.stdout(), LISTED, "{list}");
         repository
             .serbench(&["--quick", "--seed=1", "--budget=20", "--format=markdown"])
             .exits(101)
@@ -121,19 +140,20 @@ fn versions_are_listed_measured_and_gated() {
             .answers("gate: regressed (4 benchmarks, 2 regressed, ")
             .says(&["versions::by_argument::1000", "regressed"])
             .says(&["versions::by_argument::2000", "regressed"]);
-    }
+    });
 }
 
 #[test]
 #[ignore = "builds several versions of divan, from the network where cargo does not have it"]
 fn commits_may_differ_in_divan() {
-    for (before, after) in [
+    let changes = [
         (("divan", "0.1.14"), ("divan", "0.1.21")),
         (("divan", "0.1.21"), ("codspeed-divan-compat", "6.0.0")),
         (("codspeed-divan-compat", "5.0.3"), ("divan", "0.1.17")),
-    ] {
-        eprintln!("{before:?} -> {after:?}");
-        let repository = of(before.0, before.1);
+    ];
+    let repository = empty();
+    each(changes, |(before, after)| {
+        commit_of(&repository, before.0, before.1).exits(0);
         depend_on(&repository, after.0, after.1);
         repository
             .serbench(&[&GATE[..2], &["--threshold=40%"], &GATE[3..]].concat())
@@ -144,7 +164,7 @@ fn commits_may_differ_in_divan() {
             .serbench(&GATE)
             .exits(100)
             .says(&["versions::by_argument::1000", "regressed"]);
-    }
+    });
 }
 
 /// Two packages, one with divan and one with the fork: cargo builds both at once.

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{cli::Measure, commands::revision, exit::Exit, select::BenchId, session, shell};
+use crate::{
+    cli::Measure, commands::revision, exit::Exit, select::catalog::Obstacle, session, shell,
+};
 
 #[derive(Clone, Debug, Args)]
 pub struct List {
@@ -16,14 +18,18 @@ pub fn list(args: &List) -> Result<Exit> {
     let session = session::open(args.measure.request())?;
     let tree = revision::worktree(&session)?;
     let ids = revision::choose(&session, &[&tree.catalog])?;
-    let ignored = |id: &&BenchId| tree.catalog.benchmarks[*id].ignored;
-    let (ignored, ids): (Vec<&BenchId>, Vec<&BenchId>) = ids.iter().partition(ignored);
-    for id in ignored {
-        shell::hint(format_args!(
-            "`{id}` is marked with `#[ignore]`, so it is not measured"
-        ));
+    let mut lines = String::new();
+    let mut exit = Exit::Passed;
+    for id in &ids {
+        match tree.catalog.benchmarks[id].obstacle {
+            None => lines += &format!("{id}\n"),
+            Some(Obstacle::Ignored) => shell::hint(format_args!(
+                "`{id}` is marked with `#[ignore]`, so it is not measured"
+            )),
+            // Building the catalog has said why.
+            Some(Obstacle::Unlisted(_)) => exit = Exit::CouldNotMeasure,
+        }
     }
-    let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
     shell::print(&lines)?;
-    Ok(Exit::Passed)
+    Ok(exit)
 }

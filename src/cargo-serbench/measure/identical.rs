@@ -34,7 +34,7 @@ pub fn skip(
             let [one, other] = catalogs.map(|catalog| catalog.benchmarks.get(id));
             Some([one?, other?])
         })
-        .filter(|[_, candidate]| !candidate.ignored)
+        .filter(|[_, candidate]| candidate.obstacle.is_none())
         .collect();
     let (same, different): (Vec<&[&Listed; 2]>, Vec<&[&Listed; 2]>) =
         both.iter().partition(|[one, other]| one.hash == other.hash);

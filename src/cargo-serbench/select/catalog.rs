@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::inventory::{Entry, inventory};
+use super::inventory::{Entry, Inventory, inventory};
 use crate::{
     build::{Built, Executable},
     config::Config,
+    interrupt,
     process::Launcher,
     select::BenchId,
 };
@@ -28,9 +29,18 @@ pub struct Listed {
     pub serbench: bool,
     /// Whether it is only measured with `--full`.
     pub large: bool,
-    /// Whether it is marked with `#[ignore]`.
-    pub ignored: bool,
+    /// Why it can't be run.
+    pub obstacle: Option<Obstacle>,
     pub reference: Option<BenchId>,
+}
+
+/// Why a benchmark is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is marked with `#[ignore]`.
+    Ignored,
+    /// Its bench target can't list its benchmarks, for this reason; it stands for all of them.
+    Unlisted(String),
 }
 
 /// What the executables of one commit hold.
@@ -95,7 +105,8 @@ impl Naming {
     }
 }
 
-/// Asks each executable for its benchmarks.
+/// Asks each executable for its benchmarks. One that can't say does not take the others with it: in
+/// place of its benchmarks is one that fails, with the bench target's name.
 pub fn catalog(
     launcher: &Launcher,
     built: &[Built],
@@ -103,6 +114,7 @@ pub fn catalog(
     config: &Config,
 ) -> Result<Catalog> {
     let mut catalog = Catalog::default();
+    let mut unlisted = Vec::new();
     for bench in built {
         if !bench.divan {
             catalog.problems.push(format!(
@@ -111,36 +123,61 @@ pub fn catalog(
             ));
             continue;
         }
-        let inventory =
-            inventory(launcher, &bench.executable, bench.serbench).with_context(|| {
-                format!(
-                    "bench `{}` could not list its benchmarks",
-                    bench.target.name
-                )
-            })?;
-        catalog.problems.extend(inventory.problems);
-        for entry in inventory.benchmarks {
-            catalog.add(bench, naming, entry, false);
+        match inventory(launcher, &bench.executable, bench.serbench) {
+            Ok(inventory) => catalog.enter(bench, naming, inventory),
+            Err(error) => {
+                interrupt::check()?;
+                unlisted.push((bench, error));
+            }
         }
-        for path in inventory.ignored {
-            let (threads, large) = (None, false);
-            catalog.add(
-                bench,
-                naming,
-                Entry {
-                    path,
-                    threads,
-                    large,
-                },
-                true,
-            );
-        }
+    }
+    if catalog.benchmarks.is_empty() && !unlisted.is_empty() {
+        let (bench, error) = unlisted.swap_remove(0);
+        return Err(error.context(could_not_list(bench)));
+    }
+    for (bench, error) in unlisted {
+        let reason = format!("{}: {error:#}", could_not_list(bench));
+        catalog.problems.push(reason.clone());
+        let prefix = naming.prefix(&bench.target.package, &bench.target.suite());
+        let id = format!("{prefix}{}", bench.target.suite());
+        let entry = Entry {
+            path: bench.target.suite(),
+            threads: None,
+            large: false,
+        };
+        let obstacle = Some(Obstacle::Unlisted(reason));
+        catalog.add(bench, id.as_str().into(), entry, obstacle);
     }
     add_references(&mut catalog, config);
     Ok(catalog)
 }
 
+fn could_not_list(bench: &Built) -> String {
+    format!(
+        "bench `{}` could not list its benchmarks",
+        bench.target.name
+    )
+}
+
 impl Catalog {
+    /// Adds what a bench target holds.
+    fn enter(&mut self, bench: &Built, naming: &Naming, inventory: Inventory) {
+        self.problems.extend(inventory.problems);
+        for entry in inventory.benchmarks {
+            let id = naming.id(bench, &entry.path, entry.threads);
+            self.add(bench, id, entry, None);
+        }
+        for path in inventory.ignored {
+            let entry = Entry {
+                path,
+                threads: None,
+                large: false,
+            };
+            let id = naming.id(bench, &entry.path, None);
+            self.add(bench, id, entry, Some(Obstacle::Ignored));
+        }
+    }
+
     /// Notes which of all benches of the workspace list nothing, and why.
     pub fn note_silent<'a>(
         &mut self,
@@ -161,6 +198,9 @@ impl Catalog {
             let why = match bench {
                 None => "is not selected".to_owned(),
                 Some(bench) if !bench.divan => "does not call divan::main()".to_owned(),
+                Some(_) if self.benchmarks.contains_key(name.as_str()) => {
+                    "can't list its benchmarks".to_owned()
+                }
                 Some(_) => "lists no benchmarks".to_owned(),
             };
             let reason = format!(
@@ -177,21 +217,21 @@ impl Catalog {
         (!self.benchmarks.contains_key(id)).then_some(reason)
     }
 
-    fn add(&mut self, bench: &Built, naming: &Naming, entry: Entry, ignored: bool) {
+    fn add(&mut self, bench: &Built, id: BenchId, entry: Entry, obstacle: Option<Obstacle>) {
         let Entry {
             path,
             threads,
             large,
         } = entry;
         let listed = Listed {
-            id: naming.id(bench, &path, threads),
+            id,
             executable: bench.executable.clone(),
             path,
             threads,
             hash: bench.hash.clone(),
             serbench: bench.serbench,
             large,
-            ignored,
+            obstacle,
             reference: None,
         };
         self.benchmarks.insert(listed.id.clone(), listed);

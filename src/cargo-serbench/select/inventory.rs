@@ -67,10 +67,11 @@ pub fn inventory(
         launcher,
         executable,
     };
+    asker.check_arguments()?;
     let terse = asker.ask(&[&TERSE[..], &BRIEFLY].concat(), true)?;
     let drawn = divan::outline(&terse.stdout);
     if drawn.is_table {
-        return measured(&asker, &drawn, &terse);
+        return Ok(measured(&drawn, &terse));
     }
     let listing = match terse.status.code() {
         Some(0) => divan::listing(&terse.stdout),
@@ -85,16 +86,21 @@ pub fn inventory(
     let list = asker.ask(&[&["--list"], &BRIEFLY[..]].concat(), true)?;
     let tree = divan::outline(&list.stdout);
     if tree.is_table {
-        return measured(&asker, &tree, &list);
+        return Ok(measured(&tree, &list));
     }
     if !list.status.success() {
         bail!(failure_summary(&list.stderr, &list.status.to_string()));
     }
     let walks = asker.walk()?;
     let exact = asker.exact(&listing.ids)?;
-    merge(listing, &exact, &tree, &walks, &mut |path| {
+    let mut inventory = merge(listing, &exact, &tree, &walks, &mut |path| {
         Ok(!asker.exact(&[path.to_owned()])?.is_empty())
-    })
+    })?;
+    // The listing and the tree have the same problems.
+    let mut seen = BTreeSet::new();
+    let is_new = |problem: &String| seen.insert(problem.clone());
+    inventory.problems.retain(is_new);
+    Ok(inventory)
 }
 
 /// The benchmarks of an executable whose operations know the protocol.
@@ -114,14 +120,7 @@ fn workers(listing: Listing, small: &str) -> Inventory {
 
 /// The benchmarks in the table of a `main` that measures instead of listing, which is run no more
 /// than this once with everything in it.
-fn measured(asker: &Asker<'_>, table: &Outline, ended: &Ended) -> Result<Inventory> {
-    let nothing = asker.ask(&["--exact", "no such benchmark"], true)?;
-    if !divan::outline(&nothing.stdout).roots.is_empty() {
-        bail!(
-            "its main ignores its arguments and measures everything; call `divan::main()`, or \
-             `Divan::from_args()` and then `.main()`, so that one benchmark can be run by itself"
-        );
-    }
+fn measured(table: &Outline, ended: &Ended) -> Inventory {
     let mut inventory = Inventory::default();
     for (path, node) in table.leaves() {
         if node.ignored {
@@ -147,7 +146,7 @@ fn measured(asker: &Asker<'_>, table: &Outline, ended: &Ended) -> Result<Invento
             failure_summary(&ended.stderr, &ended.status.to_string())
         ));
     }
-    Ok(inventory)
+    inventory
 }
 
 /// Puts together what the three ways of asking said. `exact` are paths of functions that ids of
@@ -280,6 +279,18 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
+    /// Refuses a `main` that ignores its arguments. Asked first, it measures everything only once.
+    fn check_arguments(&self) -> Result<()> {
+        let nothing = self.ask(&["--list", "--exact", "no such benchmark"], true)?;
+        if !divan::outline(&nothing.stdout).is_table {
+            return Ok(());
+        }
+        bail!(
+            "its main ignores its arguments and measures everything; call `divan::main()`, or \
+             `Divan::from_args()` and then `.main()`, so that one benchmark can be run by itself"
+        )
+    }
+
     fn ask(&self, arguments: &[&str], full: bool) -> Result<Ended> {
         self.launcher.ask(self.executable, arguments, full)
     }

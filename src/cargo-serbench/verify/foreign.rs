@@ -31,10 +31,6 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
         native: false,
         ..Verification::unseen(&benchmark.hash)
     };
-    if benchmark.ignored {
-        verification.state = State::Skipped("marked with `#[ignore]`".to_owned());
-        return Ok(verification);
-    }
     let (row, threads) = match visit(launcher, benchmark)? {
         Ok(visited) => visited,
         Err(state) => {

@@ -15,7 +15,10 @@ use crate::{
     interrupt,
     process::{Launch, Launcher, Started, Worker, failure_summary},
     run::{Memory, State, Verification},
-    select::{BenchId, catalog::Listed},
+    select::{
+        BenchId,
+        catalog::{Listed, Obstacle},
+    },
 };
 
 /// Verifies `listed`, references first, so that what must equal them can be compared. `progress`
@@ -57,6 +60,21 @@ fn verify_one(
     benchmark: &Listed,
     reference: Option<&[u8]>,
 ) -> Result<(Verification, Option<Vec<u8>>)> {
+    if let Some(obstacle) = &benchmark.obstacle {
+        let state = match obstacle {
+            Obstacle::Ignored => State::Skipped("marked with `#[ignore]`".to_owned()),
+            Obstacle::Unlisted(reason) => State::Failed(reason.clone()),
+        };
+        let unseen = Verification::unseen(&benchmark.hash);
+        return Ok((
+            Verification {
+                native: false,
+                state,
+                ..unseen
+            },
+            None,
+        ));
+    }
     if !benchmark.serbench {
         return Ok((foreign::verify(launcher, benchmark)?, None));
     }
