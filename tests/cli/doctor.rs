@@ -37,7 +37,16 @@ fn the_gate_is_tried_on_the_benchmarks() {
     let repository = Repository::new(BENCHES);
     let prove = ["doctor", "--prove", "--gates=2", "--slowdowns=2%,10%"];
     let sentence = "0 of 2 false alarms, finds 2 % in 2 of 2 (threshold 1 %), finds 10 % in 2 of 2 (threshold 3 %)";
-    repository.serbench(&prove).exits(0).says(&[sentence]);
+    let badge = [&prove[..], &["--badge=pages/badge.json"]].concat();
+    repository.serbench(&badge).exits(0).says(&[sentence]);
+    assert_eq!(
+        repository.read("pages/badge.json"),
+        r#"{"schemaVersion":1,"label":"false alarms","message":"0 of 2 gates","color":"brightgreen"}"#
+    );
+    repository
+        .serbench(&["doctor", "--badge=badge.json"])
+        .exits(2)
+        .warns(&["--prove"]);
     repository.behave(&BENCHES.replace("50000", "60000"));
     let gate = repository.serbench(&["gate", "--baseline=HEAD"]);
     gate.exits(100).says(&["Proof", sentence]);

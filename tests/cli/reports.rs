@@ -269,6 +269,7 @@ fn a_job_summary_is_written_where_github_wants_it() {
     let arguments = ["report", run.to_str().unwrap(), "--format=github"];
     let mut command = repository.command(&arguments);
     command.env("GITHUB_STEP_SUMMARY", &summary);
+    command.env("GITHUB_OUTPUT", repository.path().join("outputs"));
     Outcome::of(command.output().unwrap())
         .exits(100)
         .says(&["::error title=fake%3A%3Aonly regressed::CPU time +20.0 %"]);
@@ -277,6 +278,7 @@ fn a_job_summary_is_written_where_github_wants_it() {
             .read("summary.md")
             .starts_with("**Regressed**: 1 of 1 benchmark")
     );
+    assert_eq!(repository.read("outputs"), "verdict=regressed\n");
 }
 
 #[test]

@@ -92,7 +92,8 @@ fn write_report(report: &Report<'_>, output: &Output) -> Result<()> {
             Some(folder) => write_file(report, format, folder)?,
         }
         if format.is_for_github() {
-            write_summary(report)?;
+            append("GITHUB_STEP_SUMMARY", &report::job_summary(report))?;
+            append("GITHUB_OUTPUT", &report::step_outputs(report))?;
         }
     }
     Ok(())
@@ -109,12 +110,11 @@ fn write_file(report: &Report<'_>, format: &Format, folder: &Path) -> Result<()>
         .with_context(|| format!("write the report to {}", path.display()))
 }
 
-/// Adds the report to the job summary, where GitHub Actions says that there is one.
-fn write_summary(report: &Report<'_>) -> Result<()> {
-    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+/// Adds `text` to the file that this variable of GitHub Actions names, where there is one.
+fn append(variable: &str, text: &str) -> Result<()> {
+    let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) else {
         return Ok(());
     };
-    let text = report::job_summary(report);
     let write = || -> std::io::Result<()> {
         let mut file = fs::OpenOptions::new()
             .append(true)
@@ -122,7 +122,7 @@ fn write_summary(report: &Report<'_>) -> Result<()> {
             .open(&path)?;
         file.write_all(text.as_bytes())
     };
-    write().with_context(|| format!("write the job summary to {}", Path::new(&path).display()))
+    write().with_context(|| format!("write to {variable}, {}", Path::new(&path).display()))
 }
 
 fn measured(runs: &[Run]) -> BTreeMap<BenchId, Both<Measured>> {

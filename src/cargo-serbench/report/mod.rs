@@ -134,7 +134,7 @@ pub static FORMATS: [Format; 11] = [
     },
     Format {
         name: "github",
-        about: "Workflow annotations; also writes the job summary",
+        about: "Workflow annotations; also writes the job summary and the output `verdict`",
         file: "serbench-github.txt",
         render: |report, _| Ok(github::render(report)),
     },
@@ -186,6 +186,14 @@ pub fn job_summary(report: &Report<'_>) -> String {
     const MOST: usize = 1000 << 10;
     let document = document::document(report);
     comment::within(&document, MOST)
+}
+
+/// What later steps of a GitHub workflow can read of a step: the outcome as JSON has it.
+pub fn step_outputs(report: &Report<'_>) -> String {
+    let outcome = report.verdicts.as_ref().map(|it| it.summary.outcome);
+    outcome.map_or_else(String::new, |outcome| {
+        format!("verdict={}\n", json::outcome(outcome))
+    })
 }
 
 /// One table by itself, for a terminal.

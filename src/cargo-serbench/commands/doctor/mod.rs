@@ -4,12 +4,15 @@ mod checks;
 mod facts;
 mod prove;
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
 use self::checks::{Check, State};
 use crate::{
+    atomic,
     cli::Measure,
     config::units::Percent,
     exit::{Exit, Usage},
@@ -31,6 +34,10 @@ pub struct Doctor {
           requires = "prove", value_parser = Percent::above_zero)]
     pub slowdowns: Vec<Percent>,
 
+    /// Write the false alarms to this file, for a badge of shields.io
+    #[arg(long, value_name = "FILE", requires = "prove")]
+    pub badge: Option<PathBuf>,
+
     #[command(flatten)]
     pub measure: Measure,
 }
@@ -41,6 +48,35 @@ struct Answer<'a> {
     schema: u32,
     checks: &'a [Check],
     proof: Option<&'a crate::run::Proof>,
+}
+
+/// A badge as shields.io reads it (<https://shields.io/badges/endpoint-badge>).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Badge {
+    schema_version: u32,
+    label: &'static str,
+    message: String,
+    color: &'static str,
+}
+
+impl Badge {
+    fn of(proof: &crate::run::Proof) -> Self {
+        let crate::run::Proof {
+            gates,
+            false_alarms,
+            ..
+        } = proof;
+        Self {
+            schema_version: 1,
+            label: "false alarms",
+            message: format!("{false_alarms} of {gates} gates"),
+            color: match false_alarms {
+                0 => "brightgreen",
+                _ => "red",
+            },
+        }
+    }
 }
 
 pub fn doctor(args: &Doctor) -> Result<Exit> {
@@ -66,6 +102,11 @@ pub fn doctor(args: &Doctor) -> Result<Exit> {
         let (proven, passed) = prove::prove(request, args.gates, &args.slowdowns)?;
         if !json {
             shell::print(&format!("\n{}\n", proven.sentence()))?;
+        }
+        if let Some(file) = &args.badge {
+            let text = serde_json::to_vec(&Badge::of(&proven))?;
+            atomic::write(file, &text)
+                .with_context(|| format!("write the badge to {}", file.display()))?;
         }
         exit = exit.or(if passed {
             Exit::Passed
