@@ -198,7 +198,7 @@ impl Measure {
         Request {
             choice: project.choice(),
             benches: select.bench.clone(),
-            suites: keys.suite.clone(),
+            suites: keys.suites.suite.clone(),
             selection: Selection {
                 filters: select.filters.clone(),
                 encoders: select.encoder.clone(),
@@ -208,7 +208,7 @@ impl Measure {
                 shard: select.shard,
             },
             flags: keys.flags(),
-            all_features: keys.features.all_features,
+            all_features: keys.compiling.features.all_features,
             own_toolchain: build.own_toolchain,
             network: network.map(|(flag, _)| flag.to_owned()).collect(),
             quick: effort.quick,
@@ -337,15 +337,9 @@ impl Depth {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
 pub struct Keys {
-    /// Measure only these suites (bench targets), or `all`
-    #[arg(long = "suites", alias = "suite", value_name = "NAME", value_delimiter = ',', value_parser = text())]
+    #[command(flatten)]
     #[serde(skip)]
-    pub suite: Vec<String>,
-
-    /// Divide by this encoder: in one suite, or in all
-    #[arg(long, value_name = "[SUITE=]ENCODER", value_delimiter = ',', value_parser = reference)]
-    #[serde(skip)]
-    pub reference: Vec<String>,
+    pub suites: Suites,
 
     /// Tolerate changes of latency up to this, such as 3%
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero, allow_hyphen_values = true)]
@@ -395,6 +389,29 @@ pub struct Keys {
     #[arg(long, value_parser = mode())]
     pub mode: Option<Mode>,
 
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub compiling: Compiling,
+}
+
+/// Which suites are measured, and what they are divided by.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
+pub struct Suites {
+    /// Measure only these suites (bench targets), or `all`
+    #[arg(long = "suites", alias = "suite", value_name = "NAME", value_delimiter = ',', value_parser = text())]
+    pub suite: Vec<String>,
+
+    /// Divide by this encoder: in one suite, or in all
+    #[arg(long, value_name = "[SUITE=]ENCODER", value_delimiter = ',', value_parser = reference)]
+    pub reference: Vec<String>,
+}
+
+/// How benches are compiled.
+#[derive(Clone, Debug, Default, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
+pub struct Compiling {
     /// Build with this cargo profile
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub profile: Option<String>,
@@ -425,10 +442,14 @@ impl Keys {
             flag: flag.to_owned(),
             value,
         };
-        let features = separate(&self.features.features);
-        let no_default = self.features.no_default_features.then(|| false.into());
+        let features = separate(&self.compiling.features.features);
+        let no_default = self
+            .compiling
+            .features
+            .no_default_features
+            .then(|| false.into());
         let special = [
-            ("suites", "suites", suites(&self.suite)),
+            ("suites", "suites", suites(&self.suites.suite)),
             ("features", "features", names(&features)),
             ("default-features", "no-default-features", no_default),
         ];
@@ -442,7 +463,7 @@ impl Keys {
                 .into_iter()
                 .filter_map(|(key, name, value)| Some(flag(key, name, value?))),
         );
-        flags.extend(self.reference.iter().map(|text| {
+        flags.extend(self.suites.reference.iter().map(|text| {
             let (suite, encoder) = text.split_once('=').unwrap_or((EVERY_SUITE, text));
             flag(&reference_of(suite), "reference", encoder.into())
         }));
@@ -546,8 +567,9 @@ fn formats() -> impl TypedValueParser<Value = &'static Format> {
 }
 
 /// What `-h` shows; `--help` shows the rest, too.
-const FIRST: [&str; 12] = [
+const FIRST: [&str; 13] = [
     "filters",
+    "python",
     "baseline",
     "bench",
     "quick",

@@ -58,3 +58,20 @@ fn benchmarks_that_encode_no_array() {
         .says_no_more()
         .warns(&["`fake::reference::u8::4` doesn't"]);
 }
+
+/// Nothing is gated and no report is written, so what is for those would be ignored.
+#[test]
+fn flags_without_a_meaning() {
+    let repository = Repository::new(PAIR);
+    for flags in [
+        ["--threshold", "3%"],
+        ["--max-latency-ratio", "2"],
+        ["--format", "json"],
+        ["--output", "reports"],
+        ["--budget", "9"],
+        ["--seed", "1"],
+    ] {
+        let outcome = repository.serbench(&["calibrate", flags[0], flags[1]]);
+        outcome.exits(2).warns(&[flags[0]]);
+    }
+}

@@ -7,11 +7,11 @@ use clap::Args;
 
 use crate::{
     calibrate::{self, Case, Interpreter, Kind, Pace, Row},
-    cli::Measure,
+    cli::{Build, Compiling, Effort, Keys, Project, Select, Suites, Unreported, Voice},
     commands::revision::{self, Tree},
     exit::Exit,
     select::{BenchId, catalog::Listed},
-    session::{self, Session},
+    session::{self, Request, Session},
     shell,
 };
 
@@ -25,14 +25,78 @@ pub struct Calibrate {
     pub python: PathBuf,
 
     #[command(flatten)]
-    pub measure: Measure,
+    pub select: Select,
+
+    #[command(flatten)]
+    pub project: Project,
+
+    #[command(flatten)]
+    pub build: Build,
+
+    /// Measure fewer processes and slices: rougher figures, sooner
+    #[arg(long, help_heading = "Measuring")]
+    pub quick: bool,
+
+    /// Wait this long for one bench process
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 300,
+        help_heading = "Measuring"
+    )]
+    pub timeout: u64,
+
+    #[command(flatten)]
+    pub suites: Suites,
+
+    #[command(flatten)]
+    pub compiling: Compiling,
+
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+impl Calibrate {
+    /// The same for the stages. Nothing is decided, so no limit and no threshold can be given.
+    fn request(&self) -> Request {
+        let Self {
+            python: _,
+            select,
+            project,
+            build,
+            quick,
+            timeout,
+            suites,
+            compiling,
+            voice,
+        } = self.clone();
+        let effort = Effort {
+            quick,
+            seed: None,
+            timeout,
+        };
+        let keys = Keys {
+            suites,
+            compiling,
+            ..Keys::default()
+        };
+        let unreported = Unreported {
+            select,
+            project,
+            build,
+            effort,
+            keys,
+            voice,
+        };
+        unreported.request()
+    }
 }
 
 /// Measures each array in every way, and prints a table for each and the factors of all.
 pub fn calibrate(args: &Calibrate) -> Result<Exit> {
-    args.measure.output.voice.apply();
+    args.voice.apply();
     let interpreter = Interpreter::find(&args.python)?;
-    let session = session::open(args.measure.request())?;
+    let session = session::open(args.request())?;
     let tree = revision::worktree(&session)?;
     let groups = groups(&session, &tree)?;
     let pace = if session.request.quick {
