@@ -81,8 +81,21 @@ impl Session {
     /// Holds the policy to that of `baseline`, see [`Config::hold_to`].
     pub fn hold_to(&mut self, baseline: &Commit) -> Result<()> {
         let before = self.policy_of(baseline);
-        self.config = held(self.config.clone(), before, &self.request.flags)?;
-        self.options = options(&self.config, &self.request);
+        let held = held(self.config.clone(), before, &self.request.flags)?;
+        let options = options(&held, &self.request);
+        if options.features != self.options.features {
+            // Said before a build may fail of it.
+            let features = match options.features.as_slice() {
+                [] => "the default features".to_owned(),
+                some => some.join(" "),
+            };
+            shell::warning(format_args!(
+                "this change configures other features; until the merge both commits are built with \
+                 the baseline's: {features}; --features chooses others"
+            ));
+        }
+        self.config = held;
+        self.options = options;
         Ok(())
     }
 

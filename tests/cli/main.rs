@@ -1,6 +1,7 @@
 //! The tool through its real binary: exit codes, first lines and messages as users meet them, on
 //! temporary git repositories whose benchmarks take exactly known times.
 
+mod accepting;
 mod bisect;
 mod cached;
 #[cfg(unix)]
@@ -20,6 +21,7 @@ mod init;
 mod interrupts;
 mod layers;
 mod layout;
+mod narrowed;
 mod old_commits;
 mod overlay;
 mod packages;
@@ -30,6 +32,8 @@ mod records;
 mod reports;
 mod repository;
 mod stale;
+#[expect(clippy::print_stderr, reason = "says which toolchain is missing")]
+mod toolchains;
 #[expect(clippy::print_stdout, reason = "counts are what this is for")]
 mod trial;
 mod verdicts;

@@ -4,7 +4,7 @@ use crate::repository::{Outcome, Repository};
 
 /// The fixture as the package `one`, and a second package `two` with a bench of the same name and
 /// function.
-fn two_packages() -> Repository {
+pub(crate) fn two_packages() -> Repository {
     let repository = Repository::uncommitted("fake::f worker cpu=50000");
     let manifest = repository.read("Cargo.toml");
     let manifest = manifest.split("[package.metadata").next().unwrap();

@@ -26,11 +26,13 @@ struct Rule {
 }
 
 /// Keys that are neither loose nor strict: the baseline's count.
-const TAKEN_OVER: [&str; 6] = [
+const TAKEN_OVER: [&str; 8] = [
     "reference",
     "budget",
     "layout",
     "default-branch",
+    "features",
+    "default-features",
     "profile",
     "build-flags",
 ];
@@ -74,6 +76,8 @@ impl Config {
             budget: other.budget,
             layout: other.layout,
             default_branch: other.default_branch.clone(),
+            features: other.features.clone(),
+            default_features: other.default_features,
             profile: other.profile.clone(),
             build_flags: other.build_flags.clone(),
             ..self

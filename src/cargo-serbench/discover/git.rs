@@ -161,10 +161,19 @@ impl Repo {
     /// track, relative to the workspace. Those for which `ours` is true are left out: writing a
     /// record must not be a change.
     pub fn changes(&self, ours: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+        self.differences(true, ours)
+    }
+
+    /// The same for files that git tracks already.
+    pub fn is_modified(&self, ours: impl Fn(&Path) -> bool) -> Result<bool> {
+        Ok(!self.differences(false, ours)?.is_empty())
+    }
+
+    fn differences(&self, untracked: bool, ours: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
         let mut options = StatusOptions::new();
         options
-            .include_untracked(true)
-            .recurse_untracked_dirs(true)
+            .include_untracked(untracked)
+            .recurse_untracked_dirs(untracked)
             .include_ignored(false);
         let statuses = self
             .repository

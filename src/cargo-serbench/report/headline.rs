@@ -118,13 +118,16 @@ fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision], which: &str) -> Str
     if with(Verdict::Identical) == benchmarks.len() {
         return format!("the machine code of {all} is the same at both commits");
     }
-    let waived = |accepted: bool| {
+    let waived = |verdict: Verdict, accepted: bool| {
         let why = |it: &Decision| it.waived.as_ref().map(|why| why.starts_with("accepted: "));
         count(benchmarks, |it| {
-            it.verdict == Verdict::Regressed && why(it) == Some(accepted)
+            it.verdict == verdict && why(it) == Some(accepted)
         })
     };
-    let (accepted, tracked) = (waived(true), waived(false));
+    let (accepted, tracked) = (
+        waived(Verdict::Regressed, true),
+        waived(Verdict::Regressed, false),
+    );
     let mut parts = Vec::new();
     if accepted > 0 {
         // An entry that the baseline holds accepts nothing any more.
@@ -142,6 +145,18 @@ fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision], which: &str) -> Str
             parts.join(", ")
         ),
     };
+    for (verdict, what, at) in [
+        (Verdict::Removed, "removal", ""),
+        (Verdict::Failed, "failure", " at the baseline"),
+    ] {
+        match waived(verdict, true) {
+            0 => {}
+            number => {
+                let what = shell::count(number, what);
+                sentence += &format!(", {what}{at} accepted in this change");
+            }
+        }
+    }
     match with(Verdict::Inconclusive) {
         0 => {}
         undecided => sentence += &format!(", but {undecided} could not be decided"),

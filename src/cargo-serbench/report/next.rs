@@ -5,7 +5,10 @@ use super::{
     document::{Step, by_severity},
     text,
 };
-use crate::decide::{Decision, Verdict, evidence::Role};
+use crate::{
+    decide::{Decision, Verdict, evidence::Role},
+    run::Side,
+};
 
 /// Steps by importance; none when nothing calls for one.
 pub fn steps(report: &Report<'_>) -> Vec<Step> {
@@ -22,7 +25,11 @@ pub fn steps(report: &Report<'_>) -> Vec<Step> {
         let wanted = |it: &&&Decision| it.verdict == verdict && it.waived.is_none();
         benchmarks.iter().filter(wanted).copied().collect()
     };
-    let mut steps = failed(report, of(Verdict::Failed).first().map(|it| it.id.as_str()));
+    let (before, now): (Vec<&Decision>, Vec<&Decision>) = of(Verdict::Failed)
+        .into_iter()
+        .partition(|it| it.failed_at == Some(Side::Baseline));
+    let mut steps = failed(report, now.first().map(|it| it.id.as_str()));
+    steps.extend(before.first().map(|it| failed_before(it)));
     steps.extend(regressed(report, &of(Verdict::Regressed)));
     steps.extend(removed(&of(Verdict::Removed)));
     steps.extend(undecided(report, verdicts, &of(Verdict::Inconclusive)));
@@ -60,6 +67,21 @@ fn failed(report: &Report<'_>, id: Option<&str>) -> Vec<Step> {
         )),
     };
     vec![see, left_out(id)]
+}
+
+fn failed_before(decision: &Decision) -> Step {
+    let id = &decision.id;
+    Step {
+        text: format!(
+            "{} failed at the baseline, so nothing shows whether it got slower; accept that in a file \
+             that is reviewed with the change:",
+            text::visible(id)
+        ),
+        command: Some(format!(
+            "cargo serbench accept {} --reason TEXT",
+            quoted(id)
+        )),
+    }
 }
 
 /// How a benchmark is left out for good. As a change to the policy it counts from the merge on.
