@@ -80,7 +80,7 @@ impl Session {
 
     /// Holds the policy to that of `baseline`, see [`Config::hold_to`].
     pub fn hold_to(&mut self, baseline: &Commit) -> Result<()> {
-        let before = self.policy_of(baseline);
+        let before = self.workspace_of(baseline);
         let held = held(self.config.clone(), before, &self.request.flags)?;
         let options = options(&held, &self.request);
         if options.features != self.options.features {
@@ -140,10 +140,12 @@ impl Session {
 
     /// The configuration of a commit, under what was typed.
     fn policy_of(&self, commit: &Commit) -> Result<Config> {
+        policy_at(&self.workspace_of(commit)?, &self.request.flags)
+    }
+
+    fn workspace_of(&self, commit: &Commit) -> Result<Workspace> {
         let folder = self.workspace.scratch().join("source");
-        let root = self.repository()?.extract(commit, &folder)?;
-        let choice = self.request.choice.at(&root, &self.workspace.root);
-        policy_at(&choice, &self.request.flags)
+        self.workspace_at(&self.repository()?.extract(commit, &folder)?)
     }
 
     /// The workspace at `root`, with the packages that were selected.
@@ -152,16 +154,28 @@ impl Session {
     }
 }
 
-/// The configuration of the source tree that `choice` is in, under what was typed.
-pub fn policy_at(choice: &Choice, flags: &Flags) -> Result<Config> {
-    Ok(config::load(&workspace::workspace(choice)?, flags)?.config)
+/// The configuration of a commit's `workspace`, under what was typed. It was in force there, so what
+/// is wrong in it by now, such as a key of an older version, stops nobody: there the defaults count.
+pub fn policy_at(workspace: &Workspace, flags: &Flags) -> Result<Config> {
+    let (in_force, problems) = config::load_what_is_right(workspace, flags).context(
+        "the baseline's configuration can't be read, and a change could loosen anything then; \
+         --baseline REV compares with another commit",
+    )?;
+    if !problems.is_empty() {
+        shell::warning(format_args!(
+            "parts of the baseline's configuration can't be read, so nothing looser than the \
+             built-in defaults counts there: {}",
+            problems.join("\n")
+        ));
+    }
+    Ok(in_force.config)
 }
 
-/// `config` held to the baseline's; to the built-in defaults where that can't be read, since a
-/// change could loosen anything otherwise.
-pub fn held(config: Config, baseline: Result<Config>, flags: &Flags) -> Result<Config> {
-    let baseline = match baseline {
-        Ok(baseline) => baseline,
+/// `config` held to that of the baseline's workspace; to the built-in defaults where there is no
+/// workspace to read, and so no benches to build either.
+pub fn held(config: Config, baseline: Result<Workspace>, flags: &Flags) -> Result<Config> {
+    let before = match baseline {
+        Ok(workspace) => policy_at(&workspace, flags)?,
         Err(error) => {
             shell::warning(format_args!(
                 "the baseline's configuration can't be read, so nothing looser than the built-in \
@@ -170,7 +184,7 @@ pub fn held(config: Config, baseline: Result<Config>, flags: &Flags) -> Result<C
             config::built_in(flags)?.config.measured_like(&config)
         }
     };
-    Ok(config.hold_to(baseline))
+    Ok(config.hold_to(before))
 }
 
 /// Reads the workspace and its configuration, and waits for its turn.

@@ -147,14 +147,62 @@ fn regressions_that_the_change_accepts_are_in_its_headline() {
         .says(&["2 regressions accepted in this change"]);
 }
 
+/// What can be read of the baseline's configuration counts; for the rest the defaults do.
 #[test]
-fn an_unreadable_configuration_is_the_defaults() {
-    let repository = changed("older-key = 3", "threshold = \"50%\"", SLOWER);
+fn a_configuration_that_can_not_be_read_any_more() {
+    let before = "older-key = 3\nmax-latency-ratio = \"twice\"\nindifference = \"2%\"";
+    let after = "threshold = \"50%\"\nindifference = \"3%\"";
+    let repository = changed(before, after, SLOWER);
     repository
         .serbench(&["gate", "--seed=1"])
         .exits(100)
-        .warns(&["the baseline's configuration can't be read", "older-key"])
-        .warns(&["loosens `threshold` from 3% to 50%"]);
+        .warns(&[
+            "parts of the baseline's configuration can't be read",
+            "older-key",
+        ])
+        .warns(&["max-latency-ratio", "expected a number above 0"])
+        .warns(&["loosens `threshold` from 3% to 50%"])
+        .warns(&["loosens `indifference` from 2% to 3%"]);
+    // At the candidate all of it is an error.
+    repository.git(&["checkout", "--quiet", "HEAD~1"]);
+    repository
+        .serbench(&["gate", "--seed=1", "--baseline=HEAD"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: Cargo.toml:", "older-key"])
+        .warns(&["Cargo.toml:", "max-latency-ratio"]);
+}
+
+/// Nothing is known of a configuration in a file that is no TOML: nothing passes.
+#[test]
+fn a_manifest_that_can_not_be_read() {
+    let repository = changed("threshold = 0.05 0.06", "", SLOWER);
+    repository
+        .serbench(&["gate", "--seed=1"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["Cargo.toml"]);
+    // Two tables, of which neither is the one that counts.
+    let repository = crate::packages::two_packages();
+    let table = "\n[package.metadata.serbench]\nthreshold = \"2%\"\n";
+    let manifests = ["one/Cargo.toml", "two/Cargo.toml"].map(|it| (it, repository.read(it)));
+    for (file, text) in &manifests {
+        repository.write(file, &format!("{text}{table}"));
+    }
+    repository.commit("Two tables");
+    for (file, text) in &manifests {
+        repository.write(file, text);
+    }
+    repository.commit("None");
+    repository
+        .serbench(&["gate", "--seed=1", "--workspace"])
+        .exits(101)
+        .says_no_more()
+        .warns(&[
+            "the baseline's configuration can't be read",
+            "--baseline REV",
+            "one and two",
+        ]);
 }
 
 /// A plain run measures what looks slower beside the commit of the record, by the same rules.

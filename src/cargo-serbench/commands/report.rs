@@ -12,7 +12,6 @@ use crate::{
         pair::{self, Decided},
     },
     compare::{self, CaseTable},
-    config::{Config, Flags},
     discover::{
         Workspace,
         git::{self, Repo},
@@ -115,7 +114,7 @@ pub fn decided(runs: Vec<Run>, project: &Project, keys: &Keys) -> Result<(Vec<Ru
     let waivers = Waivers::read(&workspace.root, repo.as_ref(), first.baseline.as_ref())?;
     let config = match first.baseline.as_ref().and_then(|it| it.commit.as_deref()) {
         Some(sha) => {
-            let before = policy_of(sha, repo.as_ref(), &workspace, &choice, &keys.flags());
+            let before = workspace_of(sha, repo.as_ref(), &workspace, &choice);
             session::held(config, before, &keys.flags())?
         }
         None => config,
@@ -123,20 +122,19 @@ pub fn decided(runs: Vec<Run>, project: &Project, keys: &Keys) -> Result<(Vec<Ru
     Ok(pair::decide(runs, &config, &waivers))
 }
 
-/// The configuration of a commit, if it is here.
-fn policy_of(
+/// The workspace as a commit has it, if that is here.
+fn workspace_of(
     sha: &str,
     repo: Option<&Repo>,
     workspace: &Workspace,
     choice: &Choice,
-    flags: &Flags,
-) -> Result<Config> {
+) -> Result<Workspace> {
     let commit = repo.and_then(|repo| repo.commit(sha));
     let (Some(repo), Some(commit)) = (repo, commit) else {
         bail!("commit {} is not in this repository", git::short(sha));
     };
     let root = repo.extract(&commit, &workspace.scratch().join("source"))?;
-    session::policy_at(&choice.at(&root, &workspace.root), flags)
+    workspace::workspace(&choice.at(&root, &workspace.root))
 }
 
 /// Whether all that was measured of one commit worked.

@@ -41,8 +41,18 @@ pub struct InForce {
     layer: Layer,
 }
 
-/// Reads what holds for the selected packages of `workspace`, under what was typed.
+/// Reads what holds for the selected packages of `workspace`, under what was typed. Anything wrong in
+/// it is an error.
 pub fn load(workspace: &Workspace, flags: &Flags) -> Result<InForce> {
+    let (in_force, problems) = load_what_is_right(workspace, flags)?;
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n"));
+    }
+    Ok(in_force)
+}
+
+/// The same, with the defaults for what is wrong, and what that is.
+pub fn load_what_is_right(workspace: &Workspace, flags: &Flags) -> Result<(InForce, Vec<String>)> {
     let root = &workspace.root;
     let mut texts = vec![("workspace", root.join("Cargo.toml"))];
     texts.extend(package_manifest(workspace)?.map(|path| ("package", path)));
@@ -64,7 +74,7 @@ pub fn load(workspace: &Workspace, flags: &Flags) -> Result<InForce> {
 
 /// What holds where no file says anything, under what was typed.
 pub fn built_in(flags: &Flags) -> Result<InForce> {
-    in_force(&[], flags, None)
+    in_force(&[], flags, None).map(|(in_force, _)| in_force)
 }
 
 /// The manifest of the package whose table counts.
@@ -97,7 +107,7 @@ fn relative(path: &Path, root: &Path) -> String {
 /// What holds where nothing is configured.
 #[cfg(test)]
 pub fn default_config() -> Config {
-    let in_force = in_force(&[], &Flags::default(), None);
+    let in_force = built_in(&Flags::default());
     in_force.expect("the defaults are right").config
 }
 
@@ -112,15 +122,18 @@ fn suites(metadata: &Metadata) -> Vec<String> {
         .collect()
 }
 
-/// Lays the layers over each other. `suites` are those that there are, if that is known.
-fn in_force(sources: &[Source<'_>], flags: &Flags, suites: Option<&[String]>) -> Result<InForce> {
-    let mut problems = Vec::new();
-    let mut layer = read::read(DEFAULTS)?;
+/// Lays the layers over each other, and says what is wrong in them. `suites` are those that there
+/// are, if that is known.
+fn in_force(
+    sources: &[Source<'_>],
+    flags: &Flags,
+    suites: Option<&[String]>,
+) -> Result<(InForce, Vec<String>)> {
+    let (mut layer, mut problems) = read::read(DEFAULTS)?;
     for source in sources {
-        match read::read(*source) {
-            Ok(upper) => layer.merge(upper),
-            Err(problem) => problems.push(format!("{problem:#}")),
-        }
+        let (upper, wrong) = read::read(*source)?;
+        layer.merge(upper);
+        problems.extend(wrong);
     }
     layer.merge_flags(flags);
     let mut config = Config::deserialize(layer.to_value())
@@ -133,8 +146,5 @@ fn in_force(sources: &[Source<'_>], flags: &Flags, suites: Option<&[String]>) ->
         config.indifference = config.threshold;
     }
     problems.extend(check::indifference(&layer, &config));
-    if !problems.is_empty() {
-        bail!("{}", problems.join("\n"));
-    }
-    Ok(InForce { config, layer })
+    Ok((InForce { config, layer }, problems))
 }

@@ -2,14 +2,14 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::Range};
 
-use anyhow::{Context, Result, anyhow};
-use serde::Deserialize;
+use anyhow::{Context, Result};
+use serde::{Deserialize, de::DeserializeOwned};
 use toml::{
     Value,
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::keys::{Config, EVERY_SUITE};
+use super::keys::{Config, EVERY_SUITE, Override};
 use crate::discover::suite_name;
 
 /// A text that may hold a table of ours.
@@ -154,57 +154,116 @@ impl Layer {
     }
 }
 
-/// Reads the table of `source`; nothing when it has none. An error says the line, and what is wrong there.
-pub fn read(source: Source<'_>) -> Result<Layer> {
+/// Reads the table of `source`: what is right in it, and what is wrong with the rest, with its line.
+pub fn read(source: Source<'_>) -> Result<(Layer, Vec<String>)> {
     let name = source.file.unwrap_or("the defaults");
     let document = DeTable::parse(source.text).with_context(|| format!("read {name}"))?;
     let metadata = |of| document.get_ref().get(of)?.get_ref().get("metadata");
     let table = metadata(source.of).and_then(|metadata| metadata.get_ref().get("serbench"));
-    let mut layer = Layer::default();
-    let Some(table) = table else {
-        return Ok(layer);
+    let mut reader = Reader {
+        source,
+        layer: Layer::default(),
+        problems: Vec::new(),
     };
-    let wrong = |error| anyhow!(problem(source, table.span(), &error));
-    // What is right by itself is merged as it was written.
-    Config::deserialize(ValueDeserializer::from(table.clone())).map_err(wrong)?;
-    let valued = |(name, written): (&Key<'_>, &Spanned<'_>)| -> Result<(String, Valued)> {
-        let value = ValueDeserializer::from(written.clone());
-        let value = Value::deserialize(value).map_err(wrong)?;
-        let origin = source.origin(name.span().start);
-        Ok((name.get_ref().to_string(), Valued { value, origin }))
-    };
-    for (name, written) in table.get_ref().as_table().into_iter().flatten() {
-        match (name.get_ref().as_ref(), written.get_ref()) {
-            ("override", DeValue::Array(items)) => {
-                let tables = items.iter().filter_map(|item| item.get_ref().as_table());
-                for table in tables {
-                    let keys = table.iter().map(valued);
-                    layer.overrides.push(keys.collect::<Result<_>>()?);
-                }
+    match table.map(|table| (table, table.get_ref())) {
+        None => {}
+        Some((_, DeValue::Table(keys))) => {
+            for (name, written) in keys {
+                reader.key(name, written);
             }
-            ("reference", DeValue::Table(suites)) => {
-                for entry in suites {
-                    let (suite, valued) = valued(entry)?;
-                    layer.keys.insert(reference_of(&suite), valued);
-                }
-            }
-            ("reference", _) => {
-                let (_, valued) = valued((name, written))?;
-                layer.keys.insert(reference_of(EVERY_SUITE), valued);
-            }
-            (_, _) => layer.keys.extend([valued((name, written))?]),
+        }
+        Some((table, _)) => {
+            reader.accepts::<Config>(table.span(), table.clone());
         }
     }
-    Ok(layer)
+    reader.problems.sort();
+    let problems = reader.problems.into_iter().map(|(_, problem)| problem);
+    Ok((reader.layer, problems.collect()))
 }
 
 type Key<'a> = toml::Spanned<Cow<'a, str>>;
 type Spanned<'a> = toml::Spanned<DeValue<'a>>;
 
-/// What serde has to say of the table at `table`, with the line, or with what a misspelt key was
+/// Takes over the keys of a table that are right, each by itself.
+struct Reader<'a> {
+    source: Source<'a>,
+    layer: Layer,
+    /// With where they are.
+    problems: Vec<(usize, String)>,
+}
+
+impl<'a> Reader<'a> {
+    fn key(&mut self, name: &Key<'a>, written: &Spanned<'a>) {
+        if let ("override", DeValue::Array(items)) = (name.get_ref().as_ref(), written.get_ref()) {
+            items.iter().for_each(|item| self.override_table(item));
+            return;
+        }
+        let alone = [(name.clone(), written.clone())].into_iter().collect();
+        if !self.accepts::<Config>(name.span(), table(name, alone)) {
+            return;
+        }
+        let taken = match (name.get_ref().as_ref(), written.get_ref()) {
+            ("reference", DeValue::Table(suites)) => suites
+                .iter()
+                .map(|(suite, encoder)| {
+                    (reference_of(suite.get_ref()), self.valued(suite, encoder))
+                })
+                .collect(),
+            ("reference", _) => vec![(reference_of(EVERY_SUITE), self.valued(name, written))],
+            (key, _) => vec![(key.to_owned(), self.valued(name, written))],
+        };
+        self.layer.keys.extend(taken);
+    }
+
+    fn override_table(&mut self, item: &Spanned<'a>) {
+        const GLOBS: &str = "benchmarks";
+        let mut taken = Table::new();
+        let mut has_globs = false;
+        for (name, written) in item.get_ref().as_table().into_iter().flatten() {
+            let every = DeTable::parse("benchmarks = ['**']").map(toml::Spanned::into_inner);
+            let mut alone = every.unwrap_or_default();
+            alone.insert(name.clone(), written.clone());
+            has_globs |= name.get_ref() == GLOBS;
+            if self.accepts::<Override>(name.span(), table(name, alone)) {
+                taken.insert(name.get_ref().to_string(), self.valued(name, written));
+            }
+        }
+        if taken.contains_key(GLOBS) {
+            self.layer.overrides.push(taken);
+        } else if !has_globs {
+            self.accepts::<Override>(item.span(), item.clone());
+        }
+    }
+
+    /// Whether a value is right. If not, notes why, `at` that place if nothing better is known.
+    fn accepts<T: DeserializeOwned>(&mut self, at: Range<usize>, value: Spanned<'a>) -> bool {
+        let error = T::deserialize(ValueDeserializer::from(value)).err();
+        let found = error.map(|error| {
+            let start = error.span().unwrap_or(at).start;
+            (start, problem(self.source, start, &error))
+        });
+        let right = found.is_none();
+        self.problems.extend(found);
+        right
+    }
+
+    /// As it was written, which is known to be right.
+    fn valued(&self, name: &Key<'a>, written: &Spanned<'a>) -> Valued {
+        let value = Value::deserialize(ValueDeserializer::from(written.clone()));
+        Valued {
+            value: value.expect("it was read before"),
+            origin: self.source.origin(name.span().start),
+        }
+    }
+}
+
+fn table<'a>(name: &Key<'a>, keys: DeTable<'a>) -> Spanned<'a> {
+    toml::Spanned::new(name.span(), DeValue::Table(keys))
+}
+
+/// What serde has to say of what begins at `start`, with the line, or with what a misspelt key was
 /// meant to be.
-fn problem(source: Source<'_>, table: Range<usize>, error: &toml::de::Error) -> String {
-    let start = error.span().unwrap_or(table).start;
+fn problem(source: Source<'_>, start: usize, error: &toml::de::Error) -> String {
     let origin = source.origin(start);
     let message = error.message().lines().next().unwrap_or_default();
     if let Some(names) = message.strip_prefix("unknown field `") {

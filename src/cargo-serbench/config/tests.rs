@@ -47,7 +47,11 @@ fn load(text: &str, flags: &str) -> Result<InForce, String> {
     };
     let there = ["json", "npy", "my_bench"].map(str::to_owned);
     let sources = [source("workspace"), source("package")];
-    in_force(&sources, &typed(flags), Some(&there)).map_err(|error| format!("{error:#}"))
+    match in_force(&sources, &typed(flags), Some(&there)) {
+        Ok((in_force, problems)) if problems.is_empty() => Ok(in_force),
+        Ok((_, problems)) => Err(problems.join("\n")),
+        Err(error) => Err(format!("{error:#}")),
+    }
 }
 
 #[track_caller]
@@ -245,6 +249,11 @@ fn wrong_keys() {
     insta::assert_snapshot!(problems("suite = [\"json\"]"), @"Cargo.toml:5: unknown key `suite`; did you mean `suites`?");
     insta::assert_snapshot!(problems("zzz = 1"), @"Cargo.toml:5: unknown key `zzz`; known keys are suites, features, default-features, profile, build-flags, cache-size, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, layout, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
     insta::assert_snapshot!(problems("[[package.metadata.serbench.overrides]]\nbenchmarks = [\"**\"]"), @"Cargo.toml:5: unknown key `overrides`; did you mean `override`?");
+    insta::assert_snapshot!(problems("strct = true\nmode = \"on\"\nbudget = -1"), @r#"
+    Cargo.toml:5: unknown key `strct`; did you mean `strict`?
+    Cargo.toml:6: `mode = "on"`: expected one of `gate`, `track`, `off`
+    Cargo.toml:7: `budget = -1`: expected seconds, above 0 and at most a million, such as 60
+    "#);
     insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench = 3`: expected a table of keys");
     let both =
         "[workspace.metadata.serbench]\nstrct = true\n[package.metadata.serbench]\nmode = \"on\"";
@@ -286,7 +295,11 @@ fn wrong_overrides() {
     insta::assert_snapshot!(problems("benchmarks = [\"**\"]\nbudget = 3"), @"Cargo.toml:8: unknown key `budget`; known keys are benchmarks, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, allow-removed, mode, reason");
     insta::assert_snapshot!(problems("benchmarks = [\n\"json::**\",\n\"json::[a\"]\nthreshold = 0.1"), @"Cargo.toml:7: `benchmarks = [`: invalid glob: unclosed character class; missing ']'");
     insta::assert_snapshot!(problems("benchmarks = [\"**\"]\nindifference = 0.1"), @"Cargo.toml:8: `indifference` is 10%, above the `threshold` 3% (default); lower it, because changes below the indifference count as noise");
-    insta::assert_snapshot!(problems("benchmarks = [\"**\"]\nthreshold = 1\nmode = true"), @"Cargo.toml:9: `mode = true`: expected a string");
+    // All at once, in the order of their lines.
+    insta::assert_snapshot!(problems("benchmarks = [\"**\"]\nthreshold = 1\nmode = true"), @r"
+    Cargo.toml:8: `threshold = 1`: did you mean 1%, or really 100%?
+    Cargo.toml:9: `mode = true`: expected a string
+    ");
 }
 
 #[test]
@@ -379,9 +392,9 @@ fn held(before: &str, after: &str, flags: &str) -> (Config, Vec<String>) {
             text: &text,
             of: "package",
         };
-        in_force(&[source], &typed(flags), Some(&there))
-            .unwrap()
-            .config
+        let (in_force, problems) = in_force(&[source], &typed(flags), Some(&there)).unwrap();
+        assert_eq!(problems, [""; 0]);
+        in_force.config
     };
     let config = of(after).hold_to(of(before));
     let loosened = config.loosened(["a::b", "a::c"]);
