@@ -26,6 +26,7 @@ impl Crc {
     }
 }
 
+#[cfg(any(feature = "npz", test))]
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
