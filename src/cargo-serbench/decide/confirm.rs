@@ -12,8 +12,8 @@ use crate::run::Phase;
 /// All suspects of a run.
 pub(super) struct Suspicions<'a> {
     suspects: Vec<Suspect<'a>>,
-    /// Whether time is left to look at them again.
-    budget_left: bool,
+    /// Seconds of measuring that are left to look at them again.
+    seconds_left: f64,
     /// Whether the screen gets no more blocks.
     pub(super) screen_over: bool,
 }
@@ -74,7 +74,7 @@ impl<'a> Suspicions<'a> {
         }
         Self {
             suspects,
-            budget_left: !screen::spent(cases, policy, 1.0),
+            seconds_left: screen::left(cases, policy),
             screen_over,
         }
     }
@@ -86,16 +86,26 @@ impl<'a> Suspicions<'a> {
             .find(|suspect| suspect.case.evidence.id == evidence.id)
     }
 
-    /// The fresh blocks that the open suspects still need.
+    /// The fresh blocks that the open suspects still need: of those that look slowest, where there is
+    /// not the time for all. Shared out evenly, the rest of a budget could confirm none.
     pub(super) fn wanted(&self, policy: &Policy) -> Wanted<'a> {
+        let mut open: Vec<(&Suspect<'a>, usize)> = self
+            .suspects
+            .iter()
+            .filter(|suspect| suspect.finding == Finding::Open)
+            .filter_map(|suspect| Some((suspect, *policy.looks.get(suspect.looks)?)))
+            .collect();
+        let excess = |suspect: &Suspect<'a>| suspect.excess(policy);
+        open.sort_by(|(one, _), (other, _)| excess(other).total_cmp(&excess(one)));
         let mut wanted = Wanted::default();
-        for suspect in &self.suspects {
-            if let Some(blocks) = policy.looks.get(suspect.looks)
-                && self.budget_left
-                && suspect.finding == Finding::Open
-            {
-                wanted.raise(&suspect.case, Phase::Confirm, *blocks, suspect.sharing);
+        let mut left = self.seconds_left;
+        for (place, (suspect, blocks)) in open.into_iter().enumerate() {
+            let cost = suspect.cost(blocks);
+            if left <= 0.0 || (place > 0 && cost > left) {
+                break;
             }
+            left -= cost;
+            wanted.raise(&suspect.case, Phase::Confirm, blocks, suspect.sharing);
         }
         wanted
     }
@@ -130,6 +140,29 @@ impl<'a> Suspect<'a> {
             suspect.finding = Finding::Cleared;
         }
         suspect
+    }
+
+    /// How far above its threshold it surely looked at first, on the clock that says most.
+    fn excess(&self, policy: &Policy) -> f64 {
+        let lower = self.case.screened().map(|reading| {
+            let changes = [Some(&reading.judged), reading.wall_check.as_ref()];
+            let changes = changes.into_iter().flatten();
+            let lowest = changes.map(|change| change.slower_at(policy.suspect_level).lower);
+            lowest.fold(f64::NEG_INFINITY, f64::max)
+        });
+        lower.unwrap_or(f64::NEG_INFINITY) - self.case.threshold()
+    }
+
+    /// The seconds that it takes to have so many fresh blocks, its part of those of the reference
+    /// included.
+    fn cost(&self, blocks: usize) -> f64 {
+        let of = |evidence: &Evidence, blocks: usize| {
+            let missing = blocks.saturating_sub(evidence.count(Phase::Confirm));
+            missing as f64 * evidence.seconds_per_block().unwrap_or(0.0)
+        };
+        let shared = blocks * screen::shared_blocks(self.sharing);
+        let reference = self.case.reference.map_or(0.0, |it| of(it, shared));
+        of(self.case.evidence, blocks) + reference / self.sharing.max(1) as f64
     }
 
     fn is_cleared(&self, policy: &Policy) -> bool {

@@ -85,11 +85,19 @@ pub(super) fn wanted<'a>(cases: &[Comparison<'a>], policy: &Policy) -> Wanted<'a
 
 /// Whether the `share` of the budget has been spent.
 pub(super) fn spent(cases: &[Comparison<'_>], policy: &Policy, share: f64) -> bool {
-    let blocks = cases.iter().flat_map(|case| &case.evidence.blocks);
-    let seconds: f64 = blocks.map(|block| block.seconds).sum();
     policy
         .budget_seconds
-        .is_some_and(|budget| seconds >= budget * share)
+        .is_some_and(|budget| seconds(cases) >= budget * share)
+}
+
+/// The seconds that are left of the budget.
+pub(super) fn left(cases: &[Comparison<'_>], policy: &Policy) -> f64 {
+    policy.budget_seconds.unwrap_or(f64::INFINITY) - seconds(cases)
+}
+
+fn seconds(cases: &[Comparison<'_>]) -> f64 {
+    let blocks = cases.iter().flat_map(|case| &case.evidence.blocks);
+    blocks.map(|block| block.seconds).sum()
 }
 
 /// What the screen says about a benchmark that both commits have; `last` is whether the time for

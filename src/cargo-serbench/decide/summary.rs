@@ -69,7 +69,8 @@ impl Summary {
 ///
 /// A regression stands even if the positive control was missed, because an insensitive measurement
 /// raises no false alarms. A control that alarms without a reason takes the latency regressions
-/// down with it, but neither exact memory counts nor failures.
+/// down with it that are no larger than what it shows of equal code, but neither exact memory counts
+/// nor failures. What it takes down was not measured: that is no pass.
 pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     let (benchmarks, controls): (Vec<&Decision>, Vec<&Decision>) = decisions
         .iter()
@@ -92,6 +93,7 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     // Nothing vouches for the sensitivity where nothing could be slowed down.
     let vouched = controls.is_empty() || controls.iter().any(|it| it.role == Role::PositiveControl);
     let alarms = false_alarms(&controls);
+    let bias = bias(&controls);
     let mut problems: Vec<String> = alarms.iter().cloned().chain(missed(&controls)).collect();
     let undecided =
         verdicts.get(&Verdict::Inconclusive).copied().unwrap_or(0) + with_limit(Standing::Unclear);
@@ -102,10 +104,14 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     let slower = unconfirmed(&benchmarks, Unconfirmed::Slower);
     let far_slower = unconfirmed(&benchmarks, Unconfirmed::FarSlower);
     problems.extend([&slower, &far_slower].into_iter().flatten().cloned());
+    let unmeasured = unmeasured(&benchmarks);
+    problems.extend(unmeasured.iter().cloned());
     let missing: Vec<&&Decision> = benchmarks.iter().filter(|it| is_missing(it)).collect();
-    let of_the_rest = if is_worse(&benchmarks, alarms.is_empty()) {
+    let doubted = doubted(&benchmarks, bias);
+    problems.extend(doubted.iter().cloned());
+    let of_the_rest = if benchmarks.iter().any(|it| is_worse(it, bias)) {
         Outcome::Regressed
-    } else if !decided && undecided == 0 {
+    } else if (!decided && undecided == 0) || doubted.is_some() || unmeasured.is_some() {
         Outcome::CouldNotMeasure
     } else if !problems.is_empty() || (strict && undecided > 0) {
         Outcome::Inconclusive
@@ -153,22 +159,67 @@ fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
     })
 }
 
-/// Whether a benchmark is a reason to fail. Latency counts only when it is `trusted`.
-fn is_worse(benchmarks: &[&Decision], trusted: bool) -> bool {
-    let held_against = benchmarks
+/// Whether a benchmark is a reason to fail where equal code differs by up to `bias`.
+fn is_worse(decision: &Decision, bias: f64) -> bool {
+    let is_exact = |metric| !matches!(metric, Some(Metric::Latency(_)) | None);
+    let lower = decision.deciding.map_or(f64::NEG_INFINITY, |it| it.lower);
+    // Beyond its threshold, and the bias is beyond that of the control.
+    let explained = bias > 0.0 && lower <= 2.0 * bias;
+    let over = |check: &super::LimitCheck| {
+        check.standing == Standing::Over && (is_exact(Some(check.metric)) || bias == 0.0)
+    };
+    decision.waived.is_none()
+        && ((decision.verdict == Verdict::Regressed && (is_exact(decision.metric) || !explained))
+            || decision.limits.iter().any(over))
+}
+
+/// What is worse, if only what equal code does in this run does not explain it.
+fn doubted(benchmarks: &[&Decision], bias: f64) -> Option<String> {
+    let mut doubted = benchmarks
         .iter()
-        .filter(|decision| decision.waived.is_none());
-    held_against.into_iter().any(|decision| {
-        let counts = |metric| match metric {
-            Some(Metric::Latency(_)) | None => trusted,
-            Some(Metric::PeakHeap | Metric::AllocatedBytes | Metric::Allocations) => true,
-        };
-        let over = |check: &super::LimitCheck| {
-            check.standing == Standing::Over && counts(Some(check.metric))
-        };
-        (decision.verdict == Verdict::Regressed && counts(decision.metric))
-            || decision.limits.iter().any(over)
-    })
+        .filter(|it| is_worse(it, 0.0) && !is_worse(it, bias));
+    let id = &doubted.next()?.id;
+    let more = match doubted.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    Some(format!(
+        "`{id}`{more} is slower, but by no more than equal code may be in this run; measure again on a \
+         quieter machine"
+    ))
+}
+
+/// What has not a single block: a pass would claim that it did not get slower.
+fn unmeasured(benchmarks: &[&Decision]) -> Option<String> {
+    let without = |it: &&&Decision| {
+        it.verdict == Verdict::Inconclusive && it.change.is_none() && it.waived.is_none()
+    };
+    let mut without = benchmarks.iter().filter(without);
+    let id = &without.next()?.id;
+    let more = match without.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    Some(format!(
+        "`{id}`{more} has no measurement of both commits; a larger --budget may bring one"
+    ))
+}
+
+/// How much equal code differs in this run where that raised an alarm; else 0.
+fn bias(controls: &[&Decision]) -> f64 {
+    let of = |control: &&Decision| {
+        let change = control
+            .change
+            .map_or(f64::INFINITY, |it| it.lower.abs().max(it.upper.abs()));
+        is_false_alarm(control).then_some(change)
+    };
+    controls.iter().filter_map(of).fold(0.0, f64::max)
+}
+
+/// Whether equal code does not look equal.
+fn is_false_alarm(control: &Decision) -> bool {
+    control.role == Role::NullControl
+        && matches!(control.verdict, Verdict::Regressed | Verdict::Improved)
 }
 
 /// Whether a benchmark should have been compared but could not be. A pass would claim that it did
@@ -202,23 +253,14 @@ fn is_decided(verdict: &Verdict) -> bool {
 
 /// What is wrong when equal code does not look equal.
 fn false_alarms(controls: &[&Decision]) -> Vec<String> {
-    let alarms = |control: &&&Decision| match control.verdict {
-        Verdict::Regressed | Verdict::Improved => true,
-        Verdict::Unchanged
-        | Verdict::Inconclusive
-        | Verdict::Identical
-        | Verdict::Added
-        | Verdict::Removed
-        | Verdict::Skipped
-        | Verdict::Failed => false,
-    };
     controls
         .iter()
-        .filter(|control| control.role == Role::NullControl)
-        .filter(alarms)
+        .filter(|control| is_false_alarm(control))
         .map(|control| {
             let Decision { id, reason, .. } = control;
-            format!("`{id}` differs from itself ({reason}): no verdict on time can be trusted")
+            format!(
+                "`{id}` differs from itself ({reason}): no smaller change of time can be trusted"
+            )
         })
         .collect()
 }

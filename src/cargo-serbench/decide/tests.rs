@@ -498,7 +498,9 @@ fn memory_limits_are_exact() {
 
 /// A decision with this verdict on latency.
 fn decided(role: Role, verdict: Verdict) -> Decision {
-    let mut decision = decide(&[benchmark("a")], &Policy::default()).remove(0);
+    let mut evidence = benchmark("a");
+    evidence.blocks = blocks(Phase::Screen, 0..8, 1.0, 1.0, 0.005);
+    let mut decision = decide(&[evidence], &Policy::default()).remove(0);
     decision.role = role;
     decision.verdict = verdict;
     decision
@@ -618,7 +620,7 @@ fn controls_can_take_a_pass_back() {
             Verdict::Regressed,
             Verdict::Regressed,
             Verdict::Regressed,
-            Outcome::Inconclusive,
+            Outcome::CouldNotMeasure,
         ),
         (
             Verdict::Failed,
@@ -770,5 +772,87 @@ fn what_looks_slower_does_not_pass() {
         assert_eq!(named, outcome != Outcome::Passed);
         decisions[1].waived = Some("tracked, not gated".to_owned());
         assert_eq!(summarize(&decisions, false).outcome, Outcome::Passed);
+    }
+}
+
+/// What equal code shows in a run explains a slowdown of its size, and no larger one. Either way it
+/// is no pass.
+#[test]
+fn a_false_alarm_hides_no_regression() {
+    let shifted = |id: &str, role: Role, ratio: f64| {
+        let mut evidence = benchmark(id);
+        evidence.role = role;
+        evidence.blocks = blocks(Phase::Screen, 0..8, ratio, ratio, 0.001);
+        let fresh = blocks(Phase::Confirm, 8..264, ratio, ratio, 0.001);
+        evidence.blocks.extend(fresh);
+        evidence
+    };
+    for (ratio, outcome) in [
+        (1.0, Outcome::Inconclusive),
+        (1.06, Outcome::CouldNotMeasure),
+        (1.15, Outcome::Regressed),
+        (3.0, Outcome::Regressed),
+    ] {
+        let evidence = [
+            shifted("slower", Role::Benchmark, ratio),
+            shifted("same", Role::NullControl, 1.06),
+        ];
+        let decisions = decide(&evidence, &Policy::default());
+        assert_eq!(decisions[1].verdict, Verdict::Regressed);
+        let summary = summarize(&decisions, false);
+        assert_eq!(summary.outcome, outcome, "{ratio} {:?}", summary.problems);
+        let said = |words: &str| summary.problems.iter().any(|it| it.contains(words));
+        assert!(said("`same` differs from itself"));
+        assert_eq!(said("`slower` is slower"), ratio == 1.06);
+    }
+}
+
+#[test]
+fn a_benchmark_without_a_block_does_not_pass() {
+    let mut same = benchmark("same");
+    same.blocks = blocks(Phase::Screen, 0..8, 1.0, 1.0, 0.005);
+    let mut decisions = decide(&[same, benchmark("unmeasured")], &Policy::default());
+    let summary = summarize(&decisions, false);
+    assert_eq!(summary.outcome, Outcome::CouldNotMeasure);
+    assert!(summary.problems[0].contains("`unmeasured` has no measurement"));
+    decisions[1].waived = Some("tracked, not gated".to_owned());
+    assert_eq!(summarize(&decisions, false).outcome, Outcome::Passed);
+}
+
+/// The rest of a budget confirms what looks slowest instead of leaving all undecided.
+#[test]
+fn the_slowest_are_confirmed_first() {
+    let suspects: Vec<Evidence> = [1.10, 1.40, 1.20, 1.30]
+        .iter()
+        .map(|ratio| {
+            let mut evidence = benchmark(&format!("by {ratio}"));
+            evidence.blocks = blocks(Phase::Screen, 0..8, *ratio, *ratio, 0.005);
+            for block in &mut evidence.blocks {
+                block.seconds = 1.0;
+            }
+            evidence
+        })
+        .collect();
+    // 32 s are spent, and 16 blocks of one take 16 s.
+    for (budget, wanted) in [
+        (None, &["by 1.1", "by 1.2", "by 1.3", "by 1.4"][..]),
+        (Some(33.0), &["by 1.4"]),
+        (Some(50.0), &["by 1.4"]),
+        (Some(70.0), &["by 1.3", "by 1.4"]),
+        (Some(32.0), &[]),
+    ] {
+        let policy = Policy {
+            budget_seconds: budget,
+            ..Policy::default()
+        };
+        let requests = next(&suspects, &policy);
+        let mut ids: Vec<&str> = requests.iter().map(|it| it.id.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, wanted, "{budget:?}");
+        assert!(
+            requests
+                .iter()
+                .all(|it| it.phase == Phase::Confirm && it.blocks == 16)
+        );
     }
 }

@@ -204,7 +204,13 @@ fn could_not_measure(benchmarks: &[&Decision]) -> String {
     let all = shell::count(benchmarks.len(), "benchmark");
     let with = |verdict| count(benchmarks, |it| it.verdict == verdict);
     let undecided = with(Verdict::Inconclusive);
+    let slower = count(benchmarks, |it| {
+        it.verdict == Verdict::Regressed && it.waived.is_none()
+    });
     match (with(Verdict::Failed), with(Verdict::Removed)) {
+        _ if slower > 0 => {
+            format!("{slower} of {all} look slower, and so does equal code")
+        }
         (0, 0) if undecided > 0 && undecided < benchmarks.len() => {
             format!("{undecided} of {all} could not be decided")
         }
