@@ -51,6 +51,18 @@ pub fn styled(text: &str) -> String {
     shown.replace("##[", "\\u{23}#[")
 }
 
+/// Lines of another program, with their styles.
+pub fn foreign(text: &str) -> String {
+    let lines = text.split_inclusive('\n').map(|line| {
+        let (blanks, rest) = line.split_at(line.len() - line.trim_start().len());
+        match rest.strip_prefix("::") {
+            Some(rest) => format!("{blanks}\\u{{3a}}:{}", styled(rest)),
+            None => styled(line),
+        }
+    });
+    lines.collect()
+}
+
 /// The length of the escape sequence of a style that `text` begins with: `ESC [ 1 ; 31 m`.
 fn style(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\u{1b}[")?;
@@ -93,7 +105,7 @@ fn is_active(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{json, message, styled, visible};
+    use super::{foreign, json, message, styled, visible};
 
     #[test]
     fn nothing_reaches_a_terminal_that_it_would_obey() {
@@ -131,6 +143,15 @@ mod tests {
         );
         assert_eq!(styled("\u{9b}1m\u{202e}"), "\\u{9b}1m\\u{202e}");
         assert_eq!(styled("\u{1b}[1;3"), "\\u{1b}[1;3");
+    }
+
+    #[test]
+    fn lines_of_others_keep_their_colours_alone() {
+        let text = "\u{1b}[1;31merror\u{1b}[0m: x\n  ::error::y\n\u{1b}]0;title\u{7}\u{1b}[2J\r##[group]\n";
+        assert_eq!(
+            foreign(text),
+            "\u{1b}[1;31merror\u{1b}[0m: x\n  \\u{3a}:error::y\n\\u{1b}]0;title\\u{7}\\u{1b}[2J\\u{d}\\u{23}#[group]\n"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    build::{self, Options},
+    build::{self, Options, toolchain::HOW_TO_BUILD},
     config::{self, Config, Flags, InForce, keys::Name},
     discover::{
         Workspace,
@@ -194,6 +194,9 @@ pub fn open(request: Request) -> Result<Session> {
     let config = config::load(&workspace, &request.flags)?.config;
     let options = options(&config, &request);
     let repo = git::open(&workspace.root)?;
+    if let (true, Some(repo)) = (request.own_toolchain, &repo) {
+        refuse_above(&repo.top(), &workspace.root)?;
+    }
     interrupt::catch()?;
     let launcher = Launcher::new(request.timeout)?;
     check_temporary()?;
@@ -261,6 +264,22 @@ pub fn sources_at_home(root: &Path) -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
     Some(home.join("serbench").join(build::path_hash(root)))
+}
+
+/// Refuses what configures cargo above the repository: it would count for the work tree alone.
+fn refuse_above(top: &Path, root: &Path) -> Result<()> {
+    let sources = sources_at_home(root).unwrap_or_default();
+    let above = top.ancestors().skip(1);
+    let above = above.filter(|folder| !sources.starts_with(folder));
+    let mut files = above.flat_map(|folder| HOW_TO_BUILD.map(|name| folder.join(name)));
+    match files.find(|file| file.is_file()) {
+        None => Ok(()),
+        Some(file) => bail!(
+            "{} lies above the repository, so with --own-toolchain it would count for the work tree \
+             and not for other commits; move it into the repository, or into CARGO_HOME",
+            file.display()
+        ),
+    }
 }
 
 fn lock_file(scratch: &Path) -> Result<(PathBuf, File)> {

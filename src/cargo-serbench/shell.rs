@@ -88,9 +88,12 @@ pub fn shown(path: &Path) -> &Path {
         .unwrap_or(path)
 }
 
-/// What another program has said on its stderr.
+/// What another program has said on its stderr, with its colours and nothing else that a terminal or
+/// a CI log would obey.
 pub fn pass_on(text: &str) {
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr()
+        .lock()
+        .write_all(escape::foreign(text).as_bytes());
 }
 
 /// Warns of something that does not stop the run.

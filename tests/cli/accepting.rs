@@ -62,7 +62,7 @@ fn a_benchmark_that_failed_at_the_baseline() {
         .serbench(&["gate", "--seed=1"])
         .exits(101)
         .says(&["fake::healed::u8::4: failed at the baseline: panicked at"])
-        .says(&["accept 'fake::healed::u8::4'"]);
+        .says(&["accept fake::healed::u8::4 --reason TEXT"]);
     repository
         .serbench(&["accept", "fake::healed::u8::4", "--reason", "It works now"])
         .exits(0);

@@ -9,6 +9,7 @@ mod calibrate;
 #[cfg(unix)]
 mod checkout;
 mod doctor;
+mod encodings;
 mod escaping;
 mod explain;
 mod failures;
@@ -23,6 +24,7 @@ mod layers;
 mod layout;
 mod narrowed;
 mod old_commits;
+mod outside;
 mod overlay;
 mod packages;
 mod page;

@@ -44,7 +44,7 @@ fn fails(repository: &Repository, baseline: &str) {
 }
 
 /// What was changed last week, as cargo sees it.
-fn age(file: &Path) {
+pub(crate) fn age(file: &Path) {
     let week = Duration::from_secs(7 * 24 * 3600);
     let file = fs::File::options().append(true).open(file).unwrap();
     file.set_modified(SystemTime::now() - week).unwrap();

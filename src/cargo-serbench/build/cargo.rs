@@ -1,9 +1,10 @@
 //! Calls cargo to build bench targets and reads the messages that say what it made.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::BufReader,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
 };
@@ -32,6 +33,8 @@ pub struct Done {
     pub built: Vec<Built>,
     /// What went into it.
     pub proof: Proof,
+    /// Files of it that lie outside of the tree.
+    pub outside: BTreeSet<PathBuf>,
 }
 
 /// Builds `targets` of the workspace, in a tree whose top is `top`, into `target_directory`, which no other commit may share:
@@ -77,6 +80,7 @@ pub fn build(
     Ok(Done {
         built: executables(workspace, targets, target_directory, &ledger, &report)?,
         proof: Proof::of(workspace, top, target_directory, &ledger, &report),
+        outside: ledger.outside(workspace, &report, (top, target_directory)),
     })
 }
 

@@ -25,6 +25,9 @@ pub type Inputs = BTreeMap<PathBuf, Option<String>>;
 pub struct Ledger {
     /// The inputs of each compilation of the workspace's own packages, by a file it wrote.
     compiled: BTreeMap<PathBuf, Inputs>,
+    /// What their build scripts asked cargo to watch, by the folder that each wrote to.
+    #[serde(default)]
+    scripts: BTreeMap<PathBuf, Inputs>,
     /// Hashes in the names of what was made of packages from registries and git repositories.
     pub foreign: BTreeSet<String>,
     /// Seconds that the last build took in which something was compiled.
@@ -74,11 +77,50 @@ impl Ledger {
             self.compiled.insert(file.to_path_buf(), now);
         }
         for script in &report.scripts {
-            if own(&workspace.metadata, &script.package_id).is_none() {
+            let Some(package) = own(&workspace.metadata, &script.package_id) else {
                 self.foreign.extend(script_hash(script));
+                continue;
+            };
+            let now = script_inputs(package, script);
+            let known = self
+                .scripts
+                .insert(script.out_dir.clone().into(), now.clone());
+            if known.as_ref() != Some(&now) && is_used_again(script, report) {
+                stale.push(script.package_id.clone());
             }
         }
+        stale.sort();
+        stale.dedup();
         stale
+    }
+
+    /// Files outside of the tree at `top` that the tree's own packages are made of. What was built
+    /// into `built` is left out, and what git keeps: many build scripts ask it which commit this is.
+    pub fn outside(
+        &self,
+        workspace: &Workspace,
+        report: &Report,
+        (top, built): (&Path, &Path),
+    ) -> BTreeSet<PathBuf> {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let (top, built) = (real(top), real(built));
+        let is_here = |id: &PackageId| {
+            let package = own(&workspace.metadata, id);
+            package.is_some_and(|it| real(it.manifest_path.as_std_path()).starts_with(&top))
+        };
+        let artifacts = report.artifacts.iter().filter(|it| is_here(&it.package_id));
+        let compiled =
+            artifacts.filter_map(|it| self.compiled.get(it.filenames.first()?.as_std_path()));
+        let scripts = report.scripts.iter().filter(|it| is_here(&it.package_id));
+        let scripts = scripts.filter_map(|it| self.scripts.get(it.out_dir.as_std_path()));
+        let paths = compiled
+            .chain(scripts)
+            .flatten()
+            .map(|(path, _)| real(path));
+        paths
+            .filter(|path| !path.starts_with(&top) && !path.starts_with(&built))
+            .filter(|path| !path.iter().any(|part| part == ".git"))
+            .collect()
     }
 
     /// What the compilation that wrote `file` read, if it was of the workspace's own packages.
@@ -121,6 +163,15 @@ impl Ledger {
 pub fn own<'a>(metadata: &'a Metadata, id: &PackageId) -> Option<&'a Package> {
     let package = metadata.packages.iter().find(|package| package.id == *id)?;
     package.source.is_none().then_some(package)
+}
+
+/// Whether cargo has compiled nothing of what a build script's package is made of.
+fn is_used_again(script: &BuildScript, report: &Report) -> bool {
+    let of_package = report.artifacts.iter().filter(|artifact| {
+        let is_script = artifact.target.kind.contains(&TargetKind::CustomBuild);
+        artifact.package_id == script.package_id && !is_script
+    });
+    of_package.into_iter().any(|artifact| artifact.fresh)
 }
 
 /// What a compilation read, by rustc's own list, or all files of the package where there is none.
@@ -212,10 +263,39 @@ pub fn watched(package: &Package, script: &BuildScript) -> Vec<PathBuf> {
     let asked: Vec<PathBuf> = asked.iter().map(|path| folder.join(path)).collect();
     let variables = script_output(script, "rerun-if-env-changed");
     // Without a word from the script cargo watches the package.
-    match asked.is_empty() && variables.is_empty() {
+    let mut watched = match asked.is_empty() && variables.is_empty() {
         true => vec![folder.to_path_buf()],
         false => asked,
-    }
+    };
+    watched.extend(linked(script));
+    watched
+}
+
+/// The native libraries that a build script links from elsewhere. Cargo does not watch them.
+fn linked(script: &BuildScript) -> Vec<PathBuf> {
+    let after = |text: &str| {
+        text.rsplit_once('=')
+            .map_or(text, |(_, rest)| rest)
+            .to_owned()
+    };
+    let names = script.linked_libs.iter().map(|it| after(it.as_str()));
+    let files: Vec<String> = names
+        .flat_map(|name| ["a", "so", "dylib"].map(|end| format!("lib{name}.{end}")))
+        .collect();
+    let folders = script
+        .linked_paths
+        .iter()
+        .map(|it| PathBuf::from(after(it.as_str())));
+    let folders = folders.filter(|folder| !folder.starts_with(&script.out_dir));
+    folders
+        .flat_map(|folder| {
+            files
+                .iter()
+                .map(move |file| folder.join(file))
+                .collect::<Vec<_>>()
+        })
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 /// Files, and for folders all files in them.
@@ -230,6 +310,10 @@ pub fn script_files(paths: Vec<PathBuf>) -> Vec<PathBuf> {
 /// All files in a folder but hidden ones and what was built there.
 fn files_of(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
+    // What cargo marks is a target folder, whatever its name.
+    if folder.join("CACHEDIR.TAG").is_file() {
+        return files;
+    }
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         if name == "target" || name.to_string_lossy().starts_with('.') {

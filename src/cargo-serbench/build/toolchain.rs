@@ -1,6 +1,6 @@
 //! The toolchain, and the key that makes two records comparable.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::{Options, fingerprint::hex};
 use crate::discover::machine::Machine;
+
+/// Files that decide how cargo builds what is in their folder and below.
+pub const HOW_TO_BUILD: [&str; 4] = [
+    "rust-toolchain.toml",
+    "rust-toolchain",
+    ".cargo/config.toml",
+    ".cargo/config",
+];
 
 /// The factors of the build that times depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,11 +44,21 @@ pub fn toolchain(options: &Options) -> Result<Toolchain> {
 /// What the compiler in use says to `--version`.
 pub fn rustc_version() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(&rustc)
-        .arg("--version")
-        .output()
-        .with_context(|| format!("run {} --version", rustc.to_string_lossy()))?;
+    ask_version(Command::new(rustc))
+}
+
+fn ask_version(mut rustc: Command) -> Result<String> {
+    let output = rustc.arg("--version").output();
+    let output = output
+        .with_context(|| format!("run {} --version", rustc.get_program().to_string_lossy()))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// What the compiler that rustup chooses for a folder says to `--version`.
+pub fn rustc_version_in(folder: &Path) -> Result<String> {
+    let mut command = Command::new("rustc");
+    command.env_remove("RUSTUP_TOOLCHAIN").current_dir(folder);
+    ask_version(command)
 }
 
 /// The factors by name, those whose difference says most first.

@@ -6,15 +6,12 @@ use std::{
     fs,
 };
 
-use crate::{commands::revision::Tree, run::Run, session::Session};
-
-/// Files that decide how cargo builds, wherever in the repository they lie above the workspace.
-const HOW_TO_BUILD: [&str; 4] = [
-    "rust-toolchain.toml",
-    "rust-toolchain",
-    ".cargo/config.toml",
-    ".cargo/config",
-];
+use crate::{
+    build::toolchain::{HOW_TO_BUILD, rustc_version_in},
+    commands::revision::Tree,
+    run::Run,
+    session::Session,
+};
 
 /// Adds notes to `run` that a reader needs beside the figures.
 pub fn note(session: &Session, baseline: &Tree, candidate: &Tree, run: &mut Run) {
@@ -47,7 +44,21 @@ fn how_to_build(session: &Session, baseline: &Tree, candidate: &Tree) -> Vec<Str
             notes.push(format!("{} differs: {built}", file.display()));
         }
     }
+    notes.extend(compilers(session, [baseline, candidate]));
     notes
+}
+
+/// The compilers of both commits, where each has its own and they differ: by a file of theirs, or
+/// by what rustup was told of a folder.
+fn compilers(session: &Session, sides: [&Tree; 2]) -> Option<String> {
+    let versions = sides.map(|tree| {
+        let own = session.options.own_toolchain.then_some(&tree.root)?;
+        rustc_version_in(own).ok()
+    });
+    let [Some(before), Some(now)] = versions else {
+        return None;
+    };
+    (before != now).then(|| format!("the baseline was built by {before}, the candidate by {now}"))
 }
 
 fn lock_file(baseline: &Tree, candidate: &Tree) -> Option<String> {

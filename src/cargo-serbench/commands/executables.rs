@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     build::{
@@ -64,6 +64,7 @@ pub fn obtain(session: &Session, place: &Place<'_>, targets: &[BenchTarget]) -> 
         &Task::of(place, targets),
         &Share::default(),
     )?;
+    check_outside(session, place, &done)?;
     if let Some(key) = &key {
         keep(&cache, place, targets, key, &done);
     }
@@ -167,6 +168,9 @@ pub fn build_two(
     }
     let tasks = [0, 1].map(|side| Task::of(places[side], targets[side]));
     let done = at_once(&session.options, &tasks, [one.what, other.what])?;
+    for (place, done) in places.into_iter().zip(&done) {
+        check_outside(session, place, done)?;
+    }
     for side in [0, 1] {
         keep(
             &cache,
@@ -176,6 +180,36 @@ pub fn build_two(
             &done[side],
         );
         session.made.borrow_mut().insert(keys[side].name());
+    }
+    Ok(())
+}
+
+/// Refuses a commit that was built of files of the work tree: it would be compared with itself. Files
+/// elsewhere are as they are now, for both commits.
+fn check_outside(session: &Session, place: &Place<'_>, done: &Done) -> Result<()> {
+    let (Some(_), Some(repo)) = (place.commit, &session.repo) else {
+        return Ok(());
+    };
+    let top = repo.top();
+    if let Some(file) = done.outside.iter().find(|it| it.starts_with(&top)) {
+        bail!(
+            "{} was built with {} of the work tree instead of its own: a link, an absolute path or \
+             `[env]` in cargo's configuration leads there; use a path relative to the package, or \
+             --own-toolchain if that configuration is in the repository",
+            place.what,
+            file.strip_prefix(&top).unwrap_or(file).display()
+        );
+    }
+    let mut others = done.outside.iter().filter(|it| !it.starts_with(&top));
+    if let Some(file) = others.next() {
+        let more = match others.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        shell::warning(format_args!(
+            "{}{more} outside the repository: both commits are built with it as it is now",
+            file.display()
+        ));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! the commit named in the entry would not.
 
 use std::{
+    fmt::Display,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
@@ -166,6 +167,9 @@ fn files(root: &Path) -> Result<Vec<File>> {
         match std::fs::read_to_string(root.join(&name)) {
             Ok(text) => files.push((name, text)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(unreadable(&name, "it is not UTF-8"));
+            }
             Err(error) => return Err(error).with_context(|| format!("read {}", name.display())),
         }
     }
@@ -211,14 +215,16 @@ fn read(text: &str, file: &Path) -> Result<Vec<Entry>> {
         true => toml::from_str::<Old>(text).map(|old| old.accepted),
         false => toml::from_str(text).map(|entry| vec![entry]),
     };
-    let entries = entries.map_err(|error| {
-        let file = file.display();
-        anyhow!("can't read {file}; `git checkout -- {file}` restores the committed one\n{error}")
-    })?;
+    let entries = entries.map_err(|error| unreadable(file, &error))?;
     for entry in &entries {
         check(entry).with_context(|| format!("read {}", file.display()))?;
     }
     Ok(entries)
+}
+
+fn unreadable(file: &Path, why: impl Display) -> anyhow::Error {
+    let file = file.display();
+    anyhow!("can't read {file}; `git checkout -- {file}` restores the committed one\n{why}")
 }
 
 fn check(entry: &Entry) -> Result<()> {

@@ -1,0 +1,254 @@
+//! What benches are made of besides the sources that cargo watches: files elsewhere, and what build
+//! scripts read.
+
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+
+use crate::{
+    repository::{Outcome, Repository},
+    stale::{FAST, REGRESSED, SLOW, age},
+};
+
+const INCLUDED: &str = "include_str!(\"behaviour.txt\")";
+
+/// Writes a bench whose behaviour is in another file.
+fn reads(repository: &Repository, expression: &str) {
+    let bench = repository.read("benches/fake.rs");
+    repository.write("benches/fake.rs", &bench.replace(INCLUDED, expression));
+}
+
+fn gate(repository: &Repository, more: &[&str]) -> Outcome {
+    repository.serbench(&[&["gate", "--seed=1", "--cache-size=0"], more].concat())
+}
+
+/// The commit is refused: its build took what the work tree has.
+#[track_caller]
+fn is_refused(outcome: &Outcome, file: &str) {
+    outcome.exits(101).says_no_more().warns(&[
+        "the baseline",
+        &format!("was built with {file} of the work tree"),
+    ]);
+}
+
+#[test]
+fn a_file_of_the_work_tree_by_its_absolute_path() {
+    let repository = Repository::new(FAST);
+    let path = repository
+        .path()
+        .canonicalize()
+        .unwrap()
+        .join("benches/behaviour.txt");
+    reads(&repository, &format!("include_str!({path:?})"));
+    repository.commit("An absolute path");
+    repository.behave(SLOW);
+    is_refused(&gate(&repository, &[]), "benches/behaviour.txt");
+    // The same in a build that is kept.
+    is_refused(
+        &repository.serbench(&["gate", "--seed=1"]),
+        "benches/behaviour.txt",
+    );
+}
+
+#[test]
+fn a_link_into_the_work_tree() {
+    let repository = Repository::new(FAST);
+    let real = repository.path().canonicalize().unwrap().join("real.txt");
+    fs::rename(repository.path().join("benches/behaviour.txt"), &real).unwrap();
+    symlink(&real, repository.path().join("benches/behaviour.txt")).unwrap();
+    repository.commit("A link");
+    fs::write(&real, SLOW).unwrap();
+    is_refused(&gate(&repository, &[]), "real.txt");
+}
+
+/// The variable is set from where the user stands, for both commits.
+#[test]
+fn a_variable_of_cargos_configuration() {
+    let repository = Repository::new(FAST);
+    let config = repository.read(".cargo/config.toml");
+    let variable = "[env]\nTOP = { value = \"\", relative = true }\n";
+    repository.write(".cargo/config.toml", &format!("{config}{variable}"));
+    reads(
+        &repository,
+        "include_str!(concat!(env!(\"TOP\"), \"/benches/behaviour.txt\"))",
+    );
+    repository.commit("A variable");
+    repository.behave(SLOW);
+    is_refused(&gate(&repository, &[]), "benches/behaviour.txt");
+    gate(&repository, &["--own-toolchain"])
+        .exits(100)
+        .answers(REGRESSED);
+}
+
+#[test]
+fn a_file_outside_the_repository() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere
+        .path()
+        .canonicalize()
+        .unwrap()
+        .join("behaviour.txt");
+    fs::write(&path, FAST).unwrap();
+    let repository = Repository::new(FAST);
+    reads(&repository, &format!("include_str!({path:?})"));
+    repository.commit("Elsewhere");
+    repository.write("src/lib.rs", "// Other words.\n");
+    let shown = path.display().to_string();
+    let warning = [&*shown, "outside the repository", "as it is now"];
+    gate(&repository, &[]).exits(0).warns(&warning);
+    // Both are built anew, whatever its time says.
+    fs::write(&path, SLOW).unwrap();
+    age(&path);
+    gate(&repository, &[]).exits(0);
+    reads(&repository, INCLUDED);
+    let bench = repository.read("benches/fake.rs");
+    repository.write(
+        "benches/fake.rs",
+        &bench.replace(&format!("include_str!({path:?})"), INCLUDED),
+    );
+    repository.behave("fake::one worker cpu=80000");
+    gate(&repository, &[])
+        .exits(100)
+        .says(&["CPU time +33.3 %"]);
+}
+
+/// A build script writes the behaviour that it finds in a file.
+fn generated(repository: &Repository, file: &str, said: &str) {
+    let script = format!(
+        "fn main() {{
+    {said}
+    let text = std::fs::read_to_string({file:?}).unwrap();
+    let out = std::env::var(\"OUT_DIR\").unwrap();
+    std::fs::write(format!(\"{{out}}/behaviour.txt\"), text).unwrap();
+}}"
+    );
+    repository.write("build.rs", &script);
+    reads(
+        repository,
+        "include_str!(concat!(env!(\"OUT_DIR\"), \"/behaviour.txt\"))",
+    );
+}
+
+#[test]
+fn what_a_build_script_reads_and_looks_older_than_its_build() {
+    for said in ["println!(\"cargo::rerun-if-changed=input.txt\");", ""] {
+        let repository = Repository::new(FAST);
+        generated(&repository, "input.txt", said);
+        repository.write("input.txt", FAST);
+        repository.commit("Generated");
+        let first = gate(&repository, &["--baseline=HEAD"]);
+        first
+            .exits(0)
+            .answers("gate: passed (1 benchmark, 0 regressed, 1 identical");
+        repository.write("input.txt", SLOW);
+        age(&repository.path().join("input.txt"));
+        gate(&repository, &["--baseline=HEAD"])
+            .exits(100)
+            .answers(REGRESSED);
+        repository.write("input.txt", FAST);
+        age(&repository.path().join("input.txt"));
+        gate(&repository, &["--baseline=HEAD"]).exits(0);
+    }
+}
+
+#[test]
+fn what_a_build_script_reads_of_the_work_tree() {
+    let repository = Repository::new(FAST);
+    let path = repository.path().canonicalize().unwrap().join("input.txt");
+    let said = format!("println!(\"cargo::rerun-if-changed={}\");", path.display());
+    generated(&repository, path.to_str().unwrap(), &said);
+    repository.write("input.txt", FAST);
+    repository.commit("Generated");
+    repository.write("input.txt", SLOW);
+    is_refused(&gate(&repository, &[]), "input.txt");
+}
+
+#[test]
+fn a_variable_that_a_build_script_asks_for() {
+    let repository = Repository::new(FAST);
+    let script = "fn main() {
+    println!(\"cargo::rerun-if-env-changed=SPEED\");
+    let speed = std::env::var(\"SPEED\").unwrap_or(\"50000\".into());
+    println!(\"cargo::rustc-env=BEHAVIOUR=fake::one worker cpu={speed}\");
+}";
+    repository.write("build.rs", script);
+    reads(&repository, "env!(\"BEHAVIOUR\")");
+    repository.commit("By a variable");
+    let with = |speed: &str, behaviour: &str| {
+        repository.write("build.rs", &script.replace("50000", behaviour));
+        let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD"]);
+        Outcome::of(command.env("SPEED", speed).output().unwrap())
+    };
+    // It holds for both commits, in whichever order builds were made and kept.
+    let identical = "gate: passed (1 benchmark, 0 regressed, 1 identical";
+    with("70000", "50000").exits(0).answers(identical);
+    with("80000", "50000").exits(0).answers(identical);
+    with("70000", "60000").exits(0).answers(identical);
+    repository
+        .serbench(&["gate", "--seed=1", "--baseline=HEAD"])
+        .exits(100)
+        .answers(REGRESSED);
+}
+
+/// Cargo watches no library that a build script links from a folder.
+#[test]
+fn a_native_library() {
+    let library = |folder: &Path, number: u32| {
+        let run = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            let status = command.args(arguments).current_dir(folder).status();
+            assert!(status.unwrap().success());
+        };
+        let source = format!("unsigned number(void) {{ return {number}; }}\n");
+        fs::write(folder.join("number.c"), source).unwrap();
+        run("cc", &["-c", "number.c"]);
+        run("ar", &["rcs", "libnumber.a", "number.o"]);
+        age(&folder.join("libnumber.a"));
+    };
+    let repository = Repository::new("fake::one worker cpu=50000\nfake::two worker cpu=60000");
+    repository.write(
+        "build.rs",
+        "fn main() {
+    println!(\"cargo::rerun-if-changed=build.rs\");
+    println!(\"cargo::rustc-link-search=native={}\", std::env::var(\"CARGO_MANIFEST_DIR\").unwrap());
+    println!(\"cargo::rustc-link-lib=static=number\");
+}",
+    );
+    repository.write(
+        "src/lib.rs",
+        "unsafe extern \"C\" {\n    safe fn number() -> u32;\n}\npub fn is_slow() -> bool {\n    number() == 2\n}\n",
+    );
+    reads(
+        &repository,
+        "{ if fake_bench::is_slow() { \"fake::one worker cpu=60000\" } else { \"fake::one worker cpu=50000\" } }",
+    );
+    library(repository.path(), 1);
+    repository.commit("A library");
+    gate(&repository, &["--baseline=HEAD"]).exits(0);
+    library(repository.path(), 2);
+    gate(&repository, &["--baseline=HEAD"])
+        .exits(100)
+        .answers(REGRESSED);
+    repository
+        .serbench(&["gate", "--seed=1", "--baseline=HEAD"])
+        .exits(100)
+        .answers(REGRESSED);
+}
+
+/// Folders that cargo writes to are not what a build script reads.
+#[test]
+fn a_target_folder_with_another_name() {
+    let repository = Repository::new(FAST);
+    generated(&repository, "input.txt", "");
+    repository.write("input.txt", FAST);
+    repository.write(".gitignore", "out\n");
+    let config = repository.read(".cargo/config.toml");
+    repository.write(
+        ".cargo/config.toml",
+        &format!("{config}\n[build]\ntarget-dir = \"out\"\n"),
+    );
+    repository.commit("A target folder");
+    let again = || gate(&repository, &["--baseline=HEAD"]);
+    again().exits(0);
+    again().exits(0).warns_nothing_of(&["Compiling"]);
+    repository.write("input.txt", SLOW);
+    again().exits(100).answers(REGRESSED);
+}
