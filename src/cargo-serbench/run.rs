@@ -249,6 +249,9 @@ pub struct Verification {
     pub memory: Option<Memory>,
     /// Growth of the peak resident set by the first operation of a fresh process, in bytes.
     pub rss: Option<u64>,
+    /// How long a process took that ran it once; zero where that isn't known. Only for the schedule.
+    #[serde(skip)]
+    pub seconds: f64,
 }
 
 /// What verification said.
@@ -409,6 +412,7 @@ impl Verification {
             prints: false,
             memory: None,
             rss: None,
+            seconds: 0.0,
         }
     }
 

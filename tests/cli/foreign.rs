@@ -13,6 +13,19 @@ fn traps() -> Repository {
 }
 
 #[test]
+fn a_benchmark_of_seconds_leaves_time_to_the_others() {
+    let slow = "fake::slow table wall=1500000000 spends";
+    let repository = Repository::new(&format!("fake::quick table wall=1000\n{slow}"));
+    repository.behave(&format!("fake::quick table wall=1300\n{slow}"));
+    repository
+        .serbench(&["gate", "--seed=1", "--budget=8"])
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, 1 inconclusive, ")
+        .says(&["fake::quick", "regressed"])
+        .warns(&["`fake::slow` is not measured", "pass `--budget "]);
+}
+
+#[test]
 #[ignore = "builds divan, from the network where cargo does not have it"]
 fn every_trap_is_a_problem_and_no_crash() {
     let repository = traps();
@@ -30,18 +43,26 @@ fn every_trap_is_a_problem_and_no_crash() {
         .warns(&["holds a NUL byte"])
         .warns(&["noisy: warming up", "names no benchmark"])
         .says_nothing_of(&["traps::colliding"]);
+    let clashes = list.stderr().matches("share the name").count();
+    assert_eq!(clashes, 3, "{list}");
 
     // Everything of the worst bench, in one commit: what works has a time, what does not a reason.
     let traps = repository.serbench(&["--quick", "--seed=1", "--bench=traps", "--format=markdown"]);
     traps
         .exits(101)
-        .says(&["Measured, "])
-        .says(&["| plain ", " ns |"])
-        .says(&["ends: panicked at benches/traps.rs", "on purpose"])
-        .says(&["divan printed no numbers for \"traps::ends::not_registered\""])
-        .says(&["several tables in the output of \"traps::prints::a_table\""])
-        .says(&["2 rows instead of one for \"traps::threads\""])
-        .warns(&["hint: ", "timed by divan itself", "`serbench::bench`"]);
+        .answers("**Measured, 8 failed**")
+        .says(&["| `plain` ", " ns |"])
+        .says(&["| `t=1` ", "|"])
+        .says(&["| `x::t=4` ", "|"])
+        .says(&["| `panics` ", " failed |"])
+        .says(&[
+            "`traps::ends::panics`: panicked at benches/traps.rs",
+            "on purpose",
+        ])
+        .says(&["| `not_registered` ", " skipped |"])
+        .warns(&["skipped `traps::ends::not_registered`: divan printed no numbers"])
+        .warns(&["`traps::prints::a_table`: several tables in the output"])
+        .warns(&["hint: divan itself times ", "`serbench::bench`"]);
 
     // Benches without traps are judged: a commit against itself, measured all the same.
     repository

@@ -46,6 +46,12 @@ pub fn has_divan(bytes: &[u8]) -> bool {
     contains(bytes, b"DIVAN_SAMPLE_COUNT")
 }
 
+/// Whether divan runs benchmarks in an executable, also one whose `main` never reads its arguments:
+/// then the names of divan's options are not in it.
+pub fn runs_divan(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|bytes| contains(&bytes, b"Timer precision: "))
+}
+
 /// Whether an executable knows the protocol of workers.
 pub fn has_serbench(bytes: &[u8]) -> bool {
     contains(bytes, serbench::protocol::SOCKET.as_bytes())

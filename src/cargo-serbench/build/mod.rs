@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use crate::discover::BenchTarget;
 
 pub use cargo::{Done, build};
-pub use fingerprint::{code_hash, file_hash, hex, path_hash};
+pub use fingerprint::{code_hash, file_hash, hex, path_hash, runs_divan};
 pub use folders::{
     has_seed, last_seconds, prune, seed, stage_executables, target_directory, touch,
 };

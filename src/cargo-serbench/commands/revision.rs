@@ -16,7 +16,7 @@ use crate::{
     exit::Usage,
     record::{self, store},
     run::{Side, Source},
-    select::catalog::{self, Catalog, Naming},
+    select::catalog::{self, Catalog, Naming, Obstacle},
     select::shard,
     select::{self, BenchId},
     session::{self, Request, Session},
@@ -381,6 +381,12 @@ fn build_catalog(
     catalog.note_silent(workspace.suites(), &built, &naming);
     for problem in &catalog.problems {
         shell::warning(problem);
+    }
+    if side == Side::Baseline {
+        // That it could not list then is a matter of the past.
+        catalog
+            .benchmarks
+            .retain(|_, it| !matches!(it.obstacle, Some(Obstacle::Unlisted(_))));
     }
     Ok((catalog, built))
 }

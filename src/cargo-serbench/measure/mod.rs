@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod identical;
 pub mod schedule;
+mod slow;
 pub mod work;
 
 use std::{
@@ -16,6 +17,7 @@ use anyhow::Result;
 use self::{
     engine::{Engine, Pace, Runnable},
     schedule::Job,
+    slow::Slow,
 };
 use crate::{
     build::{Options, toolchain},
@@ -239,8 +241,9 @@ pub fn measure_until_decided(
     let policy = decide::policy(Some(budget));
     let threshold = |id: &str| config.tolerance(id).threshold;
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
+    let mut slow = Slow::of(run, budget);
     // One block of each shows what a block costs.
-    let mut first = decide::next(&evidence::evidence(run, config), &policy);
+    let mut first = decide::next(&slow.hide(evidence::evidence(run, config)), &policy);
     for request in &mut first {
         request.blocks = 1;
     }
@@ -261,13 +264,18 @@ pub fn measure_until_decided(
     run.self_check = schedule::self_check(run, &schedule::cheap(&evidence), run.seed);
     let arms = schedule::between_commits(run, threshold, injected);
     while Instant::now() < deadline {
-        let requests = decide::next(&evidence::evidence(run, config), &policy);
+        let requests = decide::next(&slow.hide(evidence::evidence(run, config)), &policy);
         if requests.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if slow.admit(left.as_secs_f64(), budget) {
+                continue;
+            }
             break;
         }
         let work = schedule::requested(run, &requests, &arms, limited);
         measure_work(engine, run, &work, Some(deadline))?;
     }
+    slow.admit(0.0, budget);
     Ok(())
 }
 

@@ -295,6 +295,7 @@ impl Measured {
             prints: self.prints,
             memory: self.memory,
             rss: self.rss,
+            seconds: 0.0,
         }
     }
 }

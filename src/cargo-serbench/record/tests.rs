@@ -62,6 +62,7 @@ fn subject() -> Verification {
             repeatable: true,
         }),
         rss: Some(258_048),
+        seconds: 0.0,
     }
 }
 

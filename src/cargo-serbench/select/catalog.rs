@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::inventory::{Entry, Inventory, inventory};
 use crate::{
-    build::{Built, Executable},
+    build::{self, Built, Executable},
     config::Config,
     interrupt,
     process::Launcher,
@@ -105,6 +105,9 @@ impl Naming {
     }
 }
 
+const NO_ARGUMENTS: &str = "its main never reads its arguments, so no benchmark can be run by itself; \
+    call `divan::main()`, or `Divan::from_args()` in place of `Divan::default()`";
+
 /// Asks each executable for its benchmarks. One that can't say does not take the others with it: in
 /// place of its benchmarks is one that fails, with the bench target's name.
 pub fn catalog(
@@ -116,6 +119,10 @@ pub fn catalog(
     let mut catalog = Catalog::default();
     let mut unlisted = Vec::new();
     for bench in built {
+        if !bench.divan && build::runs_divan(&bench.executable.path) {
+            unlisted.push((bench, anyhow!(NO_ARGUMENTS)));
+            continue;
+        }
         if !bench.divan {
             catalog.problems.push(format!(
                 "bench `{}` of {} does not call divan::main(), so it is left out",

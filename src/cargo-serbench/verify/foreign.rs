@@ -1,5 +1,7 @@
 //! Benchmarks that only divan runs: whether they run, with threads or without, and what its profiler counts.
 
+use std::time::Instant;
+
 use anyhow::Result;
 
 use super::launch;
@@ -31,8 +33,12 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
         native: false,
         ..Verification::unseen(&benchmark.hash)
     };
+    let started = Instant::now();
     let (row, threads) = match visit(launcher, benchmark)? {
-        Ok(visited) => visited,
+        Ok(visited) => {
+            verification.seconds = started.elapsed().as_secs_f64();
+            visited
+        }
         Err(state) => {
             verification.state = state;
             return Ok(verification);

@@ -1,0 +1,92 @@
+//! Benchmarks that take seconds come when the others are decided, in the time that is left.
+
+use std::collections::BTreeMap;
+
+use crate::{decide::evidence::Evidence, run::Run, select::BenchId, shell};
+
+/// Processes of the first block of a pair: each commit is tuned once and runs twice.
+const PROCESSES: f64 = 6.0;
+
+/// The part of the budget that one block may take among the others.
+const SHARE: f64 = 0.05;
+
+/// Those that wait, and the seconds that a block of each takes.
+#[derive(Debug, Default)]
+pub struct Slow(BTreeMap<BenchId, f64>);
+
+impl Slow {
+    /// None where all are slow: then nothing has to wait for the others.
+    pub fn of(run: &Run, budget: f64) -> Self {
+        let seconds = |id: &BenchId| {
+            let benchmark = &run.benchmarks[id];
+            let sides = [&benchmark.baseline, &benchmark.candidate];
+            let sides = sides.into_iter().flatten();
+            PROCESSES * sides.map(|it| it.seconds).fold(0.0, f64::max)
+        };
+        let measured = run.benchmarks.iter().filter(|(_, benchmark)| {
+            let sides = (&benchmark.baseline, &benchmark.candidate);
+            let (Some(one), Some(other)) = sides else {
+                return false;
+            };
+            let known = one.is_same_code(other) && !run.identical_measured;
+            one.is_measurable() && other.is_measurable() && !known
+        });
+        let (slow, others): (Vec<_>, Vec<_>) = measured
+            .map(|(id, _)| (id.clone(), seconds(id)))
+            .partition(|(_, seconds)| *seconds > SHARE * budget);
+        match others.is_empty() {
+            true => Self::default(),
+            false => Self(slow.into_iter().collect()),
+        }
+    }
+
+    /// The evidence of the others.
+    pub fn hide(&self, mut evidence: Vec<Evidence>) -> Vec<Evidence> {
+        evidence.retain(|it| !self.0.contains_key(&it.id));
+        evidence
+    }
+
+    /// Ends the waiting of those with a block that fits into the seconds that are `left`, quickest
+    /// first, and warns of the others. Whether some may run.
+    pub fn admit(&mut self, mut left: f64, budget: f64) -> bool {
+        let mut waiting: Vec<(BenchId, f64)> = std::mem::take(&mut self.0).into_iter().collect();
+        waiting.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+        let mut any = false;
+        for (id, seconds) in waiting {
+            if seconds <= left {
+                left -= seconds;
+                any = true;
+                continue;
+            }
+            shell::warning(format_args!(
+                "`{id}` is not measured: a comparison of it takes {seconds:.0} s or more, and too \
+                 little is left of the budget of {budget:.0} s; pass `--budget {:.0}` or leave it out:\n  \
+                 [[package.metadata.serbench.override]]\n  benchmarks = [\"{id}\"]\n  mode = \"off\"",
+                (budget + 10.0 * seconds).ceil()
+            ));
+        }
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::Slow;
+
+    #[test]
+    fn what_fits_is_admitted_once() {
+        let waiting = || {
+            Slow(BTreeMap::from([
+                ("a::x".into(), 30.0),
+                ("a::y".into(), 7.0),
+            ]))
+        };
+        assert!(!waiting().admit(5.0, 60.0));
+        assert!(waiting().admit(10.0, 60.0));
+        let mut slow = waiting();
+        assert!(slow.admit(40.0, 60.0));
+        assert!(!slow.admit(40.0, 60.0));
+    }
+}
