@@ -9,20 +9,20 @@ use crate::repository::{Outcome, Repository, copy_tree, fixture};
 const DEPENDENCY: &str =
     r#"divan = { package = "divan", version = "=0.1.21", default-features = false }"#;
 
-/// Packages and versions; each stands for a crate that renames it to `divan` or needs not to.
+/// Packages and versions, newest first; each stands for a crate that renames it to `divan` or needs not to.
 const VERSIONS: [(&str, &str); 12] = [
-    ("divan", "0.1.14"),
-    ("divan", "0.1.15"),
-    ("divan", "0.1.16"),
-    ("divan", "0.1.17"),
-    ("divan", "0.1.18"),
-    ("divan", "0.1.19"),
-    ("divan", "0.1.20"),
-    ("divan", "0.1.21"),
-    ("codspeed-divan-compat", "5.0.3"),
-    ("codspeed-divan-compat", "6.0.0"),
-    ("codspeed-divan-compat-walltime", "5.0.3"),
     ("codspeed-divan-compat-walltime", "6.0.0"),
+    ("codspeed-divan-compat-walltime", "5.0.3"),
+    ("codspeed-divan-compat", "6.0.0"),
+    ("codspeed-divan-compat", "5.0.3"),
+    ("divan", "0.1.21"),
+    ("divan", "0.1.20"),
+    ("divan", "0.1.19"),
+    ("divan", "0.1.18"),
+    ("divan", "0.1.17"),
+    ("divan", "0.1.16"),
+    ("divan", "0.1.15"),
+    ("divan", "0.1.14"),
 ];
 
 /// All but the one that is ignored, and one of each number of threads.
@@ -80,6 +80,8 @@ fn empty() -> Repository {
 fn commit_of(repository: &Repository, package: &str, version: &str) -> Outcome {
     copy_tree(&fixture("divan-versions"), repository.path());
     depend_on(repository, package, version);
+    // Records of the version before are nothing to compare with.
+    let _ = std::fs::remove_dir_all(repository.path().join("baselines"));
     repository.commit(&format!("{package} {version}"));
     repository.serbench(&["list"])
 }
