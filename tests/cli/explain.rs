@@ -250,3 +250,71 @@ fn a_sleep() {
             "called by planted::operation::scale",
         ]);
 }
+
+#[test]
+fn a_hash_map_in_place_of_a_vector() {
+    if !has_valgrind() {
+        return;
+    }
+    let map = "std::collections::HashMap<u64, u64>";
+    let fold = "numbers.iter().fold(0, |sum, number| weigh(sum, *number))";
+    let look_up = "(0..numbers.len() as u64).fold(0, |sum, key| weigh(sum, numbers[&key]))";
+    let repository = planted(&[
+        ("Prepared(Vec<u64>)", &format!("Prepared({map})")),
+        ("(0..1000)", "(0..1000).map(|number| (number, number))"),
+        ("&[u64]", &format!("&{map}")),
+        (fold, look_up),
+    ]);
+    gate(&repository, "terminal")
+        .exits(100)
+        .says(&[ANSWER, "work: instructions +"])
+        // What it calls is either in its own row or in that of hashing.
+        .says(&["+", "planted::operation::total"]);
+}
+
+#[test]
+fn a_contended_lock() {
+    if !has_valgrind() {
+        return;
+    }
+    // Another thread holds it most of the time, asleep.
+    let lock = "static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        fn hold() {
+            let pause = |micros| std::thread::sleep(std::time::Duration::from_micros(micros));
+            loop {
+                let held = LOCK.lock().unwrap();
+                pause(100);
+                drop(held);
+                pause(1);
+            }
+        }
+
+        pub fn prepare() -> Prepared {
+            std::thread::spawn(hold);";
+    let wait = "let held = LOCK.lock().unwrap();\n    drop(held);\n    sum / 3";
+    let repository = planted_with(
+        "0..200_000",
+        &[("pub fn prepare() -> Prepared {", lock), ("sum / 3", wait)],
+    );
+    gate(&repository, "terminal")
+        .exits(100)
+        .says(&[ANSWER, "waiting: wall time +"])
+        .says(&[
+            ANSWER,
+            "lock_contended, called by planted::operation::scale",
+        ]);
+}
+
+/// A function that only moved is the same code, so nothing regressed and nothing is explained.
+#[test]
+fn a_moved_function() {
+    let scale = "\n#[inline(never)]\nfn scale(sum: u64) -> u64 {\n    sum / 3\n}\n";
+    let repository = planted(&[
+        (scale, ""),
+        ("pub fn prepare()", &format!("{scale}\npub fn prepare()")),
+    ]);
+    gate(&repository, "terminal")
+        .exits(0)
+        .answers("Passed")
+        .says_nothing_of(&["Why ("]);
+}

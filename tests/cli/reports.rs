@@ -282,6 +282,51 @@ fn a_job_summary_is_written_where_github_wants_it() {
 }
 
 #[test]
+fn terminals_of_any_width_and_none() {
+    let long = format!("fake::{}::u8::4", "long".repeat(75));
+    let behaviour =
+        |cpu: &str| format!("fake::reference::u8::4 worker cpu=100000\n{long} worker cpu={cpu}");
+    let repository = Repository::new(&behaviour("50000"));
+    repository.behave(&behaviour("55000"));
+    repository.serbench(&["gate", "--seed=1"]).exits(100);
+    let run = repository.runs().pop().unwrap();
+    let report = |settings: &[(&str, &str)], arguments: &[&str]| {
+        let given = [&["report", run.to_str().unwrap()], arguments].concat();
+        let mut command = repository.command(&given);
+        command.env_remove("COLUMNS").envs(settings.iter().copied());
+        let outcome = Outcome::of(command.output().unwrap());
+        outcome.exits(100);
+        outcome.stdout
+    };
+    for width in [60, 80, 120, 200] {
+        let text = report(&[("COLUMNS", &width.to_string())], &[]);
+        assert!(
+            text.lines().any(|line| line == long),
+            "not a line of its own: {text}"
+        );
+        // Tables fit; ids and sentences are never cut, terminals wrap them.
+        let tables = text.split("Worth a look").nth(1).unwrap();
+        let rows = tables
+            .lines()
+            .filter(|line| line.starts_with("  ") && !line.contains(&long));
+        let mut rows = rows
+            .take_while(|line| !line.starts_with("How this"))
+            .take(3);
+        assert!(
+            rows.all(|row| row.chars().count() <= width),
+            "{width}: {text}"
+        );
+    }
+    let colored = |settings: &[(&str, &str)], arguments: &[&str]| {
+        report(settings, arguments).contains('\u{1b}')
+    };
+    assert!(colored(&[], &["--color=always"]));
+    for settings in [&[][..], &[("NO_COLOR", "1")], &[("TERM", "dumb")]] {
+        assert!(!colored(settings, &[]), "{settings:?}");
+    }
+}
+
+#[test]
 fn what_it_says_of_itself() {
     let nowhere = Repository::empty();
     nowhere

@@ -275,6 +275,149 @@ fn html_page() {
     insta::assert_snapshot!("html_page", body.replace("><", ">\n<"));
 }
 
+/// The figures of a benchmark as the JSON has them, for comparing other forms with.
+struct Wanted {
+    id: String,
+    verdict: String,
+    /// Point, lower and upper bound; 1.05 is 5 % slower.
+    change: Option<[f64; 3]>,
+    latency_ns: f64,
+    ratio: Option<f64>,
+}
+
+fn wanted(json: &Value) -> Vec<Wanted> {
+    let of = |row: &Value| Wanted {
+        id: row["id"].as_str().unwrap().to_owned(),
+        verdict: row["verdict"].as_str().unwrap().to_owned(),
+        change: row["change"]
+            .is_object()
+            .then(|| ["ratio", "lower", "upper"].map(|name| row["change"][name].as_f64().unwrap())),
+        latency_ns: row["latency_ns"]["candidate"].as_f64().unwrap(),
+        ratio: row["ratio_to_reference"]["candidate"].as_f64(),
+    };
+    json["verdicts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(of)
+        .collect()
+}
+
+impl Wanted {
+    /// The change as people read it, worked out here from the figures of the JSON.
+    fn change_text(&self) -> Option<String> {
+        let [point, lower, upper] = self.change?.map(|ratio| 100.0 * (ratio - 1.0));
+        Some(format!("{point:+.1} % [{lower:+.1}, {upper:+.1}]"))
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let latency = match self.latency_ns {
+            short if short < 1000.0 => format!("{short:.1} ns"),
+            long => format!("{:.3} µs", long / 1000.0),
+        };
+        let ratio = self.ratio.map(|ratio| format!("-> {ratio:.3}"));
+        let texts = [Some(self.verdict.clone()), Some(latency), ratio];
+        texts
+            .into_iter()
+            .flatten()
+            .chain(self.change_text())
+            .collect()
+    }
+}
+
+#[test]
+fn every_form_says_what_the_json_says() {
+    let report = every_verdict();
+    let json: Value = serde_json::from_str(&report.render("json")).unwrap();
+    let wanted = wanted(&json);
+    let verdicts: std::collections::BTreeSet<&str> =
+        wanted.iter().map(|it| it.verdict.as_str()).collect();
+    assert_eq!(verdicts.len(), 8, "{verdicts:?}");
+    let [terminal, markdown, comment] =
+        ["terminal", "markdown", "comment"].map(|form| report.render(form));
+    let html = report
+        .render("html")
+        .replace("<tr>", "\n<tr>")
+        .replace("</tr>", "</tr>\n");
+    let unescaped = |text: &str| text.replace(r"\[", "[").replace("&gt;", ">");
+    for it in &wanted {
+        let rows = [
+            (&terminal, format!("{}  ", it.id)),
+            (&markdown, format!("| `{}` ", it.id)),
+            (&comment, format!("| `{}` ", it.id)),
+            (&html, format!("<tr><td><code>{}</code></td>", it.id)),
+        ];
+        for (text, begin) in rows {
+            let row = text.lines().find(|line| line.starts_with(&begin));
+            let row = unescaped(row.unwrap_or_else(|| panic!("no {begin:?} in {text}")));
+            for cell in it.cells() {
+                assert!(row.contains(&cell), "no {cell:?} in {row}");
+            }
+        }
+    }
+    for_programs(&report, &wanted);
+}
+
+/// The same in forms that programs read.
+fn for_programs(report: &Owned, wanted: &[Wanted]) {
+    let [metrics, junit, table] = ["openmetrics", "junit", "csv"].map(|form| report.render(form));
+    let parse = |form: &str| -> Value { serde_json::from_str(&report.render(form)).unwrap() };
+    let (bencher, action) = (parse("bencher"), parse("benchmark-action"));
+    let mut lines = csv::Reader::from_reader(table.as_bytes());
+    let lines: Vec<BTreeMap<String, String>> =
+        lines.deserialize().map(|line| line.unwrap()).collect();
+    assert_eq!(lines.len(), wanted.len());
+    let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * other.abs();
+    for it in wanted {
+        let id = &it.id;
+        let line = lines.iter().find(|line| line["id"] == *id).unwrap();
+        assert_eq!(line["verdict"], it.verdict, "{id}");
+        for (name, value) in ["change", "change_lower", "change_upper"].iter().zip(0..) {
+            match it.change {
+                None => assert_eq!(line[*name], "", "{id}"),
+                Some(change) => assert!(near(line[*name].parse().unwrap(), change[value])),
+            }
+        }
+        assert!(near(
+            line["candidate_latency_ns"].parse().unwrap(),
+            it.latency_ns
+        ));
+        assert!(near(
+            bencher[id]["latency"]["value"].as_f64().unwrap(),
+            it.latency_ns
+        ));
+        let entry = action
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["name"] == **id);
+        assert!(near(
+            entry.unwrap()["value"].as_f64().unwrap(),
+            it.latency_ns
+        ));
+        let sample = format!(
+            "serbench_verdict{{benchmark=\"{id}\",verdict=\"{}\"}} 1\n",
+            it.verdict
+        );
+        assert!(metrics.contains(&sample), "{sample}");
+        let case = junit
+            .split("<testcase ")
+            .find(|case| case.contains(&format!("\"{id}\"")));
+        assert!(
+            case.unwrap().contains(&format!("{}: ", it.verdict)),
+            "{junit}"
+        );
+        let fails = ["<failure", "<error"]
+            .iter()
+            .any(|tag| case.unwrap().contains(tag));
+        assert_eq!(
+            fails,
+            ["regressed", "failed"].contains(&it.verdict.as_str()),
+            "{id}"
+        );
+    }
+}
+
 #[test]
 fn one_commit_by_itself() {
     insta::assert_snapshot!("one_commit", one_commit().render("terminal"));
