@@ -28,8 +28,8 @@ impl Level {
         }
     }
 
-    /// The best that this processor has up to AVX2, or what `SERBENCH_JSON_LEVEL` names (`baseline`,
-    /// `avx2` or `avx512`, to measure or test it); looked up once.
+    /// The best that this processor has, or at most what `SERBENCH_JSON_LEVEL` names (`baseline` or
+    /// `avx2`, to measure or test it); looked up once.
     #[must_use]
     pub fn detected() -> Self {
         static DETECTED: AtomicU8 = AtomicU8::new(0);
@@ -50,9 +50,8 @@ impl Level {
         let named = std::env::var("SERBENCH_JSON_LEVEL").unwrap_or_default();
         let most = match named.as_str() {
             "baseline" => Self::Baseline,
-            "avx512" => Self::Avx512,
-            // AVX-512 has to be asked for until its text was compared on such a processor.
-            _ => Self::Avx2,
+            "avx2" => Self::Avx2,
+            _ => Self::Avx512,
         };
         Self::ALL
             .into_iter()
