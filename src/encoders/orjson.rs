@@ -10,7 +10,9 @@ use crate::{BoxError, Encoder};
 ///
 /// The same crates format the elements (itoap, zmij, jiff-core), a tree with a node for each row
 /// is built first, and the buffer starts with a page, is doubled when a row might not fit, and is
-/// not shrunk; so time and memory are those of orjson, too. `cargo serbench calibrate` measures it.
+/// not shrunk; so time and memory are those of orjson, too. `cargo serbench calibrate` measures it:
+/// on an AMD EPYC with AVX2, 100x50 elements took 0.94 to 1.05 times as long as in orjson, but
+/// booleans 1.12 (1.09 to 1.14), and signed bytes 0.87 in one run and 0.97 in another.
 ///
 /// It differs from orjson where orjson refuses or fails: a view that isn't C-contiguous is copied
 /// first (orjson refuses it); moments whose arithmetic overflows are refused, as is an array with
