@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let words = |size: usize| {
-        data.chunks_exact(size).map(|chunk| {
+        data.chunks_exact(size).map(move |chunk| {
             let mut word = [0; 8];
             word[..size].copy_from_slice(chunk);
             u64::from_le_bytes(word)
