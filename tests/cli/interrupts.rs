@@ -137,6 +137,35 @@ fn kill_9() {
     next_run_works(&repository);
 }
 
+/// Whenever a run is killed, a record is whole or not there.
+#[test]
+fn kill_9_while_a_record_is_written() {
+    let repository = Repository::new(BEFORE);
+    let baselines = repository.path().join("baselines");
+    let mut run = repository
+        .command(&["--quick"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !baselines.exists() && run.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // Beside the folders of commits may lie what the killed run was writing.
+    for folder in fs::read_dir(&baselines).into_iter().flatten().flatten() {
+        for record in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+            let bytes = fs::read(record.path()).unwrap();
+            serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
+        }
+    }
+    repository.serbench(&["--quick"]).exits(0);
+    let untracked = repository.git(&["ls-files", "--others", "--exclude-standard"]);
+    assert_eq!(untracked.lines().count(), 1, "{untracked}");
+    assert!(untracked.ends_with(".json"), "{untracked}");
+}
+
 #[test]
 fn two_at_once() {
     let repository = changed();

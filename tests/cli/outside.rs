@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use crate::{
     repository::{Outcome, Repository},
-    stale::{FAST, REGRESSED, SLOW, age},
+    stale::{FAST, REGRESSED, SLOW, age, slower},
 };
 
 const INCLUDED: &str = "include_str!(\"behaviour.txt\")";
@@ -251,4 +251,75 @@ fn a_target_folder_with_another_name() {
     again().exits(0).warns_nothing_of(&["Compiling"]);
     repository.write("input.txt", SLOW);
     again().exits(100).answers(REGRESSED);
+}
+
+/// A patch in cargo's configuration leads both commits to the package of the work tree.
+#[test]
+fn a_patch_of_cargos_configuration() {
+    let package = tempfile::tempdir().unwrap();
+    let inner = |folder: &Path, behaviour: &str| {
+        fs::create_dir_all(folder.join("src")).unwrap();
+        let manifest = "[package]\nname = \"inner\"\nedition = \"2024\"\n";
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        let library = format!("pub const BEHAVIOUR: &str = \"{behaviour}\";\n");
+        fs::write(folder.join("src/lib.rs"), library).unwrap();
+    };
+    inner(package.path(), FAST);
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=T", "-c", "user.email=t@example.org"]);
+        let status = command.args(arguments).current_dir(package.path()).status();
+        assert!(status.unwrap().success());
+    };
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "Inner"]);
+    let url = format!("file://{}", package.path().display());
+    let repository = Repository::new(FAST);
+    let manifest = repository.read("Cargo.toml");
+    let dependency = format!(
+        "[dev-dependencies]\ninner = {{ git = {url:?} }}\n\n[workspace]\nexclude = [\"inner\"]"
+    );
+    repository.write("Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    let config = repository.read(".cargo/config.toml");
+    let patch = format!("{config}[patch.{url:?}]\ninner = {{ path = \"inner\" }}\n");
+    repository.write(".cargo/config.toml", &patch);
+    inner(&repository.path().join("inner"), FAST);
+    reads(&repository, "inner::BEHAVIOUR");
+    repository.commit("Patched");
+    inner(&repository.path().join("inner"), SLOW);
+    gate(&repository, &[])
+        .exits(101)
+        .says_no_more()
+        .warns(&["package `inner`", "by a path to the work tree"]);
+}
+
+#[test]
+fn a_work_tree_in_another() {
+    let repository = slower();
+    let shared = tempfile::tempdir().unwrap();
+    repository.git(&["worktree", "add", "--quiet", "--detach", "one", "HEAD"]);
+    repository.git(&[
+        "-C", "one", "worktree", "add", "--quiet", "--detach", "two", "HEAD~1",
+    ]);
+    let gate = |folder: &str, baseline: &str, shares: bool| {
+        let mut gate = repository.command(&["gate", "--seed=1", "--exact", baseline]);
+        if shares {
+            gate.env("CARGO_TARGET_DIR", shared.path());
+        }
+        gate.current_dir(repository.path().join(folder));
+        Outcome::of(gate.output().unwrap())
+    };
+    for shares in [false, true] {
+        // The innermost is at the faster commit.
+        gate("one/two", "--baseline=main", shares)
+            .exits(0)
+            .answers("gate: passed (1 benchmark, 0 regressed, 1 improved");
+        gate("one", "--baseline=HEAD~1", shares)
+            .exits(100)
+            .answers(REGRESSED);
+        gate("", "--baseline=HEAD~1", shares)
+            .exits(100)
+            .answers(REGRESSED);
+    }
 }

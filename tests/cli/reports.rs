@@ -369,3 +369,53 @@ fn a_publisher_shows_only_runs_of_the_commit_it_was_called_for() {
         .says_no_more()
         .warns(&["is a run of ", &head, "not of 0123456789"]);
 }
+
+/// What the first version stored, `schema` 1, is decided as it was then.
+#[test]
+fn stored_runs_of_the_first_version() {
+    let repository = Repository::new("fake::reference::u8::4 worker cpu=100000");
+    let report = |name: &str, format: &str| {
+        let file = crate::repository::fixture("old-runs").join(name);
+        repository.serbench(&["report", file.to_str().unwrap(), format])
+    };
+    for (name, code, verdicts) in [
+        (
+            "two-commits.json",
+            100,
+            &[
+                ("fake::faster::u8::4", "improved"),
+                ("fake::gone::u8::4", "removed"),
+                ("fake::hungry::u8::4", "regressed"),
+                ("fake::new::u8::4", "added"),
+                ("fake::reference::u8::4", "unchanged"),
+                ("fake::slower::u8::4", "regressed"),
+            ][..],
+        ),
+        (
+            "undecided.json",
+            101,
+            &[
+                ("fake::noisy", "inconclusive"),
+                ("fake::over", "failed"),
+                ("fake::same", "unchanged"),
+            ],
+        ),
+    ] {
+        let outcome = report(name, "--format=json");
+        let json: serde_json::Value = serde_json::from_str(outcome.exits(code).stdout()).unwrap();
+        let decisions = json["verdicts"].as_array().unwrap().iter();
+        let mut found: Vec<(&str, &str)> = decisions
+            .map(|it| (it["id"].as_str().unwrap(), it["verdict"].as_str().unwrap()))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, verdicts, "{name}");
+    }
+    report("two-commits.json", "--format=terminal")
+        .says(&["fake::slower::u8::4", "+10.0 % [+10.0, +10.0]", "8+16"])
+        .says(&["fake::hungry::u8::4: allocations +10.0 % (10 -> 11)"]);
+    report("one-commit.json", "--format=terminal")
+        .exits(101)
+        .answers("Measured, 1 failed")
+        .says(&["lean", "50.00 µs", "0.500 [0.500, 0.500]"])
+        .says(&["fake::panics::u8::4", "this bench has a bug"]);
+}

@@ -264,16 +264,7 @@ pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Ru
             decision.waived = waiver(id, decision, config, waivers);
         }
     }
-    let new = decisions.iter().zip(&ids).find(|(decision, id)| {
-        let gated = decision.waived.is_none() && config.mode(id) == Mode::Gate;
-        gated && decision.verdict == Verdict::Added && decision.role == Role::Benchmark
-    });
-    let new = new.filter(|_| config.require_baseline).map(|(_, id)| {
-        format!(
-            "`{id}` has no baseline, but `require-baseline` is set; if that is intended: \
-             `cargo serbench accept '{id}' --reason TEXT`"
-        )
-    });
+    let new = without_baseline(&decisions, &ids, config);
     let summary = decide::summarize(&decisions, config.strict);
     let mut summary = summary.unless(cannot_fail).unless(new);
     let judged = decisions.iter().zip(&ids);
@@ -288,6 +279,20 @@ pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Ru
         exit,
     };
     (runs, decided)
+}
+
+/// What a new benchmark lacks where one is demanded.
+fn without_baseline(decisions: &[Decision], ids: &[BenchId], config: &Config) -> Option<String> {
+    let new = decisions.iter().zip(ids).find(|(decision, id)| {
+        let gated = decision.waived.is_none() && config.mode(id) == Mode::Gate;
+        gated && decision.verdict == Verdict::Added && decision.role == Role::Benchmark
+    });
+    new.filter(|_| config.require_baseline).map(|(_, id)| {
+        format!(
+            "`{id}` has no baseline, but `require-baseline` is set; if that is intended: \
+             `cargo serbench accept '{id}' --reason TEXT`"
+        )
+    })
 }
 
 /// Why a benchmark's regression does not fail the gate: it is only tracked, or was accepted.

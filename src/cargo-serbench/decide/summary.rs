@@ -86,41 +86,31 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         };
         benchmarks.iter().filter(has).count()
     };
-    let sensitivities: Vec<f64> = benchmarks
-        .iter()
-        .filter_map(|decision| decision.sensitivity)
-        .collect();
-    // Nothing vouches for the sensitivity where nothing could be slowed down.
-    let vouched = controls.is_empty() || controls.iter().any(|it| it.role == Role::PositiveControl);
-    let alarms = false_alarms(&controls);
     let bias = bias(&controls);
-    let mut problems: Vec<String> = alarms.iter().cloned().chain(missed(&controls)).collect();
+    let mut problems = [false_alarms(&controls), missed(&controls)].concat();
     let undecided =
         verdicts.get(&Verdict::Inconclusive).copied().unwrap_or(0) + with_limit(Standing::Unclear);
     let decided = verdicts.keys().any(is_decided);
     if !decided && undecided > 0 {
         problems.push("no benchmark could be decided".to_owned());
     }
-    let slower = unconfirmed(&benchmarks, Unconfirmed::Slower);
-    let far_slower = unconfirmed(&benchmarks, Unconfirmed::FarSlower);
-    problems.extend([&slower, &far_slower].into_iter().flatten().cloned());
-    let unmeasured = unmeasured(&benchmarks);
-    problems.extend(unmeasured.iter().cloned());
+    problems.extend(unconfirmed(&benchmarks, Unconfirmed::Slower));
+    let unknown = [
+        unconfirmed(&benchmarks, Unconfirmed::FarSlower),
+        unmeasured(&benchmarks),
+        doubted(&benchmarks, bias),
+    ];
+    let is_unknown = unknown.iter().any(Option::is_some);
+    problems.extend(unknown.into_iter().flatten());
     let missing: Vec<&&Decision> = benchmarks.iter().filter(|it| is_missing(it)).collect();
-    let doubted = doubted(&benchmarks, bias);
-    problems.extend(doubted.iter().cloned());
     let of_the_rest = if benchmarks.iter().any(|it| is_worse(it, bias)) {
         Outcome::Regressed
-    } else if (!decided && undecided == 0) || doubted.is_some() || unmeasured.is_some() {
+    } else if (!decided && undecided == 0) || is_unknown {
         Outcome::CouldNotMeasure
     } else if !problems.is_empty() || (strict && undecided > 0) {
         Outcome::Inconclusive
     } else {
         Outcome::Passed
-    };
-    let of_the_rest = match of_the_rest {
-        Outcome::Passed | Outcome::Inconclusive if far_slower.is_some() => Outcome::CouldNotMeasure,
-        outcome => outcome,
     };
     problems.extend(removals(&missing));
     let outcome = match of_the_rest {
@@ -134,9 +124,18 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         verdicts,
         over_limit: with_limit(Standing::Over),
         unclear_limit: with_limit(Standing::Unclear),
-        sensitivity: (vouched && !sensitivities.is_empty()).then(|| median(&sensitivities)),
+        sensitivity: sensitivity(&benchmarks, &controls),
         problems,
     }
+}
+
+/// The median of the benchmarks' own.
+fn sensitivity(benchmarks: &[&Decision], controls: &[&Decision]) -> Option<f64> {
+    let all = benchmarks.iter().filter_map(|it| it.sensitivity);
+    let all: Vec<f64> = all.collect();
+    // Nothing vouches for it where nothing could be slowed down.
+    let vouched = controls.is_empty() || controls.iter().any(|it| it.role == Role::PositiveControl);
+    (vouched && !all.is_empty()).then(|| median(&all))
 }
 
 /// What is wrong when benchmarks look slower and the blocks were too few to confirm it.

@@ -180,68 +180,76 @@ fn variables() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Set by cargo for its children, or of how a build looks and where it writes.
+const NEVER: [&str; 20] = [
+    "CARGO",
+    "CARGO_MAKEFLAGS",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_BUILD_JOBS",
+    "CARGO_TARGET_TMPDIR",
+    "CARGO_NET_OFFLINE",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "RUST_LOG",
+    "RUST_LOG_STYLE",
+    "RUST_RECURSION_COUNT",
+    "RUST_TEST_THREADS",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTUP_HOME",
+    "RUSTUP_AUTO_INSTALL",
+    "LD_LIBRARY_PATH",
+];
+
+/// The same, by how they begin.
+const NEVER_PREFIXES: [&str; 7] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_TERM_",
+    "CARGO_HTTP_",
+    "CARGO_ALIAS_",
+    "CARGO_REGISTR",
+];
+
+/// How those begin that count.
+const PREFIXES: [&str; 8] = [
+    "CARGO_",
+    "RUST",
+    "PKG_CONFIG",
+    "MACOSX_",
+    "CMAKE_",
+    "TARGET_",
+    "HOST_",
+    "LIBRARY_",
+];
+
+/// Words that a variable is, begins or ends with if it counts.
+const WORDS: [&str; 16] = [
+    "CC",
+    "CXX",
+    "AR",
+    "LD",
+    "NM",
+    "RANLIB",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "SDKROOT",
+    "SOURCE_DATE_EPOCH",
+    "LD_PRELOAD",
+];
+
 /// Whether a build may depend on a variable. In doubt it does; what is left out is what cargo sets
 /// for its children, and what changes only how it looks or where it writes.
 fn counts(name: &str) -> bool {
-    const NEVER: [&str; 20] = [
-        "CARGO",
-        "CARGO_MAKEFLAGS",
-        "CARGO_CRATE_NAME",
-        "CARGO_PRIMARY_PACKAGE",
-        "CARGO_TARGET_DIR",
-        "CARGO_BUILD_TARGET_DIR",
-        "CARGO_BUILD_BUILD_DIR",
-        "CARGO_BUILD_JOBS",
-        "CARGO_TARGET_TMPDIR",
-        "CARGO_NET_OFFLINE",
-        "RUST_BACKTRACE",
-        "RUST_LIB_BACKTRACE",
-        "RUST_LOG",
-        "RUST_LOG_STYLE",
-        "RUST_RECURSION_COUNT",
-        "RUST_TEST_THREADS",
-        "RUSTUP_TOOLCHAIN",
-        "RUSTUP_HOME",
-        "RUSTUP_AUTO_INSTALL",
-        "LD_LIBRARY_PATH",
-    ];
-    const NEVER_PREFIXES: [&str; 7] = [
-        "CARGO_PKG_",
-        "CARGO_MANIFEST_",
-        "CARGO_BIN_",
-        "CARGO_TERM_",
-        "CARGO_HTTP_",
-        "CARGO_ALIAS_",
-        "CARGO_REGISTR",
-    ];
-    const PREFIXES: [&str; 8] = [
-        "CARGO_",
-        "RUST",
-        "PKG_CONFIG",
-        "MACOSX_",
-        "CMAKE_",
-        "TARGET_",
-        "HOST_",
-        "LIBRARY_",
-    ];
-    const WORDS: [&str; 16] = [
-        "CC",
-        "CXX",
-        "AR",
-        "LD",
-        "NM",
-        "RANLIB",
-        "CFLAGS",
-        "CXXFLAGS",
-        "CPPFLAGS",
-        "LDFLAGS",
-        "CPATH",
-        "C_INCLUDE_PATH",
-        "CPLUS_INCLUDE_PATH",
-        "SDKROOT",
-        "SOURCE_DATE_EPOCH",
-        "LD_PRELOAD",
-    ];
     if NEVER.contains(&name) || NEVER_PREFIXES.iter().any(|it| name.starts_with(it)) {
         return false;
     }
