@@ -277,21 +277,24 @@ fn a_contended_lock() {
     if !has_valgrind() {
         return;
     }
-    // Another thread holds it most of the time, asleep.
-    let lock = "static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    // Another thread holds it, asleep, until some time after each operation began.
+    let lock = "static LOCK: std::sync::Mutex<u64> = std::sync::Mutex::new(0);
         fn hold() {
             let pause = |micros| std::thread::sleep(std::time::Duration::from_micros(micros));
             loop {
                 let held = LOCK.lock().unwrap();
-                pause(100);
+                let operations = *held;
+                pause(300);
                 drop(held);
-                pause(1);
+                while *LOCK.lock().unwrap() == operations {
+                    pause(1);
+                }
             }
         }
 
         pub fn prepare() -> Prepared {
             std::thread::spawn(hold);";
-    let wait = "let held = LOCK.lock().unwrap();\n    drop(held);\n    sum / 3";
+    let wait = "*LOCK.lock().unwrap() += 1;\n    sum / 3";
     let repository = planted_with(
         "0..200_000",
         &[("pub fn prepare() -> Prepared {", lock), ("sum / 3", wait)],

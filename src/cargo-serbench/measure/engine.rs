@@ -456,9 +456,9 @@ pub fn run_schedule(
     Ok(failures)
 }
 
-/// About one cycle. Divan's own overhead, which it subtracts, varies by as much: what takes less
-/// reads as nothing in one process and as a cycle in the next.
-const RESOLUTION: divan::Picos = divan::Picos(300);
+/// About two cycles. Divan's own overhead, which it subtracts, varies by one: what takes less reads
+/// as nothing in one process and as a cycle in the next.
+const RESOLUTION: divan::Picos = divan::Picos(600);
 
 const OPTIMISED_AWAY: &str = "takes no time, so its work was optimised away; return the result or use \
     `divan::black_box`";

@@ -10,6 +10,9 @@ const PROCESSES: f64 = 6.0;
 /// The part of the budget that one block may take among the others.
 const SHARE: f64 = 0.05;
 
+/// Seconds that one block may take whatever the budget.
+const QUICK: f64 = 1.0;
+
 /// Those that wait, and the seconds that a block of each takes.
 #[derive(Debug, Default)]
 pub struct Slow(BTreeMap<BenchId, f64>);
@@ -33,7 +36,7 @@ impl Slow {
         });
         let (slow, others): (Vec<_>, Vec<_>) = measured
             .map(|(id, _)| (id.clone(), seconds(id)))
-            .partition(|(_, seconds)| *seconds > SHARE * budget);
+            .partition(|(_, seconds)| *seconds > QUICK.max(SHARE * budget));
         match others.is_empty() {
             true => Self::default(),
             false => Self(slow.into_iter().collect()),
