@@ -803,7 +803,10 @@ fn a_false_alarm_hides_no_regression() {
         assert_eq!(summary.outcome, outcome, "{ratio} {:?}", summary.problems);
         let said = |words: &str| summary.problems.iter().any(|it| it.contains(words));
         assert!(said("`same` differs from itself"));
-        assert_eq!(said("`slower` is slower"), ratio == 1.06);
+        assert_eq!(
+            said("`slower` is slower"),
+            outcome == Outcome::CouldNotMeasure
+        );
     }
 }
 

@@ -84,7 +84,6 @@ impl Trials {
         let trial = Trial {
             measure_identical: true,
             inject,
-            ..Trial::default()
         };
         // The status lines of one gate help, those of fifty do not.
         let quiet = shell::is_quiet();
