@@ -83,9 +83,17 @@ pub fn signature(figures: &Figures) -> (Signature, String) {
 }
 
 fn decide(figures: &Figures) -> Signature {
-    if waits(figures) {
+    if waits_by_clocks(figures) {
         return Signature::Waiting;
     }
+    match by_figures(figures) {
+        // What preempts a system call waits, too: instructions that explain the slowdown come first.
+        Signature::Unknown if waits_in_calls(figures) => Signature::Waiting,
+        signature => signature,
+    }
+}
+
+fn by_figures(figures: &Figures) -> Signature {
     let instructions = instructions_change(figures);
     if allocates_more(figures) {
         let flat = instructions.is_none_or(|change| change < FLAT);
@@ -149,18 +157,28 @@ fn instructions_change(figures: &Figures) -> Option<f64> {
     Some(change(counts.map(|counts| counts.instructions)))
 }
 
-fn waits(figures: &Figures) -> bool {
-    let Some(wall) = figures.wall_ns.filter(|wall| change(*wall) >= SLOWER) else {
-        return false;
-    };
-    let more = |[baseline, candidate]: [f64; 2]| candidate - baseline;
-    match figures.cpu_ns.filter(|_| !figures.multithreaded) {
-        Some(cpu) => more(wall) - more(cpu) >= WAITED * more(wall),
-        // Without a clock of the thread: what system calls took beside CPU time.
-        None => figures
-            .counts
-            .is_some_and(|counts| more(counts.map(|it| it.waited_ns)) >= WAITED * more(wall)),
-    }
+/// Whether the additional wall time is not CPU time, of a single thread with a clock of its own.
+fn waits_by_clocks(figures: &Figures) -> bool {
+    let cpu = figures.cpu_ns.filter(|_| !figures.multithreaded);
+    let times = slower_wall(figures).zip(cpu);
+    times.is_some_and(|(wall, cpu)| more(wall) - more(cpu) >= WAITED * more(wall))
+}
+
+/// Whether system calls took the additional wall time, beside CPU time, where no clock says so.
+fn waits_in_calls(figures: &Figures) -> bool {
+    let clock = figures.cpu_ns.is_some() && !figures.multithreaded;
+    let times = slower_wall(figures).zip(figures.counts).filter(|_| !clock);
+    times.is_some_and(|(wall, counts)| {
+        more(counts.map(|counts| counts.waited_ns)) >= WAITED * more(wall)
+    })
+}
+
+fn slower_wall(figures: &Figures) -> Option<[f64; 2]> {
+    figures.wall_ns.filter(|wall| change(*wall) >= SLOWER)
+}
+
+fn more([baseline, candidate]: [f64; 2]) -> f64 {
+    candidate - baseline
 }
 
 fn allocates_more(figures: &Figures) -> bool {
@@ -406,6 +424,16 @@ mod tests {
             after.waited_ns = 55_000.0;
         }
         check(&foreign, Signature::Waiting);
+        // A loop that others preempt while divan prints.
+        let mut busy = Figures {
+            cpu_ns: None,
+            wall_ns: Some([1000.0, 2000.0]),
+            ..with(counts(2100.0, 1.0, 10.0, 0.0))
+        };
+        if let Some([_, after]) = &mut busy.counts {
+            after.waited_ns = 900.0;
+        }
+        check(&busy, Signature::Work);
         // Preemption lengthens wall time a little more than CPU time.
         let preempted = Figures {
             wall_ns: Some([1000.0, 1300.0]),
