@@ -224,13 +224,20 @@ fn a_bench_that_can_not_list_fails_alone() {
     let list = repository.serbench(&["list"]);
     list.exits(101);
     assert_eq!(list.stdout(), "fake::reference::u8::4\n");
-    // The baseline's fault alone is a matter of the past.
+    // The baseline's fault alone: nothing shows whether they got slower.
     repository.commit("Broken");
     repository.write("benches/second.txt", "second::only worker cpu=50000");
+    let gate = ["gate", "--baseline=HEAD"];
     repository
-        .serbench(&["gate", "--baseline=HEAD"])
-        .exits(0)
-        .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 added, ");
+        .serbench(&gate)
+        .exits(101)
+        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 identical, 1 failed, ")
+        .says(&["second::only", "failed at the baseline", "a kind"])
+        .says(&["cargo serbench accept second::only --reason TEXT"]);
+    repository
+        .serbench(&["accept", "second::only", "--reason", "Its list is mended"])
+        .exits(0);
+    repository.serbench(&gate).exits(0);
 }
 
 /// Nobody removed these: to allow removals must not let them pass.

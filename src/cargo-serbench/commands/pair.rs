@@ -160,7 +160,7 @@ pub fn measured(
     for (side, catalog) in sides {
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
-    measure::fail_silent(&candidate.catalog, &mut run);
+    measure::fail_silent(catalogs, &mut run);
     measure::hint_at_foreign(&run, &session.workspace.scratch());
     explain::keep(session, catalogs, &mut run);
     let layouts = match config.layout {

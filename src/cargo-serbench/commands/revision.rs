@@ -16,7 +16,7 @@ use crate::{
     exit::Usage,
     record::{self, store},
     run::{Side, Source},
-    select::catalog::{self, Catalog, Naming, Obstacle},
+    select::catalog::{self, Catalog, Naming},
     select::shard,
     select::{self, BenchId},
     session::{self, Request, Session},
@@ -383,10 +383,7 @@ fn build_catalog(
         shell::warning(problem);
     }
     if side == Side::Baseline {
-        // That it could not list then is a matter of the past.
-        catalog
-            .benchmarks
-            .retain(|_, it| !matches!(it.obstacle, Some(Obstacle::Unlisted(_))));
+        catalog.set_unlisted_aside();
     }
     Ok((catalog, built))
 }

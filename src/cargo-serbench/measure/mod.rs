@@ -130,9 +130,14 @@ pub fn verify_side(
 }
 
 /// Fails what only the baseline lists while the candidate still has its bench target: nobody removed
-/// it, so nothing that allows removals may let it pass.
-pub fn fail_silent(candidate: &Catalog, run: &mut Run) {
+/// it, so nothing that allows removals may let it pass. And what only the candidate lists while the
+/// baseline's bench target could not list: it isn't new.
+pub fn fail_silent([baseline, candidate]: [&Catalog; 2], run: &mut Run) {
     for (id, benchmark) in &mut run.benchmarks {
+        let unlisted = baseline.unlisted.get(id.qualified_suite());
+        if let (None, Some(reason)) = (&benchmark.baseline, unlisted) {
+            benchmark.baseline = Some(Verification::failed(reason));
+        }
         if let (None, Some(reason)) = (&benchmark.candidate, candidate.silence(id)) {
             benchmark.candidate = Some(Verification::failed(reason));
         }

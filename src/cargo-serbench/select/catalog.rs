@@ -52,6 +52,8 @@ pub struct Catalog {
     pub problems: Vec<String>,
     /// Why bench targets of the workspace list nothing, by their suite as ids have it.
     pub silent: BTreeMap<String, String>,
+    /// Why bench targets of the baseline could not list their benchmarks, by their suite as ids have it.
+    pub unlisted: BTreeMap<String, String>,
 }
 
 /// Which benchmarks have their package in front of their id, as in `package/suite::function`.
@@ -222,6 +224,18 @@ impl Catalog {
     pub fn silence(&self, id: &BenchId) -> Option<&str> {
         let reason = self.silent.get(id.qualified_suite())?;
         (!self.benchmarks.contains_key(id)).then_some(reason)
+    }
+
+    /// Leaves the benchmarks of targets that can't list to the other commit, which may know them.
+    pub fn set_unlisted_aside(&mut self) {
+        let unlisted = &mut self.unlisted;
+        self.benchmarks.retain(|id, listed| match &listed.obstacle {
+            Some(Obstacle::Unlisted(reason)) => {
+                unlisted.insert(id.as_str().to_owned(), reason.clone());
+                false
+            }
+            Some(Obstacle::Ignored) | None => true,
+        });
     }
 
     fn add(&mut self, bench: &Built, id: BenchId, entry: Entry, obstacle: Option<Obstacle>) {
