@@ -272,7 +272,7 @@ pub fn measure_until_decided(
         let requests = decide::next(&slow.hide(evidence::evidence(run, config)), &policy);
         if requests.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
-            if slow.admit(left.as_secs_f64(), budget) {
+            if slow.admit(left.as_secs_f64()) {
                 continue;
             }
             break;
@@ -280,7 +280,7 @@ pub fn measure_until_decided(
         let work = schedule::requested(run, &requests, &arms, limited);
         measure_work(engine, run, &work, Some(deadline))?;
     }
-    slow.admit(0.0, budget);
+    slow.warn(budget);
     Ok(())
 }
 

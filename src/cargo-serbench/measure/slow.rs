@@ -50,17 +50,22 @@ impl Slow {
     }
 
     /// Ends the waiting of those with a block that fits into the seconds that are `left`, quickest
-    /// first, and warns of the others. Whether some may run.
-    pub fn admit(&mut self, mut left: f64, budget: f64) -> bool {
+    /// first. Whether there are any; the others stay hidden.
+    pub fn admit(&mut self, mut left: f64) -> bool {
         let mut waiting: Vec<(BenchId, f64)> = std::mem::take(&mut self.0).into_iter().collect();
         waiting.sort_by(|(_, one), (_, other)| one.total_cmp(other));
-        let mut any = false;
-        for (id, seconds) in waiting {
-            if seconds <= left {
-                left -= seconds;
-                any = true;
-                continue;
-            }
+        let fits = |(_, seconds): &(BenchId, f64)| {
+            left -= seconds;
+            left >= 0.0
+        };
+        let (admitted, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(fits);
+        self.0 = others.into_iter().collect();
+        !admitted.is_empty()
+    }
+
+    /// Warns of those that are still waiting when measuring ends.
+    pub fn warn(&self, budget: f64) {
+        for (id, seconds) in &self.0 {
             shell::warning(format_args!(
                 "`{id}` is not measured: a comparison of it takes {seconds:.0} s or more, and too \
                  little is left of the budget of {budget:.0} s; pass `--budget {:.0}` or leave it out:\n  \
@@ -68,7 +73,6 @@ impl Slow {
                 (budget + 10.0 * seconds).ceil()
             ));
         }
-        any
     }
 }
 
@@ -86,10 +90,20 @@ mod tests {
                 ("a::y".into(), 7.0),
             ]))
         };
-        assert!(!waiting().admit(5.0, 60.0));
-        assert!(waiting().admit(10.0, 60.0));
+        assert!(!waiting().admit(5.0));
+        assert!(waiting().admit(10.0));
         let mut slow = waiting();
-        assert!(slow.admit(40.0, 60.0));
-        assert!(!slow.admit(40.0, 60.0));
+        assert!(slow.admit(40.0));
+        assert!(!slow.admit(40.0));
+    }
+
+    #[test]
+    fn what_does_not_fit_stays_hidden() {
+        let mut slow = Slow(BTreeMap::from([
+            ("a::x".into(), 30.0),
+            ("a::y".into(), 7.0),
+        ]));
+        assert!(slow.admit(20.0));
+        assert_eq!(slow.0.keys().collect::<Vec<_>>(), ["a::x"]);
     }
 }
