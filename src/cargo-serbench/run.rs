@@ -15,12 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{atomic, build::toolchain::Toolchain, discover::machine::Machine, select::BenchId};
 
+pub use crate::process::Disturbance;
+
 pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept, Line, Site};
 
 /// The version of the stored form: it goes up with every new field. Older ones are read, newer ones
 /// are refused by name. 2 has `budget`, `layout`, `notes`, what `explain` found, the
-/// `tree` of a source, and `self_check` for `canary`.
-pub const SCHEMA: u32 = 2;
+/// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block.
+pub const SCHEMA: u32 = 3;
 
 /// This program and version, as stored files name their writer.
 pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
@@ -317,18 +319,6 @@ pub struct Block {
     /// Absent where nothing happened, where the system doesn't say, and where divan measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturbance: Option<Disturbance>,
-}
-
-/// What the system did to the processes of a block while its slices ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Disturbance {
-    /// How often the scheduler took the CPU from them.
-    pub preemptions: u64,
-    /// Pages they waited for that came from disk.
-    pub major_faults: u64,
-    /// Hundredths of a second that the hypervisor gave the CPU to others.
-    pub stolen: u64,
 }
 
 /// Times of one slice, nanoseconds per operation.

@@ -1,8 +1,10 @@
 //! Which blocks were plainly disturbed by other programs, and are measured again instead of counted.
 //!
 //! The rule looks at counters of the system, never at times, so it can't choose a verdict; it treats
-//! both arms alike; and what it said of a block stays, whatever is measured later. Where every other
-//! block is disturbed the machine is like that, and such blocks count.
+//! both arms alike; and what it said of a block stays, whatever is measured later. A machine that is
+//! always busy gives verdicts, too, since half of the blocks count in any case.
+
+use std::collections::BTreeMap;
 
 use crate::run::{Block, Disturbance, Phase};
 
@@ -20,26 +22,23 @@ pub fn is_disturbed(block: &Block) -> bool {
     major_faults > 0 || stolen > 0 || preemptions > slices as u64
 }
 
-/// The blocks of one benchmark, in order, without disturbed ones: those of each phase as long as no
-/// more are left out than kept.
-pub fn counted<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<&'a Block> {
-    let mut left = [Phase::Screen, Phase::Confirm].map(|phase| (phase, 0_i64));
-    let counts = |block: &&Block| {
-        let spare = left.iter_mut().find(|(phase, _)| *phase == block.phase);
-        let spare = spare.map(|(_, spare)| spare);
-        match spare {
-            Some(spare) if *spare > 0 && is_disturbed(block) => {
-                *spare -= 1;
-                false
-            }
-            Some(spare) => {
-                *spare += 1;
-                true
-            }
-            None => true,
+/// The blocks of one benchmark that count, in order, each with the seconds that it and those left out
+/// before it cost. At most as many blocks of a phase are left out as count.
+pub fn counted<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<(&'a Block, f64)> {
+    let mut spare: BTreeMap<Phase, u32> = BTreeMap::new();
+    let mut counted = Vec::new();
+    let mut seconds = 0.0;
+    for block in blocks {
+        seconds += block.seconds;
+        let spare = spare.entry(block.phase).or_default();
+        if *spare > 0 && is_disturbed(block) {
+            *spare -= 1;
+        } else {
+            *spare += 1;
+            counted.push((block, std::mem::take(&mut seconds)));
         }
-    };
-    blocks.filter(counts).collect()
+    }
+    counted
 }
 
 #[cfg(test)]
@@ -98,7 +97,7 @@ mod tests {
         let counts = counted(blocks.iter());
         let letters = series.chars().zip(&blocks);
         letters
-            .filter(|(_, block)| counts.iter().any(|it| std::ptr::eq(*it, *block)))
+            .filter(|(_, block)| counts.iter().any(|(it, _)| std::ptr::eq(*it, *block)))
             .map(|(letter, _)| letter)
             .collect()
     }
@@ -121,5 +120,16 @@ mod tests {
         for length in 0..series.len() {
             assert!(all.starts_with(&of(&series[..length])), "{length}");
         }
+    }
+
+    /// The budget pays for what is left out, too.
+    #[test]
+    fn blocks_that_are_left_out_have_cost_time() {
+        let disturbed = block(Phase::Screen, disturbance(0, 1, 0));
+        let calm = block(Phase::Screen, None);
+        let blocks = [&calm, &calm, &disturbed, &calm];
+        let seconds = counted(blocks.into_iter()).into_iter();
+        let seconds: Vec<f64> = seconds.map(|(_, seconds)| seconds).collect();
+        assert_eq!(seconds, [0.05, 0.05, 0.1]);
     }
 }

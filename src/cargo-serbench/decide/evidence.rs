@@ -19,7 +19,7 @@ pub struct BlockRatio {
     pub cpu: f64,
     /// Log-ratio candidate / baseline of wall time.
     pub wall: f64,
-    /// What the block cost.
+    /// What the block cost, with those left out before it.
     pub seconds: f64,
 }
 
@@ -226,11 +226,11 @@ fn blocks(run: &Run, wanted: impl Fn(&Block) -> bool) -> Vec<BlockRatio> {
     let wanted = |block: &&Block| block.arms.len() == 2 && wanted(block);
     disturbed::counted(run.blocks.iter().filter(wanted))
         .into_iter()
-        .map(|block| BlockRatio {
+        .map(|(block, seconds)| BlockRatio {
             phase: block.phase,
             cpu: log_ratio(block, Clock::Cpu),
             wall: log_ratio(block, Clock::Wall),
-            seconds: block.seconds,
+            seconds,
         })
         .collect()
 }

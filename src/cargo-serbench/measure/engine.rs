@@ -21,8 +21,8 @@ use crate::{
     divan, interrupt,
     measure::schedule::Job,
     measure::work::{self, Batches, Warmed, Work},
-    process::{self, Counters, Launch, Launcher, Started, Worker, failure_summary},
-    run::{Arm, Block, Disturbance, Phase, Side, State, Times},
+    process::{self, Disturbance, Launch, Launcher, Started, Worker, failure_summary},
+    run::{Arm, Block, Phase, Side, State, Times},
     select::BenchId,
 };
 
@@ -234,7 +234,7 @@ impl<'a> Engine<'a> {
         }
         let alternations = self.pace.alternations(longest * arms.len() as u32);
         let processes: Vec<u32> = workers.iter().map(Worker::process).collect();
-        let before = process::counters(&processes, cpu);
+        let before = Disturbance::so_far(&processes, cpu);
         let mut slices = vec![Vec::new(); arms.len()];
         for alternation in 0..alternations {
             interrupt::check()?;
@@ -247,8 +247,9 @@ impl<'a> Engine<'a> {
                 slices[arm].push(with_arm(&arms[arm], times(&slice))?);
             }
         }
-        let after = process::counters(&processes, cpu);
-        let disturbance = before.zip(after).and_then(disturbance);
+        let after = Disturbance::so_far(&processes, cpu);
+        let disturbance = before.zip(after);
+        let disturbance = disturbance.and_then(|(before, after)| after.since(before));
         Ok((slices, disturbance))
     }
 
@@ -494,16 +495,6 @@ fn connect(launcher: &Launcher, launch: Launch<'_>) -> Result<Worker> {
 fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
     let answer = worker.ask(command)?;
     Slice::from_answer(&answer).context("the worker answered without times")
-}
-
-/// What happened between two looks, if anything did.
-fn disturbance((before, after): (Counters, Counters)) -> Option<Disturbance> {
-    let happened = Disturbance {
-        preemptions: after.preemptions.saturating_sub(before.preemptions),
-        major_faults: after.major_faults.saturating_sub(before.major_faults),
-        stolen: after.stolen.saturating_sub(before.stolen),
-    };
-    (before != after).then_some(happened)
 }
 
 /// ABBA: every other alternation runs backwards.

@@ -2,9 +2,12 @@
 
 use std::fs;
 
-/// Counters of some processes and their CPU, which only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+use serde::{Deserialize, Serialize};
+
+/// What happened to some processes and their CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disturbance {
     /// How often the scheduler took the CPU from their main threads.
     pub preemptions: u64,
     /// Pages they waited for that came from disk.
@@ -13,20 +16,31 @@ pub struct Counters {
     pub stolen: u64,
 }
 
-/// The counters of `processes` up to now, and of `cpu` (all CPUs if there is none); nothing where
-/// the system doesn't say.
-pub fn counters(processes: &[u32], cpu: Option<usize>) -> Option<Counters> {
-    let mut sum = Counters {
-        stolen: stolen(&fs::read_to_string("/proc/stat").ok()?, cpu)?,
-        ..Counters::default()
-    };
-    for process in processes {
-        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        sum.preemptions += preemptions(&status)?;
-        sum.major_faults += major_faults(&stat)?;
+impl Disturbance {
+    /// What has happened to `processes` up to now, and on `cpu` (on all CPUs if there is none);
+    /// nothing where the system doesn't say.
+    pub fn so_far(processes: &[u32], cpu: Option<usize>) -> Option<Self> {
+        let mut sum = Self {
+            stolen: stolen(&fs::read_to_string("/proc/stat").ok()?, cpu)?,
+            ..Self::default()
+        };
+        for process in processes {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            sum.preemptions += preemptions(&status)?;
+            sum.major_faults += major_faults(&stat)?;
+        }
+        Some(sum)
     }
-    Some(sum)
+
+    /// What has happened since `before`, if anything has.
+    pub fn since(self, before: Self) -> Option<Self> {
+        (self != before).then_some(Self {
+            preemptions: self.preemptions.saturating_sub(before.preemptions),
+            major_faults: self.major_faults.saturating_sub(before.major_faults),
+            stolen: self.stolen.saturating_sub(before.stolen),
+        })
+    }
 }
 
 fn preemptions(status: &str) -> Option<u64> {
@@ -55,7 +69,7 @@ fn stolen(stat: &str, cpu: Option<usize>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{counters, major_faults, preemptions, stolen};
+    use super::{Disturbance, major_faults, preemptions, stolen};
 
     #[test]
     fn fields_are_those_of_the_manual() {
@@ -73,7 +87,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_running_process_has_counters() {
-        assert!(counters(&[std::process::id()], None).is_some());
-        assert_eq!(counters(&[0], None), None);
+        assert!(Disturbance::so_far(&[std::process::id()], None).is_some());
+        assert_eq!(Disturbance::so_far(&[0], None), None);
     }
 }

@@ -5,7 +5,7 @@ mod launcher;
 mod output;
 mod worker;
 
-pub use disturbance::{Counters, counters};
+pub use disturbance::Disturbance;
 pub use launcher::{Launch, Launcher, Started, allowed_cpus, pin};
 pub use output::{Ended, Output, failure_summary};
 pub use worker::Worker;

@@ -98,8 +98,8 @@ fn disturbed(runs: &[Run]) -> Option<String> {
     let count = blocks().filter(|block| is_disturbed(block)).count();
     (count > 0).then(|| {
         format!(
-            "{count} of {} by other programs, the hypervisor or the disk; while they are few they \
-             don't count, and others are measured instead",
+            "{count} of {}, by other programs, the hypervisor or the disk; while they are few, they \
+             are left out and others are measured instead",
             shell::count(blocks().count(), "block")
         )
     })
