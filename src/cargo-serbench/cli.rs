@@ -99,7 +99,7 @@ pub struct Records {
 
 /// What is measured, and how.
 #[derive(Clone, Debug, Args)]
-pub struct Measure {
+pub struct Plan {
     #[command(flatten)]
     pub select: Select,
 
@@ -114,6 +114,13 @@ pub struct Measure {
 
     #[command(flatten)]
     pub keys: Keys,
+}
+
+/// What is measured, how, and how it is reported.
+#[derive(Clone, Debug, Args)]
+pub struct Measure {
+    #[command(flatten)]
+    pub plan: Plan,
 
     #[command(flatten)]
     pub explaining: Explaining,
@@ -126,19 +133,7 @@ pub struct Measure {
 #[derive(Clone, Debug, Args)]
 pub struct Unreported {
     #[command(flatten)]
-    pub select: Select,
-
-    #[command(flatten)]
-    pub project: Project,
-
-    #[command(flatten)]
-    pub build: Build,
-
-    #[command(flatten)]
-    pub effort: Effort,
-
-    #[command(flatten)]
-    pub keys: Keys,
+    pub plan: Plan,
 
     #[command(flatten)]
     pub voice: Voice,
@@ -147,51 +142,26 @@ pub struct Unreported {
 impl Unreported {
     /// The same for the stages; nothing is explained without a report.
     pub fn request(&self) -> Request {
-        self.explained(&Explaining {
-            no_explain: true,
-            ..Explaining::default()
-        })
-    }
-
-    /// The same for a command that explains what it finds by itself.
-    pub fn explained(&self, explaining: &Explaining) -> Request {
-        let Self {
-            select,
-            project,
-            build,
-            effort,
-            keys,
-            voice,
-        } = self.clone();
-        let output = Output {
-            format: Vec::new(),
-            output: None,
-            voice,
-        };
-        let measure = Measure {
-            select,
-            project,
-            build,
-            effort,
-            keys,
-            explaining: explaining.clone(),
-            output,
-        };
-        measure.request()
+        self.plan.request(explain::Options::default())
     }
 }
 
 impl Measure {
-    /// The same for the stages, which know nothing of command lines.
+    /// The same for the stages.
     pub fn request(&self) -> Request {
+        self.plan.request(self.explaining.options())
+    }
+}
+
+impl Plan {
+    /// The same for the stages, which know nothing of command lines.
+    pub fn request(&self, explaining: explain::Options) -> Request {
         let Self {
             select,
             project,
             build,
             effort,
             keys,
-            explaining,
-            output: _,
         } = self;
         let network = [("--offline", build.offline), ("--locked", build.locked)];
         let network = network.into_iter().filter(|(_, set)| *set);
@@ -214,7 +184,7 @@ impl Measure {
             quick: effort.quick,
             seed: effort.seed,
             timeout: Duration::from_secs(effort.timeout),
-            explaining: explaining.options(),
+            explaining,
         }
     }
 }

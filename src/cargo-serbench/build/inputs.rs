@@ -165,7 +165,7 @@ pub fn own<'a>(metadata: &'a Metadata, id: &PackageId) -> Option<&'a Package> {
     package.source.is_none().then_some(package)
 }
 
-/// Whether cargo has compiled nothing of what a build script's package is made of.
+/// Whether cargo used something of a build script's package again that it had compiled before.
 fn is_used_again(script: &BuildScript, report: &Report) -> bool {
     let of_package = report.artifacts.iter().filter(|artifact| {
         let is_script = artifact.target.kind.contains(&TargetKind::CustomBuild);

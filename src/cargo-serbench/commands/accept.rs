@@ -40,11 +40,7 @@ pub struct Accept {
 
 /// `cargo serbench accept`.
 pub fn accept(args: &Accept) -> Result<Exit> {
-    let Place {
-        store,
-        repo,
-        root: _,
-    } = records::open(&args.place)?;
+    let Place { store, repo, .. } = records::open(&args.place)?;
     let head = records::head(repo.as_ref())?;
     let mut benchmarks = args.benchmarks.clone();
     benchmarks.sort();

@@ -7,9 +7,10 @@ use clap::Args;
 
 use crate::{
     calibrate::{self, Case, Interpreter, Kind, Pace, Row},
-    cli::{Build, Compiling, Effort, Keys, Project, Select, Suites, Unreported, Voice},
+    cli::{Build, Compiling, Effort, Keys, Plan, Project, Select, Suites, Voice},
     commands::revision::{self, Tree},
     exit::Exit,
+    explain,
     select::{BenchId, catalog::Listed},
     session::{self, Request, Session},
     shell,
@@ -60,7 +61,6 @@ impl Calibrate {
     /// The same for the stages. Nothing is decided, so no limit and no threshold can be given.
     fn request(&self) -> Request {
         let Self {
-            python: _,
             select,
             project,
             build,
@@ -68,27 +68,24 @@ impl Calibrate {
             timeout,
             suites,
             compiling,
-            voice,
+            ..
         } = self.clone();
-        let effort = Effort {
-            quick,
-            seed: None,
-            timeout,
-        };
-        let keys = Keys {
-            suites,
-            compiling,
-            ..Keys::default()
-        };
-        let unreported = Unreported {
+        let plan = Plan {
             select,
             project,
             build,
-            effort,
-            keys,
-            voice,
+            effort: Effort {
+                quick,
+                seed: None,
+                timeout,
+            },
+            keys: Keys {
+                suites,
+                compiling,
+                ..Keys::default()
+            },
         };
-        unreported.request()
+        plan.request(explain::Options::default())
     }
 }
 

@@ -37,15 +37,15 @@ pub struct Gate {
 }
 
 pub fn gate(args: &Gate) -> Result<Exit> {
-    let Measure {
-        project,
-        keys,
-        output,
-        ..
-    } = &args.measure;
+    let Measure { plan, output, .. } = &args.measure;
     output.voice.apply();
     if let Some(file) = &args.replay {
-        return report::stored(std::slice::from_ref(file), project, keys, output);
+        return report::stored(
+            std::slice::from_ref(file),
+            &plan.project,
+            &plan.keys,
+            output,
+        );
     }
     let mut session = session::open(args.measure.request())?;
     let (baseline, why) = session.baseline(args.baseline.as_deref(), args.exact)?;

@@ -48,11 +48,7 @@ pub enum Format {
 }
 
 pub fn show(args: &Show) -> Result<Exit> {
-    let Place {
-        store,
-        repo,
-        root: _,
-    } = records::open(&args.records.place)?;
+    let Place { store, repo, .. } = records::open(&args.records.place)?;
     let repo = records::in_git(repo.as_ref())?;
     let text = match &args.revision {
         Some(revision) => commit(args, &store, &repo.resolve(revision)?)?,

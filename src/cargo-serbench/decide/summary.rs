@@ -138,15 +138,21 @@ fn sensitivity(benchmarks: &[&Decision], controls: &[&Decision]) -> Option<f64> 
     (vouched && !all.is_empty()).then(|| median(&all))
 }
 
-/// What is wrong when benchmarks look slower and the blocks were too few to confirm it.
-fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
-    let gated = |it: &&&Decision| it.unconfirmed == how && it.waived.is_none();
-    let mut ids = benchmarks.iter().filter(gated).map(|it| &it.id);
-    let first = ids.next()?;
-    let name = match ids.count() {
+/// The first of the benchmarks that `are` so, and how many more there are; none if there is none.
+fn named(benchmarks: &[&Decision], are: impl Fn(&Decision) -> bool) -> Option<String> {
+    let mut such = benchmarks.iter().filter(|it| are(it));
+    let first = &such.next()?.id;
+    Some(match such.count() {
         0 => format!("`{first}`"),
         more => format!("`{first}` (and {more} more)"),
-    };
+    })
+}
+
+/// What is wrong when benchmarks look slower and the blocks were too few to confirm it.
+fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
+    let name = named(benchmarks, |it| {
+        it.unconfirmed == how && it.waived.is_none()
+    })?;
     Some(match how {
         Unconfirmed::FarSlower => format!(
             "{name} took more than twice as long in every block, but too few blocks were measured to \
@@ -162,7 +168,7 @@ fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
 fn is_worse(decision: &Decision, bias: f64) -> bool {
     let is_exact = |metric| !matches!(metric, Some(Metric::Latency(_)) | None);
     let lower = decision.deciding.map_or(f64::NEG_INFINITY, |it| it.lower);
-    // Beyond its threshold, and the bias is beyond that of the control.
+    // What moves equal code by so much may move this one by twice as much.
     let explained = bias > 0.0 && lower <= 2.0 * bias;
     let over = |check: &super::LimitCheck| {
         check.standing == Standing::Over && (is_exact(Some(check.metric)) || bias == 0.0)
@@ -174,33 +180,20 @@ fn is_worse(decision: &Decision, bias: f64) -> bool {
 
 /// What is worse, if only what equal code does in this run does not explain it.
 fn doubted(benchmarks: &[&Decision], bias: f64) -> Option<String> {
-    let mut doubted = benchmarks
-        .iter()
-        .filter(|it| is_worse(it, 0.0) && !is_worse(it, bias));
-    let id = &doubted.next()?.id;
-    let more = match doubted.count() {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
+    let name = named(benchmarks, |it| is_worse(it, 0.0) && !is_worse(it, bias))?;
     Some(format!(
-        "`{id}`{more} is slower, but by no more than equal code may be in this run; measure again on a \
+        "{name} is slower, but by no more than equal code may be in this run; measure again on a \
          quieter machine"
     ))
 }
 
 /// What has not a single block: a pass would claim that it did not get slower.
 fn unmeasured(benchmarks: &[&Decision]) -> Option<String> {
-    let without = |it: &&&Decision| {
+    let name = named(benchmarks, |it| {
         it.verdict == Verdict::Inconclusive && it.change.is_none() && it.waived.is_none()
-    };
-    let mut without = benchmarks.iter().filter(without);
-    let id = &without.next()?.id;
-    let more = match without.count() {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
+    })?;
     Some(format!(
-        "`{id}`{more} has no measurement of both commits; a larger --budget may bring one"
+        "{name} has no measurement of both commits; a larger --budget may bring one"
     ))
 }
 

@@ -40,8 +40,8 @@ use self::{
     valgrind::{Limits, Subject},
 };
 
-/// Whether and how regressions are looked into.
-#[derive(Clone, Debug)]
+/// Whether and how regressions are looked into; by default they are not.
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     pub wanted: bool,
     /// How long it may take.

@@ -81,7 +81,7 @@ Exit codes:
 
 pub fn bisect(args: &Bisect) -> Result<Exit> {
     args.unreported.voice.apply();
-    let mut session = session::open(args.unreported.explained(&args.explaining))?;
+    let mut session = session::open(args.unreported.plan.request(args.explaining.options()))?;
     let repo = session.repository()?;
     let [good, bad] = [repo.resolve(&args.good)?, repo.resolve(&args.bad)?];
     let range = repo.range(&good, &bad, args.all_parents)?;

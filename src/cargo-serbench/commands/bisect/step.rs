@@ -47,10 +47,12 @@ pub fn confirm(
     Ok(Confirmation::Confirmed(Box::new(Confirmed {
         id: most.id.clone(),
         others: others.iter().map(|it| it.id.clone()).collect(),
-        bad: Entry {
-            run: Some(file),
-            ..entry(bad, &candidate, (&run, &decided, &most.id), improvement)
-        },
+        bad: entry(
+            bad,
+            &candidate,
+            (&run, file, &decided, &most.id),
+            improvement,
+        ),
     })))
 }
 
@@ -125,10 +127,8 @@ pub fn measure(
             .chain([id.clone()])
             .collect();
         let (run, file, decided) = measured(session, baseline, &candidate, Some(&only))?;
-        Ok(Entry {
-            run: Some(file),
-            ..entry(commit, &candidate, (&run, &decided, id), improvement)
-        })
+        let measured = (&run, file, &decided, id);
+        Ok(entry(commit, &candidate, measured, improvement))
     };
     attempt().or_else(|error| {
         // What an interrupt broke says nothing about the commit.
@@ -150,7 +150,7 @@ pub fn measure(
 fn entry(
     commit: &Commit,
     tree: &Tree,
-    (run, decided, id): (&Run, &Decided, &BenchId),
+    (run, file, decided, id): (&Run, PathBuf, &Decided, &BenchId),
     improvement: bool,
 ) -> Entry {
     let decision = benchmarks(decided).find(|decision| decision.id == *id);
@@ -178,7 +178,7 @@ fn entry(
             .filter(|ratios| ratios.iter().all(|ratio| ratio.is_finite())),
         executable,
         sources: sources.map_or_else(Vec::new, |files| files.keys().cloned().collect()),
-        run: None,
+        run: Some(file),
     }
 }
 

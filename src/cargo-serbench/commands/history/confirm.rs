@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Format, History, change_points::Found};
 use crate::{
-    cli::{Build, Effort, Explaining, Keys, Measure, Output, Project, Select},
+    cli::{Build, Effort, Explaining, Keys, Measure, Output, Plan, Project, Select},
     commands::{
         pair::{self, Trial},
         revision,
@@ -102,7 +102,7 @@ fn measure(args: &History, ids: &[String]) -> Result<Measure> {
         Format::Html => "html",
     };
     let format = report::Format::of(name).context("reports have all formats of history")?;
-    Ok(Measure {
+    let plan = Plan {
         select: Select {
             filters: ids
                 .iter()
@@ -121,6 +121,9 @@ fn measure(args: &History, ids: &[String]) -> Result<Measure> {
             timeout: 300,
         },
         keys: Keys::default(),
+    };
+    Ok(Measure {
+        plan,
         explaining: Explaining {
             no_explain: true,
             ..Default::default()
