@@ -37,7 +37,8 @@ fn no_repository() {
         .serbench(&["gate"])
         .exits(101)
         .says_no_more()
-        .warns(&["error: no --baseline given, and the commit before HEAD is not in this clone"]);
+        .warns(&["error: no --baseline given, and the commit before HEAD is not in this clone"])
+        .warns(&["HEAD is the first; `--baseline HEAD` compares with it"]);
     Repository::empty()
         .serbench(&["gate"])
         .exits(101)

@@ -44,10 +44,12 @@ pub fn for_gate(
             "the commit that the work tree was changed from".to_owned(),
         ));
     }
-    let parent = repo
-        .resolve("HEAD~1")
-        .context("no --baseline given, and the commit before HEAD is not in this clone")?;
-    Ok((parent, "the commit before HEAD".to_owned()))
+    const MISSING: &str = "no --baseline given, and the commit before HEAD is not in this clone";
+    match repo.resolve("HEAD~1") {
+        Ok(parent) => Ok((parent, "the commit before HEAD".to_owned())),
+        Err(error) if repo.is_shallow() => Err(error.context(MISSING)),
+        Err(_) => bail!("{MISSING}: HEAD is the first; `--baseline HEAD` compares with it"),
+    }
 }
 
 /// Where the history of `head` left a revision; `None` if they have nothing in common here.
