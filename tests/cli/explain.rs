@@ -277,24 +277,38 @@ fn a_contended_lock() {
     if !has_valgrind() {
         return;
     }
-    // Another thread holds it, asleep, until some time after each operation began.
-    let lock = "static LOCK: std::sync::Mutex<u64> = std::sync::Mutex::new(0);
+    // Each operation finds its lock held: another thread takes the one of the next operation, sleeps,
+    // and only then gives this one back. Left to chance, that thread would come too late where the
+    // processor is busy.
+    let lock = "static LOCKS: [std::sync::Mutex<u64>; 2] =
+            [std::sync::Mutex::new(0), std::sync::Mutex::new(0)];
+        static TURN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        static HOLDER: std::sync::OnceLock<std::thread::Thread> = std::sync::OnceLock::new();
         fn hold() {
-            let pause = |micros| std::thread::sleep(std::time::Duration::from_micros(micros));
-            loop {
-                let held = LOCK.lock().unwrap();
-                let operations = *held;
-                pause(300);
-                drop(held);
-                while *LOCK.lock().unwrap() == operations {
-                    pause(1);
+            let mut held = LOCKS[0].lock().unwrap();
+            for turn in 1.. {
+                while TURN.load(std::sync::atomic::Ordering::SeqCst) < turn {
+                    std::thread::park();
                 }
+                let next = LOCKS[turn % 2].lock().unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(3));
+                held = next;
             }
+            drop(held);
         }
 
         pub fn prepare() -> Prepared {
-            std::thread::spawn(hold);";
-    let wait = "*LOCK.lock().unwrap() += 1;\n    sum / 3";
+            HOLDER.get_or_init(|| {
+                let holder = std::thread::spawn(hold).thread().clone();
+                while LOCKS[0].try_lock().is_ok() {
+                    std::hint::spin_loop();
+                }
+                holder
+            });";
+    let wait = "let turn = TURN.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        HOLDER.get().unwrap().unpark();
+        *LOCKS[turn % 2].lock().unwrap() += 1;
+        sum / 3";
     let repository = planted_with(
         "0..200_000",
         &[("pub fn prepare() -> Prepared {", lock), ("sum / 3", wait)],
