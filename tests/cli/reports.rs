@@ -110,10 +110,11 @@ fn broken_runs(repository: &Repository, run: &Path) {
             .warns(words);
     };
     let whole = fs::read_to_string(run).unwrap();
-    let newer = whole.replacen("\"schema\":2", "\"schema\":999", 1);
+    let mut newer: Value = serde_json::from_str(&whole).unwrap();
+    newer["schema"] = 999.into();
     check(
         "newer.json",
-        &newer,
+        &newer.to_string(),
         &["with schema 999", "update cargo-serbench"],
     );
     check(
