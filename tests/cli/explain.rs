@@ -238,8 +238,8 @@ fn a_sleep() {
     if !has_valgrind() {
         return;
     }
-    let nap = "std::thread::sleep(std::time::Duration::from_micros(30));\n    sum / 3";
-    // Long enough for the sleep not to be all there is.
+    // Long beside what other processes take of the work before it.
+    let nap = "std::thread::sleep(std::time::Duration::from_millis(3));\n    sum / 3";
     let repository = planted_with("0..200_000", &[("sum / 3", nap)]);
     gate(&repository, "terminal")
         .exits(100)
