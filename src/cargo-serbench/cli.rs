@@ -13,19 +13,17 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::{
-    config::{
-        Flag, Flags, Layout, Mode,
-        bytes::Bytes,
-        keys::EVERY_SUITE,
-        reference_of,
-        units::{Percent, Ratio, Seconds},
-    },
+    config::{Flag, Flags, Layout, Mode, keys::EVERY_SUITE, reference_of},
     discover::workspace::Choice,
     explain,
     report::{FORMATS, Format},
     select::{Selection, shard::Shard},
     session::Request,
     shell,
+    values::{
+        bytes::Bytes,
+        quantities::{Percent, Ratio, Seconds},
+    },
 };
 
 /// Which workspace, and which of its packages.

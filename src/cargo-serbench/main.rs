@@ -32,6 +32,7 @@ mod run;
 mod select;
 mod session;
 mod shell;
+mod values;
 mod verify;
 
 use std::process::ExitCode;

@@ -14,6 +14,7 @@ const ORDER: &[&str] = &[
     "atomic",
     "escape",
     "shell",
+    "values",
     "discover",
     "config",
     "build",

@@ -6,10 +6,10 @@ use clap::Args;
 use crate::{
     cli,
     commands::records::{self, Place},
-    config::units::Percent,
     exit::Exit,
     record::accepted::{self, Entry},
     shell,
+    values::quantities::Percent,
 };
 
 #[derive(Clone, Debug, Args)]

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
-    build::cache, cli::Place, config::bytes::Bytes, discover::workspace, exit::Exit, session, shell,
+    build::cache, cli::Place, discover::workspace, exit::Exit, session, shell, values::bytes::Bytes,
 };
 
 #[derive(Clone, Debug, Args)]

@@ -10,10 +10,10 @@ use crate::{
         cache::{self, Cache, Wanted},
         share::Share,
     },
-    config::bytes::Bytes,
     discover::{BenchTarget, Workspace, git::Commit, trees::Trees},
     session::Session,
     shell,
+    values::bytes::Bytes,
 };
 
 /// A tree to build, and where.

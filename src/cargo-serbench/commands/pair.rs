@@ -17,7 +17,7 @@ use crate::{
         overlay,
         revision::{self, Tree},
     },
-    config::{Config, Layout, Mode, units::Percent},
+    config::{Config, Layout, Mode},
     decide::{
         self, Decision, Summary, Verdict, Waivable,
         evidence::{self, Evidence, Role},
@@ -31,6 +31,7 @@ use crate::{
     select::BenchId,
     session::Session,
     shell,
+    values::quantities::Percent,
 };
 
 /// For trials of the gate itself.

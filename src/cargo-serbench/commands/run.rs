@@ -20,7 +20,7 @@ use crate::{
         revision::{self, Tree},
     },
     compare::{self, CaseTable},
-    config::{Config, Mode, units::Seconds},
+    config::{Config, Mode},
     decide::{self, LimitCheck, Standing, evidence},
     discover::{
         git::{self, Commit, Repo},
@@ -39,6 +39,7 @@ use crate::{
     select::BenchId,
     session::{self, Session},
     shell,
+    values::quantities::Seconds,
 };
 
 #[derive(Clone, Debug, Args)]

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::{
     keys::{Config, EVERY_SUITE},
     policy::Tolerance,
-    units::Percent,
 };
+use crate::values::quantities::Percent;
 
 /// The baseline's policy, and what the candidate changes for all benchmarks.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,13 +4,15 @@ use std::{collections::BTreeMap, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-use super::{
-    bytes::Bytes,
-    glob::Globs,
-    hold::Held,
-    units::{self, Percent, Ratio, Seconds},
+use super::hold::Held;
+use crate::{
+    discover::suite_name,
+    values::{
+        bytes::Bytes,
+        glob::Globs,
+        quantities::{self, Percent, Ratio, Seconds},
+    },
 };
-use crate::discover::suite_name;
 
 /// Matches every suite without a reference of its own.
 pub const EVERY_SUITE: &str = "*";
@@ -32,7 +34,7 @@ pub struct Config {
     pub profile: Name,
     pub build_flags: Vec<Name>,
     pub cache_size: Bytes,
-    #[serde(deserialize_with = "units::above_zero")]
+    #[serde(deserialize_with = "quantities::above_zero")]
     pub threshold: Percent,
     pub indifference: Percent,
     pub memory_threshold: Percent,
@@ -63,7 +65,7 @@ pub struct Config {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Override {
     pub benchmarks: Globs,
-    #[serde(default, deserialize_with = "units::some_above_zero")]
+    #[serde(default, deserialize_with = "quantities::some_above_zero")]
     pub threshold: Option<Percent>,
     pub indifference: Option<Percent>,
     pub memory_threshold: Option<Percent>,

@@ -4,9 +4,7 @@
 //! package whose table counts is the one that is selected, as cargo selects packages; where several
 //! are, it is the only one of them that has a table.
 
-pub mod bytes;
 mod check;
-pub mod glob;
 mod hold;
 pub mod keys;
 pub mod policy;
@@ -14,7 +12,6 @@ mod read;
 mod show;
 #[cfg(test)]
 mod tests;
-pub mod units;
 mod unused;
 
 use std::{

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    glob::Globs,
     keys::{Config, EVERY_SUITE},
     read::nearest,
 };
+use crate::values::glob::Globs;
 
 impl Config {
     /// Globs that match none of `ids`, and references that are none of their encoders, a sentence

@@ -21,7 +21,7 @@ use self::{
 };
 use crate::{
     build::{Options, toolchain},
-    config::{Config, units::Seconds},
+    config::Config,
     decide::{self, evidence},
     discover::machine,
     layout::Layouts,
@@ -31,7 +31,9 @@ use crate::{
         BenchId,
         catalog::{Catalog, Listed},
     },
-    shell, verify,
+    shell,
+    values::quantities::Seconds,
+    verify,
 };
 
 /// A run in which nothing has been measured yet.

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{
-        glob::Globs,
-        units::{self, Percent},
-    },
     discover::git::{Commit, Repo},
     record::store,
     run::Source,
+    values::{
+        glob::Globs,
+        quantities::{self, Percent},
+    },
 };
 
 /// The folder in that of the records. People write files there too: they change what the next
@@ -47,7 +47,7 @@ pub struct Entry {
     /// The largest slowdown that is accepted; absent for any.
     #[serde(
         default,
-        deserialize_with = "units::some_above_zero",
+        deserialize_with = "quantities::some_above_zero",
         skip_serializing_if = "Option::is_none"
     )]
     pub up_to: Option<Percent>,

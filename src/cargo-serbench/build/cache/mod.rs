@@ -24,12 +24,12 @@ use super::{
     proof::Proof,
 };
 use crate::{
-    config::bytes::Bytes,
     discover::{
         BenchTarget, Workspace,
         trees::{Change, Trees},
     },
     shell,
+    values::bytes::Bytes,
 };
 
 /// The folder of kept builds.

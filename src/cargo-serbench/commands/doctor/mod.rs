@@ -14,9 +14,9 @@ use self::checks::{Check, State};
 use crate::{
     atomic,
     cli::Measure,
-    config::units::Percent,
     exit::{Exit, Usage},
     shell,
+    values::quantities::Percent,
 };
 
 #[derive(Clone, Debug, Args)]

@@ -10,7 +10,6 @@ use crate::{
         pair::{self, Trial, Trialled},
         revision::{self, Tree},
     },
-    config::units::Percent,
     decide::{Outcome, Verdict, evidence::Role},
     discover::machine,
     interrupt,
@@ -18,6 +17,7 @@ use crate::{
     run::{Found, Proof},
     session::{self, Request, Session},
     shell,
+    values::quantities::Percent,
 };
 
 /// Slowdowns below this are looked for at a smaller threshold: at 3 % they are tolerated, not missed.

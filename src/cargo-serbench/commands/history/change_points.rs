@@ -6,7 +6,6 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    config::units::Percent,
     discover::git,
     record::changes::{self, ChangePoint},
     record::index::Index,
@@ -15,6 +14,7 @@ use crate::{
         cells,
         table::{self, Cell, Column, Table, Tone, left, right},
     },
+    values::quantities::Percent,
 };
 
 /// Most that a table shows.

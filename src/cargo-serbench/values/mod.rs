@@ -1,0 +1,5 @@
+//! Values as people write them in Cargo.toml and on the command line: `3%`, `4 GiB`, globs over ids.
+
+pub mod bytes;
+pub mod glob;
+pub mod quantities;
