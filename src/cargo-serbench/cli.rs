@@ -3,27 +3,26 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    Args,
+    Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches,
     builder::{
-        FalseyValueParser, NonEmptyStringValueParser, PossibleValue, PossibleValuesParser,
-        TypedValueParser,
+        BoolValueParser, FalseyValueParser, NonEmptyStringValueParser, PossibleValue,
+        PossibleValuesParser, TypedValueParser,
     },
 };
-use serde::Serialize;
-use toml::{Table, Value};
+use toml::Value;
 
 use crate::{
-    config::{Flag, Flags, Layout, Mode, keys::EVERY_SUITE, reference_of},
+    config::{
+        Flag, Flags,
+        keys::{EVERY_SUITE, KEYS, Key, Takes},
+        reference_of,
+    },
     discover::workspace::Choice,
     explain,
     report::{FORMATS, Format},
     select::{Selection, shard::Shard},
     session::Request,
     shell,
-    values::{
-        bytes::Bytes,
-        quantities::{Percent, Ratio, Seconds},
-    },
 };
 
 /// Which workspace, and which of its packages.
@@ -300,71 +299,19 @@ impl Depth {
     }
 }
 
+const CONFIGURATION: &str = "Configuration (as in [package.metadata.serbench])";
+
 /// What a Cargo.toml can hold, too, under the same names; what is typed wins, also over overrides.
-#[derive(Clone, Debug, Default, Args, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
+#[derive(Clone, Debug, Default)]
 pub struct Keys {
-    #[command(flatten)]
-    #[serde(skip)]
     pub suites: Suites,
-
-    /// Tolerate changes of latency up to this, such as 3%
-    #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero, allow_hyphen_values = true)]
-    pub threshold: Option<Percent>,
-
-    /// Treat smaller changes as noise, such as 1%
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    pub indifference: Option<Percent>,
-
-    /// Tolerate changes of memory up to this, such as 3%
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    pub memory_threshold: Option<Percent>,
-
-    /// Fail when an encoder takes longer than this many times its reference
-    #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
-    pub max_latency_ratio: Option<Ratio>,
-
-    /// Fail when an encoder's peak heap is above this many times its reference's
-    #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
-    pub max_memory_ratio: Option<Ratio>,
-
-    /// Spend at most about this many seconds measuring
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
-    pub budget: Option<Seconds>,
-
-    /// Where code lies while two commits are measured
-    #[arg(long, value_name = "WHEN", value_parser = layout())]
-    pub layout: Option<Layout>,
-
-    /// Look for the baseline on this branch
-    #[arg(long, value_name = "BRANCH", value_parser = text())]
-    pub default_branch: Option<String>,
-
-    /// Fail when a verdict is inconclusive
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub strict: Option<bool>,
-
-    /// Fail when there is no baseline
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub require_baseline: Option<bool>,
-
-    /// Pass even when a benchmark of the baseline is missing
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub allow_removed: Option<bool>,
-
-    /// How benchmarks affect the exit code
-    #[arg(long, value_parser = mode())]
-    pub mode: Option<Mode>,
-
-    #[command(flatten)]
-    #[serde(flatten)]
     pub compiling: Compiling,
+    pub rules: Flags,
 }
 
 /// Which suites are measured, and what they are divided by.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
+#[command(next_help_heading = CONFIGURATION)]
 pub struct Suites {
     /// Measure only these suites (bench targets), or `all`
     #[arg(long = "suites", alias = "suite", value_name = "NAME", value_delimiter = ',', value_parser = text())]
@@ -376,30 +323,10 @@ pub struct Suites {
 }
 
 /// How benches are compiled.
-#[derive(Clone, Debug, Default, Args, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Configuration (as in [package.metadata.serbench])")]
+#[derive(Clone, Debug, Default)]
 pub struct Compiling {
-    /// Build with this cargo profile
-    #[arg(long, value_name = "NAME", value_parser = text())]
-    pub profile: Option<String>,
-
-    /// Keep finished builds for the next time up to this size, such as 4GiB; 0 keeps none
-    #[arg(long, value_name = "SIZE")]
-    pub cache_size: Option<Bytes>,
-
-    /// Add this flag to rustc's own; may be given several times
-    #[arg(long, value_name = "FLAG", allow_hyphen_values = true, value_parser = text())]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub build_flags: Vec<String>,
-
-    #[command(flatten)]
-    #[serde(skip)]
     pub features: clap_cargo::Features,
-
-    /// Activate the `default` feature where Cargo.toml says `default-features = false`
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", conflicts_with = "no_default_features")]
-    pub default_features: Option<bool>,
+    pub keys: Flags,
 }
 
 impl Keys {
@@ -410,33 +337,129 @@ impl Keys {
             flag: flag.to_owned(),
             value,
         };
-        let features = separate(&self.compiling.features.features);
-        let no_default = self
-            .compiling
-            .features
-            .no_default_features
-            .then(|| false.into());
+        let Compiling { features, keys } = &self.compiling;
+        let no_default = features.no_default_features.then(|| false.into());
         let special = [
             ("suites", "suites", suites(&self.suites.suite)),
-            ("features", "features", names(&features)),
+            ("features", "features", names(&separate(&features.features))),
             ("default-features", "no-default-features", no_default),
         ];
-        let plain = Table::try_from(self).expect("flags are plain values");
-        let mut flags: Flags = plain
-            .into_iter()
-            .map(|(key, value)| flag(&key, &key, value))
-            .collect();
-        flags.extend(
-            special
-                .into_iter()
-                .filter_map(|(key, name, value)| Some(flag(key, name, value?))),
-        );
-        flags.extend(self.suites.reference.iter().map(|text| {
+        let special = special.into_iter();
+        let special = special.filter_map(|(key, name, value)| Some(flag(key, name, value?)));
+        let references = self.suites.reference.iter().map(|text| {
             let (suite, encoder) = text.split_once('=').unwrap_or((EVERY_SUITE, text));
             flag(&reference_of(suite), "reference", encoder.into())
-        }));
-        flags
+        });
+        let plain = self.rules.iter().chain(keys).cloned();
+        plain.chain(special).chain(references).collect()
     }
+}
+
+impl Args for Keys {
+    fn augment_args(command: Command) -> Command {
+        let command = Suites::augment_args(command).next_help_heading(CONFIGURATION);
+        Compiling::augment_args(command.args(keys(false).filter_map(argument)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Keys {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self {
+            suites: Suites::from_arg_matches(matches)?,
+            compiling: Compiling::from_arg_matches(matches)?,
+            rules: keys(false).filter_map(|key| typed(key, matches)).collect(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Compiling {
+    fn augment_args(command: Command) -> Command {
+        let command = command.next_help_heading(CONFIGURATION);
+        clap_cargo::Features::augment_args(command)
+            .args(keys(true).filter_map(argument))
+            .mut_arg("no_default_features", |argument| {
+                argument.conflicts_with("default-features")
+            })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Compiling {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self {
+            features: clap_cargo::Features::from_arg_matches(matches)?,
+            keys: keys(true).filter_map(|key| typed(key, matches)).collect(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Keys that say how benches are compiled, or all others.
+fn keys(compiling: bool) -> impl Iterator<Item = &'static Key> {
+    const COMPILING: [&str; 4] = ["default-features", "profile", "build-flags", "cache-size"];
+    let keys = KEYS.iter();
+    keys.filter(move |key| COMPILING.contains(&key.name) == compiling)
+}
+
+/// The flag of a key, unless it is written otherwise.
+fn argument(key: &'static Key) -> Option<Arg> {
+    let argument = Arg::new(key.name).long(key.name).help(key.help);
+    let parse = |text: &str| key.parse(text);
+    Some(match key.takes {
+        Takes::Other => return None,
+        Takes::Quantity(name) => argument
+            .value_name(name)
+            .allow_hyphen_values(true)
+            .value_parser(parse),
+        Takes::Text(name) => argument.value_name(name).value_parser(parse),
+        Takes::List(name) => argument
+            .value_name(name)
+            .allow_hyphen_values(true)
+            .action(ArgAction::Append)
+            .value_parser(parse),
+        Takes::Switch => argument
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_parser(BoolValueParser::new().map(Value::from)),
+        Takes::OneOf(name, words) => {
+            let words = words.iter();
+            let values = words.map(|(word, help)| PossibleValue::new(*word).help(*help));
+            let words = PossibleValuesParser::new(values).map(Value::from);
+            argument.value_name(name).value_parser(words)
+        }
+    })
+}
+
+/// What was typed for a key.
+fn typed(key: &'static Key, matches: &ArgMatches) -> Option<Flag> {
+    let values = matches.try_get_many::<Value>(key.name).ok().flatten()?;
+    let joined = values.cloned().reduce(|one, other| match (one, other) {
+        (Value::Array(one), Value::Array(other)) => [one, other].concat().into(),
+        (_, last) => last,
+    });
+    Some(Flag {
+        key: key.name.to_owned(),
+        flag: key.name.to_owned(),
+        value: joined?,
+    })
 }
 
 /// A name that holds more than blanks.
@@ -456,30 +479,6 @@ fn reference(text: &str) -> Result<String, &'static str> {
         return Err("expected an encoder, or a suite and its encoder, such as json=orjson");
     }
     Ok(text.to_owned())
-}
-
-fn mode() -> impl TypedValueParser<Value = Mode> {
-    let values = Mode::ALL.map(|mode| {
-        PossibleValue::new(mode.word()).help(match mode {
-            Mode::Gate => "Fail when it regresses or is over a limit",
-            Mode::Track => "Measure, store and report, never fail",
-            Mode::Off => "Do not measure",
-        })
-    });
-    PossibleValuesParser::new(values).try_map(Mode::try_from)
-}
-
-fn layout() -> impl TypedValueParser<Value = Layout> {
-    let values = Layout::ALL.map(|layout| {
-        PossibleValue::new(layout.word()).help(match layout {
-            Layout::Always => "In several orders of functions, the same ones at both commits",
-            Layout::Confirm => {
-                "As cargo linked it; measure what looks slower again in several orders"
-            }
-            Layout::Ignore => "As cargo linked it",
-        })
-    });
-    PossibleValuesParser::new(values).try_map(Layout::try_from)
 }
 
 /// Cargo separates names by commas and blanks alike.
@@ -552,7 +551,7 @@ const FIRST: [&str; 13] = [
 ];
 
 /// Limits `-h` of a command and its subcommands to what matters first.
-pub fn with_short_help(command: clap::Command) -> clap::Command {
+pub fn with_short_help(command: Command) -> Command {
     let names: Vec<String> = command
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
@@ -568,9 +567,7 @@ pub fn with_short_help(command: clap::Command) -> clap::Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args, Command, FromArgMatches};
-
-    use super::Keys;
+    use super::{Args, Command, FromArgMatches, Keys};
     use crate::config::keys::{Config, fields};
 
     fn parse(flags: &str) -> Result<Keys, clap::Error> {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     build::{self, Options, toolchain::HOW_TO_BUILD},
-    config::{self, Config, Flags, InForce, keys::Name},
+    config::{self, Config, Flags, InForce},
     discover::{
         Workspace,
         git::{self, Commit, Repo},
@@ -24,6 +24,7 @@ use crate::{
     record::baseline,
     select::Selection,
     shell,
+    values::name::Name,
 };
 
 /// What the user asks for, apart from how it is reported.

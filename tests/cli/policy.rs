@@ -113,7 +113,7 @@ fn a_change_does_not_choose_what_it_is_compared_with() {
         .answers("gate: regressed (2 benchmarks, 1 regressed, ")
         .warns(&["Baseline", "the merge base with main"])
         .warns(&[
-            "changes `default-branch` from none to \"mine\"",
+            "changes `default-branch` from none to mine",
             "after the merge",
         ])
         .warns(&["changes `budget` from none to 1.0"])

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    keys::{Config, EVERY_SUITE},
-    policy::Tolerance,
-};
-use crate::values::quantities::Percent;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::keys::{Config, EVERY_SUITE, Override, fields};
 
 /// The baseline's policy, and what the candidate changes for all benchmarks.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,25 +15,14 @@ pub struct Held {
     changes: Vec<String>,
 }
 
-/// A rule for one benchmark.
-struct Rule {
-    key: &'static str,
-    /// More is looser.
-    allows: f64,
-    /// As it is written.
-    value: String,
-}
-
-/// Keys that are neither loose nor strict: the baseline's count.
-const TAKEN_OVER: [&str; 8] = [
-    "reference",
-    "budget",
-    "layout",
-    "default-branch",
-    "features",
-    "default-features",
-    "profile",
-    "build-flags",
+/// Keys that a change may tighten for the whole run, and the one that decides nothing. The rules of
+/// benchmarks can be tightened, too; every other key is the baseline's.
+const OWN: [&str; 5] = [
+    "strict",
+    "require-baseline",
+    "suites",
+    "override",
+    "cache-size",
 ];
 
 impl Config {
@@ -49,73 +37,57 @@ impl Config {
         let changes = self.changes(&baseline);
         reference.extend(baseline.reference.clone());
         if !self.suites.is_empty() {
-            let dropped = baseline.suites.iter();
-            let dropped = dropped.filter(|suite| !self.suites.contains(suite));
             let kept = self.suites.iter().filter(|_| !baseline.suites.is_empty());
-            self.suites = kept.chain(dropped).cloned().collect();
+            self.suites = kept.chain(self.dropped(&baseline)).cloned().collect();
         }
-        let strictest = Self {
+        Self {
             strict: self.strict || baseline.strict,
             require_baseline: self.require_baseline || baseline.require_baseline,
+            reference,
             held: Some(Held {
                 baseline: Box::new(baseline.clone()),
                 changes,
             }),
-            ..self
-        };
-        Self {
-            reference,
-            ..strictest.measured_like(&baseline)
+            ..self.measured_like(&baseline)
         }
     }
 
     /// These rules, with what `other` measures and against what.
     pub fn measured_like(self, other: &Self) -> Self {
+        let [own, others] = [&self, other].map(table);
+        let own = own.into_iter().filter(|(key, _)| is_own(key));
+        let others = others.into_iter().filter(|(key, _)| !is_own(key));
+        let merged: Table = own.chain(others).collect();
         Self {
-            reference: other.reference.clone(),
-            budget: other.budget,
-            layout: other.layout,
-            default_branch: other.default_branch.clone(),
-            features: other.features.clone(),
-            default_features: other.default_features,
-            profile: other.profile.clone(),
-            build_flags: other.build_flags.clone(),
-            ..self
+            there: self.there,
+            held: self.held,
+            ..Self::deserialize(merged).expect("both are valid, and each key is by itself")
         }
+    }
+
+    fn dropped<'a>(&self, baseline: &'a Self) -> impl Iterator<Item = &'a String> {
+        let suites = baseline.suites.iter();
+        suites.filter(|suite| !self.suites.contains(suite))
     }
 
     /// What is looser or otherwise different than at the baseline, whatever the benchmark.
     fn changes(&self, baseline: &Self) -> Vec<String> {
         let mut changes = Vec::new();
-        let switches = [
-            ("strict", self.strict, baseline.strict),
-            (
-                "require-baseline",
-                self.require_baseline,
-                baseline.require_baseline,
-            ),
-        ];
-        for (key, _, _) in switches.iter().filter(|(_, now, before)| *before && !now) {
-            changes.push(format!("loosens `{key}` from true to false"));
-        }
         if !self.suites.is_empty() && baseline.suites.is_empty() {
             let suites = self.suites.join(", ");
             changes.push(format!("loosens `suites` from all to {suites}"));
         } else if !self.suites.is_empty() {
-            let dropped = baseline.suites.iter();
-            let dropped = dropped.filter(|suite| !self.suites.contains(suite));
+            let dropped = self.dropped(baseline);
             changes.extend(dropped.map(|suite| format!("loosens `suites` without `{suite}`")));
         }
-        let [now, before] =
-            [self, baseline].map(|config| toml::Table::try_from(config).unwrap_or_default());
-        for key in TAKEN_OVER {
-            let value = |table: &toml::Table| {
-                let value = table.get(key);
-                value.map_or_else(|| "none".to_owned(), ToString::to_string)
-            };
-            let (now, before) = (value(&now), value(&before));
-            if now != before {
-                changes.push(format!("changes `{key}` from {before} to {now}"));
+        for (key, change) in differences(baseline, self) {
+            match key.as_str() {
+                "strict" if baseline.strict => changes.push(format!("loosens {change}")),
+                "require-baseline" if baseline.require_baseline => {
+                    changes.push(format!("loosens {change}"));
+                }
+                key if !is_own(key) => changes.push(format!("changes {change}")),
+                _ => {}
             }
         }
         changes
@@ -127,54 +99,52 @@ impl Config {
         let Some(held) = &self.held else {
             return Vec::new();
         };
-        let mut keys: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut changes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for id in ids {
-            let rules = self.rules(id).into_iter().zip(held.baseline.rules(id));
-            for (now, before) in rules.filter(|(now, before)| now.allows > before.allows) {
-                let change = format!("`{}` from {} to {}", now.key, before.value, now.value);
-                keys.entry(change).or_default().push(id);
+            for (_, change) in differences(&self.rules(id), &self.own_rules(id)) {
+                changes.entry(change).or_default().push(id);
             }
         }
-        let of_benchmarks = keys.into_iter().map(|(change, ids)| match ids.as_slice() {
-            [id, rest @ ..] if !rest.is_empty() => {
-                format!("loosens {change} for `{id}` and {} more", rest.len())
-            }
-            ids => format!("loosens {change} for `{}`", ids.concat()),
-        });
+        let of_benchmarks = changes
+            .into_iter()
+            .map(|(change, ids)| match ids.as_slice() {
+                [id, rest @ ..] if !rest.is_empty() => {
+                    format!("loosens {change} for `{id}` and {} more", rest.len())
+                }
+                ids => format!("loosens {change} for `{}`", ids.concat()),
+            });
         let changes = held.changes.iter().cloned().chain(of_benchmarks);
         changes
             .map(|change| format!("this change {change}; that takes effect after the merge"))
             .collect()
     }
+}
 
-    /// The rules for a benchmark by this configuration alone.
-    fn rules(&self, id: &str) -> [Rule; 7] {
-        let Tolerance {
-            threshold,
-            indifference,
-            memory_threshold,
-            max_latency_ratio,
-            max_memory_ratio,
-        } = self.own_tolerance(id);
-        let rule = |key, allows, value| Rule { key, allows, value };
-        let percent = |key, it| rule(key, it, Percent::of_fraction(it).to_string());
-        let limit = |key, ratio: Option<f64>| {
-            let value = ratio.map_or_else(|| "none".to_owned(), |ratio| ratio.to_string());
-            rule(key, ratio.unwrap_or(f64::INFINITY), value)
-        };
-        let (mode, removal) = (self.own_mode(id), self.own_allows_removal(id));
-        [
-            percent("threshold", threshold),
-            percent("indifference", indifference),
-            percent("memory-threshold", memory_threshold),
-            limit("max-latency-ratio", max_latency_ratio),
-            limit("max-memory-ratio", max_memory_ratio),
-            rule("mode", f64::from(mode as u8), mode.word().to_owned()),
-            rule(
-                "allow-removed",
-                f64::from(u8::from(removal)),
-                removal.to_string(),
-            ),
-        ]
-    }
+fn is_own(key: &str) -> bool {
+    OWN.contains(&key) || fields::<Override>().iter().any(|rule| rule == key)
+}
+
+fn table(keys: &impl Serialize) -> Table {
+    Table::try_from(keys).expect("what was read from TOML is TOML")
+}
+
+/// The keys whose values differ, each with a text such as "`strict` from true to false".
+fn differences<T: Serialize>(before: &T, now: &T) -> Vec<(String, String)> {
+    let [before, now] = [before, now].map(table);
+    let mut keys: Vec<&String> = before.keys().chain(now.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let word = |table: &Table, key: &String| match table.get(key) {
+        None => "none".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let differing = keys
+        .into_iter()
+        .filter(|key| before.get(*key) != now.get(*key));
+    let described = differing.map(|key| {
+        let (before, now) = (word(&before, key), word(&now, key));
+        (key.clone(), format!("`{key}` from {before} to {now}"))
+    });
+    described.collect()
 }

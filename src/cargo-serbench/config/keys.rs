@@ -1,15 +1,18 @@
-//! Every key of the configuration: a field, its default and its meaning. Its flag is in `cli::Keys`.
+//! Every key of the configuration: a field of [`Config`], and in [`KEYS`] its flag and its default.
 
-use std::{collections::BTreeMap, ops::Deref};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
 
-use super::hold::Held;
+use self::Takes::{List, OneOf, Other, Quantity, Switch, Text};
+use super::{hold::Held, read};
 use crate::{
     discover::suite_name,
     values::{
         bytes::Bytes,
         glob::Globs,
+        name::Name,
         quantities::{self, Percent, Ratio, Seconds},
     },
 };
@@ -17,8 +20,100 @@ use crate::{
 /// Matches every suite without a reference of its own.
 pub const EVERY_SUITE: &str = "*";
 
-/// Everything that can be configured, in the order in which it is shown. `default.toml` says what
-/// each key means, and has those that must not be absent.
+/// A key and the flag of the same name.
+#[derive(Debug)]
+pub struct Key {
+    pub name: &'static str,
+    /// As it would be written in Cargo.toml; empty for keys that may be absent.
+    pub default: &'static str,
+    pub takes: Takes,
+    pub help: &'static str,
+}
+
+/// What is typed behind a flag, by the name of it that help shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// May begin with a minus sign, to be rejected with a better error.
+    Quantity(&'static str),
+    Text(&'static str),
+    /// May be given several times.
+    List(&'static str),
+    Switch,
+    /// Words, and what each does.
+    OneOf(&'static str, &'static [(&'static str, &'static str)]),
+    /// The flag is written otherwise than the key, see `cli`.
+    Other,
+}
+
+const fn key(name: &'static str, default: &'static str, takes: Takes, help: &'static str) -> Key {
+    Key {
+        name,
+        default,
+        takes,
+        help,
+    }
+}
+
+#[rustfmt::skip] // a table
+pub const KEYS: &[Key] = &[
+    key("suites", "[]", Other, ""),
+    key("features", "[]", Other, ""),
+    key("default-features", "true", Switch, "Activate the `default` feature where Cargo.toml says `default-features = false`"),
+    key("profile", "'bench'", Text("NAME"), "Build with this cargo profile"),
+    key("build-flags", "[]", List("FLAG"), "Add this flag to rustc's own; may be given several times"),
+    key("cache-size", "'4 GiB'", Quantity("SIZE"), "Keep finished builds for the next time up to this size, such as 4GiB; 0 keeps none"),
+    key("threshold", "'3%'", Quantity("PERCENT"), "Tolerate changes of latency up to this, such as 3%"),
+    key("indifference", "'1%'", Quantity("PERCENT"), "Treat smaller changes as noise, such as 1%"),
+    key("memory-threshold", "'3%'", Quantity("PERCENT"), "Tolerate changes of memory up to this, such as 3%"),
+    key("max-latency-ratio", "", Quantity("RATIO"), "Fail when an encoder takes longer than this many times its reference"),
+    key("max-memory-ratio", "", Quantity("RATIO"), "Fail when an encoder's peak heap is above this many times its reference's"),
+    key("budget", "", Quantity("SECONDS"), "Spend at most about this many seconds measuring"),
+    key("layout", "'always'", OneOf("WHEN", LAYOUTS), "Where code lies while two commits are measured"),
+    key("default-branch", "", Text("BRANCH"), "Look for the baseline on this branch"),
+    key("strict", "false", Switch, "Fail when a verdict is inconclusive"),
+    key("require-baseline", "false", Switch, "Fail when there is no baseline"),
+    key("allow-removed", "false", Switch, "Pass even when a benchmark of the baseline is missing"),
+    key("mode", "'gate'", OneOf("MODE", MODES), "How benchmarks affect the exit code"),
+];
+
+const LAYOUTS: &[(&str, &str)] = &[
+    (
+        "always",
+        "In several orders of functions, the same ones at both commits",
+    ),
+    (
+        "confirm",
+        "As cargo linked it; measure what looks slower again in several orders",
+    ),
+    ("ignore", "As cargo linked it"),
+];
+
+const MODES: &[(&str, &str)] = &[
+    ("gate", "Fail when it regresses or is over a limit"),
+    ("track", "Measure, store and report, never fail"),
+    ("off", "Do not measure"),
+];
+
+impl Key {
+    /// `text` as the value that it would be in a file, if it is right there.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        let checked = |value: Value| {
+            let table = Table::from_iter([(self.name.to_owned(), value.clone())]);
+            let checked = Config::deserialize(table);
+            checked
+                .map(|_| value)
+                .map_err(|error| read::expected(error.message()))
+        };
+        if matches!(self.takes, List(_)) {
+            return checked(vec![text].into());
+        }
+        let integer = text.parse::<i64>().map(Value::from).ok();
+        let number = || integer.or_else(|| text.parse::<f64>().map(Value::from).ok());
+        checked(text.into()).or_else(|error| number().map_or(Err(error), checked))
+    }
+}
+
+/// Everything that can be configured, in the order in which it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(
     rename_all = "kebab-case",
@@ -32,16 +127,23 @@ pub struct Config {
     pub features: Vec<Name>,
     pub default_features: bool,
     pub profile: Name,
+    /// For both commits, behind those of the user (RUSTFLAGS, build.rustflags).
     pub build_flags: Vec<Name>,
+    /// Builds that were used longest ago are removed first.
     pub cache_size: Bytes,
+    /// Only what is surely slower than this has regressed.
     #[serde(deserialize_with = "quantities::above_zero")]
     pub threshold: Percent,
+    /// Never above the threshold: a lower threshold takes the default down with it.
     pub indifference: Percent,
+    /// Allocations are counted exactly, so 0 is possible.
     pub memory_threshold: Percent,
     pub max_latency_ratio: Option<Ratio>,
     pub max_memory_ratio: Option<Ratio>,
+    /// Builds not counted. Each command has its own default.
     pub budget: Option<Seconds>,
     pub layout: Layout,
+    /// Absent: the remote's default branch, else main, else master.
     pub default_branch: Option<Name>,
     pub strict: bool,
     pub require_baseline: bool,
@@ -62,10 +164,10 @@ pub struct Config {
 
 /// Other rules for some benchmarks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Override {
     pub benchmarks: Globs,
-    #[serde(default, deserialize_with = "quantities::some_above_zero")]
+    #[serde(deserialize_with = "quantities::some_above_zero")]
     pub threshold: Option<Percent>,
     pub indifference: Option<Percent>,
     pub memory_threshold: Option<Percent>,
@@ -77,96 +179,26 @@ pub struct Override {
     pub reason: Option<Name>,
 }
 
-/// What a benchmark does to the exit code, strictest first.
+/// What a benchmark does to the exit code, strictest first; see [`MODES`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Fails it when it regresses or is over a limit.
     #[default]
     Gate,
-    /// Is measured, stored and reported, and never fails it.
     Track,
-    /// Is not measured.
     Off,
 }
 
-impl Mode {
-    pub const ALL: [Self; 3] = [Self::Gate, Self::Track, Self::Off];
-
-    /// As it is written.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Gate => "gate",
-            Self::Track => "track",
-            Self::Off => "off",
-        }
-    }
-}
-
-impl TryFrom<String> for Mode {
-    type Error = &'static str;
-
-    fn try_from(word: String) -> Result<Self, &'static str> {
-        let found = Self::ALL.into_iter().find(|mode| mode.word() == word);
-        found.ok_or("expected one of `gate`, `track`, `off`")
-    }
-}
-
-/// Which blocks of two commits are measured in several orders of functions, the same ones at both.
+/// Which blocks of two commits are measured in several orders of functions; see [`LAYOUTS`].
+///
+/// Where code lies moves loops by up to a quarter with the same instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
+#[serde(rename_all = "lowercase")]
 pub enum Layout {
-    /// All of them.
     #[default]
     Always,
-    /// Those that confirm what looks slower as cargo linked it.
     Confirm,
-    /// None: everything is measured as cargo linked it.
     Ignore,
-}
-
-impl Layout {
-    pub const ALL: [Self; 3] = [Self::Always, Self::Confirm, Self::Ignore];
-
-    /// As it is written.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::Confirm => "confirm",
-            Self::Ignore => "ignore",
-        }
-    }
-}
-
-impl TryFrom<String> for Layout {
-    type Error = &'static str;
-
-    fn try_from(word: String) -> Result<Self, &'static str> {
-        let found = Self::ALL.into_iter().find(|layout| layout.word() == word);
-        found.ok_or("expected one of `always`, `confirm`, `ignore`")
-    }
-}
-
-/// Text that holds more than blanks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Name(String);
-
-impl TryFrom<String> for Name {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, &'static str> {
-        let blank = text.trim().is_empty();
-        (!blank).then_some(Self(text)).ok_or("expected a name")
-    }
-}
-
-impl Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
 }
 
 fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, TargetKind};
 use serde::Deserialize;
 
-use self::read::{DEFAULTS, Layer, Source};
+use self::read::{Layer, Source};
 pub use self::{
     keys::{Config, Layout, Mode},
     policy::Tolerance,
@@ -60,11 +60,7 @@ pub fn load_what_is_right(workspace: &Workspace, flags: &Flags) -> Result<(InFor
     }
     let sources: Vec<Source<'_>> = read
         .iter()
-        .map(|(of, file, text)| Source {
-            file: Some(file),
-            text,
-            of,
-        })
+        .map(|(of, file, text)| Source { file, text, of })
         .collect();
     in_force(&sources, flags, Some(&suites(&workspace.metadata)))
 }
@@ -126,7 +122,8 @@ fn in_force(
     flags: &Flags,
     suites: Option<&[String]>,
 ) -> Result<(InForce, Vec<String>)> {
-    let (mut layer, mut problems) = read::read(DEFAULTS)?;
+    let mut layer = Layer::of_defaults()?;
+    let mut problems = Vec::new();
     for source in sources {
         let (upper, wrong) = read::read(*source)?;
         layer.merge(upper);

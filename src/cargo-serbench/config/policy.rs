@@ -1,6 +1,22 @@
 //! What each benchmark is allowed.
 
+use serde::Serialize;
+
 use super::keys::{Config, EVERY_SUITE, Mode, Override};
+use crate::values::quantities::{Percent, Ratio};
+
+/// Every key that an override may have, for one benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rules {
+    threshold: Percent,
+    indifference: Percent,
+    memory_threshold: Percent,
+    max_latency_ratio: Option<Ratio>,
+    max_memory_ratio: Option<Ratio>,
+    allow_removed: bool,
+    mode: Mode,
+}
 
 /// What a benchmark is allowed; fractions, 0.03 is 3 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,71 +58,84 @@ impl Config {
 
     /// What the benchmark `id` is allowed, key by key no more than by the baseline's policy.
     pub fn tolerance(&self, id: &str) -> Tolerance {
-        let own = self.own_tolerance(id);
-        let Some(held) = &self.held else {
-            return own;
-        };
-        let before = held.baseline.own_tolerance(id);
-        let smaller = |one: Option<f64>, other| one.into_iter().chain(other).reduce(f64::min);
+        let rules = self.rules(id);
         Tolerance {
-            threshold: own.threshold.min(before.threshold),
-            indifference: own.indifference.min(before.indifference),
-            memory_threshold: own.memory_threshold.min(before.memory_threshold),
-            max_latency_ratio: smaller(own.max_latency_ratio, before.max_latency_ratio),
-            max_memory_ratio: smaller(own.max_memory_ratio, before.max_memory_ratio),
-        }
-    }
-
-    /// The same by this configuration alone.
-    pub(super) fn own_tolerance(&self, id: &str) -> Tolerance {
-        let threshold = self.last(id, |it| it.threshold).unwrap_or(self.threshold);
-        let indifference = self.last(id, |it| it.indifference);
-        let memory_threshold = self.last(id, |it| it.memory_threshold);
-        let max_latency_ratio = self.last(id, |it| it.max_latency_ratio);
-        let max_memory_ratio = self.last(id, |it| it.max_memory_ratio);
-        Tolerance {
-            threshold: threshold.fraction(),
-            // Two overrides of one benchmark may each be right and contradict each other.
-            indifference: indifference
-                .unwrap_or(self.indifference)
-                .fraction()
-                .min(threshold.fraction()),
-            memory_threshold: memory_threshold.unwrap_or(self.memory_threshold).fraction(),
-            max_latency_ratio: max_latency_ratio
-                .or(self.max_latency_ratio)
-                .map(|it| it.value()),
-            max_memory_ratio: max_memory_ratio
-                .or(self.max_memory_ratio)
-                .map(|it| it.value()),
+            threshold: rules.threshold.fraction(),
+            indifference: rules.indifference.fraction(),
+            memory_threshold: rules.memory_threshold.fraction(),
+            max_latency_ratio: rules.max_latency_ratio.map(Ratio::value),
+            max_memory_ratio: rules.max_memory_ratio.map(Ratio::value),
         }
     }
 
     /// What the benchmark `id` does to the exit code.
     pub fn mode(&self, id: &str) -> Mode {
-        let own = self.own_mode(id);
-        let held = self.held.as_ref();
-        held.map_or(own, |held| own.min(held.baseline.own_mode(id)))
-    }
-
-    pub(super) fn own_mode(&self, id: &str) -> Mode {
-        self.last(id, |it| it.mode).unwrap_or(self.mode)
+        self.rules(id).mode
     }
 
     /// Whether the benchmark `id` may disappear.
     pub fn allows_removal(&self, id: &str) -> bool {
-        let held = self.held.as_ref();
-        let before = held.is_none_or(|held| held.baseline.own_allows_removal(id));
-        before && self.own_allows_removal(id)
+        self.rules(id).allow_removed
     }
 
-    pub(super) fn own_allows_removal(&self, id: &str) -> bool {
-        self.last(id, |it| it.allow_removed)
-            .unwrap_or(self.allow_removed)
+    /// What counts for the benchmark `id`.
+    pub(super) fn rules(&self, id: &str) -> Rules {
+        let own = self.own_rules(id);
+        match &self.held {
+            None => own,
+            Some(held) => own.stricter(&held.baseline.own_rules(id)),
+        }
     }
 
-    /// The last word of the overrides of `id` on one key.
-    fn last<T>(&self, id: &str, key: impl Fn(&Override) -> Option<T>) -> Option<T> {
+    /// The same by this configuration alone.
+    pub(super) fn own_rules(&self, id: &str) -> Rules {
+        let last = Last(&self.overrides, id);
+        let threshold = last.of(|it| it.threshold).unwrap_or(self.threshold);
+        let indifference = last.of(|it| it.indifference).unwrap_or(self.indifference);
+        let memory_threshold = last.of(|it| it.memory_threshold);
+        Rules {
+            threshold,
+            // Two overrides of one benchmark may each be right and contradict each other.
+            indifference: smaller(indifference, threshold),
+            memory_threshold: memory_threshold.unwrap_or(self.memory_threshold),
+            max_latency_ratio: last
+                .of(|it| it.max_latency_ratio)
+                .or(self.max_latency_ratio),
+            max_memory_ratio: last.of(|it| it.max_memory_ratio).or(self.max_memory_ratio),
+            allow_removed: last.of(|it| it.allow_removed).unwrap_or(self.allow_removed),
+            mode: last.of(|it| it.mode).unwrap_or(self.mode),
+        }
+    }
+}
+
+impl Rules {
+    /// The stricter of both, key by key.
+    fn stricter(self, other: &Self) -> Self {
+        let limit = |one: Option<Ratio>, other| one.into_iter().chain(other).reduce(smaller);
+        Self {
+            threshold: smaller(self.threshold, other.threshold),
+            indifference: smaller(self.indifference, other.indifference),
+            memory_threshold: smaller(self.memory_threshold, other.memory_threshold),
+            max_latency_ratio: limit(self.max_latency_ratio, other.max_latency_ratio),
+            max_memory_ratio: limit(self.max_memory_ratio, other.max_memory_ratio),
+            allow_removed: self.allow_removed && other.allow_removed,
+            mode: self.mode.min(other.mode),
+        }
+    }
+}
+
+fn smaller<T: PartialOrd>(one: T, other: T) -> T {
+    if other < one { other } else { one }
+}
+
+/// Overrides, and the id of a benchmark.
+struct Last<'a>(&'a [Override], &'a str);
+
+impl Last<'_> {
+    /// What the last override of the benchmark that has a key says.
+    fn of<T>(&self, key: impl Fn(&Override) -> Option<T>) -> Option<T> {
+        let Self(overrides, id) = self;
         let matching = |it: &&Override| it.benchmarks.is_match(id);
-        self.overrides.iter().rev().filter(matching).find_map(key)
+        overrides.iter().rev().filter(matching).find_map(key)
     }
 }

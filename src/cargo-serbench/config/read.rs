@@ -9,35 +9,25 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::keys::{Config, EVERY_SUITE, Override};
+use super::keys::{Config, EVERY_SUITE, KEYS, Override};
 use crate::discover::suite_name;
 
 /// A text that may hold a table of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// As it is shown; absent for the compiled-in defaults.
-    pub file: Option<&'a str>,
+    /// As it is shown.
+    pub file: &'a str,
     pub text: &'a str,
     /// `package` or `workspace`: the table is its `metadata.serbench`.
     pub of: &'a str,
 }
 
-/// The defaults, what each key means, and an example of each that has no default.
-pub const DEFAULTS: Source<'static> = Source {
-    file: None,
-    text: include_str!("default.toml"),
-    of: "package",
-};
-
 impl Source<'_> {
     /// Where the text at `start` comes from.
     fn origin(self, start: usize) -> Origin {
-        match self.file {
-            None => Origin::Default,
-            Some(file) => Origin::Line {
-                file: file.to_owned(),
-                line: 1 + self.text[..start].matches('\n').count(),
-            },
+        Origin::Line {
+            file: self.file.to_owned(),
+            line: 1 + self.text[..start].matches('\n').count(),
         }
     }
 }
@@ -107,6 +97,22 @@ pub fn reference_of(suite: &str) -> String {
 }
 
 impl Layer {
+    /// What holds where nothing is configured.
+    pub fn of_defaults() -> Result<Self> {
+        let set = KEYS.iter().filter(|key| !key.default.is_empty());
+        let lines = set.map(|key| format!("{} = {}\n", key.name, key.default));
+        let table: toml::Table = lines.collect::<String>().parse()?;
+        let valued = |value| Valued {
+            value,
+            origin: Origin::Default,
+        };
+        let keys = table.into_iter().map(|(key, value)| (key, valued(value)));
+        Ok(Self {
+            keys: keys.collect(),
+            overrides: Vec::new(),
+        })
+    }
+
     /// Lays `upper` over this layer: key by key, overrides after those that are there.
     pub fn merge(&mut self, upper: Self) {
         if upper.keys.contains_key(&reference_of(EVERY_SUITE)) {
@@ -156,29 +162,17 @@ impl Layer {
 
 /// Reads the table of `source`: what is right in it, and what is wrong with the rest, with its line.
 pub fn read(source: Source<'_>) -> Result<(Layer, Vec<String>)> {
-    let name = source.file.unwrap_or("the defaults");
-    let document = DeTable::parse(source.text).with_context(|| format!("read {name}"))?;
+    let document = DeTable::parse(source.text).with_context(|| format!("read {}", source.file))?;
     let metadata = |of| document.get_ref().get(of)?.get_ref().get("metadata");
     let table = metadata(source.of).and_then(|metadata| metadata.get_ref().get("serbench"));
     let mut reader = Reader {
         source,
-        layer: Layer::default(),
         problems: Vec::new(),
     };
-    match table.map(|table| (table, table.get_ref())) {
-        None => {}
-        Some((_, DeValue::Table(keys))) => {
-            for (name, written) in keys {
-                reader.key(name, written);
-            }
-        }
-        Some((table, _)) => {
-            reader.accepts::<Config>(table.span(), table.clone());
-        }
-    }
+    let layer = table.map(|table| reader.layer(table)).unwrap_or_default();
     reader.problems.sort();
     let problems = reader.problems.into_iter().map(|(_, problem)| problem);
-    Ok((reader.layer, problems.collect()))
+    Ok((layer, problems.collect()))
 }
 
 type Key<'a> = toml::Spanned<Cow<'a, str>>;
@@ -187,52 +181,74 @@ type Spanned<'a> = toml::Spanned<DeValue<'a>>;
 /// Takes over the keys of a table that are right, each by itself.
 struct Reader<'a> {
     source: Source<'a>,
-    layer: Layer,
     /// With where they are.
     problems: Vec<(usize, String)>,
 }
 
 impl<'a> Reader<'a> {
-    fn key(&mut self, name: &Key<'a>, written: &Spanned<'a>) {
-        if let ("override", DeValue::Array(items)) = (name.get_ref().as_ref(), written.get_ref()) {
-            items.iter().for_each(|item| self.override_table(item));
-            return;
-        }
-        let alone = [(name.clone(), written.clone())].into_iter().collect();
-        if !self.accepts::<Config>(name.span(), table(name, alone)) {
-            return;
-        }
-        let taken = match (name.get_ref().as_ref(), written.get_ref()) {
-            ("reference", DeValue::Table(suites)) => suites
-                .iter()
-                .map(|(suite, encoder)| {
-                    (reference_of(suite.get_ref()), self.valued(suite, encoder))
-                })
-                .collect(),
-            ("reference", _) => vec![(reference_of(EVERY_SUITE), self.valued(name, written))],
-            (key, _) => vec![(key.to_owned(), self.valued(name, written))],
+    fn layer(&mut self, table: &Spanned<'a>) -> Layer {
+        let mut layer = Layer::default();
+        let DeValue::Table(keys) = table.get_ref() else {
+            self.accepts::<Config>(table.span(), table.clone());
+            return layer;
         };
-        self.layer.keys.extend(taken);
+        for (name, written) in keys {
+            match (name.get_ref().as_ref(), written.get_ref()) {
+                ("override", DeValue::Array(items)) => {
+                    let overrides = items.iter().filter_map(|item| self.override_table(item));
+                    layer.overrides.extend(overrides);
+                }
+                _ if !self.accepts_alone::<Config>(name, written) => {}
+                ("reference", DeValue::Table(suites)) => layer.keys.extend(
+                    suites
+                        .iter()
+                        .map(|(suite, it)| (reference_of(suite.get_ref()), self.valued(suite, it))),
+                ),
+                ("reference", _) => {
+                    let valued = self.valued(name, written);
+                    layer.keys.insert(reference_of(EVERY_SUITE), valued);
+                }
+                (key, _) => {
+                    layer
+                        .keys
+                        .insert(key.to_owned(), self.valued(name, written));
+                }
+            }
+        }
+        layer
     }
 
-    fn override_table(&mut self, item: &Spanned<'a>) {
+    fn override_table(&mut self, item: &Spanned<'a>) -> Option<Table> {
         const GLOBS: &str = "benchmarks";
+        let Some(keys) = item.get_ref().as_table() else {
+            self.accepts::<Override>(item.span(), item.clone());
+            return None;
+        };
+        if !keys.contains_key(GLOBS) {
+            let start = item.span().start;
+            let problem = "an override needs `benchmarks`, such as [\"json::*::f64::**\"]";
+            let problem = format!("{}: {problem}", self.source.origin(start));
+            self.problems.push((start, problem));
+        }
         let mut taken = Table::new();
-        let mut has_globs = false;
-        for (name, written) in item.get_ref().as_table().into_iter().flatten() {
-            let every = DeTable::parse("benchmarks = ['**']").map(toml::Spanned::into_inner);
-            let mut alone = every.unwrap_or_default();
-            alone.insert(name.clone(), written.clone());
-            has_globs |= name.get_ref() == GLOBS;
-            if self.accepts::<Override>(name.span(), table(name, alone)) {
+        for (name, written) in keys {
+            if self.accepts_alone::<Override>(name, written) {
                 taken.insert(name.get_ref().to_string(), self.valued(name, written));
             }
         }
-        if taken.contains_key(GLOBS) {
-            self.layer.overrides.push(taken);
-        } else if !has_globs {
-            self.accepts::<Override>(item.span(), item.clone());
-        }
+        taken.contains_key(GLOBS).then_some(taken)
+    }
+
+    fn accepts_alone<T: DeserializeOwned>(
+        &mut self,
+        name: &Key<'a>,
+        written: &Spanned<'a>,
+    ) -> bool {
+        let alone = [(name.clone(), written.clone())].into_iter().collect();
+        self.accepts::<T>(
+            name.span(),
+            toml::Spanned::new(name.span(), DeValue::Table(alone)),
+        )
     }
 
     /// Whether a value is right. If not, notes why, `at` that place if nothing better is known.
@@ -257,38 +273,35 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn table<'a>(name: &Key<'a>, keys: DeTable<'a>) -> Spanned<'a> {
-    toml::Spanned::new(name.span(), DeValue::Table(keys))
-}
-
 /// What serde has to say of what begins at `start`, with the line, or with what a misspelt key was
 /// meant to be.
 fn problem(source: Source<'_>, start: usize, error: &toml::de::Error) -> String {
     let origin = source.origin(start);
-    let message = error.message().lines().next().unwrap_or_default();
-    if let Some(names) = message.strip_prefix("unknown field `") {
-        let names: Vec<&str> = names.split('`').step_by(2).collect();
-        let [unknown, known @ ..] = names.as_slice() else {
-            return format!("{origin}: {message}");
-        };
-        let known: Vec<&str> = known
-            .iter()
-            .copied()
-            .filter(|name| !name.is_empty())
-            .collect();
+    if error.message().starts_with("unknown field") {
+        let mut names = error.message().split('`').skip(1).step_by(2);
+        let unknown = names.next().unwrap_or_default();
+        let known: Vec<&str> = names.collect();
         let hint = match nearest(unknown, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known keys are {}", known.join(", ")),
         };
         return format!("{origin}: unknown key `{unknown}`; {hint}");
     }
-    // The line itself shows the beginning of "invalid type: integer `3`, expected a string".
-    let expected = &message[message.rfind("expected ").unwrap_or_default()..];
-    let expected = expected.replace("a sequence", "a list");
-    let expected = expected.replace("a boolean", "true or false");
+    let expected = expected(error.message());
     let before = source.text[..start].rfind('\n').map_or(0, |end| end + 1);
     let line = source.text[before..].lines().next().unwrap_or_default();
     format!("{origin}: `{}`: {expected}", line.trim())
+}
+
+/// What would be right, from what serde says. The beginning of "invalid type: integer `3`, expected a
+/// string" goes without saying, since the value is shown.
+pub fn expected(message: &str) -> String {
+    let message = message.lines().next().unwrap_or_default();
+    let expected = &message[message.rfind("expected ").unwrap_or_default()..];
+    expected
+        .replace("a sequence", "a list")
+        .replace("a boolean", "true or false")
+        .replace("wanted string or table", "expected a word in quotes")
 }
 
 /// The one of `known` that `unknown` was probably meant to be.

@@ -3,34 +3,24 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Config, Flag, Flags, InForce, Mode, Source, Tolerance, in_force,
-    keys::{Override, fields},
-    read::DEFAULTS,
+    Config, Flag, Flags, InForce, Source, in_force,
+    keys::{KEYS, Takes, fields},
     reference_of,
 };
 
 /// Flags from the keys of a table, as the command line hands them on.
 fn typed(keys: &str) -> Flags {
     let table: toml::Table = keys.parse().unwrap();
-    let flag = |key: String, flag: &str, value| Flag {
-        key,
-        flag: flag.to_owned(),
-        value,
-    };
-    let mut flags = Flags::new();
-    for (key, value) in table {
-        match value {
-            toml::Value::Table(suites) => {
-                flags.extend(
-                    suites
-                        .into_iter()
-                        .map(|(suite, encoder)| flag(reference_of(&suite), &key, encoder)),
-                );
-            }
-            value => flags.push(flag(key.clone(), &key, value)),
-        }
-    }
+    let flags = table.into_iter().flat_map(|(flag, value)| match value {
+        toml::Value::Table(suites) => suites
+            .into_iter()
+            .map(|(suite, encoder)| (reference_of(&suite), flag.clone(), encoder))
+            .collect(),
+        value => vec![(flag.clone(), flag, value)],
+    });
     flags
+        .map(|(key, flag, value)| Flag { key, flag, value })
+        .collect()
 }
 
 fn package(keys: &str) -> String {
@@ -41,7 +31,7 @@ fn package(keys: &str) -> String {
 #[track_caller]
 fn load(text: &str, flags: &str) -> Result<InForce, String> {
     let source = |of| Source {
-        file: Some("Cargo.toml"),
+        file: "Cargo.toml",
         text,
         of,
     };
@@ -66,31 +56,29 @@ fn problems(lines: &str) -> String {
     load(&text, "").expect_err("this should be wrong")
 }
 
-/// The defaults with what is commented out put in force.
-fn all_keys() -> String {
-    let lines = DEFAULTS.text.lines();
-    let lines = lines.map(|line| match line.strip_prefix('#') {
-        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
-        Some(_) | None => line,
-    });
-    lines.map(|line| format!("{line}\n")).collect()
-}
-
 #[test]
-fn the_template_has_every_key_and_its_default() {
-    assert_eq!(config(DEFAULTS.text, ""), config("[package]", ""));
-    let InForce { layer, .. } = load(&all_keys(), "").unwrap();
-    for key in fields::<Config>() {
-        let there = match key.as_str() {
-            "reference" => layer.keys.contains_key("reference.json"),
-            "override" => !layer.overrides.is_empty(),
-            key => layer.keys.contains_key(key),
-        };
-        assert!(there, "{key}");
+fn every_key_is_listed_in_order_and_documented() {
+    let keys = KEYS.iter().map(|key| key.name);
+    let names: Vec<&str> = keys.chain(["reference", "override"]).collect();
+    assert_eq!(names, *fields::<Config>());
+    let readme = include_str!("../../../README.md");
+    let rows: String = readme
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    for name in names {
+        assert!(
+            rows.contains(&format!("`{name}`")),
+            "README.md lacks {name}"
+        );
     }
-    let mut expected = fields::<Override>();
-    expected.sort_unstable();
-    assert!(layer.overrides[0].keys().eq(&expected), "{expected:?}");
+    let words = KEYS.iter().filter_map(|key| match key.takes {
+        Takes::OneOf(_, words) => Some((key, words)),
+        _ => None,
+    });
+    for (key, words) in words {
+        assert!(words.iter().all(|(word, _)| key.parse(word).is_ok()));
+    }
 }
 
 const LAYERS: &str = r#"
@@ -163,41 +151,18 @@ fn layers_and_origins() {
     max-latency-ratio = 4.0         # Cargo.toml:28
     reason = "slow"                 # Cargo.toml:29
     "#);
-    insta::assert_snapshot!(shown("threshold = '10%'\nmode = 'gate'\nreference.'*' = 'sonic_rs'\nsuites = []\nstrict = true\ndefault-features = false\nfeatures = ['a', 'b']"), @r#"
-    [package.metadata.serbench]
-    suites = []                     # --suites
-    features = ["a", "b"]           # --features
-    default-features = false        # --default-features
-    profile = "bench"               # default
-    build-flags = []                # default
-    cache-size = "4 GiB"            # default
-    threshold = "10%"               # --threshold
-    indifference = "1%"             # default
-    memory-threshold = "10%"        # Cargo.toml:4
-    # max-latency-ratio is not set
-    # max-memory-ratio is not set
-    # budget is not set
-    layout = "always"               # default
-    default-branch = "trunk"        # Cargo.toml:5
-    strict = true                   # --strict
-    require-baseline = false        # default
-    allow-removed = false           # default
-    mode = "gate"                   # --mode
-
-    [package.metadata.serbench.reference]
-    "*" = "sonic_rs"                # --reference
-
-    [[package.metadata.serbench.override]]
-    benchmarks = ["json::slow::**", "npy::*::f16::*"] # Cargo.toml:23
-    max-latency-ratio = 4.0         # Cargo.toml:28
-    reason = "slow"                 # Cargo.toml:29
-    "#);
+    // What is typed holds for all benchmarks, so an override that says nothing else goes.
+    let typed = shown(
+        "threshold = '10%'\nmode = 'gate'\nreference.'*' = 'sonic_rs'\ndefault-features = false",
+    );
+    let typed = typed.lines().filter(|line| !line.ends_with("# default"));
+    insta::assert_snapshot!(typed.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
 fn what_is_shown_can_be_configured() {
     let low = package("threshold = 0.001");
-    for text in [String::new(), LAYERS.to_owned(), all_keys(), low] {
+    for text in [String::new(), LAYERS.to_owned(), package(ALL), low] {
         for flags in ["", "threshold = '4%'\nbudget = 7\nreference.json = 'x'"] {
             let before = load(&text, flags).unwrap();
             let again = load(&before.to_toml(), "").unwrap();
@@ -222,16 +187,17 @@ fn shown_to_programs() {
     check("/override/1/reason/origin", "Cargo.toml:29".into());
 }
 
+const ALL: &str = "suites = ['json']\nfeatures = ['a']\ndefault-features = false\nprofile = 'release'\n\
+    build-flags = ['-Cx']\ncache-size = '1 GiB'\nthreshold = '4%'\nindifference = 0.02\n\
+    memory-threshold = 0\nmax-latency-ratio = 1.5\nmax-memory-ratio = 2\nbudget = 9\n\
+    layout = 'confirm'\ndefault-branch = 'dev'\nstrict = true\nrequire-baseline = true\n\
+    allow-removed = true\nmode = 'track'\nreference.'*' = 'x'\nreference.json = 'y'";
+
 #[test]
 fn flags_win() {
-    let all = "suites = ['json']\nfeatures = ['a']\ndefault-features = false\nprofile = 'release'\n\
-               build-flags = ['-Cx']\ncache-size = '1 GiB'\nthreshold = '4%'\nindifference = 0.02\nmemory-threshold = 0\n\
-               max-latency-ratio = 1.5\nmax-memory-ratio = 2\nbudget = 9\nlayout = 'confirm'\ndefault-branch = 'dev'\n\
-               strict = true\nrequire-baseline = true\nmode = 'track'\nreference.'*' = 'x'\nreference.json = 'y'";
-    assert_eq!(
-        config(&package("strict = false\nmode = 'off'"), all),
-        config(&package(all), "")
-    );
+    let below = package("strict = false\nmode = 'off'");
+    assert_eq!(config(&below, ALL), config(&package(ALL), ""));
+    assert_eq!(typed(ALL).len(), KEYS.len() + 2, "each key is there");
     assert!(!config(&package("strict = true"), "strict = false").strict);
 }
 
@@ -243,107 +209,80 @@ fn percentages_that_contradict_each_other() {
 }
 
 #[test]
-fn wrong_keys() {
-    insta::assert_snapshot!(problems("treshold = 0.03"), @"Cargo.toml:5: unknown key `treshold`; did you mean `threshold`?");
-    insta::assert_snapshot!(problems("memory_threshold = 0.03"), @"Cargo.toml:5: unknown key `memory_threshold`; did you mean `memory-threshold`?");
-    insta::assert_snapshot!(problems("suite = [\"json\"]"), @"Cargo.toml:5: unknown key `suite`; did you mean `suites`?");
-    insta::assert_snapshot!(problems("zzz = 1"), @"Cargo.toml:5: unknown key `zzz`; known keys are suites, features, default-features, profile, build-flags, cache-size, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, budget, layout, default-branch, strict, require-baseline, allow-removed, mode, reference, override");
-    insta::assert_snapshot!(problems("[[package.metadata.serbench.overrides]]\nbenchmarks = [\"**\"]"), @"Cargo.toml:5: unknown key `overrides`; did you mean `override`?");
-    insta::assert_snapshot!(problems("strct = true\nmode = \"on\"\nbudget = -1"), @r#"
-    Cargo.toml:5: unknown key `strct`; did you mean `strict`?
-    Cargo.toml:6: `mode = "on"`: expected one of `gate`, `track`, `off`
-    Cargo.toml:7: `budget = -1`: expected seconds, above 0 and at most a million, such as 60
-    "#);
-    insta::assert_snapshot!(load("[workspace.metadata]\nserbench = 3", "").unwrap_err(), @"Cargo.toml:2: `serbench = 3`: expected a table of keys");
+fn wrong_keys_and_values() {
+    let problems = |lines: &&str| problems(lines);
+    let shown: Vec<String> = [
+        "treshold = 0.03",
+        "memory_threshold = 0.03",
+        "suite = ['json']",
+        "zzz = 1",
+        "[[package.metadata.serbench.overrides]]\nbenchmarks = ['**']",
+        "threshold = 3",
+        "threshold = '0.03'",
+        "threshold = [\n  1,\n]",
+        "indifference = nan",
+        "max-latency-ratio = 0.0",
+        "strict = 'yes'",
+        "mode = 'gaet'",
+        "profile = ' '",
+        "cache-size = 4",
+        "suites = 'json'",
+        "suites = ['json', '']",
+        "suites = ['jsno']",
+        "reference.json = 3",
+        "reference.jsn = 'orjson'",
+        "indifference = 0.05",
+        // All of them, in the order of their lines.
+        "strct = true\nmode = 'on'\nbudget = -1",
+        "\n[[package.metadata.serbench.override]]\nthreshold = 0.1",
+        "[[package.metadata.serbench.override]]\nbenchmarks = []\nthreshold = 0.1",
+        "[[package.metadata.serbench.override]]\nbenchmarks = ['**']\nbudget = 3",
+        "[[package.metadata.serbench.override]]\nbenchmarks = [\n'json::**',\n'json::[a']",
+        "[[package.metadata.serbench.override]]\nbenchmarks = ['**']\nindifference = 0.1",
+        "[[package.metadata.serbench.override]]\nbenchmarks = ['**']\nthreshold = 1\nmode = true",
+    ]
+    .iter()
+    .map(problems)
+    .collect();
+    insta::assert_snapshot!(shown.join("\n"));
+    let wrong = |text: &str| load(text, "").unwrap_err();
+    insta::assert_snapshot!(wrong("[workspace.metadata]\nserbench = 3"), @"Cargo.toml:2: `serbench = 3`: expected a table of keys");
     let both =
         "[workspace.metadata.serbench]\nstrct = true\n[package.metadata.serbench]\nmode = \"on\"";
-    insta::assert_snapshot!(load(both, "").unwrap_err(), @r#"
+    insta::assert_snapshot!(wrong(both), @r#"
     Cargo.toml:2: unknown key `strct`; did you mean `strict`?
     Cargo.toml:4: `mode = "on"`: expected one of `gate`, `track`, `off`
     "#);
 }
 
 #[test]
-fn wrong_values() {
-    insta::assert_snapshot!(problems("threshold = 3"), @"Cargo.toml:5: `threshold = 3`: did you mean 3%, or really 300%?");
-    insta::assert_snapshot!(problems("threshold = 0"), @"Cargo.toml:5: `threshold = 0`: expected a percentage above 0%, such as 3%");
-    insta::assert_snapshot!(problems("threshold = \"0.03\""), @r#"Cargo.toml:5: `threshold = "0.03"`: expected a percentage above 0%, such as 3%"#);
-    insta::assert_snapshot!(problems("threshold = [\n  1,\n]"), @"Cargo.toml:5: `threshold = [`: expected a percentage above 0%, such as 3%");
-    insta::assert_snapshot!(problems("indifference = nan"), @"Cargo.toml:5: `indifference = nan`: expected a percentage from 0% to below 1000%, such as 3%");
-    insta::assert_snapshot!(problems("max-latency-ratio = 0.0"), @"Cargo.toml:5: `max-latency-ratio = 0.0`: expected a number above 0, such as 1.5");
-    insta::assert_snapshot!(problems("budget = -1"), @"Cargo.toml:5: `budget = -1`: expected seconds, above 0 and at most a million, such as 60");
-    insta::assert_snapshot!(problems("strict = \"yes\""), @r#"Cargo.toml:5: `strict = "yes"`: expected true or false"#);
-    insta::assert_snapshot!(problems("mode = \"gaet\""), @r#"Cargo.toml:5: `mode = "gaet"`: expected one of `gate`, `track`, `off`"#);
-    insta::assert_snapshot!(problems("profile = \" \""), @r#"Cargo.toml:5: `profile = " "`: expected a name"#);
-    insta::assert_snapshot!(problems("suites = \"json\""), @r#"Cargo.toml:5: `suites = "json"`: expected a list"#);
-    insta::assert_snapshot!(problems("suites = [\"json\", \"\"]"), @r#"Cargo.toml:5: `suites = ["json", ""]`: expected a name"#);
-    insta::assert_snapshot!(problems("suites = [\"jsno\"]"), @"Cargo.toml:5: `suites` names the suite `jsno`, but no bench has that name; did you mean `json`?");
-    insta::assert_snapshot!(problems("reference.json = 3"), @r#"Cargo.toml:5: `reference.json = 3`: expected an encoder for all suites, or a table such as { json = "orjson" }"#);
-    insta::assert_snapshot!(problems("reference.jsn = \"orjson\""), @"Cargo.toml:5: `reference` names the suite `jsn`, but no bench has that name; did you mean `json`?");
-    insta::assert_snapshot!(problems("indifference = 0.05"), @"Cargo.toml:5: `indifference` is 5%, above the `threshold` 3% (default); lower it, because changes below the indifference count as noise");
-}
-
-#[test]
-fn wrong_overrides() {
-    let problems = |lines: &str| {
-        problems(&format!(
-            "\n[[package.metadata.serbench.override]]\n{lines}"
-        ))
-    };
-    insta::assert_snapshot!(problems("threshold = 0.1"), @"Cargo.toml:6: `[[package.metadata.serbench.override]]`: missing field `benchmarks`");
-    insta::assert_snapshot!(problems("benchmarks = []\nthreshold = 0.1"), @r#"Cargo.toml:7: `benchmarks = []`: expected globs over ids, such as ["json::*::f64::**"]"#);
-    insta::assert_snapshot!(problems("benchmarks = [\"**\"]\nbudget = 3"), @"Cargo.toml:8: unknown key `budget`; known keys are benchmarks, threshold, indifference, memory-threshold, max-latency-ratio, max-memory-ratio, allow-removed, mode, reason");
-    insta::assert_snapshot!(problems("benchmarks = [\n\"json::**\",\n\"json::[a\"]\nthreshold = 0.1"), @"Cargo.toml:7: `benchmarks = [`: invalid glob: unclosed character class; missing ']'");
-    insta::assert_snapshot!(problems("benchmarks = [\"**\"]\nindifference = 0.1"), @"Cargo.toml:8: `indifference` is 10%, above the `threshold` 3% (default); lower it, because changes below the indifference count as noise");
-    // All at once, in the order of their lines.
-    insta::assert_snapshot!(problems("benchmarks = [\"**\"]\nthreshold = 1\nmode = true"), @r"
-    Cargo.toml:8: `threshold = 1`: did you mean 1%, or really 100%?
-    Cargo.toml:9: `mode = true`: expected a string
-    ");
-}
-
-#[test]
 fn overrides_decide_key_by_key() {
-    let config = config(LAYERS, "");
-    let usual = Tolerance {
-        threshold: 0.02,
-        indifference: 0.01,
-        memory_threshold: 0.1,
-        max_latency_ratio: None,
-        max_memory_ratio: None,
+    let check = |text: &str, id: &str, expected: &str| {
+        let rules = config(text, "").rules(id);
+        let shown = toml::Table::try_from(rules).unwrap().to_string();
+        assert_eq!(shown.trim().replace('\n', ", "), expected, "{id}");
     };
-    let check = |id: &str, expected: Tolerance, mode: Mode| {
-        assert_eq!(config.tolerance(id), expected, "{id}");
-        assert_eq!(config.mode(id), mode, "{id}");
-    };
-    let loose = Tolerance {
-        threshold: 0.5,
-        ..usual
-    };
-    let limited = Tolerance {
-        threshold: 0.25,
-        max_latency_ratio: Some(4.0),
-        ..usual
-    };
-    check("npy::raw::f64::10", usual, Mode::Gate);
-    check("npy::raw::f16::10", limited, Mode::Gate);
-    check("json::fast::f64::10", loose, Mode::Track);
-    check("json::slow::f64::10", limited, Mode::Track);
-}
-
-#[test]
-fn the_default_indifference_follows_the_threshold() {
-    let text = "[package.metadata.serbench]\nthreshold = 0.005\n[[package.metadata.serbench.override]]\nbenchmarks = [\"json::**\"]\nthreshold = 0.001";
-    let config = config(text, "");
-    let check = |id: &str, expected: f64| {
-        assert_eq!(
-            config.tolerance(id).indifference.to_bits(),
-            expected.to_bits(),
-            "{id}"
-        );
-    };
-    check("npy::a", 0.005);
-    check("json::a", 0.001);
+    let usual = "allow-removed = false, indifference = \"1%\", memory-threshold = \"10%\", \
+                 mode = \"gate\", threshold = \"2%\"";
+    let loose = usual.replace("\"2%\"", "\"50%\"").replace("gate", "track");
+    let limited = usual.replace("\"2%\"", "\"25%\"");
+    let limited = limited.replace("memory", "max-latency-ratio = 4.0, memory");
+    check(LAYERS, "npy::raw::f64::10", usual);
+    check(LAYERS, "npy::raw::f16::10", &limited);
+    check(LAYERS, "json::fast::f64::10", &loose);
+    check(
+        LAYERS,
+        "json::slow::f64::10",
+        &limited.replace("gate", "track"),
+    );
+    // The default indifference follows the threshold.
+    let low = LAYERS.replace("0.5", "0.001").replace("0.02", "0.005");
+    let usual = usual.replace("1%", "0.5%").replace("2%", "0.5%");
+    check(&low, "npy::raw::f64::10", &usual);
+    let lowest = usual
+        .replace("\"0.5%\"", "\"0.1%\"")
+        .replace("gate", "track");
+    check(&low, "json::fast::f64::10", &lowest);
 }
 
 #[test]
@@ -388,7 +327,7 @@ fn held(before: &str, after: &str, flags: &str) -> (Config, Vec<String>) {
     let of = |keys: &str| {
         let text = package(&keys.replace(", ", "\n"));
         let source = Source {
-            file: Some("Cargo.toml"),
+            file: "Cargo.toml",
             text: &text,
             of: "package",
         };
@@ -401,43 +340,17 @@ fn held(before: &str, after: &str, flags: &str) -> (Config, Vec<String>) {
     (config, loosened)
 }
 
-/// All that decides.
+/// All that decides, apart from what is held.
 fn policy(config: &Config) -> String {
-    let of = |id| {
-        (
-            config.tolerance(id),
-            config.mode(id),
-            config.allows_removal(id),
-        )
-    };
-    let Config {
-        strict,
-        require_baseline,
-        suites,
-        budget,
-        layout,
-        default_branch,
-        profile,
-        build_flags,
-        ..
-    } = config;
-    let suites = BTreeSet::from_iter(suites);
-    let rest = (
-        strict,
-        require_baseline,
-        suites,
-        budget,
-        layout,
-        default_branch,
-        profile,
-        build_flags,
-    );
-    format!(
-        "{:?} {:?} {:?} {rest:?}",
-        of("a::b"),
-        of("a::c"),
-        config.reference("a")
-    )
+    let rules = ["a::b", "a::c"].map(|id| config.rules(id));
+    let mut plain = config.clone();
+    (plain.held, plain.overrides) = (None, Vec::new());
+    plain.suites = BTreeSet::from_iter(plain.suites).into_iter().collect();
+    // Rules are compared for each benchmark.
+    (plain.threshold, plain.indifference) = <_>::default();
+    (plain.memory_threshold, plain.mode, plain.allow_removed) = <_>::default();
+    (plain.max_latency_ratio, plain.max_memory_ratio) = <_>::default();
+    format!("{rules:?} {plain:?}")
 }
 
 const OVERRIDE: &str = "[[package.metadata.serbench.override]], benchmarks = ['a::c'], ";
@@ -449,7 +362,7 @@ fn what_is_loosened_waits_and_what_is_tightened_counts() {
         "| memory-threshold = 0.5 | `memory-threshold` from 3% to 50% for `a::b` and 1 more",
         "| indifference = 0.02 | `indifference` from 1% to 2% for `a::b` and 1 more",
         "max-latency-ratio = 1.5 | | `max-latency-ratio` from 1.5 to none for `a::b` and 1 more",
-        "max-memory-ratio = 2 | max-memory-ratio = 3 | `max-memory-ratio` from 2 to 3 for `a::b` and 1 more",
+        "max-memory-ratio = 2 | max-memory-ratio = 3 | `max-memory-ratio` from 2.0 to 3.0 for `a::b` and 1 more",
         "| mode = 'track' | `mode` from gate to track for `a::b` and 1 more",
         "mode = 'track' | mode = 'off' | `mode` from track to off for `a::b` and 1 more",
         "| allow-removed = true | `allow-removed` from false to true for `a::b` and 1 more",
@@ -493,7 +406,9 @@ fn what_decides_otherwise_is_the_baselines() {
         let set = |value| format!("{key} = {value}");
         let (config, said) = held(&set(before), &set(after), "");
         let expected = format!(
-            "this change changes `{key}` from {before} to {after}; that takes effect after the merge"
+            "this change changes `{key}` from {} to {}; that takes effect after the merge",
+            before.trim_matches('"'),
+            after.trim_matches('"')
         );
         assert_eq!(said, [expected]);
         assert_eq!(

@@ -2,4 +2,5 @@
 
 pub mod bytes;
 pub mod glob;
+pub mod name;
 pub mod quantities;
