@@ -46,6 +46,15 @@ impl Project {
             workspace: packages.workspace || packages.all,
         }
     }
+
+    /// The same for all members of the workspace.
+    pub fn everywhere(&self) -> Choice {
+        Choice {
+            packages: Vec::new(),
+            workspace: true,
+            ..self.choice()
+        }
+    }
 }
 
 /// What is said on stderr, and in which colours.

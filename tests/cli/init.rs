@@ -223,7 +223,7 @@ fn a_member_of_a_workspace_is_set_up() {
     repository
         .serbench(&["init", "--template=plain"])
         .exits(2)
-        .warns(&["choose a package with `-p NAME`: one, two"]);
+        .warns(&["choose one for a first bench with `-p NAME`: one, two"]);
     repository
         .serbench(&["init", "--template=plain", "-p", "two"])
         .exits(0)
@@ -234,6 +234,47 @@ fn a_member_of_a_workspace_is_set_up() {
         "{manifest}"
     );
     assert!(repository.read(NEW[1]).contains("gate -p two --baseline"));
+}
+
+/// Benches are found wherever they are, and the workflow names the packages that have some.
+#[test]
+fn benches_of_several_members_need_a_workflow_alone() {
+    let benches =
+        "[dev-dependencies]\ndivan = \"0.1.21\"\n\n[[bench]]\nname = \"some\"\nharness = false\n";
+    let member = |name: &str| MANIFEST.replace("some", name);
+    let having = |name: &str| format!("{}\n{benches}", member(name));
+    let root = format!(
+        "{}\n[workspace]\nmembers = [\"one\", \"two\", \"three\"]\n",
+        member("root")
+    );
+    let repository = Repository::with(&[("Cargo.toml", MANIFEST), ("src/lib.rs", "")]);
+    repository.write("Cargo.toml", &root);
+    for (name, manifest) in [
+        ("one", having("one")),
+        ("two", member("two")),
+        ("three", having("three")),
+    ] {
+        repository.write(&format!("{name}/Cargo.toml"), &manifest);
+        repository.write(&format!("{name}/src/lib.rs"), "");
+        repository.write(
+            &format!("{name}/benches/some.rs"),
+            "fn main() { divan::main() }\n",
+        );
+    }
+    let said = repository.serbench(&["init"]);
+    said.exits(0)
+        .warns(&["Wrote .github/workflows/serbench.yml"])
+        .warns(&["cargo serbench gate -p one -p three --baseline HEAD"]);
+    let workflow = repository.read(NEW[1]);
+    assert!(
+        workflow.contains("gate -p one -p three --baseline"),
+        "{workflow}"
+    );
+    assert_eq!(repository.read("Cargo.toml"), root);
+    repository
+        .serbench(&["init", "-p", "two"])
+        .exits(2)
+        .warns(&["`two` has no divan benches"]);
 }
 
 /// What is written compiles and gates: here with the library of this repository.

@@ -74,40 +74,19 @@ pub struct Init {
 pub fn init(args: &Init) -> Result<Exit> {
     args.voice.apply();
     let workspace = workspace::members(&args.project.choice())?;
-    let package = package(&workspace)?;
-    let folder = package
-        .manifest_path
-        .parent()
-        .context("a manifest is in a folder")?;
-    let folder = folder.as_std_path();
-    let has_benches = has_divan_benches(package, &workspace, args.template);
-    if has_benches && args.template.is_some() {
-        return Err(Usage::new(format!(
-            "`{}` has divan benches already, which are measured as they are; leave --template out",
-            package.name
-        ))
-        .into());
-    }
+    let everywhere = workspace::members(&args.project.everywhere())?;
+    let with_benches = with_benches(args, &workspace, &everywhere);
     let mut changes = Vec::new();
-    if !has_benches {
-        let template = template(args, package)?;
-        let edit = Edit {
-            template: template.name(),
-            encoders: template == Template::ArrayEncoder,
-            serbench: args.serbench_path.as_deref(),
-        };
-        // The bench first: a manifest that names a missing one is invalid.
-        let bench = folder
-            .join("benches")
-            .join(template.name())
-            .with_extension("rs");
-        changes.push(Change::new(bench, template.text().to_owned()));
-        let manifest = package.manifest_path.as_std_path();
-        let inherited = manifest::inherited(&workspace.root.join("Cargo.toml"));
-        changes.push(Change::edit(manifest, |old| edit.apply(old, &inherited))?);
-    }
+    let packages = if with_benches.is_empty() {
+        let package = package(&workspace)?;
+        changes = first_bench(args, package, &workspace)?;
+        vec![package]
+    } else {
+        with_benches
+    };
+    let has_benches = changes.is_empty();
     let workflow = workspace.root.join(".github/workflows/serbench.yml");
-    changes.push(Change::new(workflow, workflow_for(&workspace, package)));
+    changes.push(Change::new(workflow, workflow_for(&workspace, &packages)));
     for change in &changes {
         match args.dry_run {
             true => shell::print(&change.diff()?)?,
@@ -115,18 +94,43 @@ pub fn init(args: &Init) -> Result<Exit> {
         }
     }
     if !args.dry_run {
-        next(&workspace, package, has_benches);
+        next(&workspace, &packages, has_benches);
     }
     Ok(Exit::Passed)
 }
 
-/// The package that the user means: the selected one, the one they are in, or the only one with benches.
+/// The packages whose divan benches are there already: of those selected, else of all, unless some were
+/// asked for by name. None where a template asks for a new bench.
+fn with_benches<'a>(
+    args: &Init,
+    selected: &'a Workspace,
+    everywhere: &'a Workspace,
+) -> Vec<&'a Package> {
+    if args.template.is_some() {
+        return Vec::new();
+    }
+    let of = |workspace: &'a Workspace| {
+        let chosen = chosen(workspace).into_iter();
+        let having = chosen.filter(|package| has_divan_benches(package, workspace, None));
+        having.collect::<Vec<_>>()
+    };
+    let having = of(selected);
+    match having.is_empty() && args.project.packages.package.is_empty() {
+        true => of(everywhere),
+        false => having,
+    }
+}
+
+/// The packages that the user selected.
+fn chosen(workspace: &Workspace) -> Vec<&Package> {
+    let members = workspace.metadata.workspace_packages().into_iter();
+    let is_chosen = |package: &&Package| workspace.packages.contains(&package.name.to_string());
+    members.filter(is_chosen).collect()
+}
+
+/// The one package that a first bench is for: the selected one, or the one that the user is in.
 fn package(workspace: &Workspace) -> Result<&Package> {
-    let members = workspace.metadata.workspace_packages();
-    let selected: Vec<&&Package> = members
-        .iter()
-        .filter(|package| workspace.packages.contains(&package.name.to_string()))
-        .collect();
+    let selected = chosen(workspace);
     if let [package] = selected.as_slice() {
         return Ok(package);
     }
@@ -134,22 +138,44 @@ fn package(workspace: &Workspace) -> Result<&Package> {
     if let Some(package) = root.filter(|root| workspace.packages.contains(&root.name.to_string())) {
         return Ok(package);
     }
-    let with_benches: Vec<&&&Package> = selected
-        .iter()
-        .filter(|package| has_divan_benches(package, workspace, None))
-        .collect();
-    if let [package] = with_benches.as_slice() {
-        return Ok(package);
-    }
-    let names: Vec<&str> = members
+    let names: Vec<&str> = selected
         .iter()
         .map(|package| package.name.as_str())
         .collect();
     Err(Usage::new(format!(
-        "choose a package with `-p NAME`: {}",
+        "no package has divan benches; choose one for a first bench with `-p NAME`: {}",
         names.join(", ")
     ))
     .into())
+}
+
+/// What a package without divan benches needs for a first one.
+fn first_bench(args: &Init, package: &Package, workspace: &Workspace) -> Result<Vec<Change>> {
+    if has_divan_benches(package, workspace, args.template) {
+        return Err(Usage::new(format!(
+            "`{}` has divan benches already, which are measured as they are; leave --template out",
+            package.name
+        ))
+        .into());
+    }
+    let template = template(args, package)?;
+    let edit = Edit {
+        template: template.name(),
+        encoders: template == Template::ArrayEncoder,
+        serbench: args.serbench_path.as_deref(),
+    };
+    let manifest = package.manifest_path.as_std_path();
+    let folder = manifest.parent().context("a manifest is in a folder")?;
+    let bench = folder
+        .join("benches")
+        .join(template.name())
+        .with_extension("rs");
+    let inherited = manifest::inherited(&workspace.root.join("Cargo.toml"));
+    // The bench first: a manifest that names a missing one is invalid.
+    Ok(vec![
+        Change::new(bench, template.text().to_owned()),
+        Change::edit(manifest, |old| edit.apply(old, &inherited))?,
+    ])
 }
 
 /// Whether the package has divan to run benches, and a bench target
@@ -191,19 +217,27 @@ fn template(args: &Init, package: &Package) -> Result<Template> {
     }
 }
 
-/// The workflow, for the package's benches where there are other packages.
-fn workflow_for(workspace: &Workspace, package: &Package) -> String {
+/// The workflow, for the packages' benches where there are other packages.
+fn workflow_for(workspace: &Workspace, packages: &[&Package]) -> String {
     let selection = match workspace.metadata.workspace_packages().len() {
         1 => String::new(),
-        _ => format!(" -p {}", package.name),
+        _ => selection(packages),
     };
     WORKFLOW.replace("$SELECTION", &selection)
 }
 
-fn next(workspace: &Workspace, package: &Package, had_benches: bool) {
-    let selection = match workspace.metadata.root_package() {
-        Some(root) if root.id == package.id => String::new(),
-        _ => format!(" -p {}", package.name),
+/// The flags for these packages, each behind a blank.
+fn selection(packages: &[&Package]) -> String {
+    let flags = packages
+        .iter()
+        .map(|package| format!(" -p {}", package.name));
+    flags.collect()
+}
+
+fn next(workspace: &Workspace, packages: &[&Package], had_benches: bool) {
+    let selection = match (workspace.metadata.root_package(), packages) {
+        (Some(root), [package]) if root.id == package.id => String::new(),
+        _ => selection(packages),
     };
     let next = match had_benches {
         true => format!("try the gate: `cargo serbench gate{selection} --baseline HEAD`"),
