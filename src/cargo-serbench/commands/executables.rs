@@ -1,6 +1,10 @@
 //! The executables of a tree: kept from an earlier build, else built and kept.
 
-use std::{collections::BTreeSet, path::Path, sync::OnceLock};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -288,18 +292,26 @@ fn find(
         return Some(found.built);
     }
     let (names, what) = (names(targets), place.what);
-    let unread = match found.unread.as_slice() {
-        [] => String::new(),
-        [one] => format!("; no build reads {}", one.display()),
-        [one, rest @ ..] => {
-            format!("; no build reads {} and {} more", one.display(), rest.len())
-        }
-    };
+    let why = unread(&found.unread);
     shell::status(
         "Reusing",
-        format_args!("{names} of {what}, built earlier{unread}"),
+        format_args!("{names} of {what}, built earlier{why}"),
     );
     Some(found.built)
+}
+
+/// Why a build of other files serves.
+fn unread(files: &[PathBuf]) -> String {
+    let Some((first, others)) = files.split_first() else {
+        return String::new();
+    };
+    let first = first.display();
+    let differ = match others.len() {
+        0 => format!("{first} differs, and builds don't read it"),
+        1 => format!("{first} and 1 more file differ, and builds don't read them"),
+        more => format!("{first} and {more} more files differ, and builds don't read them"),
+    };
+    format!(" from the same code: only {differ}")
 }
 
 /// Keeps a build for the next time. Where that fails, the next time takes longer.
