@@ -101,4 +101,41 @@ mod tests {
             named(command.get_name(), command.clone());
         }
     }
+
+    /// What any command's help is divided into, from what is done to how it is shown.
+    const HEADINGS: [&str; 11] = [
+        "Arguments",
+        "Options",
+        "Benchmark selection",
+        "Benchmark selection in suites of encoders",
+        "Build",
+        "Measuring",
+        "Configuration (as in [package.metadata.serbench])",
+        "Explaining",
+        "Change points",
+        "Output",
+        "Trials",
+    ];
+
+    #[test]
+    fn headings_have_one_order() {
+        let mut command = super::command().term_width(100);
+        command.build();
+        let serbench = command.find_subcommand("serbench").unwrap();
+        for command in serbench.get_subcommands().chain([serbench]) {
+            for help in [
+                command.clone().render_help(),
+                command.clone().render_long_help(),
+            ] {
+                let help = help.to_string();
+                let lines = help.lines().filter(|line| !line.starts_with(' '));
+                let headings = lines.filter_map(|line| line.strip_suffix(':'));
+                let known = |it: &&str| !["Commands", "Examples", "Exit codes"].contains(it);
+                let headings: Vec<&str> = headings.filter(known).collect();
+                let ordered = HEADINGS.iter().filter(|it| headings.contains(it));
+                let ordered: Vec<&str> = ordered.copied().collect();
+                assert_eq!(headings, ordered, "{}", command.get_name());
+            }
+        }
+    }
 }

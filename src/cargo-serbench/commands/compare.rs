@@ -23,10 +23,10 @@ pub struct Compare {
     pub candidate: String,
 
     #[command(flatten)]
-    pub trial: Trial,
+    pub measure: Measure,
 
     #[command(flatten)]
-    pub measure: Measure,
+    pub trial: Trial,
 }
 
 pub fn compare(args: &Compare) -> Result<Exit> {

@@ -38,13 +38,13 @@ pub struct Explain {
     pub what: Vec<String>,
 
     #[command(flatten)]
-    pub depth: Depth,
-
-    #[command(flatten)]
     pub project: Project,
 
     #[command(flatten)]
     pub keys: Keys,
+
+    #[command(flatten)]
+    pub depth: Depth,
 
     #[command(flatten)]
     pub output: Output,

@@ -30,10 +30,10 @@ pub struct Gate {
     pub replay: Option<PathBuf>,
 
     #[command(flatten)]
-    pub trial: Trial,
+    pub measure: Measure,
 
     #[command(flatten)]
-    pub measure: Measure,
+    pub trial: Trial,
 }
 
 pub fn gate(args: &Gate) -> Result<Exit> {

@@ -4,18 +4,18 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    cli::Measure, commands::revision, exit::Exit, select::catalog::Obstacle, session, shell,
+    cli::Unreported, commands::revision, exit::Exit, select::catalog::Obstacle, session, shell,
 };
 
 #[derive(Clone, Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    pub measure: Measure,
+    pub unreported: Unreported,
 }
 
 pub fn list(args: &List) -> Result<Exit> {
-    args.measure.output.voice.apply();
-    let session = session::open(args.measure.request())?;
+    args.unreported.voice.apply();
+    let session = session::open(args.unreported.request())?;
     let tree = revision::worktree(&session)?;
     let ids = revision::choose(&session, &[&tree.catalog])?;
     let mut lines = String::new();

@@ -21,7 +21,7 @@ use self::{
 };
 use crate::{
     build::{self, toolchain},
-    cli::{Explaining, Unreported},
+    cli::{Explaining, Plan, Voice},
     commands::{explain, revision},
     decide::bisect::Answer,
     discover::{git::Commit, machine, range::Range},
@@ -53,15 +53,18 @@ pub struct Bisect {
     #[arg(long, value_name = "FILE")]
     pub run_log: Option<PathBuf>,
 
-    /// Output format
-    #[arg(long, value_enum, default_value = "terminal")]
-    pub format: Format,
-
     #[command(flatten)]
-    pub unreported: Unreported,
+    pub plan: Plan,
 
     #[command(flatten)]
     pub explaining: Explaining,
+
+    /// Output format
+    #[arg(long, value_enum, default_value = "terminal", help_heading = "Output")]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub voice: Voice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,8 +83,8 @@ Exit codes:
   102  GOOD against BAD is undecided";
 
 pub fn bisect(args: &Bisect) -> Result<Exit> {
-    args.unreported.voice.apply();
-    let mut session = session::open(args.unreported.plan.request(args.explaining.options()))?;
+    args.voice.apply();
+    let mut session = session::open(args.plan.request(args.explaining.options()))?;
     let repo = session.repository()?;
     let [good, bad] = [repo.resolve(&args.good)?, repo.resolve(&args.bad)?];
     let range = repo.range(&good, &bad, args.all_parents)?;
