@@ -1,6 +1,10 @@
 //! NPY from memory and to it. `owned` is the reference: the copying reader that `numpy.load` is.
 //! `memcpy` is its floor, from which it should be no further than 1.15 from 100 KiB on.
 //!
+//! glibc hands the memory of the last array out again, so that a loop seldom gets new pages. With
+//! `GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1048576` in the environment arrays of more than 1 MiB
+//! always lie in new ones, as those of a program do that keeps what it loads.
+//!
 //! What they stand beside: SPDL's `npy::load(data)` and ndarray-npy's `view_npy` give a view as
 //! `view` does; `numpy.load(BytesIO(data))`, SPDL's `npy::load(data, copy=True)`, ndarray-npy's
 //! `read_npy` and npyz copy as `owned` does.

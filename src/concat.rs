@@ -45,7 +45,7 @@ use std::{
 
 use ndarray::{ArrayBase, Data, Dimension};
 
-use crate::{Dtype, Element, crc::Crc};
+use crate::{Dtype, Element, crc::Crc, pages};
 use header::{ALIGN, align};
 pub use unpack::{ConcatError, UnpackOptions, unpack, unpack_with};
 
@@ -250,7 +250,7 @@ pub fn pack(arrays: &[AnyArray<'_>], out: &mut Vec<u8>) {
 pub fn pack_with(arrays: &[AnyArray<'_>], options: &PackOptions, out: &mut Vec<u8>) {
     let start = out.len();
     let (header, total) = header::lengths(arrays);
-    out.reserve(total);
+    pages::reserve(out, total);
     out.resize(start + header, 0);
     let mut crc = options.crc();
     header::write(arrays, total, crc.as_mut(), &mut out[start..]);

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `harness` | [`Encoder`], [`bench()`] and seeded arrays for [divan](https://docs.rs/divan) benches | yes |
 //! | `npy` | [`npy`], [`pickle`], [`datetime`] | with `harness` |
+//! | `huge-pages` | arrays of 4 MiB and more on huge pages, on Linux | with `harness` |
 //! | `concat` | `concat` | |
 //! | `npz` | `npz` | |
 //! | `libdeflate` | faster reading of compressed NPZ members, by a library in C | |
@@ -136,6 +137,8 @@ pub mod json;
 pub mod npy;
 #[cfg(feature = "npz")]
 pub mod npz;
+#[cfg(feature = "npy")]
+mod pages;
 #[cfg(feature = "npy")]
 pub mod pickle;
 #[doc(hidden)]

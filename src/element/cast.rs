@@ -5,7 +5,7 @@ use num_complex::Complex;
 use zerocopy::{FromBytes, IntoBytes, Unalign};
 
 use super::Element;
-use crate::{Dtype, TimeUnit, datetime, npy::NpyError};
+use crate::{Dtype, TimeUnit, datetime, npy::NpyError, pages};
 
 /// The casts behind [`Element`]. Lengths of bytes are multiples of the element's size.
 pub trait Cast: Sized {
@@ -27,7 +27,7 @@ pub trait Cast: Sized {
 
     /// A copy of the elements; `swapped` if the bytes have the other byte order.
     fn decode(bytes: &[u8], swapped: bool) -> Result<Vec<Self>, NpyError> {
-        let mut elements = Vec::with_capacity(bytes.len() / size_of::<Self>());
+        let mut elements = pages::with_capacity(bytes.len() / size_of::<Self>());
         Self::append(bytes, swapped, &mut elements)?;
         Ok(elements)
     }

@@ -9,6 +9,7 @@ use super::{
     rows::Rows,
     source::Source,
 };
+use crate::pages;
 
 /// What orjson's buffer starts with; it doubles from there, and so never takes less than what is
 /// reserved here.
@@ -45,7 +46,7 @@ pub(crate) fn reserve<T: Kernel>(
     if likely > spare {
         let generous = sampled + sampled / 8 + SLACK;
         out.reserve_exact(generous.min(doubled(likely)).min(most));
-        advise(out);
+        pages::advise(out);
     }
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn grow(out: &mut Vec<u8>, additional: usize) {
     let needed = out.len() + additional;
     let capacity = (2 * out.capacity()).min(doubled(needed)).max(needed);
     out.reserve_exact(capacity - out.len());
-    advise(out);
+    pages::advise(out);
 }
 
 /// The first capacity of orjson's buffer that holds `len` bytes.
@@ -105,32 +106,6 @@ fn sampled_len<T: Kernel>(
     let len = end.position() as usize - start as usize;
     (source.len() as u128 * len as u128 / SAMPLE as u128) as usize
 }
-
-/// Lets the system back a large buffer with huge pages, as numpy does with its arrays: writing to
-/// 100 MB for the first time then takes 50 page faults in place of 25,000.
-#[cfg(all(target_os = "linux", not(miri)))]
-#[expect(unsafe_code, reason = "the call has no safe form")]
-fn advise(out: &mut Vec<u8>) {
-    const PAGE: usize = 4096;
-    const LARGE: usize = 4 << 20;
-    let spare = out.spare_capacity_mut();
-    if spare.len() < LARGE {
-        return;
-    }
-    let start = spare.as_mut_ptr() as usize;
-    let skipped = start.next_multiple_of(PAGE) - start;
-    let len = (spare.len() - skipped) / PAGE * PAGE;
-    // SAFETY: the pages lie in the buffer, and the advice changes no byte of them.
-    let advised = unsafe {
-        let first = spare.as_mut_ptr().add(skipped).cast();
-        rustix::mm::madvise(first, len, rustix::mm::Advice::LinuxHugepage)
-    };
-    // Not all kernels have huge pages.
-    let _ = advised;
-}
-
-#[cfg(any(not(target_os = "linux"), miri))]
-fn advise(_: &mut Vec<u8>) {}
 
 #[cfg(test)]
 mod tests {

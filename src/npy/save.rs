@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use ndarray::{ArrayBase, ArrayView, Axis, Data, Dimension};
 
 use super::header::{MAGIC, MAX_AXES};
-use crate::{Dtype, Element, dtype::Descr};
+use crate::{Dtype, Element, dtype::Descr, pages};
 
 /// An array that can be saved, whatever its element type and number of axes: what
 /// `npz::save` takes a list of. Every `ndarray` of [`Element`]s is one.
@@ -117,7 +117,7 @@ where
     D: Dimension,
 {
     let header = header(array);
-    let mut out = Vec::with_capacity(header.len() + array.payload_len());
+    let mut out = pages::with_capacity(header.len() + array.payload_len());
     out.extend_from_slice(&header);
     array
         .payload(&mut |bytes| {

@@ -12,9 +12,9 @@ use super::{
     NpyError, NpyOptions,
     header::{self, Header},
 };
-#[cfg(feature = "npz")]
-use crate::element::LARGE;
 use crate::{Dtype, Element};
+#[cfg(feature = "npz")]
+use crate::{element::LARGE, pages};
 
 /// The elements in the shape and order of the header, which were checked against each other. Up to
 /// four axes are spelled out because ndarray makes a shape of dynamic rank from one of known rank
@@ -198,7 +198,7 @@ impl<'a> NpyView<'a> {
         } else {
             self.bytes.len()
         };
-        let mut elements = Vec::with_capacity(self.bytes.len() / size_of::<T>());
+        let mut elements = pages::with_capacity(self.bytes.len() / size_of::<T>());
         for chunk in self.bytes.chunks(chunk_len) {
             read(chunk);
             T::append(chunk, self.header.swapped, &mut elements)?;

@@ -3,6 +3,8 @@
 use flate2::{Decompress, FlushDecompress, Status};
 use zerocopy::IntoBytes;
 
+use crate::pages;
+
 /// DEFLATE codes 258 bytes in two bits at best.
 const MAX_RATIO: usize = 1032;
 
@@ -25,6 +27,7 @@ pub(super) fn inflate_aligned(
 ) -> Result<AlignedBytes, &'static str> {
     check_ratio(compressed, size)?;
     let mut blocks = vec![0_u128; size.div_ceil(size_of::<u128>())];
+    pages::advise(&mut blocks);
     inflate(compressed, &mut blocks.as_mut_bytes()[..size])?;
     Ok(AlignedBytes { blocks, len: size })
 }
