@@ -10,6 +10,8 @@
 //! readers of ndarray-npy and npyz copy, as `misaligned_owned` does. SPDL 0.6 checks no CRC-32, as
 //! `no_crc`.
 
+use std::{num::NonZero, thread};
+
 use divan::{Bencher, black_box};
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use serbench::{
@@ -28,6 +30,16 @@ fn shapes() -> Vec<Shape> {
         shapes.push(vec![1_310_720]);
     }
     shapes.into_iter().map(Shape::Axes).collect()
+}
+
+/// Eight members of 512 KiB, which several threads can share.
+fn shared_shapes() -> Vec<Shape> {
+    vec![Shape::Axes(vec![8, 65_536])]
+}
+
+/// What each case of another bench has its reference in.
+fn all_shapes() -> Vec<Shape> {
+    [shapes(), shared_shapes()].concat()
 }
 
 fn sample_shapes() -> Vec<Shape> {
@@ -200,8 +212,8 @@ fn blocks(bytes: &[u8], start: usize) -> Vec<u128> {
 }
 
 macro_rules! load {
-    ($($name:ident, $sample:ident: $access:ident, $compress:literal, $crc:literal;)*) => { $(
-        #[divan::bench(types = [f64], args = shapes())]
+    ($($name:ident($shapes:ident), $sample:ident: $access:ident, $compress:literal, $crc:literal;)*) => { $(
+        #[divan::bench(types = [f64], args = $shapes())]
         fn $name<T: Element>(bencher: Bencher, shape: &Shape) {
             let array = seeded::<T>(shape, SEED);
             Archive::new(&array, rows(&array), $compress, $crc).$access(bencher);
@@ -216,12 +228,12 @@ macro_rules! load {
 }
 
 load! {
-    stored_owned, sample_stored_owned: owned, false, true;
-    stored_view, sample_stored_view: view, false, true;
-    stored_view_no_crc, sample_stored_view_no_crc: view, false, false;
-    deflate_owned, sample_deflate_owned: owned, true, true;
-    deflate_view, sample_deflate_view: view, true, true;
-    deflate_view_no_crc, sample_deflate_view_no_crc: view, true, false;
+    stored_owned(all_shapes), sample_stored_owned: owned, false, true;
+    stored_view(shapes), sample_stored_view: view, false, true;
+    stored_view_no_crc(shapes), sample_stored_view_no_crc: view, false, false;
+    deflate_owned(shapes), sample_deflate_owned: owned, true, true;
+    deflate_view(shapes), sample_deflate_view: view, true, true;
+    deflate_view_no_crc(shapes), sample_deflate_view_no_crc: view, true, false;
 }
 
 #[divan::bench(types = [f64], args = shapes())]
@@ -236,6 +248,39 @@ fn misaligned_view<T: Element>(bencher: Bencher, shape: &Shape) {
     let array = seeded::<T>(shape, SEED);
     let archive = Archive::new(&array, rows(&array), false, true);
     archive.misaligned().view_unaligned(bencher);
+}
+
+/// All members decompressed on the calling thread, beside `deflate_threads`.
+#[divan::bench(types = [f64], args = shared_shapes())]
+fn deflate_one_thread<T: Element>(bencher: Bencher, shape: &Shape) {
+    deflate_all::<T>(bencher, shape, NonZero::<usize>::MIN);
+}
+
+/// All members decompressed on as many threads as the machine runs at once.
+#[divan::bench(types = [f64], args = shared_shapes())]
+fn deflate_threads<T: Element>(bencher: Bencher, shape: &Shape) {
+    let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    deflate_all::<T>(bencher, shape, threads);
+}
+
+fn deflate_all<T: Element>(bencher: Bencher, shape: &Shape, threads: NonZero<usize>) {
+    let array = seeded::<T>(shape, SEED);
+    let archive = Archive::new(&array, rows(&array), true, true);
+    bench_checked(
+        bencher,
+        array.view(),
+        || {
+            let npz = npz::load_with(black_box(archive.bytes()), &archive.options).expect(LOADS);
+            let members = npz.get_all(threads).into_iter();
+            members
+                .map(|member| member.expect(LOADS))
+                .collect::<Vec<_>>()
+        },
+        |members| {
+            let owned = |member: &NpzMember| member.to_owned().expect(LOADS);
+            archive.same(&members.iter().map(owned).collect::<Vec<_>>())
+        },
+    );
 }
 
 /// The floor of `stored_owned`: the members' elements in new vectors, without a look at the archive.

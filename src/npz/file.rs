@@ -7,7 +7,7 @@ use std::{
     num::NonZero,
     sync::{
         OnceLock,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     thread,
 };
@@ -105,6 +105,7 @@ pub fn load_with<'a>(data: &'a [u8], options: &NpzOptions) -> Result<NpzFile<'a>
         data,
         directory,
         verify_crc: options.verify_crc,
+        asked: AtomicBool::new(false),
         sorted: OnceLock::new(),
     })
 }
@@ -122,7 +123,9 @@ pub struct NpzFile<'a> {
     data: &'a [u8],
     directory: Directory<'a>,
     verify_crc: bool,
-    /// Positions of the members ordered by name, then position; made when first needed.
+    /// Whether a member has been looked for, so that more may be.
+    asked: AtomicBool,
+    /// Positions of the members ordered by name, then position; made for the second search.
     sorted: OnceLock<Vec<usize>>,
 }
 
@@ -310,7 +313,8 @@ impl<'a> NpzFile<'a> {
     fn find(&self, key: &str) -> Option<&Record<'a>> {
         const FEW: usize = 32;
         let records = &self.directory.records;
-        if records.len() <= FEW {
+        // Sorting takes longer than one search through all.
+        if records.len() <= FEW || !self.asked.swap(true, Relaxed) {
             let named = |order: fn(&str, &str) -> Ordering| {
                 let mut last_first = records.iter().rev();
                 last_first.find(|record| order(&record.name, key).is_eq())
