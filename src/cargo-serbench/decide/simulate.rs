@@ -374,6 +374,14 @@ fn print(name: &str, plan: &Plan) {
     );
 }
 
+const NOISES: [(&str, Noise); 5] = [
+    ("quiet", QUIET),
+    ("two speeds", TWO_SPEEDS),
+    ("drift", DRIFT),
+    ("flicker", FLICKER),
+    ("tails", TAILS),
+];
+
 #[test]
 #[ignore = "prints the operating characteristics; 15 minutes with --release and --nocapture"]
 #[expect(clippy::print_stdout, reason = "its purpose")]
@@ -384,15 +392,8 @@ fn table() {
          called regressed, improved | changed benchmark regressed, unchanged % | unchanged benchmarks \
          inconclusive % | blocks, seconds a benchmark | sees %"
     );
-    let noises = [
-        ("quiet", QUIET),
-        ("two speeds", TWO_SPEEDS),
-        ("drift", DRIFT),
-        ("flicker", FLICKER),
-        ("tails", TAILS),
-    ];
     let only = std::env::var("NOISE").unwrap_or_default();
-    for (name, noise) in noises.into_iter().filter(|(name, _)| name.contains(&only)) {
+    for (name, noise) in NOISES.into_iter().filter(|(name, _)| name.contains(&only)) {
         println!(
             "{name}: robust and plain deviation of blocks {:.1?} %",
             spread_of_blocks(&noise)

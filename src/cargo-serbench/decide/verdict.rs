@@ -45,18 +45,7 @@ pub(super) fn judge(
         return unmeasured(case);
     };
     let (verdict, level) = verdict(case, suspect, suspicions.screen_over, policy);
-    let decided = match verdict {
-        Verdict::Regressed => reading.above(case.threshold(), level),
-        Verdict::Inconclusive => Some(reading.undecided(case.threshold(), level)),
-        Verdict::Improved
-        | Verdict::Unchanged
-        | Verdict::Identical
-        | Verdict::Added
-        | Verdict::Removed
-        | Verdict::Skipped
-        | Verdict::Failed => None,
-    };
-    let decided = decided.unwrap_or(&reading.judged);
+    let decided = decisive(reading, verdict, case.threshold(), level);
     let needs = || needs_seconds(case, decided, fresh.is_some(), policy);
     let needs_seconds = (verdict == Verdict::Inconclusive).then(needs).flatten();
     let unconfirmed = if verdict == Verdict::Inconclusive {
@@ -77,16 +66,9 @@ pub(super) fn judge(
         verdict,
         metric: Metric::Latency(decided.clock),
         change: Some(decided.at(LEVEL)),
-        deciding: Some(match verdict {
-            Verdict::Improved => decided.faster_at(level),
-            Verdict::Regressed
-            | Verdict::Unchanged
-            | Verdict::Inconclusive
-            | Verdict::Identical
-            | Verdict::Added
-            | Verdict::Removed
-            | Verdict::Skipped
-            | Verdict::Failed => decided.slower_at(level),
+        deciding: Some(match verdict == Verdict::Improved {
+            true => decided.faster_at(level),
+            false => decided.slower_at(level),
         }),
         own: Some(decided.own_at(LEVEL)),
         wall: Some(reading.wall().at(LEVEL)),
@@ -97,6 +79,22 @@ pub(super) fn judge(
         unconfirmed,
         reason: reasons.join("; "),
     }
+}
+
+/// The clock on which a verdict rests.
+fn decisive<'a>(reading: &'a Reading, verdict: Verdict, threshold: f64, level: f64) -> &'a Change {
+    let decided = match verdict {
+        Verdict::Regressed => reading.above(threshold, level),
+        Verdict::Inconclusive => Some(reading.undecided(threshold, level)),
+        Verdict::Improved
+        | Verdict::Unchanged
+        | Verdict::Identical
+        | Verdict::Added
+        | Verdict::Removed
+        | Verdict::Skipped
+        | Verdict::Failed => None,
+    };
+    decided.unwrap_or(&reading.judged)
 }
 
 /// The verdict and the level of the interval that decided.

@@ -13,8 +13,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use object::{
-    Object as _, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionFlags,
-    SectionIndex, SymbolFlags, SymbolIndex, SymbolSection, elf,
+    Object as _, ObjectSection, ObjectSymbol, Relocation, RelocationFlags, RelocationTarget,
+    SectionFlags, SectionIndex, SymbolFlags, SymbolIndex, SymbolSection, elf,
     read::elf::{ElfFile64, ElfSection64, ElfSymbol64},
 };
 use sha2::{Digest, Sha256};
@@ -188,53 +188,30 @@ impl<'data> Graph<'data> {
     fn read(&mut self, key: &Key) -> Result<Content> {
         let section = self.objects[key.object].section_by_index(SectionIndex(key.section))?;
         let header = section.elf_section_header();
-        let (flags, kind) = (
-            header.sh_flags.get(object::LittleEndian).0,
-            header.sh_type.get(object::LittleEndian),
-        );
+        let flags = header.sh_flags.get(object::LittleEndian).0;
+        let kind = header.sh_type.get(object::LittleEndian);
         let all = section.data().context("a section can't be read")?;
         let range = key.piece.map_or(0..section.size(), |(from, to)| from..to);
         let name = String::from_utf8_lossy(section.name_bytes()?).into_owned();
-        let mut relocations = Vec::new();
-        for (offset, relocation) in section.relocations() {
-            if range.contains(&offset) {
-                relocations.push((offset, relocation));
-            }
-        }
+        let relocations: Vec<_> = section
+            .relocations()
+            .filter(|(offset, _)| range.contains(offset))
+            .collect();
         // What has no bytes in the file is zero.
         let bytes = match kind == elf::SHT_NOBITS {
             true => Vec::new(),
             false => all[range.start as usize..range.end as usize].to_vec(),
         };
-        let mut hash = Sha256::new();
-        for figure in [
+        let figures = [
             u64::from(kind.0),
             // Whether it belongs to a group is the linker's concern.
             flags & !elf::SHF_GROUP.0,
             section.align(),
             range.end - range.start,
-        ] {
-            hash.update(figure.to_le_bytes());
-        }
-        hash.update(&bytes);
+        ];
         let mut edges = Vec::new();
         for (offset, relocation) in relocations {
-            let RelocationFlags::Elf { r_type } = relocation.flags() else {
-                bail!("a relocation is of another format");
-            };
-            let (target, addend) = match relocation.target() {
-                RelocationTarget::Symbol(symbol) => {
-                    self.target(key.object, symbol, relocation.addend())?
-                }
-                RelocationTarget::Absolute => (Target::Outside(Vec::new()), relocation.addend()),
-                _ => bail!("a relocation has an unknown target"),
-            };
-            edges.push(Edge {
-                offset: offset - range.start,
-                kind: r_type.0,
-                addend,
-                target,
-            });
+            edges.push(self.edge(key.object, offset - range.start, &relocation)?);
         }
         edges.sort_by_key(|edge| edge.offset);
         if key.piece.is_none() {
@@ -242,11 +219,28 @@ impl<'data> Graph<'data> {
         }
         Ok(Content {
             name,
-            digest: hash.finalize().into(),
+            digest: digest(figures, &bytes),
             bytes,
             edges,
             executable: flags & elf::SHF_EXECINSTR.0 != 0,
             writable: flags & elf::SHF_WRITE.0 != 0,
+        })
+    }
+
+    fn edge(&mut self, object: usize, offset: u64, relocation: &Relocation) -> Result<Edge> {
+        let RelocationFlags::Elf { r_type } = relocation.flags() else {
+            bail!("a relocation is of another format");
+        };
+        let (target, addend) = match relocation.target() {
+            RelocationTarget::Symbol(symbol) => self.target(object, symbol, relocation.addend())?,
+            RelocationTarget::Absolute => (Target::Outside(Vec::new()), relocation.addend()),
+            _ => bail!("a relocation has an unknown target"),
+        };
+        Ok(Edge {
+            offset,
+            kind: r_type.0,
+            addend,
+            target,
         })
     }
 
@@ -333,6 +327,15 @@ impl<'data> Graph<'data> {
         };
         Ok((Target::Nodes(vec![(self.number(key), into)]), addend))
     }
+}
+
+fn digest(figures: [u64; 4], bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for figure in figures {
+        hash.update(figure.to_le_bytes());
+    }
+    hash.update(bytes);
+    hash.finalize().into()
 }
 
 fn is_section(symbol: &ElfSymbol64<'_, '_, object::LittleEndian>) -> bool {

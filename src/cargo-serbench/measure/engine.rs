@@ -198,41 +198,13 @@ impl<'a> Engine<'a> {
         // Which process starts first decides, by what its predecessors have left, on the memory that
         // it gets, which alone makes some benchmarks 1 to 2 % faster or slower. So chance decides.
         let starting = order(arms.len(), 0, self.random.below(2) == 1);
+        let started = starting.iter().map(|&arm| (&arms[arm], &runnables[arm]));
         let mut workers = Vec::new();
-        for (arm, runnable) in starting.iter().map(|&arm| (&arms[arm], &runnables[arm])) {
-            let padding = self.random.below(4096) as usize;
-            let slowdown = arm.slowdown;
-            let launch = Launch {
-                executable: &runnable.executable,
-                id: &runnable.path,
-                threads: runnable.threads,
-                cpu,
-                slowdown,
-                padding,
-            };
-            workers.push(with_arm(arm, connect(self.launcher, launch))?);
+        for (arm, runnable) in started {
+            workers.push(self.worker(arm, runnable, cpu)?);
         }
-        let mut warmed = Vec::new();
-        for (arm, worker) in starting.iter().map(|&arm| &arms[arm]).zip(&mut workers) {
-            let nanos = self.pace.slice.as_nanos() as u64 / 2;
-            let operation_ns = with_arm(arm, ask(worker, Command::Warm { nanos }))?.fastest_ns;
-            let filling = work::filling(operation_ns, self.pace.slice);
-            warmed.push((
-                arm,
-                Warmed {
-                    operation_ns,
-                    filling,
-                },
-            ));
-        }
-        self.work.settle(warmed.clone());
-        let mut longest = Duration::ZERO;
-        for (arm, Warmed { operation_ns, .. }) in warmed {
-            let Batches { batches, size } = self.work_of(arm)?;
-            let slice_ns = operation_ns * (batches * size) as f64;
-            longest = longest.max(Duration::from_nanos(slice_ns as u64));
-        }
-        let alternations = self.pace.alternations(longest * arms.len() as u32);
+        let started = starting.iter().map(|&arm| &arms[arm]);
+        let alternations = self.warm(started.zip(&mut workers).collect())?;
         let processes: Vec<u32> = workers.iter().map(Worker::process).collect();
         let before = Disturbance::so_far(&processes, cpu);
         let mut slices = vec![Vec::new(); arms.len()];
@@ -251,6 +223,44 @@ impl<'a> Engine<'a> {
         let disturbance = before.zip(after);
         let disturbance = disturbance.and_then(|(before, after)| after.since(before));
         Ok((slices, disturbance))
+    }
+
+    fn worker(&mut self, arm: &Arm, runnable: &Runnable, cpu: Option<usize>) -> Result<Worker> {
+        let launch = Launch {
+            executable: &runnable.executable,
+            id: &runnable.path,
+            threads: runnable.threads,
+            cpu,
+            slowdown: arm.slowdown,
+            padding: self.random.below(4096) as usize,
+        };
+        with_arm(arm, connect(self.launcher, launch))
+    }
+
+    /// Warms workers up, settles how much a slice does, and says how often they alternate.
+    fn warm(&mut self, workers: Vec<(&Arm, &mut Worker)>) -> Result<u32> {
+        let nanos = self.pace.slice.as_nanos() as u64 / 2;
+        let mut warmed = Vec::new();
+        for (arm, worker) in workers {
+            let operation_ns = with_arm(arm, ask(worker, Command::Warm { nanos }))?.fastest_ns;
+            let filling = work::filling(operation_ns, self.pace.slice);
+            warmed.push((
+                arm,
+                Warmed {
+                    operation_ns,
+                    filling,
+                },
+            ));
+        }
+        let arms = warmed.len() as u32;
+        self.work.settle(warmed.clone());
+        let mut longest = Duration::ZERO;
+        for (arm, Warmed { operation_ns, .. }) in warmed {
+            let Batches { batches, size } = self.work_of(arm)?;
+            let slice_ns = operation_ns * (batches * size) as f64;
+            longest = longest.max(Duration::from_nanos(slice_ns as u64));
+        }
+        Ok(self.pace.alternations(longest * arms))
     }
 
     /// The same for benches that only divan drives: each slice is a process of its own.

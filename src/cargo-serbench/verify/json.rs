@@ -95,62 +95,9 @@ impl Elements<'_> {
             .get(index * size..(index + 1) * size)
             .ok_or_else(|| D::Error::custom("the input has fewer elements than its shape says"))?;
         self.next += 1;
-        let (expected, found) = match self.dtype {
-            Dtype::Bool => (
-                Value::Bool(bytes[0] != 0),
-                Value::Bool(bool::deserialize(from)?),
-            ),
-            Dtype::Int8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64 => (
-                Value::Integer(signed(bytes).into()),
-                Value::Integer(i64::deserialize(from)?.into()),
-            ),
-            Dtype::Uint8 | Dtype::Uint16 | Dtype::Uint32 | Dtype::Uint64 => (
-                Value::Integer(unsigned(bytes).into()),
-                Value::Integer(u64::deserialize(from)?.into()),
-            ),
-            Dtype::Float16 => {
-                let value = f16::from_bits(unsigned(bytes) as u16);
-                let found =
-                    Option::<f64>::deserialize(from)?.map(|found| f16::from_f64(found).to_bits());
-                (
-                    float(value.is_finite(), value.to_bits().into()),
-                    Value::Float(found.map(u64::from)),
-                )
-            }
-            Dtype::Float32 => {
-                let value = f32::from_bits(unsigned(bytes) as u32);
-                let found = Option::<f32>::deserialize(from)?.map(f32::to_bits);
-                (
-                    float(value.is_finite(), value.to_bits().into()),
-                    Value::Float(found.map(u64::from)),
-                )
-            }
-            Dtype::Float64 => {
-                let value = f64::from_bits(unsigned(bytes));
-                let found = Option::<f64>::deserialize(from)?.map(f64::to_bits);
-                (
-                    float(value.is_finite(), value.to_bits()),
-                    Value::Float(found),
-                )
-            }
-            Dtype::Datetime64(unit) => {
-                let text = String::deserialize(from)?;
-                (
-                    Value::Moment(microseconds(signed(bytes), unit)),
-                    Value::Moment(parse_moment(&text)),
-                )
-            }
-            Dtype::Complex64
-            | Dtype::Complex128
-            | Dtype::Timedelta64(_)
-            | Dtype::DatetimeStep(_)
-            | Dtype::TimedeltaStep(_) => {
-                return Err(D::Error::custom(format!(
-                    "{} has no form in JSON",
-                    self.dtype
-                )));
-            }
-        };
+        let expected = Value::of_bytes(self.dtype, bytes)
+            .ok_or_else(|| D::Error::custom(format!("{} has no form in JSON", self.dtype)))?;
+        let found = expected.like(self.dtype, from)?;
         if expected == found {
             Ok(())
         } else {
@@ -169,8 +116,57 @@ enum Value {
     Moment(Option<i128>),
 }
 
-fn float(finite: bool, bits: u64) -> Value {
-    Value::Float(finite.then_some(bits))
+impl Value {
+    /// An element of the input; `None` where JSON has no form for it.
+    fn of_bytes(dtype: Dtype, bytes: &[u8]) -> Option<Self> {
+        let float = |finite: bool| Self::Float(finite.then(|| unsigned(bytes)));
+        Some(match dtype {
+            Dtype::Bool => Self::Bool(bytes[0] != 0),
+            Dtype::Int8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64 => {
+                Self::Integer(signed(bytes).into())
+            }
+            Dtype::Uint8 | Dtype::Uint16 | Dtype::Uint32 | Dtype::Uint64 => {
+                Self::Integer(unsigned(bytes).into())
+            }
+            Dtype::Float16 => float(f16::from_bits(unsigned(bytes) as u16).is_finite()),
+            Dtype::Float32 => float(f32::from_bits(unsigned(bytes) as u32).is_finite()),
+            Dtype::Float64 => float(f64::from_bits(unsigned(bytes)).is_finite()),
+            Dtype::Datetime64(unit) => Self::Moment(microseconds(signed(bytes), unit)),
+            Dtype::Complex64
+            | Dtype::Complex128
+            | Dtype::Timedelta64(_)
+            | Dtype::DatetimeStep(_)
+            | Dtype::TimedeltaStep(_) => return None,
+        })
+    }
+
+    /// A value of this kind from the text, at the precision of the data type.
+    fn like<'de, D: Deserializer<'de>>(&self, dtype: Dtype, from: D) -> Result<Self, D::Error> {
+        Ok(match self {
+            Self::Bool(_) => Self::Bool(bool::deserialize(from)?),
+            Self::Integer(_) if is_unsigned(dtype) => Self::Integer(u64::deserialize(from)?.into()),
+            Self::Integer(_) => Self::Integer(i64::deserialize(from)?.into()),
+            Self::Float(_) if dtype == Dtype::Float32 => {
+                let found = Option::<f32>::deserialize(from)?;
+                Self::Float(found.map(|found| found.to_bits().into()))
+            }
+            Self::Float(_) => {
+                let found = Option::<f64>::deserialize(from)?;
+                Self::Float(found.map(|found| match dtype {
+                    Dtype::Float16 => f16::from_f64(found).to_bits().into(),
+                    _ => found.to_bits(),
+                }))
+            }
+            Self::Moment(_) => Self::Moment(parse_moment(&String::deserialize(from)?)),
+        })
+    }
+}
+
+fn is_unsigned(dtype: Dtype) -> bool {
+    matches!(
+        dtype,
+        Dtype::Uint8 | Dtype::Uint16 | Dtype::Uint32 | Dtype::Uint64
+    )
 }
 
 fn unsigned(bytes: &[u8]) -> u64 {

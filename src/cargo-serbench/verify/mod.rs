@@ -60,59 +60,64 @@ fn verify_one(
     benchmark: &Listed,
     reference: Option<&[u8]>,
 ) -> Result<(Verification, Option<Vec<u8>>)> {
-    if let Some(obstacle) = &benchmark.obstacle {
-        let state = match obstacle {
-            Obstacle::Ignored => State::Skipped("marked with `#[ignore]`".to_owned()),
-            Obstacle::Unlisted(reason) => State::Failed(reason.clone()),
-        };
-        let unseen = Verification::unseen(&benchmark.hash);
-        return Ok((
-            Verification {
-                native: false,
-                state,
-                ..unseen
-            },
-            None,
-        ));
-    }
-    if !benchmark.serbench {
-        return Ok((foreign::verify(launcher, benchmark)?, None));
-    }
     let mut subject = Verification {
         native: false,
         ..Verification::unseen(&benchmark.hash)
     };
-    let mut worker = match launcher.worker(launch(benchmark)) {
+    match &benchmark.obstacle {
+        Some(Obstacle::Ignored) => {
+            subject.state = State::Skipped("marked with `#[ignore]`".to_owned());
+            return Ok((subject, None));
+        }
+        Some(Obstacle::Unlisted(reason)) => {
+            subject.state = State::Failed(reason.clone());
+            return Ok((subject, None));
+        }
+        None if !benchmark.serbench => return Ok((foreign::verify(launcher, benchmark)?, None)),
+        None => {}
+    }
+    match launcher.worker(launch(benchmark)) {
         // One that hangs before it calls its bencher, for example: the others can still be measured.
         Err(error) => {
             interrupt::check()?;
             subject.state = State::Failed(format!("{error:#}"));
-            return Ok((subject, None));
         }
-        Ok(Started::Worker(worker)) => worker,
+        Ok(Started::Worker(mut worker)) => {
+            let output = verify_worker(&mut worker, benchmark, &mut subject, reference)?;
+            return Ok((subject, output));
+        }
         // A bench of divan's own beside workers.
         Ok(Started::Ended(ended)) if ended.status.success() => {
             return Ok((foreign::verify(launcher, benchmark)?, None));
         }
         Ok(Started::Ended(ended)) => {
-            subject.state =
-                State::Failed(failure_summary(&ended.stderr, &ended.status.to_string()));
-            return Ok((subject, None));
+            let summary = failure_summary(&ended.stderr, &ended.status.to_string());
+            subject.state = State::Failed(summary);
         }
-    };
+    }
+    Ok((subject, None))
+}
+
+/// Asks a worker for its output, checks it, and gives it back for those that are compared with it.
+fn verify_worker(
+    worker: &mut Worker,
+    benchmark: &Listed,
+    subject: &mut Verification,
+    reference: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>> {
     subject.native = true;
     let mut answer = match worker.ask(Command::Verify) {
         Ok(answer) => answer,
         Err(error) => {
             interrupt::check()?;
             subject.state = State::Failed(format!("{error:#}"));
-            return Ok((subject, None));
+            return Ok(None);
         }
     };
-    describe(&mut subject, &answer);
-    subject.state = state(&subject, &answer, reference);
+    describe(subject, &answer);
+    subject.state = state(subject, &answer, reference);
     if subject.failure().is_none() {
-        match watch(&mut worker, &benchmark.path) {
+        match watch(worker, &benchmark.path) {
             Ok((multithreaded, prints)) => {
                 subject.multithreaded = multithreaded;
                 subject.prints = prints;
@@ -120,7 +125,7 @@ fn verify_one(
             Err(error) => subject.state = State::Failed(format!("{error:#}")),
         }
     }
-    Ok((subject, answer.take("output")))
+    Ok(answer.take("output"))
 }
 
 fn launch(benchmark: &Listed) -> Launch<'_> {

@@ -336,6 +336,22 @@ struct Culprit<'a> {
     look_at: &'a [String],
 }
 
+impl<'a> From<&'a Named> for Culprit<'a> {
+    fn from(named: &'a Named) -> Self {
+        let why = named.why.as_ref();
+        Self {
+            commit: &named.person,
+            parent: &named.parent,
+            change: named.change.map(Ratio::from),
+            standing: named.standing,
+            reason: &named.reason,
+            signature: why.map(|why| why.signature),
+            rests_on: why.map(|why| why.sentence.as_str()),
+            look_at: why.map_or(&[], |why| &why.look_at),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Member<'a> {
     commit: &'a Person,
@@ -410,16 +426,7 @@ pub fn json(
             }
         }
         Outcome::Culprit(named) => {
-            document.culprit = Some(Culprit {
-                commit: &named.person,
-                parent: &named.parent,
-                change: named.change.map(Ratio::from),
-                standing: named.standing,
-                reason: &named.reason,
-                signature: named.why.as_ref().map(|why| why.signature),
-                rests_on: named.why.as_ref().map(|why| why.sentence.as_str()),
-                look_at: named.why.as_ref().map_or(&[], |why| &why.look_at),
-            });
+            document.culprit = Some(Culprit::from(&**named));
             "found"
         }
         Outcome::Range(commits) => {
