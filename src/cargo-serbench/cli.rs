@@ -282,7 +282,7 @@ pub struct Depth {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub explain_timeout: u64,
 
-    /// Write folded stacks of both commits into this folder, for flame graphs
+    /// Write a flame graph of the difference into this folder, and the folded stacks of both commits
     #[arg(long, value_name = "FOLDER")]
     pub folded: Option<PathBuf>,
 }

@@ -128,6 +128,11 @@ fn stored(repository: &Repository, run: &str) {
         let total = total.unwrap_or_else(|| panic!("{stacks}"));
         assert!(total.contains("main;"), "{total}");
     }
+    let graph = repository.read("stacks/planted__operation.svg");
+    assert!(
+        graph.contains("<title>planted::operation::total: "),
+        "{graph}"
+    );
     repository
         .serbench(&["explain", "::nothing"])
         .exits(2)

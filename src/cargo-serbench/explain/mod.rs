@@ -7,6 +7,7 @@
 mod assembly;
 mod callgrind;
 mod dhat;
+mod flame;
 mod functions;
 mod names;
 mod signature;
@@ -337,7 +338,7 @@ fn figures(run: &Run, id: &BenchId, observed: &Explained) -> Figures {
     }
 }
 
-/// Writes `ID.baseline.folded` and `ID.candidate.folded`, which flame graphs are drawn from.
+/// Writes `ID.baseline.folded`, `ID.candidate.folded`, and the flame graph of both as `ID.svg`.
 fn write_stacks(folder: &Path, id: &BenchId, profiles: [&Profile; 2]) -> Result<()> {
     let unusual = |it: char| !(it.is_alphanumeric() || "._-".contains(it));
     let name = id.as_str().replace(unusual, "_");
@@ -347,7 +348,9 @@ fn write_stacks(folder: &Path, id: &BenchId, profiles: [&Profile; 2]) -> Result<
         atomic::write(&path, stacks.as_bytes())
             .with_context(|| format!("write {}", path.display()))?;
     }
-    Ok(())
+    let path = folder.join(format!("{name}.svg"));
+    let graph = flame::graph(id.as_str(), profiles.map(|it| &it.stacks));
+    atomic::write(&path, graph.as_bytes()).with_context(|| format!("write {}", path.display()))
 }
 
 /// One line for each stack, outermost function first, with its instructions.
