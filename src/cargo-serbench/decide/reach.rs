@@ -65,12 +65,13 @@ pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
     match confirming {
         Some(confirming) if screenable && screened + confirming <= budget => None,
         Some(confirming) => Some(format!(
-            "a budget of {budget:.0} s can never report a regression here: the first blocks took \
+            "a budget of {budget} s can never report a regression here: the first blocks took \
              {screened:.1} s, and confirming one suspect takes {confirming:.1} s more; raise it \
              with --budget"
         )),
         None => Some(format!(
-            "a budget of {budget:.0} s can never report a regression here: it ran out before the first block"
+            "a budget of {budget} s can never report a regression here: it ran out before the first \
+             block; raise it with --budget"
         )),
     }
 }
