@@ -1,6 +1,7 @@
 //! Estimates, for each benchmark of a run, its latency, its memory and its ratio to the reference.
 
 pub mod means;
+pub mod scaling;
 pub mod sides;
 pub mod stats;
 

@@ -7,7 +7,11 @@ use super::{
     text,
 };
 use crate::{
-    compare::{CaseTable, Row, means::Mean},
+    compare::{
+        CaseTable, Row,
+        means::Mean,
+        scaling::{self, Ladder},
+    },
     decide::{Decision, Standing, Verdict, evidence::Role},
 };
 
@@ -88,6 +92,7 @@ pub fn document(report: &Report<'_>) -> Document {
     let at = sections.len().min(1);
     sections.splice(at..at, explained);
     sections.extend(table_sections(report.tables));
+    sections.extend(scaling_section(report.tables));
     sections.extend(means_sections(report));
     if let Some(verdicts) = &report.verdicts {
         sections.extend(controls(report, verdicts));
@@ -292,6 +297,33 @@ fn overview(suite: &str, cases: &[&CaseTable]) -> Section {
         },
         ..Section::default()
     }
+}
+
+/// What an operation costs whatever the length of its array, and what an element costs.
+fn scaling_section(tables: &[CaseTable]) -> Option<Section> {
+    let ladders = scaling::ladders(tables);
+    let columns: Vec<Column<Ladder>> = vec![
+        left("Encoder", |ladder| Cell::plain(&ladder.encoder)),
+        left("Data type", |ladder| Cell::plain(&ladder.dtype)),
+        right("Elements", |ladder| {
+            let (least, most) = ladder.range;
+            Cell::plain(format!("{least} to {most}"))
+        }),
+        right("Fixed cost", |ladder| {
+            Cell::plain(cells::time(ladder.line.fixed_ns))
+        }),
+        right("Per element", |ladder| {
+            Cell::plain(cells::time(ladder.line.element_ns))
+        }),
+        right("Furthest from the line", |ladder| {
+            Cell::plain(format!("{:.0} %", 100.0 * ladder.line.furthest))
+        }),
+    ];
+    (!ladders.is_empty()).then(|| Section {
+        title: "Latency by length".to_owned(),
+        table: table(&columns, &ladders),
+        ..Section::default()
+    })
 }
 
 /// Geometric means of what has a reference, by encoder and by data type.

@@ -9,6 +9,7 @@ use crate::{
     compare::{
         Clock, Row,
         means::Mean,
+        scaling::{self, Ladder},
         sides::{Both, Measured},
         stats::LogRatio,
     },
@@ -34,8 +35,21 @@ struct Root<'a> {
     verdicts: Vec<VerdictRow<'a>>,
     self_checks: Vec<VerdictRow<'a>>,
     means: Means<'a>,
+    scaling: Vec<ScalingRow>,
     explanations: Vec<ExplanationRow<'a>>,
     runs: &'a [Run],
+}
+
+/// What one encoder costs by the length of an array of one data type.
+#[derive(Serialize)]
+struct ScalingRow {
+    suite: String,
+    encoder: String,
+    data_type: String,
+    fixed_ns: f64,
+    element_ns: f64,
+    furthest: f64,
+    elements: (f64, f64),
 }
 
 #[derive(Serialize)]
@@ -170,6 +184,10 @@ pub fn render(report: &Report<'_>) -> Result<String> {
             by_encoder: report.means.by_encoder.iter().map(mean_row).collect(),
             by_data_type: report.means.by_dtype.iter().map(mean_row).collect(),
         },
+        scaling: scaling::ladders(report.tables)
+            .into_iter()
+            .map(scaling_row)
+            .collect(),
         explanations: report.explanations.iter().map(explanation).collect(),
         runs: report.runs,
     };
@@ -277,6 +295,18 @@ fn mean_row(mean: &Mean) -> MeanRow<'_> {
             candidate: mean.candidate.map(f64::exp),
         },
         change: mean.change.map(f64::exp),
+    }
+}
+
+fn scaling_row(ladder: Ladder) -> ScalingRow {
+    ScalingRow {
+        suite: ladder.suite,
+        encoder: ladder.encoder,
+        data_type: ladder.dtype,
+        fixed_ns: ladder.line.fixed_ns,
+        element_ns: ladder.line.element_ns,
+        furthest: ladder.line.furthest,
+        elements: ladder.range,
     }
 }
 

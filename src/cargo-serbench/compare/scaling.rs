@@ -1,0 +1,145 @@
+//! Tells a fixed cost from the cost of an element, where benchmarks differ in nothing but their length.
+
+use std::collections::BTreeMap;
+
+use super::CaseTable;
+
+/// Fewer lengths say nothing about a line.
+const FEWEST_LENGTHS: usize = 4;
+
+/// The longest array must be this many times as long as the shortest, which is counted as 1 at least.
+const LEAST_RANGE: f64 = 100.0;
+
+/// How long one encoder takes by the length of an array of one data type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ladder {
+    pub suite: String,
+    pub encoder: String,
+    pub dtype: String,
+    pub line: Line,
+    /// Shortest and longest array, in elements.
+    pub range: (f64, f64),
+}
+
+/// time = fixed + per element × elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Line {
+    /// Nanoseconds of an operation on an empty array.
+    pub fixed_ns: f64,
+    pub element_ns: f64,
+    /// How far the furthest measured time lies from the line, as a fraction of it.
+    pub furthest: f64,
+}
+
+/// The ladders in tables of one commit, in their order.
+pub fn ladders(tables: &[CaseTable]) -> Vec<Ladder> {
+    let mut points: BTreeMap<(&str, &str, &str), Vec<(f64, f64)>> = BTreeMap::new();
+    for row in tables.iter().flat_map(|table| &table.rows) {
+        let (Some(dtype), Some(shape)) = (&row.verification.dtype, &row.verification.shape) else {
+            continue;
+        };
+        if let (Some(time), [elements]) = (row.latency_ns, &shape[..]) {
+            let key = (
+                row.id.qualified_suite(),
+                row.encoder.as_str(),
+                dtype.as_str(),
+            );
+            let points = points.entry(key).or_default();
+            points.push((*elements as f64, time));
+        }
+    }
+    let ladder = |((suite, encoder, dtype), points): ((&str, &str, &str), Vec<(f64, f64)>)| {
+        let lengths = points.iter().map(|(elements, _)| *elements);
+        let range = lengths.fold((f64::INFINITY, 0.0), |(least, most), length| {
+            (length.min(least), length.max(most))
+        });
+        let wide = range.1 >= LEAST_RANGE * range.0.max(1.0);
+        Some(Ladder {
+            suite: suite.to_owned(),
+            encoder: encoder.to_owned(),
+            dtype: dtype.to_owned(),
+            line: fit(&points).filter(|_| wide)?,
+            range,
+        })
+    };
+    points.into_iter().filter_map(ladder).collect()
+}
+
+/// Least squares of relative deviations, so that nanoseconds count as much as milliseconds; neither
+/// cost is negative.
+fn fit(points: &[(f64, f64)]) -> Option<Line> {
+    let mut lengths: Vec<f64> = points.iter().map(|(elements, _)| *elements).collect();
+    lengths.sort_by(f64::total_cmp);
+    lengths.dedup();
+    if lengths.len() < FEWEST_LENGTHS || points.iter().any(|(_, time)| *time <= 0.0) {
+        return None;
+    }
+    // With u = 1 / t and v = n / t, fixed × u + element × v should be 1 everywhere.
+    let scaled = points
+        .iter()
+        .map(|(elements, time)| (1.0 / time, elements / time));
+    let [mut uu, mut uv, mut vv, mut u1, mut v1] = [0.0; 5];
+    for (u, v) in scaled {
+        uu += u * u;
+        uv += u * v;
+        vv += v * v;
+        u1 += u;
+        v1 += v;
+    }
+    let determinant = uu * vv - uv * uv;
+    let fixed = (u1 * vv - v1 * uv) / determinant;
+    let element = (v1 * uu - u1 * uv) / determinant;
+    let (fixed_ns, element_ns) = match (fixed < 0.0, element < 0.0) {
+        (true, _) => (0.0, v1 / vv),
+        (_, true) => (u1 / uu, 0.0),
+        _ => (fixed, element),
+    };
+    let deviation = |(elements, time): &(f64, f64)| {
+        let line = fixed_ns + element_ns * elements;
+        (time / line - 1.0).abs()
+    };
+    let furthest = points.iter().map(deviation).fold(0.0, f64::max);
+    let line = Line {
+        fixed_ns,
+        element_ns,
+        furthest,
+    };
+    (fixed_ns + element_ns).is_finite().then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn both_costs_are_found_whatever_the_lengths() {
+        let lengths = [0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6];
+        let points = lengths.map(|elements| (elements, 25.0 + 1.5 * elements));
+        let line = fit(&points).unwrap();
+        assert!((line.fixed_ns - 25.0).abs() < 1e-6, "{line:?}");
+        assert!((line.element_ns - 1.5).abs() < 1e-9, "{line:?}");
+        assert!(line.furthest < 1e-6, "{line:?}");
+    }
+
+    #[test]
+    fn what_bends_says_so() {
+        // An element costs twice as much where arrays do not fit into a cache.
+        let points = [(1.0, 30.0), (1e2, 130.0), (1e4, 10_030.0), (1e6, 2e6)];
+        let line = fit(&points).unwrap();
+        assert!((0.5..1.0).contains(&line.furthest), "{line:?}");
+    }
+
+    #[test]
+    fn no_cost_is_negative() {
+        let points = [(10.0, 5.0), (20.0, 15.0), (40.0, 35.0), (80.0, 75.0)];
+        let line = fit(&points).unwrap();
+        assert!(line.fixed_ns >= 0.0 && line.element_ns > 0.0, "{line:?}");
+    }
+
+    #[test]
+    fn too_few_lengths_are_no_ladder() {
+        let same = [(10.0, 5.0), (10.0, 5.1), (10.0, 5.2), (20.0, 10.0)];
+        assert_eq!(fit(&same), None);
+        assert_eq!(fit(&[]), None);
+    }
+}
