@@ -6,6 +6,20 @@ use super::{
     rows::Rows,
 };
 
+/// Implements [`Kernel::with_scratch`] for a scratch with a constant `NEW`.
+macro_rules! scratch_of_thread {
+    ($type:ty) => {
+        fn with_scratch<R>(borrow: impl FnOnce(&mut $type) -> R) -> R {
+            thread_local! {
+                static SCRATCH: std::cell::RefCell<$type> = const { std::cell::RefCell::new(<$type>::NEW) };
+            }
+            // Nothing that is called with it comes back here.
+            SCRATCH.with_borrow_mut(borrow)
+        }
+    };
+}
+pub(crate) use scratch_of_thread;
+
 /// How many elements are formatted together.
 pub(crate) const BLOCK: usize = 64;
 
@@ -19,6 +33,10 @@ pub trait Kernel: Copy + 'static {
 
     /// What a block of `N` elements needs between its steps.
     type Scratch<const N: usize>: Default;
+
+    /// Lends the thread's own scratch, whatever is in it. Several KiB, whose making would take longer
+    /// than a short array.
+    fn with_scratch<R>(borrow: impl FnOnce(&mut Self::Scratch<BLOCK>) -> R) -> R;
 
     /// Writes at most `N` elements with a comma after each, and the brackets where rows end.
     ///
@@ -101,6 +119,10 @@ pub(crate) struct Empty;
 impl Kernel for Empty {
     const MAX_LEN: usize = 3;
     type Scratch<const N: usize> = ();
+
+    fn with_scratch<R>(borrow: impl FnOnce(&mut ()) -> R) -> R {
+        borrow(&mut ())
+    }
 
     unsafe fn write<I: digits::Digits, const N: usize>(
         elements: &[Self],

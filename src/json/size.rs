@@ -23,7 +23,6 @@ const SAMPLE: usize = 32;
 pub(crate) fn reserve<T: Kernel>(
     source: &Source<'_, T>,
     shape: &[usize],
-    scratch: &mut T::Scratch<BLOCK>,
     write: WriteBlock<T>,
     options: &Options,
     out: &mut Vec<u8>,
@@ -41,7 +40,7 @@ pub(crate) fn reserve<T: Kernel>(
         out.reserve_exact(most);
         return;
     }
-    let sampled = sampled_len(source, scratch, write, options) + brackets;
+    let sampled = sampled_len(source, write, options) + brackets;
     let likely = sampled + sampled / 64;
     if likely > spare {
         let generous = sampled + sampled / 8 + SLACK;
@@ -83,7 +82,6 @@ fn brackets_len(shape: &[usize]) -> usize {
 #[expect(unsafe_code, reason = "see `Cursor`")]
 fn sampled_len<T: Kernel>(
     source: &Source<'_, T>,
-    scratch: &mut T::Scratch<BLOCK>,
     write: WriteBlock<T>,
     options: &Options,
 ) -> usize {
@@ -97,7 +95,7 @@ fn sampled_len<T: Kernel>(
     // SAFETY: there is room for the sample; `write` is of an available level.
     let end = unsafe {
         let cursor = Cursor::new(start, ROOM);
-        write(&sample, scratch, &mut Rows::none(), options, cursor)
+        T::with_scratch(|scratch| write(&sample, scratch, &mut Rows::none(), options, cursor))
     };
     let Ok(end) = end else {
         // There will be no text.

@@ -17,7 +17,6 @@ use super::{
 pub(crate) struct Text<'a, T: Kernel> {
     source: Source<'a, T>,
     rows: Rows,
-    scratch: T::Scratch<BLOCK>,
     write: WriteBlock<T>,
     options: Options,
     /// The number of axes, until the brackets at the start have been written.
@@ -34,7 +33,6 @@ impl<'a, T: Kernel> Text<'a, T> {
         Self {
             source,
             rows: Rows::new(shape),
-            scratch: T::Scratch::default(),
             write: write_block(level),
             options,
             opening: Some(shape.len()),
@@ -44,15 +42,8 @@ impl<'a, T: Kernel> Text<'a, T> {
 
     /// Makes room for the whole text, before any of it has been written.
     pub(crate) fn reserve(&mut self, out: &mut Vec<u8>) {
-        let (scratch, options) = (&mut self.scratch, &self.options);
-        size::reserve(
-            &self.source,
-            self.shape.slice(),
-            scratch,
-            self.write,
-            options,
-            out,
-        );
+        let (source, shape) = (&self.source, self.shape.slice());
+        size::reserve(source, shape, self.write, &self.options, out);
     }
 
     /// Appends to `out` until it holds `enough` bytes or the text is at its end, which gives
@@ -64,35 +55,38 @@ impl<'a, T: Kernel> Text<'a, T> {
         if let Some(axes) = self.opening.take() {
             out.resize(out.len() + axes, b'[');
         }
-        while self.source.len() > 0 {
-            if out.len() >= enough {
-                return Ok(true);
-            }
-            self.block(out)?;
-            if self.source.len() == 0 {
-                if self.shape.ndim() == 0 {
-                    out.pop();
-                }
-                if self.options.append_newline {
-                    out.push(b'\n');
-                }
-            }
+        if self.source.len() == 0 {
+            return Ok(false);
         }
-        Ok(false)
+        T::with_scratch(|scratch| {
+            while self.source.len() > 0 {
+                if out.len() >= enough {
+                    return Ok(true);
+                }
+                self.block(scratch, out)?;
+            }
+            if self.shape.ndim() == 0 {
+                out.pop();
+            }
+            if self.options.append_newline {
+                out.push(b'\n');
+            }
+            Ok(false)
+        })
     }
 
     /// Appends the next block.
     #[expect(unsafe_code, reason = "see `Cursor`")]
-    fn block(&mut self, out: &mut Vec<u8>) -> Result<(), i64> {
+    fn block(&mut self, scratch: &mut T::Scratch<BLOCK>, out: &mut Vec<u8>) -> Result<(), i64> {
         let elements = self.source.len().min(BLOCK);
         let room = elements * T::MAX_LEN + self.rows.brackets_len(elements) + SLACK;
         let spare = out.spare_capacity_mut();
         if spare.len() < room {
-            return self.staged(out, room);
+            return self.staged(scratch, out, room);
         }
         // SAFETY: `spare` has that much room, and what was written lies at its start.
         unsafe {
-            let written = self.write(spare.as_mut_ptr().cast(), room)?;
+            let written = self.write(scratch, spare.as_mut_ptr().cast(), room)?;
             out.set_len(out.len() + written);
         }
         Ok(())
@@ -101,15 +95,20 @@ impl<'a, T: Kernel> Text<'a, T> {
     /// Appends the next block, of which no more is known than that it takes at most `room` bytes.
     #[expect(unsafe_code, reason = "see `Cursor`")]
     #[cold]
-    fn staged(&mut self, out: &mut Vec<u8>, room: usize) -> Result<(), i64> {
+    fn staged(
+        &mut self,
+        scratch: &mut T::Scratch<BLOCK>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Result<(), i64> {
         let mut stage = [MaybeUninit::<u8>::uninit(); STAGE];
         if room > STAGE {
             size::grow(out, room);
-            return self.block(out);
+            return self.block(scratch, out);
         }
         // SAFETY: the stage has that much room, and what was written lies at its start.
         let text = unsafe {
-            let written = self.write(stage.as_mut_ptr().cast(), STAGE)?;
+            let written = self.write(scratch, stage.as_mut_ptr().cast(), STAGE)?;
             std::slice::from_raw_parts(stage.as_ptr().cast::<u8>(), written)
         };
         if out.capacity() - out.len() < text.len() {
@@ -125,13 +124,17 @@ impl<'a, T: Kernel> Text<'a, T> {
     /// There is `room` for it.
     #[expect(unsafe_code, reason = "see `Cursor`")]
     #[inline]
-    unsafe fn write(&mut self, start: *mut u8, room: usize) -> Result<usize, i64> {
+    unsafe fn write(
+        &mut self,
+        scratch: &mut T::Scratch<BLOCK>,
+        start: *mut u8,
+        room: usize,
+    ) -> Result<usize, i64> {
         let elements = self.source.next();
         // SAFETY: the caller's contract; the level was available.
         unsafe {
             let cursor = Cursor::new(start, room);
-            let (scratch, rows) = (&mut self.scratch, &mut self.rows);
-            let cursor = (self.write)(elements, scratch, rows, &self.options, cursor)?;
+            let cursor = (self.write)(elements, scratch, &mut self.rows, &self.options, cursor)?;
             Ok(cursor.position().offset_from_unsigned(start))
         }
     }

@@ -39,6 +39,10 @@ impl Kernel for bool {
     const MAX_LEN: usize = 6;
     type Scratch<const N: usize> = ();
 
+    fn with_scratch<R>(borrow: impl FnOnce(&mut ()) -> R) -> R {
+        borrow(&mut ())
+    }
+
     #[inline(always)]
     unsafe fn write<I: Digits, const N: usize>(
         elements: &[Self],

@@ -14,7 +14,11 @@ use super::{
         subnormal_32, subnormal_64,
     },
 };
-use crate::json::{kernel::Kernel, options::Options, rows::Rows};
+use crate::json::{
+    kernel::{BLOCK, Kernel, scratch_of_thread},
+    options::Options,
+    rows::Rows,
+};
 
 /// The exponent of what isn't finite.
 const NULL: i32 = i32::MAX;
@@ -35,17 +39,21 @@ pub struct Decimals<const N: usize> {
     integers: Magnitudes<N>,
 }
 
+impl<const N: usize> Decimals<N> {
+    const NEW: Self = Self {
+        values: [[0; N]; 2],
+        lasts: [0; N],
+        exponents: [0; N],
+        scaled: [Scaled::NEW; N],
+        products: [0; N],
+        texts: [[ZEROS; N]; 3],
+        integers: Magnitudes::NEW,
+    };
+}
+
 impl<const N: usize> Default for Decimals<N> {
     fn default() -> Self {
-        Self {
-            values: [[0; N]; 2],
-            lasts: [0; N],
-            exponents: [0; N],
-            scaled: [Scaled::default(); N],
-            products: [0; N],
-            texts: [[ZEROS; N]; 3],
-            integers: Magnitudes::default(),
-        }
+        Self::NEW
     }
 }
 
@@ -433,6 +441,8 @@ fn all<T: Copy>(elements: &[T], test: impl Fn(T) -> bool) -> bool {
 impl<T: Float> Kernel for T {
     const MAX_LEN: usize = T::LONGEST;
     type Scratch<const N: usize> = Decimals<N>;
+
+    scratch_of_thread!(Decimals<BLOCK>);
 
     #[inline(always)]
     unsafe fn write<I: Digits, const N: usize>(

@@ -4,7 +4,11 @@ use super::{
     cursor::Cursor,
     digits::{Digits, Twenty, ZEROS, alone, count, digits8, split8},
 };
-use crate::json::{kernel::Kernel, options::Options, rows::Rows};
+use crate::json::{
+    kernel::{BLOCK, Kernel, scratch_of_thread},
+    options::Options,
+    rows::Rows,
+};
 
 /// Text of a byte, a comma after it, and in the upper byte the length of both.
 const fn byte_text(value: i32) -> u64 {
@@ -42,6 +46,10 @@ macro_rules! bytes {
         impl Kernel for $type {
             const MAX_LEN: usize = $max;
             type Scratch<const N: usize> = ();
+
+            fn with_scratch<R>(borrow: impl FnOnce(&mut ()) -> R) -> R {
+                borrow(&mut ())
+            }
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(
@@ -98,15 +106,19 @@ pub struct Magnitudes<const N: usize> {
     leads: [u8; N],
 }
 
+impl<const N: usize> Magnitudes<N> {
+    pub(super) const NEW: Self = Self {
+        values: [0; N],
+        halves: [[0; 2]; N],
+        short: [[0; N]; 3],
+        long: [[[0, 0, 0, 0, 0, (b',' as u32).to_le()]; N]; 2],
+        leads: [0; N],
+    };
+}
+
 impl<const N: usize> Default for Magnitudes<N> {
     fn default() -> Self {
-        Self {
-            values: [0; N],
-            halves: [[0; 2]; N],
-            short: [[0; N]; 3],
-            long: [[[0, 0, 0, 0, 0, u32::from(b',').to_le()]; N]; 2],
-            leads: [0; N],
-        }
+        Self::NEW
     }
 }
 
@@ -361,6 +373,8 @@ macro_rules! integers {
         impl Kernel for $type {
             const MAX_LEN: usize = $max;
             type Scratch<const N: usize> = Magnitudes<N>;
+
+            scratch_of_thread!(Magnitudes<BLOCK>);
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(

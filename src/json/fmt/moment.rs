@@ -1,7 +1,11 @@
 //! Text of moments: `"2024-06-01T12:30:00.123456"`.
 
 use super::{cursor::Cursor, digits::Digits};
-use crate::json::{kernel::Kernel, options::Options, rows::Rows};
+use crate::json::{
+    kernel::{BLOCK, Kernel, scratch_of_thread},
+    options::Options,
+    rows::Rows,
+};
 use crate::{
     TimeUnit,
     datetime::{
@@ -117,12 +121,16 @@ pub struct Parts<const N: usize> {
     texts: [[u64; 3]; N],
 }
 
+impl<const N: usize> Parts<N> {
+    const NEW: Self = Self {
+        values: [[0; 3]; N],
+        texts: [[0; 3]; N],
+    };
+}
+
 impl<const N: usize> Default for Parts<N> {
     fn default() -> Self {
-        Self {
-            values: [[0; 3]; N],
-            texts: [[0; 3]; N],
-        }
+        Self::NEW
     }
 }
 
@@ -174,6 +182,8 @@ macro_rules! moments {
             /// Quotes, offset and comma are ten of these.
             const MAX_LEN: usize = 35;
             type Scratch<const N: usize> = Parts<N>;
+
+            scratch_of_thread!(Parts<BLOCK>);
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(
