@@ -25,6 +25,13 @@
 //! The reader knows as much of ZIP (APPNOTE.TXT 6.3) as `numpy.savez` and `zipfile` write: stored
 //! and DEFLATE members, ZIP64, data descriptors. Sizes and positions come from the central
 //! directory.
+//!
+//! The crate rawzip was tried in place of this module's own parser of the directory, and rejected. Of
+//! the 91 archives of the tests it refuses 3 that are in order, such as one with ZIP64 records after
+//! a prefix, and reads 10 that are not, such as encrypted members and local headers with another
+//! name: the checks would remain here. Opening an archive takes it 1.5 times as long with one
+//! member and 1.1 times with 1,000. To measure it again:
+//! `cargo test --release -p serbench-tests --test rawzip -- --ignored --nocapture`.
 
 mod archive;
 mod error;
