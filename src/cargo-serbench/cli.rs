@@ -1,4 +1,4 @@
-//! Groups of arguments that several commands share, and what they mean to the stages.
+//! Argument groups that several commands share, and their conversion to requests.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -95,7 +95,7 @@ pub struct Place {
 /// Which records are shown.
 #[derive(Clone, Debug, Args)]
 pub struct Records {
-    /// Show only records whose machine key begins like this, or `all` [default: this machine's]
+    /// Show only records whose machine key starts with this, or `all` [default: this machine's]
     #[arg(long, value_name = "KEY")]
     pub machine: Option<String>,
 
@@ -249,15 +249,15 @@ pub struct Build {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct Effort {
-    /// Measure fewer blocks: rougher figures, sooner
+    /// Measure fewer blocks: faster, less precise
     #[arg(long)]
     pub quick: bool,
 
-    /// Repeat the random order of an earlier run [default: from the clock]
+    /// Reuse the random seed of an earlier run [default: from the clock]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
 
-    /// Wait this long for one bench process
+    /// Time out a bench process after this long
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub timeout: u64,
 }
@@ -266,7 +266,7 @@ pub struct Effort {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Explaining")]
 pub struct Explaining {
-    /// Don't look into why benchmarks regressed
+    /// Don't explain regressions
     #[arg(long, env = "SERBENCH_NO_EXPLAIN", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub no_explain: bool,
 
@@ -278,7 +278,7 @@ pub struct Explaining {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Explaining")]
 pub struct Depth {
-    /// Look into regressions for at most this long
+    /// Spend at most this long explaining regressions
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub explain_timeout: u64,
 
@@ -326,7 +326,7 @@ pub struct Suites {
     #[arg(long = "suites", alias = "suite", value_name = "NAME", value_delimiter = ',', value_parser = text())]
     pub suite: Vec<String>,
 
-    /// Divide by this encoder: in one suite, or in all
+    /// Use this encoder as the reference, in one suite or in all
     #[arg(long, value_name = "[SUITE=]ENCODER", value_delimiter = ',', value_parser = reference)]
     pub reference: Vec<String>,
 }

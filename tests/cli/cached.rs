@@ -191,7 +191,7 @@ fn damaged_entries() {
     outcome
         .exits(100)
         .answers(REGRESSED)
-        .warns(&["kept build", "was changed"]);
+        .warns(&["cached build", "was changed"]);
     regresses(&gate(&repository, &[]), &[], BOTH);
 }
 

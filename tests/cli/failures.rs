@@ -369,7 +369,7 @@ fn one_benchmark_that_hangs_fails_alone() {
         .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed, ")
         .says(&["fake::reference::u8::4", "unchanged"])
         .says(&[
-            "fake::stuck::u8::4: `fake::stuck::u8::4` did not end in time",
+            "fake::stuck::u8::4: `fake::stuck::u8::4` timed out",
             "--timeout",
         ]);
 }

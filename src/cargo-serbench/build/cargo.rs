@@ -71,7 +71,7 @@ pub fn build(
         (report, again) = once()?;
         ensure!(
             again.is_empty(),
-            "cargo does not build {} again although its sources have changed since; \
+            "cargo does not rebuild {} although its sources have changed since; \
              remove {} and run again",
             again[0],
             target_directory.display()

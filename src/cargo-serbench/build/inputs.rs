@@ -1,4 +1,4 @@
-//! The source files that a build is of, and whether cargo's answer "fresh" is true for them.
+//! Checks the source files of a build, in case cargo calls it fresh although one has changed.
 //!
 //! Cargo compares times: a file that was replaced by another with an older time counts as unchanged.
 //! Here every file that a compilation has read is hashed, and the hashes are kept beside the build.

@@ -33,7 +33,7 @@ pub fn run() -> Option<ExitCode> {
 /// Fails where executables can't be linked again in other orders, with the reason.
 pub fn layout_checkable() -> Result<()> {
     if !is_supported() {
-        bail!("executables are linked again on x86-64 Linux only");
+        bail!("relinking is supported only on x86-64 Linux");
     }
     if is_chosen() {
         bail!("the environment or cargo's configuration chooses a linker");

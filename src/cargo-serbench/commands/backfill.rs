@@ -18,11 +18,11 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Backfill {
-    /// The commits after FROM up to TO, by first parents
+    /// Record the commits after FROM up to TO (first parents only)
     #[arg(value_name = "FROM..TO", value_parser = range)]
     pub range: (String, String),
 
-    /// Record only every N-th of them, counted back from TO
+    /// Record only every N-th commit, counted back from TO
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
 
@@ -141,7 +141,7 @@ fn summary(tally: &Tally) -> Exit {
     let names = failed.join(", ");
     let count = shell::count(failed.len(), "commit");
     shell::error(format_args!(
-        "{count} can't be recorded: {names}; the others are, and the same command tries these again"
+        "{count} can't be recorded: {names}; run the same command to try again"
     ));
     Exit::CouldNotMeasure
 }

@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Calibrate {
-    /// A Python, or the folder of a venv, that has numpy and orjson
+    /// Python interpreter or venv folder with numpy and orjson
     ///
     /// To make one: `python3 -m venv target/venv`, then
     /// `target/venv/bin/pip install numpy orjson==3.13.0`, then `--python target/venv`.
@@ -38,7 +38,7 @@ pub struct Calibrate {
     #[arg(long, help_heading = "Measuring")]
     pub quick: bool,
 
-    /// Wait this long for one bench process
+    /// Time out a bench process after this long
     #[arg(
         long,
         value_name = "SECONDS",

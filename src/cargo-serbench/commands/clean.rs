@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Clean {
-    /// Say what would be removed, and remove nothing
+    /// Print what would be removed without removing it
     #[arg(long, short = 'n')]
     pub dry_run: bool,
 

@@ -28,7 +28,7 @@ pub struct Config {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Valid in a Cargo.toml
+    /// As in a Cargo.toml
     #[value(alias = "terminal")]
     Toml,
     /// Value and origin of each key

@@ -1,4 +1,4 @@
-//! The executables of a tree: kept from an earlier build, else built and kept.
+//! Gets the executables of a tree from the cache, or builds and caches them.
 
 use std::{
     collections::BTreeSet,

@@ -65,7 +65,7 @@ pub fn explain(args: &Explain) -> Result<Exit> {
     let mut run = run::load(&file)?;
     if run.baseline.is_none() {
         bail!(
-            "{} is a run of one commit; what is explained is the difference between two",
+            "{} is a run of one commit; `explain` needs a run of two",
             file.display()
         );
     }
@@ -78,7 +78,7 @@ pub fn explain(args: &Explain) -> Result<Exit> {
     if ids.is_empty() {
         shell::status(
             "Explained",
-            "nothing: nothing regressed; name a benchmark to look into it anyway",
+            "nothing: nothing regressed; name a benchmark to explain it anyway",
         );
         return Ok(Exit::Passed);
     }

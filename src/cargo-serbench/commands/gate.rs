@@ -21,7 +21,7 @@ pub struct Gate {
     #[arg(long, value_name = "REV")]
     pub baseline: Option<String>,
 
-    /// Compare with the tip of --baseline even when HEAD has left it earlier
+    /// Compare with --baseline itself instead of its merge base with HEAD
     #[arg(long, requires = "baseline")]
     pub exact: bool,
 

@@ -73,35 +73,35 @@ pub enum Command {
     Gate(gate::Gate),
     /// Compare two commits and fail on regressions
     Compare(compare::Compare),
-    /// Say why benchmarks of a run are slower: functions, allocations, code
+    /// Explain why benchmarks got slower: functions, allocations, code
     Explain(explain::Explain),
     /// Find the commit that made a benchmark slower
     Bisect(bisect::Bisect),
-    /// Measure the reference encoder beside the real orjson and Python's own steps
+    /// Compare the reference encoder with the real orjson and Python's json
     Calibrate(calibrate::Calibrate),
     /// List the benchmarks that would be measured
     List(list::List),
-    /// Print a stored run again, or decide it again with other thresholds
+    /// Print a stored run again, or re-evaluate it with other thresholds
     Report(report::Report),
-    /// Print the configuration in force as TOML, and where each value of it comes from
+    /// Print the effective configuration and where each value comes from
     Config(config::Config),
     /// Show what was recorded for a commit; without one, list all records
     Show(show::Show),
     /// Chart the recorded ratios to the reference over commits
     History(history::History),
-    /// Record old commits
+    /// Measure and record old commits
     Backfill(backfill::Backfill),
-    /// Accept an intended change, for reviewers to see
+    /// Accept an intended change, in a file that reviewers see
     Accept(accept::Accept),
     /// Join the records of shards into one
     Merge(merge::Merge),
     /// Set up the gate: a CI workflow, and a first bench where there is none; never overwrites files
     Init(init::Init),
-    /// Remove what builds left under target/serbench; stored runs stay
+    /// Remove build artifacts under target/serbench, but no stored runs
     Clean(clean::Clean),
-    /// Print the key of target/serbench/cache for a CI system's cache
+    /// Print a CI cache key for target/serbench/cache
     CacheKey(cache_key::CacheKey),
-    /// Check whether this machine can be trusted with verdicts; `--prove` tries the gate itself
+    /// Check whether verdicts on this machine are reliable; `--prove` tests the gate itself
     Doctor(doctor::Doctor),
     /// Print the JSON Schema of `--format json`
     Schema,

@@ -38,11 +38,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Trials")]
 pub struct Trial {
-    /// Measure benchmarks whose executables are identical, too
+    /// Also measure benchmarks whose code is identical
     #[arg(long)]
     pub measure_identical: bool,
 
-    /// Slow every benchmark of the candidate but the references down by this much
+    /// Slow down all benchmarks of the candidate by this much, except references
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
     pub inject: Option<Percent>,
 }

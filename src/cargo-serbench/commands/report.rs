@@ -29,7 +29,7 @@ pub struct Report {
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
 
-    /// Refuse runs of any other commit, or of a tree with uncommitted changes
+    /// Accept only runs of this commit without uncommitted changes
     #[arg(long, value_name = "SHA")]
     pub candidate: Option<String>,
 

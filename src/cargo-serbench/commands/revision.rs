@@ -1,4 +1,4 @@
-//! A source tree, a commit's or the work tree, built and asked for its benchmarks.
+//! Builds a source tree, a commit or the work tree, and lists its benchmarks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! Checks what no value shows by itself: whether suites exist, whether percentages fit each other.
+//! Checks that need more than one value: whether suites exist, whether percentages fit each other.
 
 use super::{
     keys::{Config, EVERY_SUITE},

@@ -1,4 +1,4 @@
-//! What each benchmark is allowed.
+//! Resolves the rules of each benchmark: defaults, overrides, and the baseline's policy.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Finds what has no effect: globs that match nothing, references that no suite has.
+//! Finds settings without effect: globs that match nothing, references that no suite has.
 
 use std::collections::{BTreeMap, BTreeSet};
 

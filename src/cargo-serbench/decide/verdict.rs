@@ -82,7 +82,7 @@ pub(super) fn judge(
 }
 
 /// The clock on which a verdict rests.
-fn decisive<'a>(reading: &'a Reading, verdict: Verdict, threshold: f64, level: f64) -> &'a Change {
+fn decisive(reading: &Reading, verdict: Verdict, threshold: f64, level: f64) -> &Change {
     let decided = match verdict {
         Verdict::Regressed => reading.above(threshold, level),
         Verdict::Inconclusive => Some(reading.undecided(threshold, level)),

@@ -255,7 +255,7 @@ impl Checkout<'_> {
             // Not checked out in the work tree either: both sides lack it alike.
             Err(_) if work_tree.is_some_and(|path| path.is_dir()) => return Ok(()),
             Err(_) => {
-                bail!("submodule `{name}` is not here; `git submodule update --init` brings it")
+                bail!("submodule `{name}` is not checked out; run `git submodule update --init`")
             }
         };
         let commit = Oid::from_str(&link.commit).and_then(|id| repository.find_commit(id));

@@ -65,7 +65,7 @@ impl Repo {
                  {other} {one}`?"
             ),
             Some(base) => bail!(
-                "GOOD ({one}) is not an ancestor of BAD ({other}); where they parted is {0}: \
+                "GOOD ({one}) is not an ancestor of BAD ({other}); their merge base is {0}: \
                  `cargo serbench bisect {0} {other}` searches from there",
                 base.short()
             ),

@@ -1,4 +1,4 @@
-//! What a work tree would be as a tree of git's, and in which files two trees differ.
+//! The work tree as a git tree, and the files in which two trees differ.
 
 use std::path::{Path, PathBuf};
 

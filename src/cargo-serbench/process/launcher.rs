@@ -277,5 +277,5 @@ fn check_deadline(child: &mut Child, deadline: Instant, id: &str) -> Result<()> 
     let _ = child.kill();
     let _ = child.wait();
     interrupted?;
-    bail!("`{id}` did not end in time; give it longer with --timeout SECONDS")
+    bail!("`{id}` timed out; `--timeout SECONDS` waits longer")
 }

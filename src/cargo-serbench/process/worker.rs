@@ -106,7 +106,7 @@ impl Worker {
         }
         if is_timeout(error) {
             let seconds = self.timeout.as_secs();
-            return anyhow!("no answer in {seconds} s; give it longer with --timeout SECONDS");
+            return anyhow!("no answer in {seconds} s; `--timeout SECONDS` waits longer");
         }
         if let Err(error) = self.commands.flush() {
             return error.into();
@@ -141,7 +141,7 @@ impl Worker {
             }
             interrupt::check()?;
             if Instant::now() >= deadline {
-                bail!("the bench did not end when it was done");
+                bail!("the bench did not exit when it was done");
             }
             std::thread::sleep(Duration::from_millis(1));
         }

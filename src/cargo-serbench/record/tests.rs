@@ -1,3 +1,5 @@
+//! Checks which facts of a run a record keeps, and every error of its text.
+
 use std::{collections::BTreeMap, path::Path};
 
 use proptest::{

@@ -1,4 +1,4 @@
-//! Asks an executable with divan benches what it holds, whichever version of divan it links.
+//! Lists the benchmarks of an executable, whichever version of divan it links.
 //!
 //! - `--list --format terse` names every benchmark exactly, from divan 0.1.19 on; 0.1.18 leaves
 //!   arguments out, and older versions refuse the option.

@@ -113,7 +113,7 @@ fn compilers(here: &Path, own_toolchain: bool) -> Result<Vec<(&'static str, Stri
         && !rustc.contains("-dev");
     ensure!(
         released,
-        "this rustc was built by hand, so its version does not tell it from the next"
+        "this rustc is a custom build, so its version doesn't identify it"
     );
     let linker = ask("cc".as_ref(), "--version").unwrap_or_default();
     Ok(vec![

@@ -199,7 +199,7 @@ fn take(folder: &Path, entry: Entry, wanted: &Wanted<'_>, unread: Vec<PathBuf>) 
         }
         Err(error) => {
             shell::warning(format_args!(
-                "a kept build can't be used, so cargo builds again: {error:#}"
+                "a cached build can't be used, so cargo builds again: {error:#}"
             ));
             remove(folder);
             None

@@ -40,7 +40,7 @@ pub struct Bisect {
     /// A revision after it
     pub bad: String,
 
-    /// Follow merged branches, too, instead of the first parents of BAD
+    /// Search merged branches, too, not only first parents
     #[arg(long)]
     pub all_parents: bool,
 
@@ -48,7 +48,7 @@ pub struct Bisect {
     #[arg(long)]
     pub improvement: bool,
 
-    /// Keep the answers in this file; after a kill the same command goes on from there [default: a
+    /// Save progress in this file; the same command resumes from it [default: a
     /// file under target/serbench/bisect]
     #[arg(long, value_name = "FILE")]
     pub run_log: Option<PathBuf>,

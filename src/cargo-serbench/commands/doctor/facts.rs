@@ -1,4 +1,4 @@
-//! Reads the facts that verdicts depend on from the system. What it does not tell is `None`.
+//! Reads from the system the facts that verdicts depend on. Unknown ones are `None`.
 
 use std::{
     fs,

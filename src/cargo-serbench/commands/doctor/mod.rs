@@ -29,12 +29,12 @@ pub struct Doctor {
     #[arg(long, value_name = "NUMBER", default_value_t = 10, requires = "prove")]
     pub gates: u32,
 
-    /// Slow benchmarks down by these percentages, one kind of gate for each
+    /// Slow benchmarks down by each of these percentages
     #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "2%,3%,5%,10%",
           requires = "prove", value_parser = Percent::above_zero)]
     pub slowdowns: Vec<Percent>,
 
-    /// Write the false alarms to this file, for a badge of shields.io
+    /// Write the number of false alarms to this file, for a shields.io badge
     #[arg(long, value_name = "FILE", requires = "prove")]
     pub badge: Option<PathBuf>,
 

@@ -52,7 +52,7 @@ pub struct History {
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
 
-    /// Build and measure the two commits of a change point: that at COMMIT, or the newest
+    /// Re-measure the two commits of a change point: the one at COMMIT, or the newest
     #[arg(long, value_name = "COMMIT", num_args = 0..=1, default_missing_value = "")]
     pub confirm: Option<String>,
 

@@ -69,7 +69,7 @@ impl Edit<'_> {
             .entry("bench")
             .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(benches) = item.as_array_of_tables_mut() else {
-            bail!("`bench` is no list of tables; write `[[bench]]`");
+            bail!("`bench` is not an array of tables; write `[[bench]]`");
         };
         let name = |bench: &Table| bench.get("name").and_then(Item::as_str).map(str::to_owned);
         if benches
@@ -110,7 +110,7 @@ fn entry<'a>(
         Item::Table(table)
     });
     item.as_table_like_mut()
-        .with_context(|| format!("`{key}` is no table"))
+        .with_context(|| format!("`{key}` is not a table"))
 }
 
 fn keyed(key: &str, to: Value) -> Value {
@@ -184,11 +184,11 @@ mod tests {
         };
         assert_eq!(
             error("bench = 1\n"),
-            "`bench` is no list of tables; write `[[bench]]`"
+            "`bench` is not an array of tables; write `[[bench]]`"
         );
         assert_eq!(
             error("dev-dependencies = 1\n"),
-            "`dev-dependencies` is no table"
+            "`dev-dependencies` is not a table"
         );
     }
 

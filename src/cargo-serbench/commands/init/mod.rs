@@ -29,7 +29,7 @@ const WORKFLOW: &str = include_str!("serbench.yml");
 pub enum Template {
     /// One divan benchmark without arrays or encoders
     Plain,
-    /// Two encoders of arrays, one divided by the other, checked before they are timed
+    /// Two array encoders, one the reference of the other, checked before timing
     ArrayEncoder,
 }
 
@@ -52,11 +52,11 @@ impl Template {
 
 #[derive(Clone, Debug, Args)]
 pub struct Init {
-    /// The bench to write where the package has none
+    /// Which bench to write if the package has none
     #[arg(long, value_enum)]
     pub template: Option<Template>,
 
-    /// Print what would change, and change nothing
+    /// Print what would change without changing it
     #[arg(long)]
     pub dry_run: bool,
 

@@ -1,3 +1,5 @@
+//! Finds baselines in histories and repositories of every shape.
+
 use super::{Answer, Lookup, Question, find as find_record, lookup};
 use std::{collections::BTreeMap, path::Path};
 

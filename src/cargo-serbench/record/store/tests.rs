@@ -1,3 +1,5 @@
+//! Saves, loads and rejects record files.
+
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
