@@ -371,6 +371,52 @@ fn a_publisher_shows_only_runs_of_the_commit_it_was_called_for() {
         .warns(&["is a run of ", &head, "not of 0123456789"]);
 }
 
+/// The rules are the baseline's, so what was uploaded must not choose it.
+#[test]
+fn a_publisher_shows_only_comparisons_with_the_merge_base() {
+    let repository = Repository::new("fake::same::u8::4 worker cpu=50000");
+    let base = repository.git(&["rev-parse", "HEAD"]);
+    repository.behave("fake::same::u8::4 worker cpu=50001");
+    let head = repository.commit("After");
+    repository.serbench(&["gate", "--seed=1"]).exits(0);
+    let run = repository.runs().pop().unwrap();
+    let whole = fs::read_to_string(&run).unwrap();
+    let publish = |file: &str| {
+        repository.serbench(&[
+            "report",
+            file,
+            "--candidate",
+            &head,
+            "--baseline=HEAD~1",
+            "--format=comment",
+        ])
+    };
+    let file = run.to_str().unwrap();
+    publish(file).exits(0).answers("<!-- cargo-serbench -->");
+    // Its own baseline, whose rules would be those of the change.
+    fs::write(&run, whole.replace(base.trim(), &head)).unwrap();
+    publish(file).exits(101).says_no_more().warns(&[
+        "compares with ",
+        &head,
+        "not with ",
+        base.trim(),
+        "the merge base of HEAD~1",
+    ]);
+    fs::write(&run, &whole).unwrap();
+    let link = repository.path().join("link.json");
+    std::os::unix::fs::symlink(&run, &link).unwrap();
+    publish("link.json")
+        .exits(101)
+        .says_no_more()
+        .warns(&["link.json is a symbolic link"]);
+    let huge = fs::File::create(repository.path().join("huge.json")).unwrap();
+    huge.set_len(1 << 30).unwrap();
+    publish("huge.json")
+        .exits(101)
+        .says_no_more()
+        .warns(&["huge.json has 1024 MiB; a stored run has at most 64 MiB"]);
+}
+
 /// What the first version stored, `schema` 1, is decided as it was then.
 #[test]
 fn stored_runs_of_the_first_version() {

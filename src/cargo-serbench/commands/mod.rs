@@ -3,6 +3,7 @@
 mod accept;
 mod backfill;
 mod bisect;
+mod bound;
 mod cache_key;
 mod calibrate;
 mod clean;

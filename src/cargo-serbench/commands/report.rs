@@ -8,6 +8,7 @@ use clap::Args;
 use crate::{
     cli::{Keys, Output, Project},
     commands::{
+        bound,
         output::{self, Findings},
         pair::{self, Decided},
     },
@@ -33,6 +34,10 @@ pub struct Report {
     #[arg(long, value_name = "SHA")]
     pub candidate: Option<String>,
 
+    /// Refuse runs that were not compared with the merge base of their commit and this revision
+    #[arg(long, value_name = "REV")]
+    pub baseline: Option<String>,
+
     #[command(flatten)]
     pub project: Project,
 
@@ -46,28 +51,12 @@ pub struct Report {
 pub fn report(args: &Report) -> Result<Exit> {
     args.output.voice.apply();
     if let Some(sha) = &args.candidate {
-        check_candidate(&args.runs, sha)?;
+        bound::check_candidate(&args.runs, sha)?;
+    }
+    if let Some(revision) = &args.baseline {
+        bound::check_baseline(&args.runs, revision, &args.project)?;
     }
     stored(&args.runs, &args.project, &args.keys, &args.output)
-}
-
-/// Refuses runs of another commit than `sha`, or with changes: a published verdict must be about it.
-fn check_candidate(files: &[PathBuf], sha: &str) -> Result<()> {
-    for file in files {
-        let candidate = run::load(file)?.candidate;
-        if candidate.dirty || candidate.commit.as_deref() != Some(sha) {
-            let commit = candidate.commit.as_deref().unwrap_or("no commit");
-            let changes = match candidate.dirty {
-                true => " with uncommitted changes",
-                false => "",
-            };
-            bail!(
-                "{} is a run of {commit}{changes}, not of {sha}",
-                file.display()
-            );
-        }
-    }
-    Ok(())
 }
 
 /// Decides and prints the runs in `files`, with what is configured and typed now.
