@@ -3,9 +3,10 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::{
-        Mutex, PoisonError,
+        LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
@@ -13,6 +14,18 @@ static LIVE: AtomicI64 = AtomicI64::new(0);
 static PEAK: AtomicI64 = AtomicI64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Points of a timeline.
+const POINTS: usize = 64;
+
+/// Allocations, reallocations and deallocations.
+static EVENTS: AtomicU64 = AtomicU64::new(0);
+/// How many events share a point of the timeline; 0 while none is taken.
+static STRIDE: AtomicU64 = AtomicU64::new(0);
+/// The most bytes live in each point, and when that was.
+static LIVES: [AtomicI64; POINTS] = [const { AtomicI64::new(0) }; POINTS];
+static TIMES: [AtomicU64; POINTS] = [const { AtomicU64::new(0) }; POINTS];
+static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// What one operation did with the heap. Sizes are what was asked for, in bytes, so that the
 /// figures are the same on every run and machine.
@@ -82,7 +95,8 @@ unsafe impl GlobalAlloc for CountingAllocator {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if COUNTING.load(Relaxed) {
-            LIVE.fetch_sub(signed(layout.size()), Relaxed);
+            let freed = signed(layout.size());
+            event(LIVE.fetch_sub(freed, Relaxed) - freed);
         }
         // SAFETY: the caller's contract.
         unsafe { System.dealloc(block, layout) }
@@ -113,12 +127,64 @@ fn add(size: usize, before: usize) {
     let grown = signed(size) - signed(before);
     let live = LIVE.fetch_add(grown, Relaxed) + grown;
     PEAK.fetch_max(live, Relaxed);
+    event(live);
+}
+
+#[cold]
+fn event(live: i64) {
+    let number = EVENTS.fetch_add(1, Relaxed);
+    let Some(point) = number.checked_div(STRIDE.load(Relaxed)) else {
+        return;
+    };
+    let point = point as usize;
+    if point < POINTS && LIVES[point].fetch_max(live, Relaxed) < live {
+        TIMES[point].store(now(), Relaxed);
+    }
+}
+
+fn now() -> u64 {
+    CLOCK.elapsed().as_nanos() as u64
+}
+
+/// One operation is counted at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // A panic of an earlier operation leaves nothing behind that isn't set anew.
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn measure(operation: impl FnOnce()) -> Option<Memory> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // A panic of an earlier operation leaves nothing behind that isn't set below.
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
+    count_of(operation)
+}
+
+/// The live bytes while `operation` runs for the second time, by the nanoseconds since it began: at
+/// most [`POINTS`], each the highest of as many events. `None` unless this is the program's global
+/// allocator.
+#[cfg(feature = "harness")]
+pub(crate) fn timeline(mut operation: impl FnMut()) -> Option<Vec<(u64, u64)>> {
+    let _turn = turn();
+    count_of(&mut operation)?;
+    let events = EVENTS.load(Relaxed);
+    for (live, time) in LIVES.iter().zip(&TIMES) {
+        live.store(i64::MIN, Relaxed);
+        time.store(0, Relaxed);
+    }
+    let began = now();
+    STRIDE.store(events.div_ceil(POINTS as u64).max(1), Relaxed);
+    start();
+    operation();
+    COUNTING.store(false, Relaxed);
+    STRIDE.store(0, Relaxed);
+    let point = |(live, time): (&AtomicI64, &AtomicU64)| {
+        let (live, time) = (live.load(Relaxed), time.load(Relaxed));
+        let live = u64::try_from(live.max(0)).unwrap_or(0);
+        (time > 0).then(|| (time.saturating_sub(began), live))
+    };
+    Some(LIVES.iter().zip(&TIMES).filter_map(point).collect())
+}
+
+fn count_of(operation: impl FnOnce()) -> Option<Memory> {
     start();
     drop(std::hint::black_box(Box::new(0_u8)));
     COUNTING.store(false, Relaxed);
@@ -140,5 +206,34 @@ fn start() {
     PEAK.store(0, Relaxed);
     BYTES.store(0, Relaxed);
     ALLOCATIONS.store(0, Relaxed);
+    EVENTS.store(0, Relaxed);
     COUNTING.store(true, Relaxed);
+}
+
+#[cfg(all(test, feature = "harness"))]
+mod tests {
+    use super::{CountingAllocator, POINTS, timeline};
+
+    #[global_allocator]
+    static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+    /// Other tests allocate at the same time, so only what is far larger is looked at.
+    const LARGE: u64 = 1 << 30;
+
+    #[test]
+    fn a_timeline_shows_growth_and_the_end() {
+        let mut buffers = Vec::new();
+        let points = timeline(|| {
+            buffers.clear();
+            for _ in 0..4 {
+                buffers.push(Vec::<u8>::with_capacity(LARGE as usize));
+            }
+            buffers.clear();
+        })
+        .unwrap();
+        assert!(points.len() <= POINTS, "{points:?}");
+        assert!(points.is_sorted_by_key(|(nanos, _)| *nanos), "{points:?}");
+        let most = points.iter().map(|(_, bytes)| *bytes / LARGE).max();
+        assert_eq!(most, Some(4), "{points:?}");
+    }
 }

@@ -51,6 +51,8 @@ pub enum Command {
     /// Run the operation once and count its allocations; answered by `memory` if a
     /// [`CountingAllocator`](crate::CountingAllocator) is installed.
     Memory,
+    /// Run the operation twice and sample its live bytes; answered by `heap` as [`Self::Memory`] is.
+    Heap,
     /// Run the operation once and observe the process's peak resident set; answered by `rss`.
     Rss,
 }
@@ -66,6 +68,7 @@ impl Command {
             Self::Warm { nanos } => format!("warm {nanos}\n"),
             Self::Run { batches, size } => format!("run {batches} {size}\n"),
             Self::Memory => "memory\n".to_owned(),
+            Self::Heap => "heap\n".to_owned(),
             Self::Rss => "rss\n".to_owned(),
         };
         to.write_all(line.as_bytes())
@@ -92,6 +95,7 @@ impl Command {
                 size: number(size)?,
             })),
             ["memory"] => Ok(Some(Self::Memory)),
+            ["heap"] => Ok(Some(Self::Heap)),
             ["rss"] => Ok(Some(Self::Rss)),
             _ => Err(malformed(&line)),
         }
@@ -246,6 +250,7 @@ mod tests {
                 size: 1,
             },
             Command::Memory,
+            Command::Heap,
             Command::Rss,
         ] {
             let mut bytes = Vec::new();

@@ -11,7 +11,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
-    Check, CountingAllocator, Description,
+    Check, CountingAllocator, Description, allocator,
     protocol::{Answer, Command, SLOWDOWN, SOCKET, Slice, VERSION},
 };
 
@@ -88,6 +88,7 @@ pub(crate) fn serve<O, F: FnMut() -> O>(
                 slice(operation, batches, size, worker.slowdown).answer()
             }
             Command::Memory => memory(operation),
+            Command::Heap => heap(operation),
             Command::Rss => rss(operation),
         };
         if answer.write(&mut worker.answers).is_err() {
@@ -211,6 +212,19 @@ fn memory<O>(operation: &mut impl FnMut() -> O) -> Answer {
             format!("{} {} {}", memory.peak, memory.bytes, memory.allocations),
         ),
     }
+}
+
+/// Live bytes over time, a line for each point: nanoseconds and bytes.
+fn heap<O>(operation: &mut impl FnMut() -> O) -> Answer {
+    drop(black_box(operation()));
+    let Some(points) = allocator::timeline(|| drop(black_box(operation()))) else {
+        return Answer::default();
+    };
+    let lines: Vec<String> = points
+        .iter()
+        .map(|(nanos, bytes)| format!("{nanos} {bytes}"))
+        .collect();
+    Answer::default().with("heap", lines.join("\n"))
 }
 
 /// Peak minus current resident set around the first operation of this process, in bytes.

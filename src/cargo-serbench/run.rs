@@ -21,8 +21,9 @@ pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept
 
 /// The version of the stored form: it goes up with every new field. Older ones are read, newer ones
 /// are refused by name. 2 has `budget`, `layout`, `notes`, what `explain` found, the
-/// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block.
-pub const SCHEMA: u32 = 3;
+/// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block; 4 the `heap` of a
+/// benchmark.
+pub const SCHEMA: u32 = 4;
 
 /// This program and version, as stored files name their writer.
 pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
@@ -249,6 +250,10 @@ pub struct Verification {
     /// Whether the operation wrote to stdout, which costs it time.
     pub prints: bool,
     pub memory: Option<Memory>,
+    /// Live bytes of one operation by nanoseconds since it began, for large inputs. Not comparable
+    /// with latency: the run counts every allocation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heap: Vec<(u64, u64)>,
     /// Growth of the peak resident set by the first operation of a fresh process, in bytes.
     pub rss: Option<u64>,
     /// How long a process took that ran it once; zero where that isn't known. Only for the schedule.
@@ -401,6 +406,7 @@ impl Verification {
             multithreaded: false,
             prints: false,
             memory: None,
+            heap: Vec::new(),
             rss: None,
             seconds: 0.0,
         }

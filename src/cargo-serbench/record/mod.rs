@@ -294,6 +294,7 @@ impl Measured {
             multithreaded: self.multithreaded,
             prints: self.prints,
             memory: self.memory,
+            heap: Vec::new(),
             rss: self.rss,
             seconds: 0.0,
         }

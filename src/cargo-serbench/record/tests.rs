@@ -63,6 +63,7 @@ fn subject() -> Verification {
             allocations: 12,
             repeatable: true,
         }),
+        heap: Vec::new(),
         rss: Some(258_048),
         seconds: 0.0,
     }

@@ -614,3 +614,31 @@ fn a_large_page_stays_small() {
     let page = Owned::of(&verdicts).render("html");
     assert!(page.len() < 2 << 20, "{}", page.len());
 }
+
+#[test]
+fn the_heap_of_large_inputs_is_drawn() {
+    let mut run = two_encoders();
+    let flat = |run: Run| Owned {
+        tables: compare::cases(&run),
+        runs: vec![run],
+        ..Owned::of(&[])
+    };
+    assert!(!flat(run.clone()).render("html").contains("polyline"));
+    let ids: Vec<BenchId> = run.benchmarks.keys().cloned().collect();
+    let heap = |run: &mut Run, id: &BenchId, points: &[(u64, u64)]| {
+        let benchmark = run.benchmarks.get_mut(id).unwrap();
+        benchmark.candidate.as_mut().unwrap().heap = points.to_vec();
+    };
+    heap(
+        &mut run,
+        &ids[0],
+        &[(0, 4096), (500_000, 8192), (1_000_000, 0)],
+    );
+    heap(&mut run, &ids[1], &[(0, 16_384), (2_000_000, 0)]);
+    let page = flat(run).render("html");
+    assert!(page.contains("Heap of one operation over time"), "{page}");
+    assert!(page.contains("8.0 KiB peak, 1.000 ms"), "{page}");
+    // Half as high as the other on the same array, which is twice as large.
+    let lines = page.matches("<polyline class=\"heap\"").count();
+    assert_eq!(lines, 2, "{page}");
+}

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// How large an input must be for its heap over time to be of interest, in bytes.
+const LARGE: u64 = 1_000_000;
+
 /// Verifies `listed`, references first, so that what must equal them can be compared. `progress`
 /// is called before each with its number and id.
 pub fn verify(
@@ -46,6 +49,9 @@ pub fn verify(
         if subject.is_measurable() && subject.native {
             subject.memory = memory(launcher, benchmark)?;
             subject.rss = rss(launcher, benchmark)?;
+            if subject.memory.is_some() && subject.bytes_in >= Some(LARGE) {
+                subject.heap = heap(launcher, benchmark)?;
+            }
         }
         if let Some(text) = text.filter(|_| benchmark.reference.is_none()) {
             texts.insert(&benchmark.id, text);
@@ -261,6 +267,17 @@ fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
         allocations,
         repeatable,
     }))
+}
+
+/// The live bytes of one operation over time; none from a bench that is too old for it.
+fn heap(launcher: &Launcher, benchmark: &Listed) -> Result<Vec<(u64, u64)>> {
+    let answer = ask_fresh(launcher, benchmark, Command::Heap)?;
+    let text = answer.as_ref().and_then(|answer| answer.text("heap"));
+    let point = |line: &str| {
+        let (nanos, bytes) = line.split_once(' ')?;
+        Some((nanos.parse().ok()?, bytes.parse().ok()?))
+    };
+    Ok(text.unwrap_or("").lines().filter_map(point).collect())
 }
 
 fn rss(launcher: &Launcher, benchmark: &Listed) -> Result<Option<u64>> {

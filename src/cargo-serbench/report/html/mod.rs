@@ -12,6 +12,7 @@
 
 mod bars;
 mod forest;
+mod heap;
 mod heat_map;
 mod history;
 mod scale;
@@ -36,6 +37,7 @@ pub fn render(report: &Report<'_>) -> String {
         strips::chart(report),
         bars::latency(report),
         bars::memory(report),
+        heap::chart(report),
     ]
     .into_iter()
     .flatten()
