@@ -169,7 +169,17 @@ fn observe(
         seconds,
         folded: options.folded.as_deref(),
     };
-    for id in ids {
+    for (number, id) in ids.iter().enumerate() {
+        // What was not looked into has no explanation, rather than an unknown one.
+        if number > 0 && Instant::now() >= surroundings.deadline {
+            let left = ids.len() - number;
+            shell::hint(format_args!(
+                "{left} of {} benchmarks are not explained after {seconds} s; `cargo serbench \
+                 explain ID` looks into one of them, --explain-timeout into more at once",
+                ids.len()
+            ));
+            break;
+        }
         shell::status("Explaining", format_args!("`{id}`"));
         let observed = explain::observe(run, id, &surroundings)?;
         run.explained.insert(id.clone(), observed);

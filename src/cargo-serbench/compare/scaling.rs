@@ -10,6 +10,12 @@ const FEWEST_LENGTHS: usize = 4;
 /// The longest array must be this many times as long as the shortest, which is counted as 1 at least.
 const LEAST_RANGE: f64 = 100.0;
 
+/// Elements of an array, and the median latency on it in nanoseconds.
+type Point = (f64, f64);
+
+/// Suite, encoder and data type.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
 /// How long one encoder takes by the length of an array of one data type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ladder {
@@ -33,7 +39,7 @@ pub struct Line {
 
 /// The ladders in tables of one commit, in their order.
 pub fn ladders(tables: &[CaseTable]) -> Vec<Ladder> {
-    let mut points: BTreeMap<(&str, &str, &str), Vec<(f64, f64)>> = BTreeMap::new();
+    let mut points: BTreeMap<Key<'_>, Vec<Point>> = BTreeMap::new();
     for row in tables.iter().flat_map(|table| &table.rows) {
         let (Some(dtype), Some(shape)) = (&row.verification.dtype, &row.verification.shape) else {
             continue;
@@ -48,7 +54,7 @@ pub fn ladders(tables: &[CaseTable]) -> Vec<Ladder> {
             points.push((*elements as f64, time));
         }
     }
-    let ladder = |((suite, encoder, dtype), points): ((&str, &str, &str), Vec<(f64, f64)>)| {
+    let ladder = |((suite, encoder, dtype), points): (Key<'_>, Vec<Point>)| {
         let lengths = points.iter().map(|(elements, _)| *elements);
         let range = lengths.fold((f64::INFINITY, 0.0), |(least, most), length| {
             (length.min(least), length.max(most))
@@ -67,7 +73,7 @@ pub fn ladders(tables: &[CaseTable]) -> Vec<Ladder> {
 
 /// Least squares of relative deviations, so that nanoseconds count as much as milliseconds; neither
 /// cost is negative.
-fn fit(points: &[(f64, f64)]) -> Option<Line> {
+fn fit(points: &[Point]) -> Option<Line> {
     let mut lengths: Vec<f64> = points.iter().map(|(elements, _)| *elements).collect();
     lengths.sort_by(f64::total_cmp);
     lengths.dedup();
@@ -94,7 +100,7 @@ fn fit(points: &[(f64, f64)]) -> Option<Line> {
         (_, true) => (u1 / uu, 0.0),
         _ => (fixed, element),
     };
-    let deviation = |(elements, time): &(f64, f64)| {
+    let deviation = |(elements, time): &Point| {
         let line = fixed_ns + element_ns * elements;
         (time / line - 1.0).abs()
     };

@@ -335,8 +335,13 @@ fn every_form_says_what_the_json_says() {
     assert_eq!(verdicts.len(), 8, "{verdicts:?}");
     let [terminal, markdown, comment] =
         ["terminal", "markdown", "comment"].map(|form| report.render(form));
-    let html = report
-        .render("html")
+    // The tables beside pictures hold less.
+    let page = report.render("html");
+    let figures = page
+        .split("<figure>")
+        .map(|it| it.split("</figure>").last().unwrap());
+    let html = figures
+        .collect::<String>()
         .replace("<tr>", "\n<tr>")
         .replace("</tr>", "</tr>\n");
     let unescaped = |text: &str| text.replace(r"\[", "[").replace("&gt;", ">");

@@ -20,6 +20,9 @@ const WIDTH: f64 = 760.0;
 const ROW: f64 = 34.0;
 const TOP: f64 = 22.0;
 
+/// The fragment of its address.
+pub const ANCHOR: &str = "forest";
+
 /// A change worth a row.
 struct Row<'a> {
     decision: &'a Decision,
@@ -54,12 +57,13 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
     };
     let caption = format!(
         "One row per benchmark, by importance; right is slower. A bar is the 95 % interval of the \
-         change, its mark the estimate, the dashed line the threshold.{left_out}"
+         change, its dot the estimate, the dashed line the threshold; an arrow points to an estimate \
+         beyond the edge.{left_out}"
     );
     Some(Chart {
-        anchor: "forest",
+        anchor: ANCHOR,
         title: title.to_owned(),
-        picture: picture("forest", (WIDTH, height), title, &caption, &inner),
+        picture: picture(ANCHOR, (WIDTH, height), title, &caption, &inner),
         caption,
         table: table(&table_columns(), &rows),
     })
@@ -97,9 +101,10 @@ fn axis(scale: &Scale, height: f64) -> Markup {
     html! {
         @for tick in scale.ticks() {
             @let x = scale.at(tick);
+            @let label = if tick == 0.0 { "0 %".to_owned() } else { format!("{tick:+} %") };
             line class=(if tick == 0.0 { "zero" } else { "axis" }) x1=(x) x2=(x) y1=(TOP - 6.0) y2=(height - 20.0) {}
-            text class="soft mid" x=(x) y="11" { (format!("{tick:+} %")) }
-            text class="soft mid" x=(x) y=(height - 6.0) { (format!("{tick:+} %")) }
+            text class="soft mid" x=(x) y="11" { (label) }
+            text class="soft mid" x=(x) y=(height - 6.0) { (label) }
         }
     }
 }
@@ -126,9 +131,20 @@ fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
             // An end without a bar across means that the interval goes on.
             @if scale.holds(lower) { line class={ "interval m-" (tone) } x1=(x1) x2=(x1) y1=(middle - 4.0) y2=(middle + 4.0) {} }
             @if scale.holds(upper) { line class={ "interval m-" (tone) } x1=(x2) x2=(x2) y1=(middle - 4.0) y2=(middle + 4.0) {} }
-            circle class={ "m-" (tone) } cx=(x) cy=(middle) r="4" {}
+            @if scale.holds(point) {
+                circle class={ "m-" (tone) } cx=(x) cy=(middle) r="4" {}
+            } @else {
+                polygon class={ "m-" (tone) } points=(arrow(x, middle, point > 0.0)) {}
+            }
         }
     }
+}
+
+/// The corners of an arrow to the edge of the picture, for an estimate beyond it.
+fn arrow(edge: f64, middle: f64, to_the_right: bool) -> String {
+    let back = if to_the_right { edge - 9.0 } else { edge + 9.0 };
+    let (above, below) = (middle - 5.0, middle + 5.0);
+    format!("{edge},{middle} {back},{above} {back},{below}")
 }
 
 fn table_columns<'a>() -> Vec<Column<Row<'a>>> {

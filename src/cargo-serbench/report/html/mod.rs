@@ -66,11 +66,17 @@ fn page(document: &Document, charts: &[Chart]) -> Markup {
         (contents(document, charts))
         @for (number, section) in document.sections.iter().enumerate() {
             (section_of(number, section))
+            // The picture of the answer, right behind what is worth a look.
+            @if number == 0 { @for chart in charts.iter().filter(is_first) { (figure(chart)) } }
         }
-        @for chart in charts { (figure(chart)) }
+        @for chart in charts.iter().filter(|chart| !is_first(chart)) { (figure(chart)) }
         (foot(document))
     };
     frame(&title, &inner)
+}
+
+fn is_first(chart: &&Chart) -> bool {
+    chart.anchor == forest::ANCHOR
 }
 
 /// What every page has around what it shows.
@@ -114,7 +120,8 @@ fn answer(document: &Document) -> Markup {
 fn contents(document: &Document, charts: &[Chart]) -> Markup {
     html! {
         nav aria-label="Contents" {
-            @for (number, section) in document.sections.iter().enumerate() {
+            // A link to what is folded would show its title alone.
+            @for (number, section) in document.sections.iter().enumerate().filter(|(_, it)| !it.detail) {
                 a href={ "#section-" (number) } { (section.title) } " "
             }
             @for chart in charts { a href={ "#" (chart.anchor) } { (chart.title) } " " }
