@@ -18,11 +18,11 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 /// Points of a timeline.
 const POINTS: usize = 64;
 
-/// Allocations, reallocations and deallocations.
-static EVENTS: AtomicU64 = AtomicU64::new(0);
-/// How many events share a point of the timeline; 0 while none is taken.
+/// Nanoseconds of a point of the timeline; 0 while none is taken.
 static STRIDE: AtomicU64 = AtomicU64::new(0);
-/// The most bytes live in each point, and when that was.
+/// When the operation began.
+static BEGAN: AtomicU64 = AtomicU64::new(0);
+/// The most bytes live in each point, and when that was; nothing where the heap stayed as it was.
 static LIVES: [AtomicI64; POINTS] = [const { AtomicI64::new(0) }; POINTS];
 static TIMES: [AtomicU64; POINTS] = [const { AtomicU64::new(0) }; POINTS];
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -132,13 +132,15 @@ fn add(size: usize, before: usize) {
 
 #[cold]
 fn event(live: i64) {
-    let number = EVENTS.fetch_add(1, Relaxed);
-    let Some(point) = number.checked_div(STRIDE.load(Relaxed)) else {
+    let stride = STRIDE.load(Relaxed);
+    if stride == 0 {
         return;
-    };
-    let point = point as usize;
-    if point < POINTS && LIVES[point].fetch_max(live, Relaxed) < live {
-        TIMES[point].store(now(), Relaxed);
+    }
+    let nanos = now().saturating_sub(BEGAN.load(Relaxed));
+    // The second run may take longer than the first.
+    let point = ((nanos / stride) as usize).min(POINTS - 1);
+    if LIVES[point].fetch_max(live, Relaxed) < live {
+        TIMES[point].store(nanos, Relaxed);
     }
 }
 
@@ -159,27 +161,27 @@ fn measure(operation: impl FnOnce()) -> Option<Memory> {
 }
 
 /// The live bytes while `operation` runs for the second time, by the nanoseconds since it began: at
-/// most [`POINTS`], each the highest of as many events. `None` unless this is the program's global
+/// most [`POINTS`], each the highest of an equal part of the time. `None` unless this is the program's global
 /// allocator.
 #[cfg(feature = "harness")]
 pub(crate) fn timeline(mut operation: impl FnMut()) -> Option<Vec<(u64, u64)>> {
     let _turn = turn();
+    let before = now();
     count_of(&mut operation)?;
-    let events = EVENTS.load(Relaxed);
-    for (live, time) in LIVES.iter().zip(&TIMES) {
+    let nanos = now() - before;
+    for live in &LIVES {
         live.store(i64::MIN, Relaxed);
-        time.store(0, Relaxed);
     }
-    let began = now();
-    STRIDE.store(events.div_ceil(POINTS as u64).max(1), Relaxed);
     start();
+    BEGAN.store(now(), Relaxed);
+    STRIDE.store(nanos.div_ceil(POINTS as u64).max(1), Relaxed);
     operation();
     COUNTING.store(false, Relaxed);
     STRIDE.store(0, Relaxed);
     let point = |(live, time): (&AtomicI64, &AtomicU64)| {
-        let (live, time) = (live.load(Relaxed), time.load(Relaxed));
-        let live = u64::try_from(live.max(0)).unwrap_or(0);
-        (time > 0).then(|| (time.saturating_sub(began), live))
+        let live = live.load(Relaxed);
+        let bytes = u64::try_from(live).unwrap_or(0);
+        (live > i64::MIN).then(|| (time.load(Relaxed), bytes))
     };
     Some(LIVES.iter().zip(&TIMES).filter_map(point).collect())
 }
@@ -206,7 +208,6 @@ fn start() {
     PEAK.store(0, Relaxed);
     BYTES.store(0, Relaxed);
     ALLOCATIONS.store(0, Relaxed);
-    EVENTS.store(0, Relaxed);
     COUNTING.store(true, Relaxed);
 }
 

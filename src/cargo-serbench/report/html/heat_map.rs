@@ -12,6 +12,15 @@ use crate::report::{
 const LABEL: f64 = 130.0;
 const CELL: (f64, f64) = (92.0, 34.0);
 
+/// Two lines of names.
+const TOP: f64 = 36.0;
+
+/// Fewer columns leave room, so that text is as large as in the other pictures.
+const LEAST_WIDTH: f64 = 760.0;
+
+/// What fits into a column.
+const LETTERS: usize = 13;
+
 /// None where fewer than two encoders or data types are divided by a reference.
 pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let grid = &report.means.grid;
@@ -30,15 +39,18 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
         Some(found.ratio.exp())
     };
     let size = (
-        LABEL + CELL.0 * encoders.len() as f64,
-        24.0 + CELL.1 * dtypes.len() as f64,
+        (LABEL + CELL.0 * encoders.len() as f64).max(LEAST_WIDTH),
+        TOP + 2.0 + CELL.1 * dtypes.len() as f64,
     );
     let inner = html! {
         @for (column, encoder) in encoders.iter().enumerate() {
-            text.mid x=(LABEL + CELL.0 * (column as f64 + 0.5)) y="14" { (text::visible(&text::shorten(encoder, 10, 3))) }
+            @let x = LABEL + CELL.0 * (column as f64 + 0.5);
+            @for (line, part) in two_lines(encoder).into_iter().enumerate() {
+                text.mid x=(x) y=(14.0 + 14.0 * line as f64) { (text::visible(&part)) }
+            }
         }
         @for (row, dtype) in dtypes.iter().enumerate() {
-            @let y = 22.0 + CELL.1 * row as f64;
+            @let y = TOP + CELL.1 * row as f64;
             text.end x=(LABEL - 8.0) y=(y + 21.0) { (text::visible(&text::shorten(dtype, 12, 5))) }
             @for (column, encoder) in encoders.iter().enumerate() {
                 @let x = LABEL + CELL.0 * column as f64;
@@ -85,6 +97,19 @@ fn table(encoders: &[&str], dtypes: &[&str], ratio: impl Fn(&str, &str) -> Optio
             .collect(),
         rows: dtypes.iter().map(row).collect(),
     }
+}
+
+/// A name on the lower line, or on both, parted at its last `_`.
+fn two_lines(name: &str) -> [String; 2] {
+    if name.chars().count() <= LETTERS {
+        return [String::new(), name.to_owned()];
+    }
+    let at = name.rfind('_').map_or(0, |at| at + 1);
+    let (first, second) = name.split_at(at);
+    [first, second].map(|part| match part.chars().count() <= LETTERS {
+        true => part.to_owned(),
+        false => part.chars().take(LETTERS - 1).chain(['\u{2026}']).collect(),
+    })
 }
 
 /// The class of a ratio: equal steps of its logarithm, so that twice as fast is as far from 1 as
