@@ -323,8 +323,10 @@ fn a_contended_lock() {
         .says(&[ANSWER, "waiting: wall time +"])
         .says(&[
             ANSWER,
-            "lock_contended, called by planted::operation::scale",
-        ]);
+            "waits in syscall",
+            "called by planted::operation::scale",
+        ])
+        .says(&["+", "lock_contended"]);
 }
 
 /// A function that only moved is the same code, so nothing regressed and nothing is explained.
