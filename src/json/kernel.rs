@@ -6,10 +6,11 @@ use super::{
     rows::Rows,
 };
 
-/// Implements [`Kernel::with_scratch`] for a scratch with a constant `NEW`.
+/// Implements [`Kernel::with_scratch`] for a scratch with a constant `NEW`. Each type of element needs
+/// its own: blocks are padded with what the last one left, which must be of the same type.
 macro_rules! scratch_of_thread {
-    ($type:ty) => {
-        fn with_scratch<R>(borrow: impl FnOnce(&mut $type) -> R) -> R {
+    ($name:ident, $type:ty) => {
+        fn $name<R>(borrow: impl FnOnce(&mut $type) -> R) -> R {
             thread_local! {
                 static SCRATCH: std::cell::RefCell<$type> = const { std::cell::RefCell::new(<$type>::NEW) };
             }

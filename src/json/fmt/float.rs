@@ -108,6 +108,9 @@ impl<const N: usize> Decimals<N> {
 
 /// A float: how to get at its decimal.
 pub trait Float: Copy + PartialEq + 'static {
+    /// [`Kernel::with_scratch`], of this type alone.
+    fn with_decimals<R>(borrow: impl FnOnce(&mut Decimals<BLOCK>) -> R) -> R;
+
     /// The decimal exponents that are written without `e`.
     const FIXED: RangeInclusive<i32>;
     /// The most bytes of one and its comma.
@@ -146,6 +149,8 @@ pub trait Float: Copy + PartialEq + 'static {
 }
 
 impl Float for f64 {
+    scratch_of_thread!(with_decimals, Decimals<BLOCK>);
+
     const FIXED: RangeInclusive<i32> = -5..=15;
     const LONGEST: usize = 25;
     const START: usize = 0;
@@ -278,6 +283,8 @@ fn decimals_32<const N: usize>(bits: &[u32; N], len: usize, decimals: &mut Decim
 }
 
 impl Float for f32 {
+    scratch_of_thread!(with_decimals, Decimals<BLOCK>);
+
     const FIXED: RangeInclusive<i32> = -6..=12;
     const LONGEST: usize = 18;
     const START: usize = 1;
@@ -367,6 +374,8 @@ fn widened(element: f16) -> f32 {
 }
 
 impl Float for f16 {
+    scratch_of_thread!(with_decimals, Decimals<BLOCK>);
+
     const FIXED: RangeInclusive<i32> = f32::FIXED;
     const LONGEST: usize = f32::LONGEST;
     const START: usize = f32::START;
@@ -442,7 +451,9 @@ impl<T: Float> Kernel for T {
     const MAX_LEN: usize = T::LONGEST;
     type Scratch<const N: usize> = Decimals<N>;
 
-    scratch_of_thread!(Decimals<BLOCK>);
+    fn with_scratch<R>(borrow: impl FnOnce(&mut Decimals<BLOCK>) -> R) -> R {
+        T::with_decimals(borrow)
+    }
 
     #[inline(always)]
     unsafe fn write<I: Digits, const N: usize>(

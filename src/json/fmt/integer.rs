@@ -374,7 +374,7 @@ macro_rules! integers {
             const MAX_LEN: usize = $max;
             type Scratch<const N: usize> = Magnitudes<N>;
 
-            scratch_of_thread!(Magnitudes<BLOCK>);
+            scratch_of_thread!(with_scratch, Magnitudes<BLOCK>);
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(

@@ -183,7 +183,7 @@ macro_rules! moments {
             const MAX_LEN: usize = 35;
             type Scratch<const N: usize> = Parts<N>;
 
-            scratch_of_thread!(Parts<BLOCK>);
+            scratch_of_thread!(with_scratch, Parts<BLOCK>);
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(
