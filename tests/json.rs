@@ -50,6 +50,29 @@ fn expected<T: Scalar>(array: &ArrayD<T>) -> String {
     out
 }
 
+/// A thread keeps what a block leaves, which elements of another type must not meet.
+#[test]
+fn types_take_turns() {
+    fn turn<T: Scalar>(element: impl Fn(usize) -> T) {
+        for len in [64, 3, 1, 61] {
+            let array = ArrayD::from_shape_fn(IxDyn(&[len]), |index| element(index[0]));
+            assert_eq!(text(array.view()), expected(&array));
+        }
+    }
+    for _ in 0..2 {
+        turn(|index| 1.0 / (index as f64 - 2.5) * 1e-300);
+        turn(|index| 1.0 / (index as f32 - 2.5) * 1e30);
+        turn(|index| f16::from_f32(1.0 / (index as f32 - 2.5)));
+        turn(|index| u64::MAX - index as u64);
+        turn(|index| index as i16 - 9);
+        turn(|index| u32::MAX - index as u32);
+        turn(|index| index as u16);
+        turn(|index| i64::MIN + index as i64);
+        turn(|index| index % 3 == 0);
+        turn(|index| index as f64);
+    }
+}
+
 #[test]
 fn shapes() {
     let numbers = |shape: &[usize]| {

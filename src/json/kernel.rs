@@ -1,25 +1,12 @@
 //! What turns blocks of elements into text, compiled for each set of instructions.
 
+use std::{any::TypeId, cell::RefCell, thread::LocalKey};
+
 use super::{
     Level, Options,
     fmt::{cursor::Cursor, digits},
     rows::Rows,
 };
-
-/// Implements [`Kernel::with_scratch`] for a scratch with a constant `NEW`. Each type of element needs
-/// its own: blocks are padded with what the last one left, which must be of the same type.
-macro_rules! scratch_of_thread {
-    ($name:ident, $type:ty) => {
-        fn $name<R>(borrow: impl FnOnce(&mut $type) -> R) -> R {
-            thread_local! {
-                static SCRATCH: std::cell::RefCell<$type> = const { std::cell::RefCell::new(<$type>::NEW) };
-            }
-            // Nothing that is called with it comes back here.
-            SCRATCH.with_borrow_mut(borrow)
-        }
-    };
-}
-pub(crate) use scratch_of_thread;
 
 /// How many elements are formatted together.
 pub(crate) const BLOCK: usize = 64;
@@ -35,8 +22,7 @@ pub trait Kernel: Copy + 'static {
     /// What a block of `N` elements needs between its steps.
     type Scratch<const N: usize>: Default;
 
-    /// Lends the thread's own scratch, whatever is in it. Several KiB, whose making would take longer
-    /// than a short array.
+    /// Lends a scratch that holds nothing, or what an earlier block of this type left.
     fn with_scratch<R>(borrow: impl FnOnce(&mut Self::Scratch<BLOCK>) -> R) -> R;
 
     /// Writes at most `N` elements with a comma after each, and the brackets where rows end.
@@ -55,6 +41,31 @@ pub trait Kernel: Copy + 'static {
         options: &Options,
         cursor: Cursor,
     ) -> Result<Cursor, i64>;
+}
+
+/// A scratch that a thread keeps: several KiB, whose making takes longer than a short array.
+#[derive(Default)]
+pub(crate) struct Kept<S> {
+    /// The type of the last block. What a block leaves is read as padding of the next, so it must not
+    /// be of another type.
+    of: Option<TypeId>,
+    scratch: S,
+}
+
+/// Lends what the thread keeps to elements of `T`.
+pub(crate) fn lend<T: 'static, S: Default, R>(
+    kept: &'static LocalKey<RefCell<Kept<S>>>,
+    borrow: impl FnOnce(&mut S) -> R,
+) -> R {
+    let of = Some(TypeId::of::<T>());
+    // Nothing that is called with it comes back here.
+    kept.with_borrow_mut(|kept| {
+        if kept.of != of {
+            let scratch = S::default();
+            *kept = Kept { of, scratch };
+        }
+        borrow(&mut kept.scratch)
+    })
 }
 
 /// [`Kernel::write`] for blocks, of one level.

@@ -1,10 +1,7 @@
 //! Whether stored runs are of the two commits that a publisher was called for. Whoever uploads them may
 //! have written them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 
@@ -18,14 +15,14 @@ use crate::{
 const MOST_BYTES: u64 = 64 << 20;
 
 /// Refuses runs of another commit than `sha`, or with changes: a published verdict must be about it.
-pub fn check_candidate(files: &[PathBuf], sha: &str) -> Result<()> {
-    for file in files {
-        let candidate = load(file)?.candidate;
+pub fn check_candidate(runs: &[(&Path, Run)], sha: &str) -> Result<()> {
+    for (file, run) in runs {
+        let candidate = &run.candidate;
         if candidate.dirty || candidate.commit.as_deref() != Some(sha) {
             bail!(
                 "{} is a run of {}, not of {sha}",
                 file.display(),
-                named(&candidate)
+                named(candidate)
             );
         }
     }
@@ -34,20 +31,19 @@ pub fn check_candidate(files: &[PathBuf], sha: &str) -> Result<()> {
 
 /// Refuses runs whose baseline is not the merge base of `revision` and their candidate: the rules are
 /// the baseline's, so a change must not choose it.
-pub fn check_baseline(files: &[PathBuf], revision: &str, project: &Project) -> Result<()> {
+pub fn check_baseline(runs: &[(&Path, Run)], revision: &str, project: &Project) -> Result<()> {
     let root = workspace::members(&project.choice())?.root;
     let repo = git::open(&root)?.context("`--baseline` needs a git repository")?;
     let tip = repo.resolve(revision)?;
-    for file in files {
-        let run = load(file)?;
-        let sha = run.candidate.commit.unwrap_or_default();
-        let candidate = repo.commit(&sha).with_context(|| {
+    for (file, run) in runs {
+        let sha = run.candidate.commit.as_deref().unwrap_or_default();
+        let candidate = repo.commit(sha).with_context(|| {
             format!("commit {sha} is not in this repository; `git fetch origin {sha}` brings it")
         })?;
         let base = repo.merge_base(&tip, &candidate)?.with_context(|| {
             format!("{revision} and {} have no common commit", candidate.short())
         })?;
-        let baseline = run.baseline.with_context(|| {
+        let baseline = run.baseline.as_ref().with_context(|| {
             format!(
                 "{} is a run of one commit, with no baseline",
                 file.display()
@@ -57,7 +53,7 @@ pub fn check_baseline(files: &[PathBuf], revision: &str, project: &Project) -> R
             bail!(
                 "{} compares with {}, not with {}, the merge base of {revision} and {}",
                 file.display(),
-                named(&baseline),
+                named(baseline),
                 base.sha,
                 candidate.short()
             );
@@ -67,7 +63,7 @@ pub fn check_baseline(files: &[PathBuf], revision: &str, project: &Project) -> R
 }
 
 /// A run from a file that is one itself and of a size that a run can have.
-fn load(file: &Path) -> Result<Run> {
+pub fn load(file: &Path) -> Result<Run> {
     let metadata =
         fs::symlink_metadata(file).with_context(|| format!("read the run {}", file.display()))?;
     if metadata.is_symlink() {

@@ -174,8 +174,8 @@ fn observe(
         if number > 0 && Instant::now() >= surroundings.deadline {
             let left = ids.len() - number;
             shell::hint(format_args!(
-                "{left} of {} benchmarks are not explained after {seconds} s; `cargo serbench \
-                 explain ID` looks into one of them, --explain-timeout into more at once",
+                "{left} of {} benchmarks are not explained: {seconds} s were up; raise \
+                 --explain-timeout, or run `cargo serbench explain ID`",
                 ids.len()
             ));
             break;

@@ -1,6 +1,6 @@
 //! `cargo serbench report`: stored runs once more, without measuring.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -50,13 +50,20 @@ pub struct Report {
 
 pub fn report(args: &Report) -> Result<Exit> {
     args.output.voice.apply();
+    if args.candidate.is_none() && args.baseline.is_none() {
+        return stored(&args.runs, &args.project, &args.keys, &args.output);
+    }
+    let files = args.runs.iter().map(PathBuf::as_path);
+    let runs = files.map(|file| Ok((file, bound::load(file)?)));
+    let runs = runs.collect::<Result<Vec<(&Path, Run)>>>()?;
     if let Some(sha) = &args.candidate {
-        bound::check_candidate(&args.runs, sha)?;
+        bound::check_candidate(&runs, sha)?;
     }
     if let Some(revision) = &args.baseline {
-        bound::check_baseline(&args.runs, revision, &args.project)?;
+        bound::check_baseline(&runs, revision, &args.project)?;
     }
-    stored(&args.runs, &args.project, &args.keys, &args.output)
+    let runs = runs.into_iter().map(|(_, run)| run).collect();
+    loaded(runs, &args.project, &args.keys, &args.output)
 }
 
 /// Decides and prints the runs in `files`, with what is configured and typed now.
@@ -65,6 +72,10 @@ pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output
         .iter()
         .map(|file| run::load(file))
         .collect::<Result<Vec<Run>>>()?;
+    loaded(runs, project, keys, output)
+}
+
+fn loaded(runs: Vec<Run>, project: &Project, keys: &Keys, output: &Output) -> Result<Exit> {
     let choice = project.choice();
     let first = runs.first().context("no run to report")?;
     if first.baseline.is_none() && runs.len() == 1 {

@@ -31,10 +31,11 @@ pub fn counted<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<(&'a Block, f
     for block in blocks {
         seconds += block.seconds;
         let spare = spare.entry(block.phase).or_default();
-        if *spare > 0 && is_disturbed(block) {
+        let disturbed = is_disturbed(block);
+        if *spare > 0 && disturbed {
             *spare -= 1;
         } else {
-            *spare += u32::from(!is_disturbed(block));
+            *spare += u32::from(!disturbed);
             counted.push((block, std::mem::take(&mut seconds)));
         }
     }

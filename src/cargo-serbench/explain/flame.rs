@@ -1,12 +1,9 @@
 //! Draws the stacks of two commits as one flame graph: a frame is as wide as what it executes at
 //! the candidate, and coloured by how much of the change it executes itself.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Display},
-};
+use std::collections::BTreeMap;
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::signature::count;
 
@@ -85,8 +82,8 @@ pub fn graph(title: &str, stacks: [&Stacks; 2]) -> String {
             rect width="100%" height="100%" fill="#fff" {}
             text x=(MARGIN) y="18" font-size="14" { (title) }
             text x=(MARGIN) y="36" {
-                (baseline) " -> " (candidate) " instructions per operation; red: a frame executes "
-                "more by itself than at the baseline, blue: less"
+                (baseline) " -> " (candidate) " instructions per operation; red: the function "
+                "itself executes more than at the baseline; blue: less"
             }
             @for frame in &frames { (frame) }
         }
@@ -120,13 +117,13 @@ impl Drawn {
         html! {
             g {
                 title {
-                    (name) ": " (before) " -> " (after) " instructions, of them by itself "
+                    (name) ": " (before) " -> " (after) " instructions, in the function itself "
                     (own_before) " -> " (own_after)
                 }
-                rect x=(Pixels(left)) y=(top) width=(Pixels(width)) height=(ROW - 1.0)
+                rect x=(pixels(left)) y=(top) width=(pixels(width)) height=(ROW - 1.0)
                     fill=(self.colour(frame.change())) {}
-                text x=(Pixels(left + 3.0)) y=(top + 12.0) pointer-events="none" {
-                    (PreEscaped(fitting(name, width - 6.0)))
+                text x=(pixels(left + 3.0)) y=(top + 12.0) pointer-events="none" {
+                    (fitting(name, width - 6.0))
                 }
             }
         }
@@ -148,24 +145,19 @@ impl Drawn {
 fn fitting(name: &str, width: f64) -> String {
     let room = (width / LETTER).max(0.0) as usize;
     let letters = name.chars().count();
-    let shown = match letters <= room {
+    match letters <= room {
         true => name.to_owned(),
         false if room < 4 => String::new(),
         false => {
             let end = name.chars().skip(letters - room + 2);
             format!("..{}", end.collect::<String>())
         }
-    };
-    html! { (shown) }.into_string()
+    }
 }
 
 /// A length with as many digits as can be seen.
-struct Pixels(f64);
-
-impl Display for Pixels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1}", self.0)
-    }
+fn pixels(length: f64) -> String {
+    format!("{length:.1}")
 }
 
 #[cfg(test)]

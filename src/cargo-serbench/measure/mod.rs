@@ -101,7 +101,8 @@ pub fn verify_side(
         format_args!("{}{name}", shell::count(listed.len(), "benchmark")),
     );
     let mut progress = shell::Progress::start("Verifying");
-    let verifications = verify::verify(launcher, &listed, |number, id| {
+    let timelines = run.baseline.is_none();
+    let verifications = verify::verify(launcher, &listed, timelines, |number, id| {
         progress.update(number as f64, listed.len() as f64, id);
     })?;
     drop(progress);

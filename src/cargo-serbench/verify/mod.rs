@@ -24,11 +24,12 @@ use crate::{
 /// How large an input must be for its heap over time to be of interest, in bytes.
 const LARGE: u64 = 1_000_000;
 
-/// Verifies `listed`, references first, so that what must equal them can be compared. `progress`
-/// is called before each with its number and id.
+/// Verifies `listed`, references first, so that what must equal them can be compared. With `timelines`
+/// the heap of large inputs is sampled, which only reports of one commit show. `progress` is called before each with its number and id.
 pub fn verify(
     launcher: &Launcher,
     listed: &[Listed],
+    timelines: bool,
     mut progress: impl FnMut(usize, &str),
 ) -> Result<BTreeMap<BenchId, Verification>> {
     let mut subjects = BTreeMap::new();
@@ -49,7 +50,7 @@ pub fn verify(
         if subject.is_measurable() && subject.native {
             subject.memory = memory(launcher, benchmark)?;
             subject.rss = rss(launcher, benchmark)?;
-            if subject.memory.is_some() && subject.bytes_in >= Some(LARGE) {
+            if timelines && subject.memory.is_some() && subject.bytes_in >= Some(LARGE) {
                 subject.heap = heap(launcher, benchmark)?;
             }
         }

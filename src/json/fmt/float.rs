@@ -1,6 +1,6 @@
 //! Text of floats, as JavaScript has it except for `1.0`, `1e+16` and where it changes to exponents.
 
-use std::{hint::select_unpredictable, ops::RangeInclusive};
+use std::{cell::RefCell, hint::select_unpredictable, ops::RangeInclusive};
 
 use half::f16;
 
@@ -15,7 +15,7 @@ use super::{
     },
 };
 use crate::json::{
-    kernel::{BLOCK, Kernel, scratch_of_thread},
+    kernel::{BLOCK, Kept, Kernel, lend},
     options::Options,
     rows::Rows,
 };
@@ -39,21 +39,21 @@ pub struct Decimals<const N: usize> {
     integers: Magnitudes<N>,
 }
 
-impl<const N: usize> Decimals<N> {
-    const NEW: Self = Self {
-        values: [[0; N]; 2],
-        lasts: [0; N],
-        exponents: [0; N],
-        scaled: [Scaled::NEW; N],
-        products: [0; N],
-        texts: [[ZEROS; N]; 3],
-        integers: Magnitudes::NEW,
-    };
+thread_local! {
+    static DECIMALS: RefCell<Kept<Decimals<BLOCK>>> = RefCell::default();
 }
 
 impl<const N: usize> Default for Decimals<N> {
     fn default() -> Self {
-        Self::NEW
+        Self {
+            values: [[0; N]; 2],
+            lasts: [0; N],
+            exponents: [0; N],
+            scaled: [Scaled::default(); N],
+            products: [0; N],
+            texts: [[ZEROS; N]; 3],
+            integers: Magnitudes::default(),
+        }
     }
 }
 
@@ -108,9 +108,6 @@ impl<const N: usize> Decimals<N> {
 
 /// A float: how to get at its decimal.
 pub trait Float: Copy + PartialEq + 'static {
-    /// [`Kernel::with_scratch`], of this type alone.
-    fn with_decimals<R>(borrow: impl FnOnce(&mut Decimals<BLOCK>) -> R) -> R;
-
     /// The decimal exponents that are written without `e`.
     const FIXED: RangeInclusive<i32>;
     /// The most bytes of one and its comma.
@@ -149,8 +146,6 @@ pub trait Float: Copy + PartialEq + 'static {
 }
 
 impl Float for f64 {
-    scratch_of_thread!(with_decimals, Decimals<BLOCK>);
-
     const FIXED: RangeInclusive<i32> = -5..=15;
     const LONGEST: usize = 25;
     const START: usize = 0;
@@ -283,8 +278,6 @@ fn decimals_32<const N: usize>(bits: &[u32; N], len: usize, decimals: &mut Decim
 }
 
 impl Float for f32 {
-    scratch_of_thread!(with_decimals, Decimals<BLOCK>);
-
     const FIXED: RangeInclusive<i32> = -6..=12;
     const LONGEST: usize = 18;
     const START: usize = 1;
@@ -374,8 +367,6 @@ fn widened(element: f16) -> f32 {
 }
 
 impl Float for f16 {
-    scratch_of_thread!(with_decimals, Decimals<BLOCK>);
-
     const FIXED: RangeInclusive<i32> = f32::FIXED;
     const LONGEST: usize = f32::LONGEST;
     const START: usize = f32::START;
@@ -452,7 +443,7 @@ impl<T: Float> Kernel for T {
     type Scratch<const N: usize> = Decimals<N>;
 
     fn with_scratch<R>(borrow: impl FnOnce(&mut Decimals<BLOCK>) -> R) -> R {
-        T::with_decimals(borrow)
+        lend::<Self, _, _>(&DECIMALS, borrow)
     }
 
     #[inline(always)]

@@ -1,11 +1,13 @@
 //! Text of integers.
 
+use std::cell::RefCell;
+
 use super::{
     cursor::Cursor,
     digits::{Digits, Twenty, ZEROS, alone, count, digits8, split8},
 };
 use crate::json::{
-    kernel::{BLOCK, Kernel, scratch_of_thread},
+    kernel::{BLOCK, Kept, Kernel, lend},
     options::Options,
     rows::Rows,
 };
@@ -106,19 +108,19 @@ pub struct Magnitudes<const N: usize> {
     leads: [u8; N],
 }
 
-impl<const N: usize> Magnitudes<N> {
-    pub(super) const NEW: Self = Self {
-        values: [0; N],
-        halves: [[0; 2]; N],
-        short: [[0; N]; 3],
-        long: [[[0, 0, 0, 0, 0, (b',' as u32).to_le()]; N]; 2],
-        leads: [0; N],
-    };
+thread_local! {
+    static MAGNITUDES: RefCell<Kept<Magnitudes<BLOCK>>> = RefCell::default();
 }
 
 impl<const N: usize> Default for Magnitudes<N> {
     fn default() -> Self {
-        Self::NEW
+        Self {
+            values: [0; N],
+            halves: [[0; 2]; N],
+            short: [[0; N]; 3],
+            long: [[[0, 0, 0, 0, 0, u32::from(b',').to_le()]; N]; 2],
+            leads: [0; N],
+        }
     }
 }
 
@@ -374,7 +376,9 @@ macro_rules! integers {
             const MAX_LEN: usize = $max;
             type Scratch<const N: usize> = Magnitudes<N>;
 
-            scratch_of_thread!(with_scratch, Magnitudes<BLOCK>);
+            fn with_scratch<R>(borrow: impl FnOnce(&mut Magnitudes<BLOCK>) -> R) -> R {
+                lend::<Self, _, _>(&MAGNITUDES, borrow)
+            }
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(

@@ -1,8 +1,10 @@
 //! Text of moments: `"2024-06-01T12:30:00.123456"`.
 
+use std::cell::RefCell;
+
 use super::{cursor::Cursor, digits::Digits};
 use crate::json::{
-    kernel::{BLOCK, Kernel, scratch_of_thread},
+    kernel::{BLOCK, Kept, Kernel, lend},
     options::Options,
     rows::Rows,
 };
@@ -121,16 +123,16 @@ pub struct Parts<const N: usize> {
     texts: [[u64; 3]; N],
 }
 
-impl<const N: usize> Parts<N> {
-    const NEW: Self = Self {
-        values: [[0; 3]; N],
-        texts: [[0; 3]; N],
-    };
+thread_local! {
+    static PARTS: RefCell<Kept<Parts<BLOCK>>> = RefCell::default();
 }
 
 impl<const N: usize> Default for Parts<N> {
     fn default() -> Self {
-        Self::NEW
+        Self {
+            values: [[0; 3]; N],
+            texts: [[0; 3]; N],
+        }
     }
 }
 
@@ -183,7 +185,9 @@ macro_rules! moments {
             const MAX_LEN: usize = 35;
             type Scratch<const N: usize> = Parts<N>;
 
-            scratch_of_thread!(with_scratch, Parts<BLOCK>);
+            fn with_scratch<R>(borrow: impl FnOnce(&mut Parts<BLOCK>) -> R) -> R {
+                lend::<Self, _, _>(&PARTS, borrow)
+            }
 
             #[inline(always)]
             unsafe fn write<I: Digits, const N: usize>(

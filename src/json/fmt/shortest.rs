@@ -40,7 +40,7 @@ static SCALE_64: [u32; 2048] = {
 };
 
 /// A positive float times a power of ten.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Scaled {
     /// The shorter candidate, of 15 or 16 digits for a normal float.
     integer: u64,
@@ -48,14 +48,6 @@ pub(super) struct Scaled {
     fraction: u64,
     /// Half the distance to the next float, in such units; 1 more if that is in the interval.
     half: u64,
-}
-
-impl Scaled {
-    pub(super) const NEW: Self = Self {
-        integer: 0,
-        fraction: 0,
-        half: 0,
-    };
 }
 
 /// `significand`, with the implicit bit of `bits` if it has one, times a power of ten, and the

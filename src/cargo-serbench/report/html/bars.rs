@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Chart, picture, scale::Scale};
+use super::{Chart, left_out, picture, scale::Scale};
 use crate::{
     compare::sides::Measured,
     report::{
@@ -89,10 +89,7 @@ fn chart<'a>(
         return None;
     }
     let shown = &bars[..bars.len().min(MOST)];
-    let caption = match bars.len() - shown.len() {
-        0 => caption.to_owned(),
-        more => format!("{caption} {more} more are in the table."),
-    };
+    let caption = format!("{caption}{}", left_out(bars.len() - shown.len()));
     let longest = shown.iter().map(|bar| bar.ratio).fold(1.0, f64::max);
     let scale = Scale {
         from: 0.0,

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Chart, class, picture, scale::Scale};
+use super::{Chart, class, left_out, picture, scale::Scale};
 use crate::{
     compare::stats::LogRatio,
     decide::{Decision, evidence::Role},
@@ -19,9 +19,6 @@ const MOST: usize = 60;
 const WIDTH: f64 = 760.0;
 const ROW: f64 = 34.0;
 const TOP: f64 = 22.0;
-
-/// The fragment of its address.
-pub const ANCHOR: &str = "forest";
 
 /// A change worth a row.
 struct Row<'a> {
@@ -51,19 +48,16 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
         @for (number, row) in shown.iter().enumerate() { (line(number, row, &scale)) }
     };
     let title = "Changes with 95 % intervals";
-    let left_out = match rows.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" {more} more are in the table."),
-    };
+    let left_out = left_out(rows.len() - shown.len());
     let caption = format!(
         "One row per benchmark, by importance; right is slower. A bar is the 95 % interval of the \
          change, its dot the estimate, the dashed line the threshold; an arrow points to an estimate \
          beyond the edge.{left_out}"
     );
     Some(Chart {
-        anchor: ANCHOR,
+        anchor: "forest",
         title: title.to_owned(),
-        picture: picture(ANCHOR, (WIDTH, height), title, &caption, &inner),
+        picture: picture("forest", (WIDTH, height), title, &caption, &inner),
         caption,
         table: table(&table_columns(), &rows),
     })

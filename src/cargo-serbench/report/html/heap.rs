@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    Chart, picture,
+    Chart, left_out, picture,
     scale::{Scale, round},
 };
 use crate::{
@@ -56,14 +56,11 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
         @for (number, timeline) in shown.iter().enumerate() { (draw(number, timeline)) }
     };
     let title = "Heap of one operation over time";
-    let left_out = match timelines.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" {more} more are in the table."),
-    };
+    let left_out = left_out(timelines.len() - shown.len());
     let caption = format!(
-        "Bytes that are live beyond those before the operation, from its first allocation to its \
-         last; the dashed line is the peak. All encoders on one array have the same scale upwards. \
-         Sampled in a run that counts every allocation and is not timed.{left_out}"
+        "Live heap during one operation, beyond what was live before it; the dashed line is the peak. \
+         Encoders of the same array share a vertical scale. Sampled in a separate run that is not \
+         timed.{left_out}"
     );
     Some(Chart {
         anchor: "heap",

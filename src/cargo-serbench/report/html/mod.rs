@@ -31,9 +31,9 @@ const STYLE: &str = include_str!("style.css");
 
 pub fn render(report: &Report<'_>) -> String {
     let document = document::document(report);
+    let changes = forest::chart(report);
     let charts: Vec<Chart> = [
         heat_map::chart(report),
-        forest::chart(report),
         strips::chart(report),
         bars::latency(report),
         bars::memory(report),
@@ -42,7 +42,7 @@ pub fn render(report: &Report<'_>) -> String {
     .into_iter()
     .flatten()
     .collect();
-    page(&document, &charts).into_string()
+    page(&document, changes.as_ref(), &charts).into_string()
 }
 
 /// A picture and the same as a table.
@@ -56,27 +56,23 @@ struct Chart {
     table: Table,
 }
 
-fn page(document: &Document, charts: &[Chart]) -> Markup {
+/// `changes` is the picture of the answer, right behind what is worth a look.
+fn page(document: &Document, changes: Option<&Chart>, charts: &[Chart]) -> Markup {
+    let (first, others) = document.sections.split_at(document.sections.len().min(1));
     let title = match &document.headline {
         Some(headline) => format!("{} \u{2013} cargo serbench", headline.word),
         None => "cargo serbench".to_owned(),
     };
     let inner = html! {
         (answer(document))
-        (contents(document, charts))
-        @for (number, section) in document.sections.iter().enumerate() {
-            (section_of(number, section))
-            // The picture of the answer, right behind what is worth a look.
-            @if number == 0 { @for chart in charts.iter().filter(is_first) { (figure(chart)) } }
-        }
-        @for chart in charts.iter().filter(|chart| !is_first(chart)) { (figure(chart)) }
+        (contents(document, changes.into_iter().chain(charts)))
+        @for section in first { (section_of(0, section)) }
+        @if let Some(chart) = changes { (figure(chart)) }
+        @for (number, section) in others.iter().enumerate() { (section_of(1 + number, section)) }
+        @for chart in charts { (figure(chart)) }
         (foot(document))
     };
     frame(&title, &inner)
-}
-
-fn is_first(chart: &&Chart) -> bool {
-    chart.anchor == forest::ANCHOR
 }
 
 /// What every page has around what it shows.
@@ -117,7 +113,7 @@ fn answer(document: &Document) -> Markup {
     }
 }
 
-fn contents(document: &Document, charts: &[Chart]) -> Markup {
+fn contents<'a>(document: &Document, charts: impl Iterator<Item = &'a Chart>) -> Markup {
     html! {
         nav aria-label="Contents" {
             // A link to what is folded would show its title alone.
@@ -158,6 +154,14 @@ fn sign(line: &str) -> &'static str {
         Some(b'+') => class(Tone::Bad),
         Some(b'-') => class(Tone::Good),
         Some(_) | None => class(Tone::Plain),
+    }
+}
+
+/// The end of a caption where a picture does not hold all.
+fn left_out(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(" {more} more are in the table."),
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    Chart, picture,
+    Chart, left_out, picture,
     scale::{Scale, round},
 };
 use crate::{
@@ -53,10 +53,7 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
         @for (number, strip) in shown.iter().enumerate() { (draw(number, strip.evidence)) }
     };
     let title = "Blocks in the order of time";
-    let left_out = match strips.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" {more} more are in the table."),
-    };
+    let left_out = left_out(strips.len() - shown.len());
     let caption = format!(
         "Each mark is one block: fresh processes of both commits, side by side; filled ones screened, \
          hollow ones confirmed. Up is slower. Without noise all lie on one line; a slope or two \
