@@ -90,6 +90,12 @@ fn nothing_to_measure() {
         &["gate", "("],
         &["error: FILTER is not a valid regular expression"],
     );
+    // What is configured is there; only what was typed is not.
+    let manifest = repository.read("Cargo.toml");
+    let configured = format!("{manifest}\n[package.metadata.serbench]\nsuites = [\"fake\"]\n");
+    repository.write("Cargo.toml", &configured);
+    let only = "error: no bench named fakee; did you mean `fake`?";
+    check(&["list", "--bench=fakee"], &[only]);
 }
 
 #[test]

@@ -410,6 +410,7 @@ fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyho
         .iter()
         .chain(&request.benches)
         .map(String::as_str)
+        .filter(|name| !is_there(name, workspace))
         .collect();
     let usage = no_bench(&asked, workspace);
     if request.benches.is_empty() && request.suites.is_empty() {
@@ -447,17 +448,20 @@ fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
 /// Refuses names of benches and suites that the workspace does not have.
 fn check_names(workspace: &Workspace, request: &Request) -> Result<(), Usage> {
     let targets = &workspace.targets;
-    let is_suite = |name: &str| {
-        let suite = suite_name(name);
-        suite == "all" || targets.iter().any(|target| target.suite() == suite)
-    };
     let mut benches = request.benches.iter();
     let bench = benches.find(|name| !targets.iter().any(|target| target.name == **name));
-    let suite = request.suites.iter().find(|name| !is_suite(name));
+    let mut suites = request.suites.iter();
+    let suite = suites.find(|name| *name != "all" && !is_there(name, workspace));
     match bench.or(suite) {
         None => Ok(()),
         Some(unknown) => Err(no_bench(&[unknown], workspace)),
     }
+}
+
+fn is_there(name: &str, workspace: &Workspace) -> bool {
+    let suite = suite_name(name);
+    let targets = &workspace.targets;
+    targets.iter().any(|target| target.suite() == suite)
 }
 
 fn no_bench(asked: &[&str], workspace: &Workspace) -> Usage {
