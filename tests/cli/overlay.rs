@@ -59,7 +59,7 @@ fn benches_of_what_is_new_have_no_baseline_yet() {
     repository
         .serbench(&gate)
         .exits(0)
-        .answers("No baseline yet: 1 benchmark compared with nothing")
+        .answers("No baseline yet: nothing to compare 1 benchmark with")
         .warns(&["no baseline yet: the candidate's benches don't work with the library of"]);
     repository
         .serbench(&[&gate[..], &["--require-baseline"]].concat())

@@ -143,7 +143,7 @@ fn regressions_that_the_change_accepts_are_in_its_headline() {
     repository
         .serbench(&["gate", "--seed=1"])
         .exits(0)
-        .answers("Passed: 2 of 3 benchmarks got slower")
+        .answers("Passed: 2 of 3 benchmarks slowed down")
         .says(&["2 regressions accepted in this change"]);
 }
 

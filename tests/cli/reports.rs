@@ -79,7 +79,10 @@ fn json(outcome: &Outcome) {
     assert_eq!(report["outcome"], "regressed");
     assert_eq!(report["schema"], 1);
     let headline = report["headline"].as_str().unwrap();
-    assert!(headline.starts_with("Regressed: 1 of 3 benchmarks got slower than the 3 % threshold"));
+    assert!(
+        headline
+            .starts_with("Regressed: 1 of 3 benchmarks slowed down by more than the 3 % threshold")
+    );
     let decisions = report["verdicts"].as_array().unwrap();
     let verdict = |id: &str| {
         let mut all = decisions.iter();
@@ -207,7 +210,7 @@ fn one_commit_by_itself() {
         .says(&["| `reference` ", " 100.0 µs ", " 2.0 KiB ", " 3 ", " 1.0 "])
         .says(&["| `twice` ", " 200.0 µs ", r" 2.000 \[2.000, 2.000] "])
         .says(&["| `foreign` ", " 50.00 µs ", r" 0.500 \[0.500, 0.500] "])
-        .says(&["- `fake::prints::u8::4`: prints to stdout, which costs it time"]);
+        .says(&["- `fake::prints::u8::4`: prints to stdout, which makes it slower"]);
     let run = repository.runs().pop().unwrap();
     let again = repository.serbench(&["report", run.to_str().unwrap(), "--format=markdown"]);
     assert_eq!(again.exits(0).stdout(), tables.stdout());

@@ -1,4 +1,4 @@
-//! The difference between the machine code of a function at two commits.
+//! Diffs the machine code of a function at two commits.
 
 use std::{
     collections::BTreeMap,
@@ -19,16 +19,16 @@ use similar::{Algorithm, DiffOp, capture_diff_slices_deadline, group_diff_ops};
 use super::names;
 use crate::run::Assembly;
 
-/// Lines of a difference that are stored.
+/// Most lines of a difference that are stored.
 const MOST: usize = 160;
 
-/// Equal lines around what differs.
+/// Context: equal lines around each change.
 const CONTEXT: usize = 3;
 
-/// Longer functions are not compared: nobody reads that.
+/// Longer functions are not compared: their diff would be unreadable.
 const LONGEST: usize = 20_000;
 
-/// An executable whose functions can be shown.
+/// An executable whose functions can be disassembled.
 pub struct Code<'a> {
     file: object::File<'a>,
     /// Symbols by address.
@@ -37,14 +37,14 @@ pub struct Code<'a> {
 
 /// One instruction.
 struct Line {
-    /// For people.
+    /// As shown in the report.
     text: String,
-    /// The same without numbers of labels, which an instruction more or less changes.
+    /// The same without label numbers, which change with every added instruction.
     key: String,
 }
 
 impl<'a> Code<'a> {
-    /// `None` when it is not for a processor whose code can be shown.
+    /// `None` if the executable is for a processor that can't be disassembled here.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let file = object::File::parse(bytes).ok()?;
         if file.architecture() != Architecture::X86_64 {
@@ -67,10 +67,10 @@ impl<'a> Code<'a> {
         })
     }
 
-    /// The instructions of the largest function of that name.
+    /// The instructions of the largest function with this name.
     fn lines(&self, name: &str) -> Option<Vec<Line>> {
         let functions = self.file.symbols().filter(|symbol| {
-            // Names of all functions take long to read; those that can't be it are left out.
+            // Demangling every symbol is slow, so first skip those that can't match.
             let last = name.rsplit("::").next().unwrap_or(name);
             let last = last.trim_matches(|it: char| !it.is_alphanumeric() && it != '_');
             let named = || {
@@ -146,7 +146,7 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The entries of the global offset table, through which calls into libraries go.
+/// The entries of the global offset table, for calls into shared libraries.
 fn imports(file: &object::File<'_>, symbols: &BTreeMap<u64, String>) -> Vec<(u64, String)> {
     let table = file.dynamic_symbol_table();
     let name = |relocation: &object::Relocation| {
@@ -163,7 +163,7 @@ fn imports(file: &object::File<'_>, symbols: &BTreeMap<u64, String>) -> Vec<(u64
         .collect()
 }
 
-/// Where an instruction jumps to or what it calls.
+/// The target of a jump or call.
 fn target(instruction: &Instruction) -> Option<u64> {
     let near = [
         OpKind::NearBranch64,
@@ -174,7 +174,7 @@ fn target(instruction: &Instruction) -> Option<u64> {
     is_near.then(|| instruction.near_branch_target())
 }
 
-/// Puts names in the place of addresses.
+/// Replaces addresses by names.
 struct Names {
     symbols: Rc<BTreeMap<u64, String>>,
     sections: Vec<(u64, u64, String)>,
@@ -217,9 +217,9 @@ impl Names {
     }
 }
 
-/// The difference of the function `name`; `None` when one side lacks it or both are the same.
+/// The difference of the function `name`; `None` if one side lacks it or both are equal.
 pub fn difference(baseline: &Code<'_>, candidate: &Code<'_>, name: &str) -> Option<Assembly> {
-    /// Then a rougher difference has to do.
+    /// After this long, a coarser diff is good enough.
     const PATIENCE: Duration = Duration::from_secs(1);
     let (before, after) = (baseline.lines(name)?, candidate.lines(name)?);
     if before.len().max(after.len()) > LONGEST {

@@ -1,7 +1,7 @@
 //! Reads callgrind's profiles: events by function, by source line and by call.
 //!
-//! The format is documented in valgrind's manual, "Callgrind Format Specification": names are
-//! abbreviated by numbers once given, positions by differences, and trailing zero counts left out.
+//! The format is documented in valgrind's manual, "Callgrind Format Specification": each name is
+//! replaced by a number after its first use, positions are relative, trailing zero counts omitted.
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -10,24 +10,24 @@ use anyhow::{Context, Result, bail};
 use super::names;
 use crate::run::Counts;
 
-/// What one process did from beginning to end.
+/// Event counts of one process, from start to exit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
-    /// By name, callees excluded.
+    /// By function, excluding callees.
     pub functions: BTreeMap<String, Counts>,
-    /// Instructions by function, file and line; callees excluded.
+    /// Instructions by function, file and line, excluding callees.
     pub lines: BTreeMap<(String, String, u64), f64>,
-    /// By caller and callee, all that the callee calls included.
+    /// By caller and callee, including everything the callee calls.
     pub calls: BTreeMap<(String, String), Counts>,
-    /// Instructions by stack, innermost function first; only where contexts were kept apart.
+    /// Instructions by stack, innermost function first; only if callgrind separated the contexts.
     pub stacks: BTreeMap<String, f64>,
 }
 
-/// Where a file being read has arrived.
+/// The position in the file being read.
 #[derive(Default)]
 struct Reader {
     profile: Profile,
-    /// Columns of positions before the counts, and the one that is the line.
+    /// Number of position columns before the counts, and which of them is the line.
     positions: usize,
     events: Vec<String>,
     files: BTreeMap<String, Rc<str>>,
@@ -38,9 +38,9 @@ struct Reader {
     function: Rc<str>,
     callee_object: Option<Rc<str>>,
     callee: Option<Rc<str>>,
-    /// Last positions, which the next are relative to.
+    /// The last positions; the next ones are relative to them.
     last: Vec<u64>,
-    /// Whether the next line of counts is what a call included.
+    /// Whether the next line has the inclusive counts of a call.
     in_call: bool,
 }
 
@@ -77,7 +77,7 @@ impl Reader {
             Some(("positions", positions)) => {
                 self.positions = positions.split_whitespace().count();
             }
-            // Headers that say where and how the profile was made.
+            // Header lines about where and how the profile was made.
             Some(_) | None => {}
         }
         Ok(())
@@ -86,7 +86,7 @@ impl Reader {
     fn name(&mut self, key: &str, name: &str) -> Result<()> {
         match key {
             "ob" => self.object = resolve(&mut self.objects, name)?,
-            // `fi` and `fe` lead into inlined code and out of it.
+            // `fi` and `fe` enter and leave inlined code.
             "fl" | "fi" | "fe" => self.file = resolve(&mut self.files, name)?,
             "fn" => self.function = resolve(&mut self.functions, name)?,
             "cob" => self.callee_object = Some(resolve(&mut self.objects, name)?),
@@ -98,7 +98,7 @@ impl Reader {
                 resolve(&mut self.functions, name)?;
             }
             "calls" => self.in_call = true,
-            // Jumps, which have no counts.
+            // Jumps have no counts.
             _ => {}
         }
         Ok(())
@@ -153,12 +153,12 @@ impl Reader {
     }
 }
 
-/// The innermost function of a context, readable. What has no symbol is called by its file.
+/// The readable name of a context's innermost function, or its file if it has no symbol.
 fn named(function: &str, object: &str) -> String {
     let innermost = function.split('\'').next().unwrap_or(function);
     if innermost.starts_with("0x") || innermost == "???" {
         let file = object.rsplit('/').next().unwrap_or(object);
-        // Staged executables and those of builds have numbers and hashes in their names.
+        // File names of staged executables and build outputs contain numbers and hashes.
         return format!(
             "(no symbol in {})",
             if file.is_empty() { "?" } else { file }
@@ -167,13 +167,13 @@ fn named(function: &str, object: &str) -> String {
     names::function(innermost)
 }
 
-/// `(7) name` gives a name a number, `(7)` stands for it.
+/// `(7) name` defines number 7; `(7)` refers to it.
 fn resolve(known: &mut BTreeMap<String, Rc<str>>, text: &str) -> Result<Rc<str>> {
     let Some((number, name)) = text.strip_prefix('(').and_then(|it| it.split_once(')')) else {
         return Ok(text.into());
     };
     if !number.bytes().all(|digit| digit.is_ascii_digit()) {
-        // `(below main)` as it is.
+        // `(below main)` is a name, not a number.
         return Ok(text.into());
     }
     let name = name.trim_start();
@@ -220,7 +220,7 @@ pub fn sum(one: Counts, other: Counts) -> Counts {
     each(one, other, |one, other| one + other)
 }
 
-/// `function` of two counts, event by event.
+/// Applies `function` to two counts, event by event.
 pub fn each(one: Counts, other: Counts, function: fn(f64, f64) -> f64) -> Counts {
     Counts {
         instructions: function(one.instructions, other.instructions),
@@ -232,7 +232,7 @@ pub fn each(one: Counts, other: Counts, function: fn(f64, f64) -> f64) -> Counts
 }
 
 impl Profile {
-    /// What one operation does: the longer run minus this one, which ran `operations` fewer.
+    /// The counts of one operation: `longer` minus this profile, which ran `operations` fewer.
     pub fn per_operation(&self, longer: &Self, operations: u64) -> Self {
         let many = operations as f64;
         let counts = |short: Counts, long: Counts| {
@@ -248,7 +248,7 @@ impl Profile {
         }
     }
 
-    /// All of it.
+    /// The sum over all functions.
     pub fn total(&self) -> Counts {
         self.functions
             .values()
@@ -283,7 +283,7 @@ fn subtract<K: Ord + Clone, V: Copy + Default>(
 mod tests {
     use super::{Profile, parse};
 
-    // What valgrind 3.19 wrote of one small program of C: `_start` calls `twice` and `loop`, `twice`
+    // Written by valgrind 3.19 for a small C program: `_start` calls `twice` and `loop`, `twice`
     // calls `loop` two times. 223 instructions.
     const LINES: &str = include_str!("recorded/lines.callgrind");
     const ADDRESSES: &str = include_str!("recorded/addresses.callgrind");
@@ -312,7 +312,7 @@ mod tests {
         let line = |line: u64| lines.lines[&("loop".to_owned(), "small.c".to_owned(), line)];
         assert_eq!([3, 4, 1, 5].map(line), [3.0, 87.0, 78.0, 26.0]);
         assert!(lines.stacks.is_empty());
-        // Positions and contexts change nothing in the sums.
+        // Positions and contexts don't change the sums.
         let addresses = parse(ADDRESSES).unwrap();
         assert_eq!(instructions(&addresses), instructions(&lines));
         assert_eq!(addresses.lines, lines.lines);
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(error(""), "a callgrind profile without events");
         assert!(error("events: Ir\nfn=(3)\n1 2\n").ends_with("number 3 has no name"));
         assert!(error("events: Ir\nfn=(3) x\n1 many\n").ends_with("invalid digit found in string"));
-        // Cut anywhere, a profile is an error or a shorter one.
+        // Truncated anywhere, a profile is an error or a shorter profile.
         for end in 0..LINES.len() {
             let _ = parse(&LINES[..end]);
         }

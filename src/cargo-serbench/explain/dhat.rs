@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::names;
 use crate::run::{Allocated, Site};
 
-/// Functions of a call site that are shown.
+/// How many functions of a call site are shown.
 const DEPTH: usize = 4;
 
 /// Bytes and blocks of one process, by call site.
@@ -17,9 +17,9 @@ pub type Sites = BTreeMap<CallSite, Allocated>;
 /// Where memory is allocated.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallSite {
-    /// Functions, the allocating one first.
+    /// The call stack, allocating function first.
     pub stack: Vec<String>,
-    /// Whether a buffer grows there.
+    /// Whether it grows a buffer.
     pub grows: bool,
 }
 
@@ -27,7 +27,7 @@ pub struct CallSite {
 struct File {
     /// Program points.
     pps: Vec<Point>,
-    /// The frames that points refer to.
+    /// The frames that points refer to by index.
     ftbl: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ fn call_site<'a>(frames: impl Iterator<Item = &'a str>) -> CallSite {
     let grows = frames[..inner]
         .iter()
         .any(|name| name.contains("realloc") || name.contains("grow"));
-    // What called the allocator, even if it is std's, and the user's functions around it.
+    // Keep the function that called the allocator, even if it is in std, and the user's functions around it.
     let mut outer = frames[inner..].iter();
     let first = outer.next();
     let others = outer.filter(|name| !names::is_of_the_system(name));
@@ -85,7 +85,7 @@ fn call_site<'a>(frames: impl Iterator<Item = &'a str>) -> CallSite {
     }
 }
 
-/// What one operation allocates: the longer run minus the shorter, which ran `operations` fewer.
+/// The allocations of one operation: `longer` minus `shorter`, which ran `operations` fewer.
 pub fn per_operation(shorter: &Sites, longer: &Sites, operations: u64) -> Sites {
     let many = operations as f64;
     let of = |site: &CallSite, sites: &Sites| sites.get(site).copied().unwrap_or_default();
@@ -101,9 +101,9 @@ pub fn per_operation(shorter: &Sites, longer: &Sites, operations: u64) -> Sites 
     .collect()
 }
 
-/// The sites at which two commits differ, by change of bytes.
+/// The call sites that differ between two commits, by change in bytes.
 pub fn changed(baseline: &Sites, candidate: &Sites) -> Vec<Site> {
-    /// Less than this is what a process allocates once, seen by chance.
+    /// Fewer bytes than this are one-time allocations of the process that happened to differ.
     const LEAST: f64 = 0.01;
     let of = |site: &CallSite, sites: &Sites| sites.get(site).copied().unwrap_or_default();
     let mut keys: Vec<&CallSite> = baseline.keys().chain(candidate.keys()).collect();
@@ -130,8 +130,8 @@ pub fn changed(baseline: &Sites, candidate: &Sites) -> Vec<Site> {
 mod tests {
     use super::{changed, parse, per_operation};
 
-    // What valgrind 3.19 wrote of a small program of C: `keep` allocates 40 bytes three times, `grow`
-    // a buffer that is made larger twice.
+    // Written by valgrind 3.19 for a small C program: `keep` allocates 40 bytes three times, `grow`
+    // reallocates a buffer twice.
     const HEAP: &str = include_str!("recorded/heap.dhat.json");
 
     #[test]

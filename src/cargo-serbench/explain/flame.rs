@@ -1,5 +1,5 @@
-//! Draws the stacks of two commits as one flame graph: a frame is as wide as what it executes at
-//! the candidate, and coloured by how much of the change it executes itself.
+//! Draws the stacks of two commits as one flame graph: width is instructions at the candidate,
+//! colour the change in instructions of the function itself.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ const WIDTH: f64 = 1200.0;
 const ROW: f64 = 18.0;
 const MARGIN: f64 = 10.0;
 
-/// What stands above the frames.
+/// Height of the title above the frames.
 const HEAD: f64 = 48.0;
 
 /// Narrower frames are not drawn.
 const NARROWEST: f64 = 0.3;
 
-/// Of the font below, in pixels.
+/// Width of a character in the font below, in pixels.
 const LETTER: f64 = 6.7;
 
 /// Instructions by stack, innermost function first, as in a profile.
@@ -26,9 +26,9 @@ pub type Stacks = BTreeMap<String, f64>;
 /// A function called from one chain of callers. Pairs are baseline and candidate.
 #[derive(Default)]
 struct Frame {
-    /// With all that it calls.
+    /// Including callees.
     total: [f64; 2],
-    /// By itself.
+    /// Excluding callees.
     own: [f64; 2],
     calls: BTreeMap<String, Frame>,
 }
@@ -59,7 +59,7 @@ impl Frame {
     }
 }
 
-/// The picture, with baseline and candidate in this order; no script, and text that can be searched.
+/// The graph for baseline and candidate, in this order. It has no script, and its text can be searched.
 pub fn graph(title: &str, stacks: [&Stacks; 2]) -> String {
     let mut root = Frame::default();
     for (side, stacks) in stacks.into_iter().enumerate() {
@@ -92,9 +92,9 @@ pub fn graph(title: &str, stacks: [&Stacks; 2]) -> String {
 }
 
 struct Drawn {
-    /// Pixels of an instruction.
+    /// Pixels per instruction.
     scale: f64,
-    /// The change of the deepest colour.
+    /// The change that gets the deepest colour.
     largest: f64,
 }
 
@@ -129,10 +129,10 @@ impl Drawn {
         }
     }
 
-    /// From grey to red for more, to blue for less.
+    /// Grey for no change, red for more instructions, blue for fewer.
     fn colour(&self, change: f64) -> String {
         let depth = (change.abs() / self.largest).min(1.0);
-        // A change that rounds to nothing has no colour.
+        // A change that rounds to zero stays grey.
         if depth < 0.005 {
             return "#e8e8e8".to_owned();
         }
@@ -141,7 +141,7 @@ impl Drawn {
     }
 }
 
-/// As much of a name as fits, from its end, which tells more than the crate's name.
+/// As much of a name as fits. The end is kept: it says more than the crate's name.
 fn fitting(name: &str, width: f64) -> String {
     let room = (width / LETTER).max(0.0) as usize;
     let letters = name.chars().count();
@@ -155,7 +155,7 @@ fn fitting(name: &str, width: f64) -> String {
     }
 }
 
-/// A length with as many digits as can be seen.
+/// A length rounded to what is visible.
 fn pixels(length: f64) -> String {
     format!("{length:.1}")
 }
@@ -206,7 +206,7 @@ mod tests {
     fn a_frame_that_shrank_is_blue() {
         let svg = graph("x", [&stacks(&[("a", 9.0)]), &stacks(&[("a", 3.0)])]);
         assert!(svg.contains("hsl(214, 80%, 55%)"), "{svg}");
-        // Nothing is drawn of what only the baseline executes, and nothing is divided by zero.
+        // Frames that only the baseline executes are not drawn, and nothing divides by zero.
         let gone = graph("x", [&stacks(&[("a", 9.0)]), &stacks(&[])]);
         assert!(!gone.contains("<g>") && !gone.contains("NaN"), "{gone}");
     }

@@ -1,39 +1,39 @@
-//! Compares the profiles of two commits function by function, and says what became of those that
-//! only one of them runs.
+//! Compares the profiles of two commits function by function and finds out what became of functions
+//! that only one of them runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{callgrind::Profile, names};
 use crate::run::{Fate, Function, Line, Side};
 
-/// Functions that are stored; the others are in the total.
+/// How many functions are stored; the total includes the others.
 const MOST: usize = 40;
 
-/// Functions whose source lines are stored, and lines of each.
+/// For how many functions source lines are stored, and how many lines of each.
 const WITH_LINES: usize = 8;
 const LINES: usize = 3;
 
-/// A caller takes the place of a function when it grew by at least this part of it. An inlined body
-/// loses its prologue and what the caller knows to be constant, so it is never all of it.
+/// A function counts as inlined into a caller that grew by at least this fraction of it. An inlined
+/// body loses its prologue and is optimized for its caller, so the caller grows by less than all of it.
 const TAKEN_OVER: f64 = 0.25;
 
-/// Instructions an operation of what it runs; less is what start-up differs by from process to process.
+/// Fewer instructions per operation than this are variation in start-up.
 const EACH_TIME: f64 = 0.5;
 
-/// A function is gone when less than this part of its instructions is left.
+/// A function counts as gone if less than this fraction of its instructions is left.
 const GONE: f64 = 0.01;
 
-/// What is known of both commits.
+/// The profiles and sources of both commits.
 pub struct Both<'a> {
     pub baseline: &'a Profile,
     pub candidate: &'a Profile,
-    /// Folders of source trees, which are cut off file names.
+    /// Folders of the source trees, which are removed from file names.
     pub roots: &'a [String],
-    /// Whether the source of a commit defines a function of that name.
+    /// Whether the source of a commit defines a function with that name.
     pub defines: &'a dyn Fn(Side, &str) -> bool,
 }
 
-/// The functions with the largest changes, and how many more there are.
+/// The functions with the largest changes, and how many others there are.
 pub fn functions(both: &Both<'_>) -> (Vec<Function>, usize) {
     let mut functions: Vec<Function> = rows(both);
     let more = functions.len().saturating_sub(MOST);
@@ -110,7 +110,7 @@ pub fn is_new(row: &Function) -> bool {
     row.candidate >= 1.0 && row.baseline < GONE * row.candidate
 }
 
-/// Whether two functions with different paths have the same name and are about as large.
+/// Whether two functions with different paths have the same name and similar size.
 fn is_same(before: &Function, after: &Function) -> bool {
     let ratio = after.candidate / before.baseline;
     last_segment(&before.name) == last_segment(&after.name) && (0.5..2.0).contains(&ratio)
@@ -134,8 +134,8 @@ fn inlined_into(both: &Both<'_>, row: &Function) -> Option<String> {
 }
 
 fn outlined_from(both: &Both<'_>, row: &Function) -> Option<String> {
-    // A call costs instructions at the caller, which can outweigh the body that left it; but then
-    // the baseline's source has the function, too.
+    // Call overhead at the caller can outweigh the body it lost. But then the baseline's source
+    // defines the function, too.
     let was_there = (both.defines)(Side::Baseline, last_segment(&row.name));
     let (caller, shrinkage) = callers(both.candidate, &row.name)
         .filter(|caller| instructions(both.baseline, caller) > 0.0)
@@ -156,7 +156,7 @@ fn callers<'a>(profile: &'a Profile, name: &'a str) -> impl Iterator<Item = &'a 
     called.map(|((caller, _), _)| caller.as_str())
 }
 
-/// The lines of a function that run most.
+/// The source lines of a function that execute the most instructions.
 fn lines(both: &Both<'_>, function: &Function) -> Vec<Line> {
     let profile = match is_gone(function) {
         true => both.baseline,
@@ -180,17 +180,17 @@ fn lines(both: &Both<'_>, function: &Function) -> Vec<Line> {
     lines
 }
 
-/// Where an operation waits longer than before: the system call and what leads to it, outwards to
-/// the first function that is not the system's.
+/// Where an operation waits longer than before: the system call and its callers, up to the first
+/// function that is not part of the system.
 pub fn waits(baseline: &Profile, candidate: &Profile) -> Vec<String> {
-    /// Longer chains say no more.
+    /// Longer chains add nothing.
     const DEPTH: usize = 6;
     let waited = |profile: &Profile, name: &str| {
         let counts = profile.functions.get(name).copied().unwrap_or_default();
         counts.waited_ns
     };
     let more = |name: &&String| waited(candidate, name) - waited(baseline, name);
-    // What start-up waits differs from process to process; that it runs is exact.
+    // The waiting time of start-up varies; the number of instructions does not.
     let in_operation = |name: &&String| instructions(candidate, name) >= EACH_TIME;
     let names = candidate.functions.keys().filter(in_operation);
     let longest = names.max_by(|one, other| more(one).total_cmp(&more(other)));
@@ -204,7 +204,7 @@ pub fn waits(baseline: &Profile, candidate: &Profile) -> Vec<String> {
             break;
         }
         let calls = candidate.calls.iter();
-        // To wake a thread waits for nothing; valgrind, which runs one at a time, lets that one go first.
+        // Waking a thread does not wait. valgrind runs one thread at a time and lets the woken one go first.
         let caller = calls
             .filter(|((caller, callee), _)| callee == inner && !chain.contains(caller))
             .filter(|((caller, _), _)| !caller.ends_with("futex_wake"))
@@ -217,7 +217,7 @@ pub fn waits(baseline: &Profile, candidate: &Profile) -> Vec<String> {
     chain
 }
 
-/// The part of the additional instructions that manages the heap or copies memory.
+/// The fraction of the additional instructions spent managing the heap or copying memory.
 pub fn heap_share(functions: &[Function], change: f64) -> f64 {
     if change <= 0.0 {
         return 0.0;
@@ -281,14 +281,14 @@ mod tests {
         assert_eq!(fates(baseline, candidate, &[]), into);
         let from = [("a::weigh".to_owned(), Fate::Outlined("a::sum".to_owned()))];
         assert_eq!(fates(candidate, baseline, &[]), from);
-        // The calls cost as much as the body did: then look at the source.
+        // The calls cost as much as the body did, so the source decides.
         let calls = profile(
             &[("a::sum", 150.0), ("a::weigh", 80.0)],
             &[("a::sum", "a::weigh")],
         );
         assert_eq!(fates(candidate, &calls, &["weigh"]), from);
         assert_eq!(fates(candidate, &calls, &[]), []);
-        // Gone with what it did.
+        // Removed together with its work.
         let less = profile(&[("a::sum", 100.0)], &[]);
         assert_eq!(fates(baseline, &less, &["weigh"]), []);
         let moved = profile(&[("a::sum", 100.0), ("a::b::weigh", 80.0)], &[]);
@@ -344,7 +344,7 @@ mod tests {
         let chain = waits(&Profile::default(), &candidate);
         assert_eq!(chain, ["clock_nanosleep", "std::thread::sleep", "a::nap"]);
         assert!(waits(&candidate, &candidate).is_empty());
-        // Whoever wakes another thread is not the one that waits.
+        // The thread that wakes another is not the one that waits.
         let wakes = ("a::futex_wake".to_owned(), "clock_nanosleep".to_owned());
         let longest = Counts {
             waited_ns: 7e4,

@@ -1,8 +1,8 @@
-//! Says why a benchmark got slower: observes it at both commits under valgrind, for an exact number
-//! of operations, and names the kind of the change.
+//! Explains why a benchmark got slower: runs it at both commits under valgrind for an exact number
+//! of operations and classifies the change.
 //!
-//! Two processes run n and 2n operations; the difference is what n operations do, without start-up.
-//! Nothing here is timed and nothing changes a verdict.
+//! For each commit, two processes run n and 2n operations. Their difference is the cost of n
+//! operations without start-up. Nothing here is timed, and nothing changes a verdict.
 
 mod assembly;
 mod callgrind;
@@ -41,41 +41,41 @@ use self::{
     valgrind::{Limits, Subject},
 };
 
-/// Whether and how regressions are looked into; by default they are not.
+/// Whether to explain regressions, and how. Off by default.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub wanted: bool,
-    /// How long it may take.
+    /// Time limit.
     pub seconds: u64,
-    /// Takes folded stacks.
+    /// Folder for folded stacks.
     pub folded: Option<PathBuf>,
 }
 
-/// The answer on one benchmark.
+/// The explanation of one benchmark.
 #[derive(Clone, Debug)]
 pub struct Explanation<'a> {
     pub id: &'a BenchId,
     pub signature: Signature,
-    /// The figures that it rests on.
+    /// The figures that it is based on.
     pub sentence: String,
     pub observed: &'a Explained,
 }
 
-/// Where files are, and how long it may take.
+/// Folders and time limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
-    /// The top of the workspace.
+    /// The root of the workspace.
     pub root: &'a Path,
-    /// The folder of all runs and builds.
+    /// The folder for runs and builds.
     pub scratch: &'a Path,
     pub deadline: Instant,
-    /// Seconds until the deadline, for messages.
+    /// The time limit in seconds, for messages.
     pub seconds: u64,
-    /// Takes the stacks of both commits.
+    /// Folder for the stacks of both commits.
     pub folded: Option<&'a Path>,
 }
 
-/// What is known of all that was observed, by id.
+/// The explanations of all benchmarks that were profiled, by id.
 pub fn explanations(run: &Run) -> Vec<Explanation<'_>> {
     let explanation = |(id, observed)| {
         let (signature, sentence) = signature::signature(&figures(run, id, observed));
@@ -89,7 +89,7 @@ pub fn explanations(run: &Run) -> Vec<Explanation<'_>> {
     run.explained.iter().map(explanation).collect()
 }
 
-/// Observes one benchmark at both commits. What can't be observed is in the notes.
+/// Profiles one benchmark at both commits. What could not be profiled is listed in the notes.
 ///
 /// # Errors
 /// When the user interrupts.
@@ -145,7 +145,7 @@ fn fill(
     Ok(())
 }
 
-/// Does something for both commits at once: counts don't depend on what else runs.
+/// Runs a task for both commits at once: counts are not affected by other processes.
 fn on_both<T: Send>(
     subjects: &[Subject; 2],
     work: impl Fn(&Subject) -> Result<T> + Sync,
@@ -193,7 +193,7 @@ fn count_functions(
 
 /// Whether a source file in `folder` defines the function `name`.
 fn defines(folder: &Path, name: &str, depth: usize) -> bool {
-    /// Deeper folders of sources are not usual.
+    /// Source folders are rarely deeper.
     const DEEPEST: usize = 8;
     let Ok(entries) = fs::read_dir(folder) else {
         return false;
@@ -210,7 +210,7 @@ fn defines(folder: &Path, name: &str, depth: usize) -> bool {
     entries.flatten().any(|entry| found(entry.path()))
 }
 
-/// Whether `text` holds `definition` with no longer name.
+/// Whether `text` contains `definition` as a complete name.
 fn holds(text: &str, definition: &str) -> bool {
     let mut found = text.match_indices(definition);
     found.any(|(at, _)| {
@@ -219,9 +219,9 @@ fn holds(text: &str, definition: &str) -> bool {
     })
 }
 
-/// The code of the first function by change that both have and that differs.
+/// The code difference of the most changed function that both commits have and that differs.
 fn code_difference(subjects: &[Subject; 2], observed: &Explained) -> Option<crate::run::Assembly> {
-    /// If none of the first differs, the change lies elsewhere.
+    /// If none of the first few functions differs, the change is elsewhere.
     const TRIED: usize = 8;
     let bytes = subjects.each_ref().map(|it| fs::read(&it.executable.path));
     let [Ok(baseline), Ok(candidate)] = bytes else {
@@ -234,7 +234,7 @@ fn code_difference(subjects: &[Subject; 2], observed: &Explained) -> Option<crat
         .find_map(|it| assembly::difference(&baseline, &candidate, &it.name))
 }
 
-/// Whether its allocations may differ: exact counts say so, or there are none.
+/// Whether allocations may differ: exact counts differ, or there are no counts.
 fn may_allocate(run: &Run, id: &BenchId) -> bool {
     let benchmark = run.benchmarks.get(id);
     let memory = |side| benchmark.and_then(|it| it.at(side)?.memory);
@@ -244,7 +244,7 @@ fn may_allocate(run: &Run, id: &BenchId) -> bool {
     }
 }
 
-/// The kept executable of one commit, if it is the one that was measured.
+/// The stored executable of one commit, if it is the one that was measured.
 fn subject(
     run: &Run,
     id: &BenchId,
@@ -258,21 +258,21 @@ fn subject(
         path,
         threads,
         ..
-    } = kept.context("the run kept no executables to look into; measure it again")?;
+    } = kept.context("this run kept no executables; run the benchmark again")?;
     let verification = run.benchmarks.get(id).and_then(|it| it.at(side));
-    let verification = verification.context("it is not in both commits")?;
+    let verification = verification.context("the benchmark is not in both commits")?;
     let file = surroundings.scratch.join(file);
     let bytes = fs::read(&file);
     let is_measured = bytes.is_ok_and(|bytes| build::code_hash(&bytes) == verification.executable);
     ensure!(
         is_measured,
-        "the measured executable is no longer at {}; measure it again",
+        "the measured executable is no longer at {}; run the benchmark again",
         file.display()
     );
     let folder = surroundings.root.join(folder);
     ensure!(
         folder.is_dir(),
-        "{} is gone, where the benchmark runs; measure it again",
+        "{}, the benchmark's working directory, no longer exists; run the benchmark again",
         folder.display()
     );
     Ok(Subject {
@@ -288,18 +288,18 @@ fn subject(
     })
 }
 
-/// As many operations as take some milliseconds, a hundred times that under valgrind.
+/// Enough operations for a few milliseconds, which take about a hundred times as long under valgrind.
 fn operations(run: &Run, id: &BenchId) -> u64 {
     const NANOSECONDS: f64 = 3e6;
     const MOST: f64 = 1e6;
     let clocks = [Clock::Cpu, Clock::Wall].into_iter();
     let times = clocks.filter_map(|clock| latency(run, id, clock));
-    // Of the slower commit, but by the clock that does not see waiting.
+    // From the slower commit, but on the clock that excludes waiting.
     let longest = times.map(|[one, other]| one.max(other)).reduce(f64::min);
     (NANOSECONDS / longest.unwrap_or(NANOSECONDS).max(1.0)).clamp(1.0, MOST) as u64
 }
 
-/// Median nanoseconds of an operation at baseline and candidate; `None` without that clock.
+/// Median nanoseconds per operation at baseline and candidate; `None` if that clock was not recorded.
 fn latency(run: &Run, id: &BenchId, clock: Clock) -> Option<[f64; 2]> {
     let of = |side: Side| {
         let blocks = run.blocks.iter();
@@ -353,7 +353,7 @@ fn write_stacks(folder: &Path, id: &BenchId, profiles: [&Profile; 2]) -> Result<
     atomic::write(&path, graph.as_bytes()).with_context(|| format!("write {}", path.display()))
 }
 
-/// One line for each stack, outermost function first, with its instructions.
+/// One line per stack: functions from outermost to innermost, then instructions.
 fn folded(profile: &Profile) -> String {
     let mut text = String::new();
     for (stack, instructions) in &profile.stacks {

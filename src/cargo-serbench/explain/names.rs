@@ -1,11 +1,11 @@
-//! Names of functions and files as people know them, without hashes and paths of this machine.
+//! Readable names of functions and files, without hashes and paths of the machine.
 
 use rustc_demangle::demangle;
 
-/// What compilers append to the name of a function that they split or specialise.
+/// Suffixes that compilers append to functions they split or specialise.
 const PARTS: [&str; 5] = [".cold", ".constprop.", ".isra.", ".part.", ".lto_priv."];
 
-/// A symbol's name in the source, without hash and version.
+/// The source name of a symbol, without hash and version.
 pub fn function(symbol: &str) -> String {
     let end = symbol.find("@").unwrap_or(symbol.len());
     let symbol = &symbol[..end];
@@ -14,8 +14,8 @@ pub fn function(symbol: &str) -> String {
     format!("{:#}", demangle(symbol))
 }
 
-/// A source file without what differs between machines and commits. `roots` are the folders of the
-/// source trees.
+/// A source file without the parts that differ between machines and commits. `roots` are the
+/// folders of the source trees.
 pub fn file(path: &str, roots: &[String]) -> Option<String> {
     if path.is_empty() || path == "???" {
         return None;
@@ -29,7 +29,7 @@ pub fn file(path: &str, roots: &[String]) -> Option<String> {
         rest.splitn(folders + 1, '/').nth(folders)
     };
     let known = inside
-        // rustc names the files of std by the hash of its own commit.
+        // rustc names std's files by its own commit hash.
         .or_else(|| after("/rustc/", 1))
         .or_else(|| after("/registry/src/", 1))
         .or_else(|| after("/git/checkouts/", 2));
@@ -47,16 +47,16 @@ fn last_segments(path: &str, count: usize) -> &str {
     }
 }
 
-/// Whether a function belongs to what programs are built on rather than to what they do.
+/// Whether a function belongs to the runtime or standard library rather than to the program.
 pub fn is_of_the_system(name: &str) -> bool {
     let name = name.trim_start_matches(['<', '&', '*']);
     let name = name.trim_start_matches("dyn ").trim_start_matches("mut ");
     let of_std = ["core::", "alloc::", "std::", "__rust", "hashbrown::"];
-    // Functions of C have no path.
+    // C functions have no path.
     of_std.iter().any(|prefix| name.starts_with(prefix)) || !name.contains("::")
 }
 
-/// Whether a function manages the heap or copies memory: what an added allocation costs.
+/// Whether a function manages the heap or copies memory, the cost of an additional allocation.
 pub fn is_of_the_heap(name: &str) -> bool {
     const C: [&str; 16] = [
         "malloc",

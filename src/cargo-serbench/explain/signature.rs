@@ -1,26 +1,26 @@
-//! Names the kind of a slowdown in one line, from figures alone.
+//! Classifies a slowdown and describes it in one line, using the recorded figures only.
 
 use crate::run::{Counts, Memory};
 
-/// What makes an operation slower.
+/// The cause of a slowdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
     /// More instructions.
     Work,
-    /// The same instructions, which the processor fetches later.
+    /// The same instructions, but fetching them takes longer.
     Placement,
-    /// The same instructions, whose data is further away.
+    /// The same instructions, but fetching their data takes longer.
     Cache,
     /// More or larger allocations.
     Allocation,
-    /// The processor is idle: sleep, lock, input or output.
+    /// The processor is idle: sleep, lock, or I/O.
     Waiting,
     /// None of these.
     Unknown,
 }
 
 impl Signature {
-    /// The word for it, the same in every report.
+    /// The name used in every report.
     pub fn word(self) -> &'static str {
         match self {
             Self::Work => "work",
@@ -33,50 +33,51 @@ impl Signature {
     }
 }
 
-/// What is known of one benchmark at two commits, baseline first.
+/// The figures of one benchmark at two commits, baseline first.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Wall time of an operation, nanoseconds.
     pub wall_ns: Option<[f64; 2]>,
     /// CPU time of its thread, if the bench reports it.
     pub cpu_ns: Option<[f64; 2]>,
-    /// Whether other threads work, whose CPU time is not in `cpu_ns`.
+    /// Whether other threads do some of the work; `cpu_ns` excludes their CPU time.
     pub multithreaded: bool,
     pub counts: Option<[Counts; 2]>,
     pub memory: Option<[Memory; 2]>,
     /// Bytes of input and of output.
     pub sizes: Option<[u64; 2]>,
-    /// The part of the additional instructions that manages the heap or copies memory.
+    /// The fraction of the additional instructions spent managing the heap or copying memory.
     pub heap_share: f64,
 }
 
-/// Waiting, when at least this part of the additional wall time is not CPU time. The two clocks
-/// differ by a few percent in any slowdown, since the machine's other programs preempt.
+/// It is waiting if at least this fraction of the additional wall time is not CPU time. The two clocks
+/// always differ by a few percent in a slowdown, because other programs preempt the benchmark.
 const WAITED: f64 = 0.6;
 
-/// A cause must explain at least this part of the change. The simulated processor counts a cycle an
-/// instruction and a real one runs up to four, so an estimate can be too small by that much. Beyond
-/// three times the time that is enough: code that is no longer vectorized gets slower still.
+/// A cause must explain at least this fraction of the change. The simulated processor runs one
+/// instruction per cycle, a real one up to four, so an estimate can be too small by that factor.
+/// Slowdowns above a factor of three need no more than this: code that is no longer vectorized can
+/// take even longer.
 const EXPLAINS: f64 = 0.25;
 
-/// Smaller changes of a count are flat: hash seeds and addresses differ from process to process.
+/// Smaller changes of a count are ignored: hash seeds and addresses differ between processes.
 const FLAT: f64 = 0.005;
 
-/// Smaller changes of time are noise, as the default of `indifference`.
+/// Smaller changes of time are noise, like the default of `indifference`.
 const SLOWER: f64 = 0.01;
 
-/// An added allocation is the cause when at least this part of the additional instructions is in the
-/// allocator and in copying.
+/// An added allocation is the cause if at least this fraction of the additional instructions is spent
+/// in the allocator and in copying.
 const OF_HEAP: f64 = 0.5;
 
-/// More than this many bytes in addition, relatively, are worth a word.
+/// A relative increase in bytes above this is worth mentioning.
 const MORE_BYTES: f64 = 0.02;
 
-/// Cycles of a miss in the first-level caches and in the last one, as KCachegrind estimates them.
+/// Cycles of a first-level and of a last-level cache miss, as estimated by KCachegrind.
 const FIRST_LEVEL: f64 = 10.0;
 const LAST_LEVEL: f64 = 100.0;
 
-/// The kind of a slowdown, with the figures that it rests on.
+/// The kind of a slowdown, and the figures it is based on.
 pub fn signature(figures: &Figures) -> (Signature, String) {
     let signature = decide(figures);
     (signature, sentence(signature, figures))
@@ -87,7 +88,7 @@ fn decide(figures: &Figures) -> Signature {
         return Signature::Waiting;
     }
     match by_figures(figures) {
-        // What preempts a system call waits, too: instructions that explain the slowdown come first.
+        // Anything that preempts a system call adds waiting time, so check instructions first.
         Signature::Unknown if waits_in_calls(figures) => Signature::Waiting,
         signature => signature,
     }
@@ -107,7 +108,7 @@ fn by_figures(figures: &Figures) -> Signature {
     }
 }
 
-/// The cause that costs most estimated cycles, if it is large enough for the slowdown.
+/// The cause with the most estimated cycles, if they explain the slowdown.
 fn by_counts(slowdown: f64, baseline: Counts, candidate: Counts) -> Signature {
     let before = cycles(&baseline);
     if before.iter().sum::<f64>() <= 0.0 {
@@ -127,7 +128,7 @@ fn by_counts(slowdown: f64, baseline: Counts, candidate: Counts) -> Signature {
     }
 }
 
-/// Estimated cycles of instructions, of fetching them, of fetching data.
+/// Estimated cycles for executing instructions, fetching them, and fetching data.
 fn cycles(counts: &Counts) -> [f64; 3] {
     [
         counts.instructions,
@@ -136,7 +137,7 @@ fn cycles(counts: &Counts) -> [f64; 3] {
     ]
 }
 
-/// Candidate / baseline - 1, on the clock that counts all the time there is.
+/// Candidate / baseline - 1, on CPU time; on wall time if other threads work or there is no CPU clock.
 fn slowdown(figures: &Figures) -> f64 {
     let times = match figures.multithreaded {
         true => figures.wall_ns,
@@ -157,14 +158,14 @@ fn instructions_change(figures: &Figures) -> Option<f64> {
     Some(change(counts.map(|counts| counts.instructions)))
 }
 
-/// Whether the additional wall time is not CPU time, of a single thread with a clock of its own.
+/// Whether the additional wall time is not CPU time. Only for a single thread with its own CPU clock.
 fn waits_by_clocks(figures: &Figures) -> bool {
     let cpu = figures.cpu_ns.filter(|_| !figures.multithreaded);
     let times = slower_wall(figures).zip(cpu);
     times.is_some_and(|(wall, cpu)| more(wall) - more(cpu) >= WAITED * more(wall))
 }
 
-/// Whether system calls took the additional wall time, beside CPU time, where no clock says so.
+/// Whether system calls took the additional wall time. Used where no CPU time is available.
 fn waits_in_calls(figures: &Figures) -> bool {
     let clock = figures.cpu_ns.is_some() && !figures.multithreaded;
     let times = slower_wall(figures).zip(figures.counts).filter(|_| !clock);
@@ -190,7 +191,7 @@ fn allocates_more(figures: &Figures) -> bool {
     candidate.allocations > baseline.allocations || more_bytes || candidate.peak > baseline.peak
 }
 
-/// Whether an operation allocates its whole input besides its output.
+/// Whether an operation allocates a copy of its input in addition to its output.
 pub fn copies_input(memory: &Memory, [bytes_in, bytes_out]: [u64; 2]) -> bool {
     bytes_in > 0 && memory.bytes.saturating_sub(bytes_out) >= bytes_in
 }
@@ -244,7 +245,7 @@ fn system_calls(figures: &Figures) -> Option<String> {
     })
 }
 
-/// Nanoseconds, in the unit that people would choose.
+/// A duration in a readable unit.
 fn duration(nanoseconds: f64) -> String {
     match nanoseconds {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
@@ -317,7 +318,7 @@ fn percent(change: f64) -> String {
     format!("{:+.1} %", 100.0 * change)
 }
 
-/// A count of one operation: tenths where it is small, thousands apart.
+/// A count per operation: one decimal if small, thousands separated.
 pub fn count(value: f64) -> String {
     if value.abs() < 10.0 && (value - value.round()).abs() >= 0.05 {
         return format!("{value:.1}");
@@ -390,7 +391,7 @@ mod tests {
         check(&with(counts(1001.0, 1.0, 30.0, 0.0)), Signature::Cache);
         check(&with(counts(1001.0, 1.0, 10.0, 3.0)), Signature::Cache);
         check(&with(counts(1000.0, 1.0, 10.0, 0.0)), Signature::Unknown);
-        // A hundredth more instructions is not why something takes a fifth longer.
+        // 1 % more instructions do not explain 20 % more time.
         check(&with(counts(1010.0, 1.0, 10.0, 0.0)), Signature::Unknown);
         let scalar = Figures {
             cpu_ns: Some([300.0, 2000.0]),
@@ -409,7 +410,7 @@ mod tests {
             ..with(counts(1500.0, 1.0, 10.0, 0.0))
         };
         check(&sleeps, Signature::Waiting);
-        // Other threads do the work: then the clock of this one says nothing.
+        // Other threads do the work, so the CPU time of this thread says nothing.
         let threads = Figures {
             multithreaded: true,
             ..sleeps
@@ -424,7 +425,7 @@ mod tests {
             after.waited_ns = 55_000.0;
         }
         check(&foreign, Signature::Waiting);
-        // A loop that others preempt while divan prints.
+        // A busy loop that is preempted while divan prints.
         let mut busy = Figures {
             cpu_ns: None,
             wall_ns: Some([1000.0, 2000.0]),
@@ -434,7 +435,7 @@ mod tests {
             after.waited_ns = 900.0;
         }
         check(&busy, Signature::Work);
-        // Preemption lengthens wall time a little more than CPU time.
+        // Preemption lengthens wall time slightly more than CPU time.
         let preempted = Figures {
             wall_ns: Some([1000.0, 1300.0]),
             cpu_ns: Some([1000.0, 1200.0]),
@@ -452,7 +453,7 @@ mod tests {
         };
         check(&more(1300.0, 0.9), Signature::Allocation);
         check(&more(1000.0, 0.0), Signature::Allocation);
-        // A loop and a small allocation besides.
+        // A loop and a small allocation.
         check(&more(1300.0, 0.1), Signature::Work);
         let without_valgrind = Figures {
             counts: None,

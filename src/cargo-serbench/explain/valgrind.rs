@@ -22,23 +22,23 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Subject {
     pub executable: Executable,
-    /// What `--exact` selects it by.
+    /// The name passed to `--exact`.
     pub path: String,
     pub threads: Option<u32>,
-    /// Whether it serves the protocol; else divan runs it.
+    /// Whether it speaks the protocol; otherwise divan runs it.
     pub native: bool,
 }
 
-/// How processes are run.
+/// Limits for processes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
-    /// Takes the profiles while they are read.
+    /// Folder for profiles until they are read.
     pub folder: &'a Path,
-    /// When whatever still runs is ended.
+    /// When processes that still run are killed.
     pub deadline: Instant,
 }
 
-/// Whether valgrind is there; if not, how to get it.
+/// Checks that valgrind is installed; the error says how to install it.
 pub fn check() -> Result<(), String> {
     let found = Command::new("valgrind")
         .arg("--version")
@@ -49,15 +49,15 @@ pub fn check() -> Result<(), String> {
     match (found, cfg!(target_os = "linux")) {
         (true, _) => Ok(()),
         (false, true) => Err(
-            "valgrind is not installed, so there are no functions: `apt-get install valgrind`, \
+            "valgrind is not installed, so functions can't be compared: `apt-get install valgrind`, \
              `dnf install valgrind`"
                 .to_owned(),
         ),
-        (false, false) => Err("functions need valgrind, which needs Linux".to_owned()),
+        (false, false) => Err("comparing functions needs valgrind, which needs Linux".to_owned()),
     }
 }
 
-/// What one operation executes. With `stacks`, the instructions of every stack, too.
+/// The instructions of one operation. With `stacks`, also the instructions of every stack.
 pub fn callgrind(
     subject: &Subject,
     operations: u64,
@@ -77,11 +77,11 @@ pub fn callgrind(
     Ok(shorter.per_operation(&longer, operations))
 }
 
-/// What one operation allocates.
+/// The allocations of one operation.
 pub fn dhat(subject: &Subject, operations: u64, limits: Limits<'_>) -> Result<dhat::Sites> {
     let profile = |operations: u64| {
         let output = ("dhat", "--dhat-out-file");
-        // Inlined functions have no path in their names, only their last segment.
+        // The names of inlined functions consist of their last segment, without a path.
         let options = ["--read-inline-info=no", "--num-callers=24"];
         dhat::parse(&run(subject, operations, output, &options, limits)?)
     };
@@ -89,7 +89,7 @@ pub fn dhat(subject: &Subject, operations: u64, limits: Limits<'_>) -> Result<dh
     Ok(dhat::per_operation(&shorter, &longer, operations))
 }
 
-/// The profile of a fresh process, as text.
+/// Runs a fresh process and returns its profile as text.
 fn run(
     subject: &Subject,
     operations: u64,
@@ -162,7 +162,7 @@ fn under_divan(
     }
 }
 
-/// The time that is left; an error when there is none.
+/// The remaining time, or an error if there is none.
 fn left(deadline: Instant) -> Result<Duration> {
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => bail!("no time is left"),
@@ -170,12 +170,12 @@ fn left(deadline: Instant) -> Result<Duration> {
     }
 }
 
-/// What valgrind's failures mean.
+/// Explains known failures of valgrind.
 fn readable(error: anyhow::Error) -> anyhow::Error {
     let text = format!("{error:#}");
     match text.contains("signal: 4") || text.contains("unhandled instruction") {
         true => anyhow!(
-            "valgrind does not know an instruction of the executable; is it built for a newer CPU \
+            "valgrind does not support an instruction of the executable; is it built for a newer CPU \
              (`-C target-cpu=native`)?"
         ),
         false => error,

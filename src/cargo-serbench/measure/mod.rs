@@ -119,7 +119,7 @@ pub fn verify_side(
             .is_some_and(|verification| verification.prints)
         {
             shell::warning(format_args!(
-                "`{id}`{name} prints to stdout, which costs it time"
+                "`{id}`{name} prints to stdout, which makes it slower"
             ));
         }
         let benchmark = run.benchmarks.entry(id).or_default();

@@ -1,4 +1,4 @@
-//! A report as `customSmallerIsBetter` of github-action-benchmark.
+//! A report in the `customSmallerIsBetter` format of github-action-benchmark.
 
 use anyhow::Result;
 use serde::Serialize;

@@ -1,9 +1,9 @@
-//! Writes numbers with their unit as short text.
+//! Formats numbers with their units.
 
 use super::table::{Cell, Tone};
 use crate::compare::stats::LogRatio;
 
-/// A time in nanoseconds with four figures: `53.21 µs`.
+/// A time in nanoseconds, to four significant digits: `53.21 µs`.
 pub fn time(nanoseconds: f64) -> String {
     let (scaled, unit) = match nanoseconds {
         t if t < 1e3 => (t, "ns"),
@@ -14,7 +14,7 @@ pub fn time(nanoseconds: f64) -> String {
     format!("{} {unit}", figures(scaled))
 }
 
-/// Four figures, no exponent: `53.21`, `1234`.
+/// Four significant digits, no exponent: `53.21`, `1234`.
 pub fn figures(number: f64) -> String {
     let decimals = match number.abs() {
         n if n < 10.0 => 3,
@@ -25,13 +25,13 @@ pub fn figures(number: f64) -> String {
     format!("{number:.decimals$}")
 }
 
-/// At most two decimals, and none that are zero: `18.27`, `8`.
+/// At most two decimals, without trailing zeros: `18.27`, `8`.
 pub fn brief(number: f64) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Bytes in binary units with one decimal: `53.2 MiB`; below 1 KiB exact.
+/// Bytes in binary units with one decimal: `53.2 MiB`; exact below 1 KiB.
 pub fn bytes(bytes: u64) -> String {
     let count = bytes as f64;
     match bytes {
@@ -42,12 +42,12 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Bytes in MiB, as pynumpy has them.
+/// Bytes in MiB, as pynumpy prints them.
 pub fn mebibytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1_048_576.0)
 }
 
-/// Bytes without a blank, as pynumpy writes them: `53.2MiB`.
+/// Bytes without a space, as pynumpy prints them: `53.2MiB`.
 pub fn size(count: u64) -> String {
     bytes(count).replace(' ', "")
 }
@@ -62,7 +62,7 @@ pub fn ratio(estimate: &LogRatio) -> Cell {
     )
 }
 
-/// A ratio alone, two decimals.
+/// A ratio without its interval, two decimals.
 pub fn brief_ratio(estimate: &LogRatio) -> Cell {
     let [point, lower, upper] = estimate.ratios();
     let decimals = if point < 10.0 { 2 } else { 1 };
@@ -86,13 +86,13 @@ pub fn percent(log_ratio: f64) -> String {
     }
 }
 
-/// A fraction in percent without a sign, with as many decimals as it needs: `3 %`, `3.1 %`.
+/// A fraction in percent without a sign, with as many decimals as needed: `3 %`, `3.1 %`.
 pub fn fraction(fraction: f64) -> String {
     let text = format!("{:.1}", fraction * 100.0);
     format!("{} %", text.trim_end_matches(".0"))
 }
 
-/// A ratio alone: `1.213`, `14.0`.
+/// A ratio without its interval: `1.213`, `14.0`.
 pub fn ratio_of(ratio: f64) -> String {
     let decimals = decimals(ratio);
     format!("{ratio:.decimals$}")

@@ -1,4 +1,4 @@
-//! The columns of each table: title, place and value of a column stand here and nowhere else.
+//! The columns of each table: the only place that defines a column's title, alignment and value.
 
 use super::{
     Report, cells,
@@ -11,9 +11,9 @@ use crate::{
     run::{Side, State, Verification},
 };
 
-/// The columns of one case: pynumpy's, and throughput, size and exact memory.
+/// The columns of one case: pynumpy's, then throughput, size and exact memory.
 pub fn case(case: &CaseTable) -> Vec<Column<Row>> {
-    // Functions of a crate that serializes nothing are benchmarks, and libraries of nothing.
+    // In a crate that serializes nothing, a row is a benchmark, not a library.
     let first = match &case.reference {
         Some(_) => "Library",
         None => "Benchmark",
@@ -26,7 +26,7 @@ pub fn case(case: &CaseTable) -> Vec<Column<Row>> {
     columns
 }
 
-/// The columns of benchmarks that have nothing beside them.
+/// The columns of benchmarks that are not compared with others.
 pub fn alone() -> Vec<Column<Row>> {
     let mut columns = vec![left("Benchmark", id)];
     columns.extend(figures());
@@ -44,7 +44,7 @@ fn figures() -> [Column<Row>; 6] {
     ]
 }
 
-/// pynumpy's line above its table, and the case: `53.2MiB float32 output (orjson), json f32::100x100`.
+/// pynumpy's line above its table, then the case: `53.2MiB float32 output (orjson), json f32::100x100`.
 pub fn case_title(case: &CaseTable) -> String {
     let name = match (&case.reference, case.case.as_str()) {
         // An id may end with its encoder.
@@ -84,13 +84,13 @@ fn latency(row: &Row) -> Cell {
     }
 }
 
-/// Output bytes a second, as serializers are compared; input bytes where nothing comes out.
+/// Output bytes per second, the usual measure of serializers; input bytes if there is no output.
 fn throughput(row: &Row) -> Cell {
     row.gigabytes_per_second
         .map_or_else(Cell::absent, |rate| Cell::plain(cells::figures(rate)))
 }
 
-/// Output bytes for each element that went in: the size of a format.
+/// Output bytes per input element: the size of a format.
 fn bytes_per_element(row: &Row) -> Cell {
     let Verification {
         bytes_out, shape, ..
@@ -163,7 +163,7 @@ pub fn verdicts<'a>(report: &Report<'_>) -> Vec<Column<Judged<'a>>> {
     ]
 }
 
-/// The name of the reference encoder, if all benchmarks have the same.
+/// The name of the reference encoder, if it is the same for all benchmarks.
 fn reference<'a>(report: &Report<'a>) -> Option<&'a str> {
     let benchmarks = report.runs.iter().flat_map(|run| run.benchmarks.values());
     let mut names: Vec<&str> = benchmarks
@@ -185,7 +185,7 @@ fn verdict(row: &Judged<'_>) -> Cell {
     Cell::toned(row.decision.verdict.word(), tone(row.decision.verdict))
 }
 
-/// What a verdict means for the change.
+/// Whether a verdict is good or bad.
 pub fn tone(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Regressed | Verdict::Failed => Tone::Bad,
@@ -216,7 +216,7 @@ fn before_and_after(
     row: &Judged<'_>,
     text: impl Fn(&crate::compare::sides::Measured) -> Option<String>,
 ) -> Cell {
-    // A control has the id of no benchmark.
+    // A self-check is not a benchmark and has no measurements of its own.
     let measured = row.report.measured.get(&row.decision.id);
     let at = |side| measured.and_then(|both: &Both<_>| text(both.at(side)?));
     match (at(Side::Baseline), at(Side::Candidate)) {

@@ -1,22 +1,22 @@
-//! A document as the body of a pull request's comment, which has a limit of 65,536 characters.
+//! A document as a pull request comment, within GitHub's limit of 65,536 characters.
 
 use super::{
     document::{Document, Section},
     markdown,
 };
 
-/// By which a later comment finds the one to replace.
+/// Identifies the comment that a later run replaces.
 const MARKER: &str = "<!-- cargo-serbench -->\n";
 
-/// Bytes, which are never fewer than characters; the rest is for what a publisher adds.
+/// In bytes, never fewer than characters. The rest is left for what a publisher adds.
 const MOST: usize = 60_000;
 
-/// The answer, then as many rows as there is room for, by importance.
+/// The answer, then as many rows as fit, most important first.
 pub fn render(document: &Document) -> String {
     format!("{MARKER}{}", within(document, MOST - MARKER.len()))
 }
 
-/// The document in at most so many bytes.
+/// The document in at most `most` bytes.
 pub fn within(document: &Document, most: usize) -> String {
     let head = markdown::head(document);
     let foot = markdown::foot(document);
@@ -30,8 +30,8 @@ pub fn within(document: &Document, most: usize) -> String {
     let whole = head + &body + &foot;
     match whole.len() <= most {
         true => whole,
-        // Only an absurdly long answer gets here.
-        false => "The report is too long to be shown here; see the artifact.\n".to_owned(),
+        // Only an extremely long answer gets here.
+        false => "The report is too long to show here; see the artifact.\n".to_owned(),
     }
 }
 

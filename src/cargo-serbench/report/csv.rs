@@ -66,7 +66,7 @@ fn line(report: &Report<'_>, id: &str) -> Line {
     }
 }
 
-/// Spreadsheets compute what begins like a formula (OWASP, "CSV Injection").
+/// Spreadsheets evaluate cells that start like a formula (OWASP, "CSV Injection").
 fn unformulated(text: &str) -> String {
     match text.starts_with(['=', '+', '-', '@']) {
         true => format!("'{text}"),

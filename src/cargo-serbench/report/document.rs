@@ -1,5 +1,5 @@
-//! Puts a report in order: the answer, what to do, tables by importance, how it was measured.
-//! Terminal, Markdown and HTML show the same document.
+//! Orders the content of a report: the answer, what to do next, tables by importance, how it was measured.
+//! Terminal, Markdown and HTML render the same document.
 
 use super::{
     Report, Verdicts, cells, columns, explained, facts, headline, next,
@@ -15,7 +15,7 @@ use crate::{
     decide::{Decision, Standing, Verdict, evidence::Role},
 };
 
-/// A report before it has a form.
+/// A report, independent of its format.
 #[derive(Clone, Debug, Default)]
 pub struct Document {
     pub headline: Option<Headline>,
@@ -24,58 +24,58 @@ pub struct Document {
     pub facts: Vec<Fact>,
 }
 
-/// The answer in one sentence.
+/// The answer, in one sentence.
 #[derive(Clone, Debug)]
 pub struct Headline {
     /// The outcome, capitalised.
     pub word: String,
     pub sentence: String,
-    /// How many benchmarks got which verdict, and what it took.
+    /// Number of benchmarks by verdict, and the time it took.
     pub counts: String,
-    /// Why the outcome is not simply that of the verdicts.
+    /// Reasons why the outcome does not follow from the verdicts alone.
     pub problems: Vec<String>,
     pub tone: Tone,
 }
 
-/// Something to do next.
+/// A suggested next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub text: String,
     /// What to type for it.
-    /// A command, or lines for a file.
+    /// A command, or lines to add to a file.
     pub command: Option<String>,
 }
 
-/// A heading, a table, remarks on it, code.
+/// A heading, a table, notes and code.
 #[derive(Clone, Debug, Default)]
 pub struct Section {
     pub title: String,
-    /// Without columns where there is nothing to tabulate.
+    /// Has no columns if there is nothing to tabulate.
     pub table: Table,
     pub notes: Vec<Note>,
-    /// Lines of a difference, which begin with `-`, `+` or a blank.
+    /// Lines of a diff; they start with `-`, `+` or a space.
     pub code: Vec<String>,
-    /// Whether a reader in a hurry can leave it folded.
+    /// Whether to fold it by default.
     pub detail: bool,
 }
 
-/// A remark on a benchmark.
+/// A note on a benchmark.
 #[derive(Clone, Debug)]
 pub struct Note {
     pub id: String,
     pub text: String,
 }
 
-/// How the figures came about.
+/// How something was measured.
 #[derive(Clone, Debug)]
 pub struct Fact {
     pub name: &'static str,
     pub text: String,
-    /// Whether it is something to type.
+    /// Whether it is a command to copy.
     pub code: bool,
 }
 
-/// Orders `report` for reading.
+/// Arranges `report` for reading.
 pub fn document(report: &Report<'_>) -> Document {
     let mut sections = Vec::new();
     if report.only_explanations {
@@ -87,7 +87,7 @@ pub fn document(report: &Report<'_>) -> Document {
     if let Some(verdicts) = &report.verdicts {
         sections.extend(verdict_sections(report, verdicts));
     }
-    // Right behind what is worth a look.
+    // Right after "Worth a look".
     let explained = explained::sections(report.explanations);
     let at = sections.len().min(1);
     sections.splice(at..at, explained);
@@ -105,7 +105,7 @@ pub fn document(report: &Report<'_>) -> Document {
     }
 }
 
-/// A decision and what was measured for it, the row of a table.
+/// A decision and its measurements: the row of a table.
 #[derive(Clone, Copy)]
 pub struct Judged<'a> {
     pub decision: &'a Decision,
@@ -133,7 +133,7 @@ fn verdict_sections(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Vec<Section
     .collect()
 }
 
-/// What was measured to check the measurement itself.
+/// The self-checks of the measurement.
 fn controls(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Option<Section> {
     let controls: Vec<&Decision> = verdicts
         .decisions
@@ -143,7 +143,7 @@ fn controls(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Option<Section> {
     section(report, "Self-checks".to_owned(), &controls, true)
 }
 
-/// Whether someone should look at a decision.
+/// Whether a decision needs attention.
 pub fn matters(decision: &Decision) -> bool {
     let over = |check: &crate::decide::LimitCheck| check.standing != Standing::Within;
     decision.limits.iter().any(over)
@@ -158,7 +158,7 @@ pub fn matters(decision: &Decision) -> bool {
         }
 }
 
-/// What fails the gate first, then the largest change.
+/// Orders failures first, then by size of the change.
 pub fn by_severity(one: &Decision, other: &Decision) -> std::cmp::Ordering {
     let rank = |decision: &Decision| match decision.verdict {
         Verdict::Failed => 0,
@@ -239,7 +239,7 @@ pub fn case_section(case: &CaseTable) -> Section {
     }
 }
 
-/// One table of all that has neither a reference nor another encoder on the same array.
+/// One table for all benchmarks that have neither a reference nor another encoder for the same array.
 fn alone_section(suite: &str, cases: &[&CaseTable]) -> Option<Section> {
     let rows: Vec<Row> = cases.iter().flat_map(|case| case.rows.clone()).collect();
     (!rows.is_empty()).then(|| Section {
@@ -255,7 +255,7 @@ fn problems(rows: &[Row]) -> Vec<Note> {
         let prints = row
             .verification
             .prints
-            .then_some("prints to stdout, which costs it time");
+            .then_some("prints to stdout, which makes it slower");
         let problem = row.verification.failure().or(prints)?;
         Some(Note {
             id: text::visible(&row.id),
@@ -265,7 +265,7 @@ fn problems(rows: &[Row]) -> Vec<Note> {
     rows.iter().filter_map(problem).collect()
 }
 
-/// Ratio to the reference of every encoder on every array, encoders across.
+/// The ratio to the reference of every encoder on every array, one column per encoder.
 fn overview(suite: &str, cases: &[&CaseTable]) -> Section {
     let reference = cases[0].reference.clone().unwrap_or_default();
     let mut encoders: Vec<&str> = Vec::new();
@@ -299,7 +299,7 @@ fn overview(suite: &str, cases: &[&CaseTable]) -> Section {
     }
 }
 
-/// What an operation costs whatever the length of its array, and what an element costs.
+/// The fixed cost of an operation and the cost per element.
 fn scaling_section(tables: &[CaseTable]) -> Option<Section> {
     let ladders = scaling::ladders(tables);
     let columns: Vec<Column<Ladder>> = vec![
@@ -326,7 +326,7 @@ fn scaling_section(tables: &[CaseTable]) -> Option<Section> {
     })
 }
 
-/// Geometric means of what has a reference, by encoder and by data type.
+/// Geometric means of the benchmarks that have a reference, by encoder and by data type.
 fn means_sections(report: &Report<'_>) -> Vec<Section> {
     let section = |title: &str, first: &str, means: &[Mean]| {
         let columns: Vec<Column<Mean>> = vec![

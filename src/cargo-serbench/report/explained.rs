@@ -1,4 +1,4 @@
-//! Why benchmarks are slower: the sections of a report on explanations.
+//! The sections of a report that explain why benchmarks are slower.
 
 use super::{
     document::{Note, Section},
@@ -10,10 +10,10 @@ use crate::{
     run::{Allocated, Explained, Fate, Function, Site},
 };
 
-/// Rows of a table; the others are summed up in one more.
+/// Most rows of a table; one more row sums up the others.
 const ROWS: usize = 10;
 
-/// The sections on all explanations: the answers, then what they rest on.
+/// The sections for all explanations: the answers first, then the details.
 pub fn sections(explanations: &[Explanation<'_>]) -> Vec<Section> {
     if explanations.is_empty() {
         return Vec::new();
@@ -31,7 +31,7 @@ pub fn sections(explanations: &[Explanation<'_>]) -> Vec<Section> {
     sections
 }
 
-/// Why a benchmark is slower in one line, where its kind is known.
+/// Why a benchmark is slower, in one line, if known.
 pub fn signature(explanations: &[Explanation<'_>], id: &str) -> Option<String> {
     let explanation = explanations.iter().find(|it| it.id.as_str() == id)?;
     let Explanation {
@@ -42,8 +42,8 @@ pub fn signature(explanations: &[Explanation<'_>], id: &str) -> Option<String> {
     (*signature != Signature::Unknown).then(|| format!("{}: {sentence}", signature.word()))
 }
 
-/// The functions that run most instructions more, each with how many, what became of it and its
-/// source lines.
+/// The functions with the most additional instructions, each with their number, what became of it and
+/// its source lines.
 pub fn look_at(observed: &Explained) -> Vec<String> {
     const MOST: usize = 3;
     let more = |it: &&Function| it.candidate - it.baseline >= 0.5;
@@ -103,7 +103,7 @@ fn functions(explanation: &Explanation<'_>) -> Option<Section> {
         .collect();
     let others = observed.functions.len() - shown.len() + observed.more_functions;
     if others > 0 {
-        // What is left of the total, so that the column adds up.
+        // A row for the rest, so that the column adds up to the total.
         let of = |side: usize| shown.iter().map(|it| whole(it)[side]).sum::<f64>();
         let rest = [total[0] - of(0), total[1] - of(1)];
         rows.push(counts(
@@ -150,7 +150,7 @@ fn counts([baseline, candidate]: [f64; 2], name: Cell) -> Vec<Cell> {
     ]
 }
 
-/// What became of a function, and where it runs most.
+/// What became of a function, and which source lines it runs most.
 fn remark(function: &Function) -> Option<Note> {
     let fate = function.fate.as_ref().map(|fate| match fate {
         Fate::Inlined(caller) => format!("inlined into {caller}"),

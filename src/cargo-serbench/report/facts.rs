@@ -1,4 +1,4 @@
-//! The foot of a report: what was compared, where, with which flags, and how to do it again.
+//! The footer of a report: what was compared, where, with which flags, and how to repeat it.
 
 use super::{Report, document::Fact, next, text};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     shell,
 };
 
-/// The facts worth printing below a report.
+/// The facts to print below a report.
 pub fn facts(report: &Report<'_>) -> Vec<Fact> {
     let Some(run) = report.runs.first() else {
         return Vec::new();
@@ -70,7 +70,7 @@ fn fact(name: &'static str, text: impl AsRef<str>) -> Fact {
     }
 }
 
-/// How many benchmarks were not measured because only code that they can't reach differs.
+/// The number of benchmarks that were not measured because only code they can't reach differs.
 fn same_code(runs: &[Run]) -> Option<String> {
     let benchmarks = || runs.iter().flat_map(|run| run.benchmarks.values());
     let same = benchmarks().filter(|it| {
@@ -82,14 +82,14 @@ fn same_code(runs: &[Run]) -> Option<String> {
     let count = same.count();
     (count > 0).then(|| {
         format!(
-            "{count} of {} by their own code and constants, in executables that differ; what they read \
+            "{count} of {}: the executables differ, but not the code and constants they use; what they read \
              while running (files, environment) is not compared",
             shell::count(benchmarks().count(), "benchmark")
         )
     })
 }
 
-/// How many blocks of two commits other programs disturbed.
+/// The number of blocks that other programs disturbed.
 fn disturbed(runs: &[Run]) -> Option<String> {
     let blocks = || {
         let of_pairs = runs.iter().filter(|run| run.baseline.is_some());
@@ -98,14 +98,14 @@ fn disturbed(runs: &[Run]) -> Option<String> {
     let count = blocks().filter(|block| is_disturbed(block)).count();
     (count > 0).then(|| {
         format!(
-            "{count} of {}, by other programs, the hypervisor or the disk; while they are few, they \
-             are left out and others are measured instead",
+            "{count} of {}, by other programs, the hypervisor or the disk; if there are only a few, they \
+             are replaced by new ones",
             shell::count(blocks().count(), "block")
         )
     })
 }
 
-/// Where code lay in the executables that were compared.
+/// The code layout of the executables that were compared.
 fn layout(run: &Run) -> Option<String> {
     let run::Layout {
         variants,

@@ -1,4 +1,4 @@
-//! A report as GitHub Actions understands it: annotations, at the bench function where it is known.
+//! A report for GitHub Actions: annotations, at the bench function if its place is known.
 
 use super::{Place, Report, document, explained, table::Tone, text};
 use crate::decide::{Decision, Standing, Verdict, evidence::Role};
@@ -32,7 +32,7 @@ pub fn render(report: &Report<'_>) -> String {
     let mut text = headline(report);
     for level in ["error", "warning", "notice"] {
         let of_level = lines.iter().filter(|line| line.0 == level);
-        // The answer has one of them.
+        // The annotation for the answer is one of them.
         text.extend(of_level.take(MOST - 1).map(|(_, line)| line.as_str()));
     }
     text
@@ -51,7 +51,7 @@ fn headline(report: &Report<'_>) -> String {
     annotation(level, None, "serbench", &message)
 }
 
-/// The reason of a verdict, and why it is so where that is known.
+/// The reason for a verdict, and the cause if known.
 fn because(report: &Report<'_>, decision: &Decision) -> String {
     let reason = &decision.reason;
     match explained::signature(report.explanations, decision.id.as_str()) {
@@ -75,7 +75,7 @@ fn level(decision: &Decision) -> Option<&'static str> {
     }
 }
 
-/// A workflow command, with what would end it escaped (GitHub Docs, "Workflow commands").
+/// A workflow command, with everything that could end it escaped (GitHub Docs, "Workflow commands").
 fn annotation(level: &str, place: Option<&Place>, title: &str, message: &str) -> String {
     let data = |text: &str| text::visible(text).replace('%', "%25");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");

@@ -1,4 +1,4 @@
-//! The answer of a report in one sentence that needs no prior knowledge.
+//! The answer of a report, in one sentence that needs no prior knowledge.
 
 use super::{Report, Verdicts, cells, document::Headline, table::Tone, text};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     shell,
 };
 
-/// The answer; none where nothing was asked, as for the tables of one commit that all worked.
+/// The answer; `None` if there was no question, as for a single commit without failures.
 pub fn headline(report: &Report<'_>) -> Option<Headline> {
     match &report.verdicts {
         Some(verdicts) => Some(of_verdicts(report, verdicts)),
@@ -58,7 +58,7 @@ fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
     };
     let mut sentence = match (summary.outcome, summary.of_the_rest) {
         (Outcome::Passed, _) if is_first(&benchmarks) => format!(
-            "{} compared with nothing; the next gate has a baseline",
+            "nothing to compare {} with; the next gate has a baseline",
             shell::count(benchmarks.len(), "benchmark")
         ),
         (Outcome::Passed, _) => passed(verdicts, &benchmarks, ""),
@@ -85,7 +85,7 @@ fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
     }
 }
 
-/// `1 failed, 2 removed`: why a gate fails though nothing got slower.
+/// `1 failed, 2 removed`: why a gate fails although nothing got slower.
 fn missing(benchmarks: &[&Decision]) -> String {
     let kinds = [Verdict::Failed, Verdict::Removed].into_iter();
     let parts = kinds.filter_map(|verdict| {
@@ -97,18 +97,18 @@ fn missing(benchmarks: &[&Decision]) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a benchmark could not be compared, and that is not allowed.
+/// Whether a benchmark is missing without permission.
 fn is_missing(decision: &Decision) -> bool {
     matches!(decision.verdict, Verdict::Failed | Verdict::Removed) && decision.waived.is_none()
 }
 
-/// Whether the baseline has none of what was measured.
+/// Whether the baseline has none of these benchmarks.
 fn is_first(benchmarks: &[&Decision]) -> bool {
     let is_new = |it: &&Decision| matches!(it.verdict, Verdict::Added | Verdict::Skipped);
     benchmarks.iter().all(is_new)
 }
 
-/// `which` stands before the number of benchmarks: "other " where some are left out.
+/// `which` precedes the number of benchmarks: "other " if some are left out.
 fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision], which: &str) -> String {
     let all = match which {
         "" => shell::count(benchmarks.len(), "benchmark"),
@@ -130,7 +130,7 @@ fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision], which: &str) -> Str
     );
     let mut parts = Vec::new();
     if accepted > 0 {
-        // An entry that the baseline holds accepts nothing any more.
+        // An entry that the baseline already has no longer accepts anything.
         let regressions = shell::count(accepted, "regression");
         parts.push(format!("{regressions} accepted in this change"));
     }
@@ -138,9 +138,12 @@ fn passed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision], which: &str) -> Str
         parts.push(format!("{tracked} only tracked"));
     }
     let mut sentence = match accepted + tracked {
-        0 => format!("none of {all} got slower than the {}", threshold(verdicts)),
+        0 => format!(
+            "none of {all} slowed down by more than the {}",
+            threshold(verdicts)
+        ),
         slower => format!(
-            "{slower} of {all} got slower than the {}: {}",
+            "{slower} of {all} slowed down by more than the {}: {}",
             threshold(verdicts),
             parts.join(", ")
         ),
@@ -173,7 +176,10 @@ fn regressed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
     let over = count(benchmarks, |it| is_over(it) && it.waived.is_none());
     let mut parts = Vec::new();
     if slower > 0 {
-        parts.push(format!("got slower than the {}", threshold(verdicts)));
+        parts.push(format!(
+            "slowed down by more than the {}",
+            threshold(verdicts)
+        ));
     }
     if hungrier > 0 {
         parts.push("need more memory".to_owned());
@@ -209,7 +215,7 @@ fn could_not_measure(benchmarks: &[&Decision]) -> String {
     });
     match (with(Verdict::Failed), with(Verdict::Removed)) {
         _ if slower > 0 => {
-            format!("{slower} of {all} look slower, and so does equal code")
+            format!("{slower} of {all} look slower, but so does identical code")
         }
         (0, 0) if undecided > 0 && undecided < benchmarks.len() => {
             format!("{undecided} of {all} could not be decided")
@@ -231,12 +237,12 @@ fn inconclusive(benchmarks: &[&Decision]) -> String {
                 .any(|check| check.standing == Standing::Unclear)
     });
     match undecided {
-        0 => format!("a check of the measurement itself failed, so {all} have no verdict"),
+        0 => format!("a self-check failed, so {all} have no verdict"),
         _ => format!("{undecided} of {all} could not be decided"),
     }
 }
 
-/// Why the outcome is not simply that of the verdicts.
+/// Reasons why the outcome does not follow from the verdicts alone.
 fn problems(verdicts: &Verdicts<'_>) -> Vec<String> {
     let problems = verdicts.summary.problems.iter();
     problems
@@ -277,7 +283,7 @@ fn took(report: &Report<'_>) -> String {
     format!("measured in {seconds:.0} s")
 }
 
-/// The threshold, if all benchmarks have the same.
+/// The threshold, if it is the same for all benchmarks.
 fn threshold(verdicts: &Verdicts<'_>) -> String {
     let benchmarks = verdicts
         .evidence

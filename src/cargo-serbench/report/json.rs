@@ -1,4 +1,4 @@
-//! A report as one JSON object, described by `schema.json`: everything in the other forms, and the
+//! A report as one JSON object, described by `schema.json`: everything in the other formats, and the
 //! stored runs it was made from.
 
 use anyhow::Result;
@@ -19,7 +19,7 @@ use crate::{
     run::{Explained, Run},
 };
 
-/// The version of this form. It goes up when a field goes away or changes its meaning.
+/// The version of this format. Increased when a field is removed or changes its meaning.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -40,7 +40,7 @@ struct Root<'a> {
     runs: &'a [Run],
 }
 
-/// What one encoder costs by the length of an array of one data type.
+/// The cost of one encoder by array length, for one data type.
 #[derive(Serialize)]
 struct ScalingRow {
     suite: String,
@@ -143,7 +143,7 @@ struct ExplanationRow<'a> {
     observed: &'a Explained,
 }
 
-/// A ratio and its interval; a bound is null where too few blocks support the level.
+/// A ratio and its interval; a bound is null if there are too few blocks for the confidence level.
 #[derive(Serialize)]
 struct Interval {
     ratio: f64,
@@ -326,7 +326,7 @@ fn interval(estimate: &LogRatio) -> Interval {
     }
 }
 
-/// The outcome as a machine reads it.
+/// The outcome as a JSON value.
 pub fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
@@ -336,7 +336,7 @@ pub fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The metric as a machine reads it.
+/// The metric as a JSON value.
 pub fn metric(metric: Metric) -> &'static str {
     match metric {
         Metric::Latency(Clock::Cpu) => "latency-cpu-time",

@@ -1,4 +1,4 @@
-//! A report as JUnit XML: one test case per benchmark, in the verdict's words.
+//! A report as JUnit XML: one test case per benchmark.
 
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestSuite};
@@ -41,7 +41,7 @@ fn decided(report: &Report<'_>, decision: &Decision) -> TestCase {
         | Verdict::Removed
         | Verdict::Skipped => over.then_some((NonSuccessKind::Failure, "over-limit")),
     };
-    // The positive control is meant to regress.
+    // The positive control is expected to regress.
     let held = decision.role == Role::Benchmark && decision.waived.is_none();
     let signature = explained::signature(report.explanations, decision.id.as_str());
     let signature = signature.map_or_else(String::new, |it| format!("; {it}"));

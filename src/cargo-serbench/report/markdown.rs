@@ -1,4 +1,4 @@
-//! A document in GitHub's Markdown.
+//! A document as GitHub-flavoured Markdown.
 
 use super::{
     document::{Document, Note, Section},
@@ -14,7 +14,7 @@ pub fn render(document: &Document) -> String {
     text + &foot(document)
 }
 
-/// The answer and what to do next.
+/// The answer and the next steps.
 pub fn head(document: &Document) -> String {
     let mut text = String::new();
     if let Some(headline) = &document.headline {
@@ -34,7 +34,7 @@ pub fn head(document: &Document) -> String {
     text
 }
 
-/// A heading, a table and remarks on it.
+/// A heading, a table and notes on it.
 pub fn render_section(section: &Section) -> String {
     let title = escape(&section.title);
     let mut text = match section.detail {
@@ -56,7 +56,7 @@ pub fn render_section(section: &Section) -> String {
     text
 }
 
-/// A block of code, in which GitHub interprets nothing but signs at the beginnings of lines.
+/// A code block of a diff. GitHub interprets only the sign at the beginning of a line.
 fn difference(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
@@ -71,7 +71,7 @@ fn note(note: &Note) -> String {
     format!("- {}: {}\n", code(&note.id), escape(&note.text))
 }
 
-/// What was measured where, and how to do it again.
+/// What was measured where, and how to repeat it.
 pub fn foot(document: &Document) -> String {
     let facts = document.facts.iter().map(|fact| match fact.code {
         true => format!("- {}: {}\n", fact.name, code(&fact.text)),
@@ -86,10 +86,10 @@ pub fn foot(document: &Document) -> String {
     }
 }
 
-/// Foreign text as text: no markup, no links, no images, no mentions, no references to issues.
+/// Escapes untrusted text: no markup, links, images, mentions or references to issues.
 ///
-/// GitHub turns `@name`, `#1` and addresses into links after it has read the markup, so an escape
-/// does not stop it; a zero-width space does, as in Renovate's and Dependabot's bodies.
+/// GitHub links `@name`, `#1` and addresses after parsing the markup, so a backslash does not
+/// prevent it; a zero-width space does, as in comments by Renovate and Dependabot.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut before = None;
@@ -114,7 +114,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// A name as code, in which GitHub interprets nothing.
+/// A name as code, which GitHub does not interpret.
 pub fn code(text: &str) -> String {
     let text = super::text::visible(text);
     let longest = text.split(|it| it != '`').map(str::len).max().unwrap_or(0);

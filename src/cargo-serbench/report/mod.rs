@@ -1,4 +1,4 @@
-//! Formats results: one report, many forms. Everything shown was computed by earlier stages.
+//! Formats results: one report, many formats. Earlier stages computed everything that is shown.
 
 mod bencher;
 mod benchmark_action;
@@ -39,17 +39,17 @@ use crate::{
     select::BenchId,
 };
 
-/// Documents the JSON form.
+/// The JSON Schema of the JSON format.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-/// What there is to report about one invocation.
+/// The results of one invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// One run, or those of all shards.
+    /// One run, or the runs of all shards.
     pub runs: &'a [Run],
     /// The tables of one commit; empty when two commits were compared.
     pub tables: &'a [CaseTable],
-    /// The verdicts on two commits, if two were compared.
+    /// The verdicts, if two commits were compared.
     pub verdicts: Option<Verdicts<'a>>,
     /// Latencies and ratios by id.
     pub measured: &'a BTreeMap<BenchId, Both<Measured>>,
@@ -57,13 +57,13 @@ pub struct Report<'a> {
     /// Where bench functions are defined, by id, if known.
     pub places: &'a BTreeMap<String, Place>,
     pub exit_code: u8,
-    /// Why benchmarks are slower, as far as it was looked into.
+    /// Why benchmarks are slower, for those that were explained.
     pub explanations: &'a [Explanation<'a>],
-    /// Whether people are shown nothing else.
+    /// Whether this is all that the user sees.
     pub only_explanations: bool,
 }
 
-/// What was decided about two commits.
+/// The decisions on two commits.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdicts<'a> {
     pub evidence: &'a [Evidence],
@@ -71,7 +71,7 @@ pub struct Verdicts<'a> {
     pub summary: &'a Summary,
 }
 
-/// A place in the source.
+/// A source location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Relative to the repository's root.
@@ -79,22 +79,22 @@ pub struct Place {
     pub line: usize,
 }
 
-/// A form of a report.
+/// A report format.
 #[derive(Debug)]
 pub struct Format {
     /// The value of `--format`.
     pub name: &'static str,
-    /// What `--help` says.
+    /// Its description in `--help`.
     pub about: &'static str,
-    /// The name of its file under `--output`.
+    /// The name of its file in the folder of `--output`.
     pub file: &'static str,
     render: fn(&Report<'_>, Width) -> Result<String>,
 }
 
-/// The columns that lines should keep to, if there is such a limit.
+/// The width that lines should keep to, in columns, if limited.
 pub type Width = Option<usize>;
 
-/// Every form there is.
+/// All formats.
 pub static FORMATS: [Format; 11] = [
     Format {
         name: "terminal",
@@ -165,30 +165,30 @@ pub static FORMATS: [Format; 11] = [
 ];
 
 impl Format {
-    /// The form of that name.
+    /// The format with that name.
     pub fn of(name: &str) -> Option<&'static Self> {
         FORMATS.iter().find(|format| format.name == name)
     }
 
-    /// Whether GitHub Actions reads it, which also has a job summary.
+    /// Whether GitHub Actions reads it; GitHub also has a job summary.
     pub fn is_for_github(&self) -> bool {
         self.name == "github"
     }
 
-    /// The report in this form, with styles where it is for terminals.
+    /// Renders the report, with styles for terminals.
     pub fn render(&self, report: &Report<'_>, width: Width) -> Result<String> {
         (self.render)(report, width)
     }
 }
 
-/// The report as a job summary, which may have a mebibyte.
+/// The report as a job summary, which GitHub limits to 1 MiB.
 pub fn job_summary(report: &Report<'_>) -> String {
     const MOST: usize = 1000 << 10;
     let document = document::document(report);
     comment::within(&document, MOST)
 }
 
-/// What later steps of a GitHub workflow can read of a step: the outcome as JSON has it.
+/// The outputs of a GitHub workflow step: the outcome, as in the JSON format.
 pub fn step_outputs(report: &Report<'_>) -> String {
     let outcome = report.verdicts.as_ref().map(|it| it.summary.outcome);
     outcome.map_or_else(String::new, |outcome| {
@@ -196,12 +196,12 @@ pub fn step_outputs(report: &Report<'_>) -> String {
     })
 }
 
-/// One table by itself, for a terminal.
+/// A single table, for a terminal.
 pub fn case(case: &CaseTable, width: Width) -> String {
     terminal::render_section(&document::case_section(case), width)
 }
 
-/// The answer alone, for a terminal.
+/// The answer only, for a terminal.
 pub fn answer(report: &Report<'_>, width: Width) -> String {
     terminal::answer(&document::document(report), width)
 }

@@ -1,4 +1,4 @@
-//! What a reader can do next: look at a function, accept a change, measure longer.
+//! Suggests next steps: look at a function, accept a change, measure longer.
 
 use super::{
     Report, Verdicts,
@@ -10,7 +10,7 @@ use crate::{
     run::Side,
 };
 
-/// Steps by importance; none when nothing calls for one.
+/// Steps by importance; empty if there is nothing to do.
 pub fn steps(report: &Report<'_>) -> Vec<Step> {
     let Some(verdicts) = &report.verdicts else {
         return failures_of_tables(report);
@@ -56,7 +56,7 @@ fn failed(report: &Report<'_>, id: Option<&str>) -> Vec<Step> {
     let suite = id.split("::").next().unwrap_or(id);
     let see = Step {
         text: format!(
-            "see {}{} fail by itself:",
+            "run {}{} by itself to see it fail:",
             text::visible(id),
             at(report, id)
         ),
@@ -73,7 +73,7 @@ fn failed_before(decision: &Decision) -> Step {
     let id = &decision.id;
     Step {
         text: format!(
-            "{} failed at the baseline, so nothing shows whether it got slower; accept that in a file \
+            "{} failed at the baseline, so it can't be compared; accept that in a file \
              that is reviewed with the change:",
             text::visible(id)
         ),
@@ -84,11 +84,11 @@ fn failed_before(decision: &Decision) -> Step {
     }
 }
 
-/// How a benchmark is left out for good. As a change to the policy it counts from the merge on.
+/// How to disable a benchmark. As a change of the policy, this takes effect after the merge.
 fn left_out(id: &str) -> Step {
     let id = toml::Value::String(text::visible(id));
     Step {
-        text: "or leave it out from the next merge on, in Cargo.toml (`workspace.metadata` at a \
+        text: "or disable it in Cargo.toml, effective after the merge (`workspace.metadata` at a \
                workspace's root):"
             .to_owned(),
         command: Some(format!(
@@ -125,7 +125,7 @@ fn regressed(report: &Report<'_>, regressed: &[&Decision]) -> Vec<Step> {
         .collect()
 }
 
-/// A step where nothing says why yet: it was not wanted, or was stopped before anything was seen.
+/// A step for regressions without an explanation: it was not requested, or stopped too early.
 fn unexplained(report: &Report<'_>, regressed: &[&Decision]) -> Option<Step> {
     let seen = |decision: &Decision| {
         let mut explanations = report.explanations.iter();
@@ -180,7 +180,7 @@ fn undecided(
     })
 }
 
-/// A step where equal code did not look equal, or a known slowdown was not seen.
+/// A step for failed self-checks: identical code looked different, or a known slowdown went unseen.
 fn distrusted(verdicts: &Verdicts<'_>) -> Option<Step> {
     let wrong = |decision: &Decision| match decision.role {
         Role::Benchmark => false,
@@ -208,7 +208,7 @@ fn removed(removed: &[&Decision]) -> Option<Step> {
     })
 }
 
-/// The command that made the report.
+/// The command that produced the report.
 pub fn command(report: &Report<'_>) -> String {
     let Some(run) = report.runs.first() else {
         return "cargo serbench".to_owned();
@@ -228,12 +228,12 @@ pub fn command(report: &Report<'_>) -> String {
     }
 }
 
-/// Twelve digits, as git shows them in large repositories.
+/// Twelve digits, as git abbreviates in large repositories.
 pub fn short(commit: &str) -> String {
     text::visible(commit).chars().take(12).collect()
 }
 
-/// ` (benches/json.rs:7)`, where it is known.
+/// ` (benches/json.rs:7)`, if known.
 fn at(report: &Report<'_>, id: &str) -> String {
     let place = report.places.get(id);
     place.map_or_else(String::new, |place| {
@@ -241,7 +241,7 @@ fn at(report: &Report<'_>, id: &str) -> String {
     })
 }
 
-/// Quotes a word for a POSIX shell. Text that can't be printed literally can't be typed either.
+/// Quotes a word for a POSIX shell. Unprintable text can't be typed either.
 fn quoted(word: &str) -> String {
     let plain = |it: char| it.is_ascii_alphanumeric() || "_-:.,/".contains(it);
     match !word.is_empty() && word.chars().all(plain) {

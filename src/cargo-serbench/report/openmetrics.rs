@@ -7,7 +7,7 @@ use crate::{
     run::Side,
 };
 
-/// A family of samples: name, unit, help, and its value of a benchmark at one commit.
+/// A metric family: name, unit, help, and its value for a benchmark at one commit.
 type Family = (
     &'static str,
     &'static str,

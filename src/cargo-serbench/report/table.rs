@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{markdown, text};
 
-/// A rectangular table of finished texts.
+/// A table of formatted texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub header: Vec<Header>,
@@ -26,16 +26,16 @@ pub enum Align {
     Right,
 }
 
-/// A finished text and what it means, for colour.
+/// A formatted text, and whether it is good or bad, for colour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     pub text: String,
     pub tone: Tone,
-    /// Whether the text is a name that Markdown sets as code.
+    /// Whether the text is a name, which Markdown sets as code.
     pub code: bool,
 }
 
-/// What a cell means. The text says it too: colour is never the only sign.
+/// The meaning of a cell. The text also says it: colour is never the only sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     Plain,
@@ -72,14 +72,14 @@ impl Cell {
     }
 }
 
-/// A column of rows `R`: header, place and value in one spot.
+/// A column of rows `R`: header, alignment and value.
 pub struct Column<R> {
     pub title: String,
     pub align: Align,
     pub cell: fn(&R) -> Cell,
 }
 
-/// A column of words.
+/// A left-aligned column, for words.
 pub fn left<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
     Column {
         title: title.to_owned(),
@@ -88,7 +88,7 @@ pub fn left<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
     }
 }
 
-/// A column of figures.
+/// A right-aligned column, for figures.
 pub fn right<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
     Column {
         align: Align::Right,
@@ -96,7 +96,7 @@ pub fn right<R>(title: &str, cell: fn(&R) -> Cell) -> Column<R> {
     }
 }
 
-/// Fills a table column by column. Columns without any figure are left out.
+/// Fills a table column by column. Omits columns without any figure.
 pub fn table<R>(columns: &[Column<R>], rows: &[R]) -> Table {
     let header = |column: &Column<R>| Header {
         title: text::visible(&column.title),
@@ -136,7 +136,7 @@ impl Table {
         }
     }
 
-    /// The columns an encoding of the cells takes: the widest text of each.
+    /// The width of each column: its widest text.
     fn widths(&self, from: usize) -> Vec<usize> {
         let width = |column: usize| {
             let cells = self.rows.iter().map(|row| row[column].text.width());
@@ -149,14 +149,14 @@ impl Table {
 
 const HEADER: Style = Style::new().effects(Effects::BOLD);
 
-/// Blanks between columns, and before what belongs to the line above.
+/// Spaces between columns, and before text that continues the line above.
 const GAP: usize = 2;
 
-/// A table for terminals. The stream strips the styles where they are not wanted.
+/// A table for terminals. The stream strips the styles if they are not wanted.
 ///
-/// What is wider than `width` columns is stacked: the first column gets a line of its own and the
-/// others stand below it, side by side or, if that is still too wide, one a line. Nothing is cut
-/// off, so that ids can be copied.
+/// A table wider than `width` is stacked: the first column gets a line of its own and the
+/// others follow below it, side by side or, if that is still too wide, one per line. Nothing is
+/// truncated, so that ids can be copied.
 pub fn for_terminal(table: &Table, width: Option<usize>) -> String {
     if table.header.is_empty() {
         return String::new();
@@ -238,7 +238,7 @@ fn line(header: &[Header], widths: &[usize], texts: &[(&str, Style)]) -> String 
     joined.trim_end().to_owned() + "\n"
 }
 
-/// The colours of meanings.
+/// The colour of each tone.
 pub fn style(tone: Tone) -> Style {
     match tone {
         Tone::Plain => Style::new(),
@@ -249,7 +249,7 @@ pub fn style(tone: Tone) -> Style {
     }
 }
 
-/// A table for GitHub, aligned as source text too, since it is also read as such.
+/// A table for GitHub, aligned in the source as well, because people read it there, too.
 pub fn for_markdown(table: &Table) -> String {
     if table.header.is_empty() {
         return String::new();
@@ -260,7 +260,7 @@ pub fn for_markdown(table: &Table) -> String {
         .map(|header| markdown::escape(&header.title));
     let body = table.rows.iter().map(|row| {
         let cells = row.iter().map(|cell| match cell.code {
-            // A table is split at pipes before code is recognised.
+            // GitHub splits a table at pipes before it recognises code.
             true => markdown::code(&cell.text).replace('|', r"\|"),
             false => markdown::escape(&cell.text),
         });

@@ -8,7 +8,7 @@ use super::{
     table,
 };
 
-/// Lines of code that are shown.
+/// Most lines of code that are shown.
 const CODE: usize = 40;
 
 const BOLD: Style = Style::new().effects(Effects::BOLD);
@@ -28,7 +28,7 @@ pub fn render(document: &Document, width: Width) -> String {
     text
 }
 
-/// The answer and what to do next.
+/// The answer and the next steps.
 pub fn answer(document: &Document, _: Width) -> String {
     let mut text = String::new();
     if let Some(headline) = &document.headline {
@@ -48,7 +48,7 @@ pub fn answer(document: &Document, _: Width) -> String {
     text
 }
 
-/// A heading, its table and what is to be said about it.
+/// A heading, its table and its notes.
 pub fn render_section(section: &Section, width: Width) -> String {
     let title = &section.title;
     let table = table::for_terminal(&section.table, width);

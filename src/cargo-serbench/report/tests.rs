@@ -1,4 +1,4 @@
-//! One report with every verdict and with names that mean to do harm, in every form.
+//! One report with every verdict and with malicious names, in every format.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ use crate::{
     select::BenchId,
 };
 
-/// An id that ends lines, begins commands, links, mentions, and colours.
+/// An id with line ends, workflow commands, links, mentions, and colours.
 const HARMFUL: &str = "::error title=x::\u{1b}[31m\r\n::warning::@octocat <img src=x> [a](https://evil.example) a|b `c`";
 
-/// All that a report borrows from.
+/// Owns everything that a report borrows.
 struct Owned {
     runs: Vec<Run>,
     tables: Vec<CaseTable>,
@@ -35,7 +35,7 @@ struct Owned {
 }
 
 impl Owned {
-    /// The run of `ids`, each with its verdict, as if it had been decided so.
+    /// A run of `ids` with the given verdicts.
     fn of(verdicts: &[(&str, Verdict)]) -> Self {
         let run = run(verdicts);
         let evidence = evidence::evidence(&run, &config::default_config());
@@ -104,8 +104,8 @@ impl Owned {
     }
 }
 
-/// Benchmarks of `json` at both commits, each measured in a few blocks, with the change that its
-/// verdict suggests; their reference, and the two self-checks on it.
+/// Benchmarks of `json` at both commits, each measured in a few blocks, with a change that fits its
+/// verdict; their reference, and the two self-checks.
 fn run(verdicts: &[(&str, Verdict)]) -> Run {
     let mut run = two_encoders();
     run.baseline = Some(run.candidate.clone());
@@ -161,7 +161,7 @@ fn run(verdicts: &[(&str, Verdict)]) -> Run {
     run
 }
 
-/// Some blocks of two arms, a little noisy.
+/// A few slightly noisy blocks of two arms.
 fn blocks(id: &BenchId, arms: [(Side, f64); 2], time: f64, change: f64) -> Vec<Block> {
     let arm = |(side, slowdown)| Arm {
         side,
@@ -270,12 +270,12 @@ fn pull_request_markdown() {
 #[test]
 fn html_page() {
     let page = every_verdict().render("html");
-    // One element a line, without the style sheet, reads well in a diff.
+    // One element per line, without the style sheet, gives readable diffs.
     let body = page.split("</style>").nth(1).unwrap();
     insta::assert_snapshot!("html_page", body.replace("><", ">\n<"));
 }
 
-/// The figures of a benchmark as the JSON has them, for comparing other forms with.
+/// The figures of a benchmark in the JSON format, to compare other formats with.
 struct Wanted {
     id: String,
     verdict: String,
@@ -304,7 +304,7 @@ fn wanted(json: &Value) -> Vec<Wanted> {
 }
 
 impl Wanted {
-    /// The change as people read it, worked out here from the figures of the JSON.
+    /// The change as text, derived here from the figures in the JSON.
     fn change_text(&self) -> Option<String> {
         let [point, lower, upper] = self.change?.map(|ratio| 100.0 * (ratio - 1.0));
         Some(format!("{point:+.1} % [{lower:+.1}, {upper:+.1}]"))
@@ -335,7 +335,7 @@ fn every_form_says_what_the_json_says() {
     assert_eq!(verdicts.len(), 8, "{verdicts:?}");
     let [terminal, markdown, comment] =
         ["terminal", "markdown", "comment"].map(|form| report.render(form));
-    // The tables beside pictures hold less.
+    // The tables beside pictures have fewer columns.
     let page = report.render("html");
     let figures = page
         .split("<figure>")
@@ -363,7 +363,7 @@ fn every_form_says_what_the_json_says() {
     for_programs(&report, &wanted);
 }
 
-/// The same in forms that programs read.
+/// The same for machine-readable formats.
 fn for_programs(report: &Owned, wanted: &[Wanted]) {
     let [metrics, junit, table] = ["openmetrics", "junit", "csv"].map(|form| report.render(form));
     let parse = |form: &str| -> Value { serde_json::from_str(&report.render(form)).unwrap() };
@@ -484,7 +484,7 @@ fn nothing_in_a_name_does_harm() {
     );
 }
 
-/// Markdown without its code, as CommonMark finds it.
+/// Markdown without its code spans, by the rules of CommonMark.
 fn prose(markdown: &str) -> String {
     let mut prose = String::new();
     let mut rest = markdown;
@@ -514,14 +514,14 @@ fn json_is_as_documented() {
         let json: Value = serde_json::from_str(&report.render("json")).unwrap();
         check(&schema, &schema, &json, "report");
     }
-    // The check itself can fail.
+    // Proves that the check can fail.
     let mut json: Value = serde_json::from_str(&every_verdict().render("json")).unwrap();
     json["verdicts"][0]["verdict"] = "fine".into();
     assert!(std::panic::catch_unwind(|| check(&schema, &schema, &json, "report")).is_err());
 }
 
-/// Asserts that `value` is as `schema` says. A full validator is sixty crates; this knows the
-/// keywords that the schema uses, and refuses others.
+/// Asserts that `value` matches `schema`. A full validator has sixty dependencies; this one supports the
+/// keywords that the schema uses, and rejects others.
 fn check(root: &Value, schema: &Value, value: &Value, at: &str) {
     for (keyword, argument) in schema.as_object().unwrap() {
         match keyword.as_str() {
@@ -643,7 +643,7 @@ fn the_heap_of_large_inputs_is_drawn() {
     let page = flat(run).render("html");
     assert!(page.contains("Heap of one operation over time"), "{page}");
     assert!(page.contains("8.0 KiB peak, 1.000 ms"), "{page}");
-    // Half as high as the other on the same array, which is twice as large.
+    // Half as high as the other, whose array is twice as large.
     let lines = page.matches("<polyline class=\"heap\"").count();
     assert_eq!(lines, 2, "{page}");
 }

@@ -1,9 +1,9 @@
-//! Shortens foreign text: ids, commit subjects and panic messages come from other people.
+//! Shortens untrusted text: ids, commit subjects and panic messages.
 
 pub use crate::escape::visible;
 
-/// A failure's text as far as anyone reads it: the last few lines, without the middle of a long
-/// one. Nothing that a report shows grows with what a bench prints.
+/// The readable part of a failure's text: the last few lines, without the middle of a long one.
+/// Limits what a bench can add to a report.
 pub fn brief(text: &str) -> String {
     const LINES: usize = 4;
     const HEAD: usize = 240;
@@ -20,7 +20,7 @@ pub fn brief(text: &str) -> String {
     shown.join(" / ")
 }
 
-/// `text` without its middle, if it has more than `head` + `tail` characters.
+/// `text` without its middle, if it is longer than `head` + `tail` characters.
 pub fn shorten(text: &str, head: usize, tail: usize) -> String {
     let count = text.chars().count();
     if count <= head + tail {

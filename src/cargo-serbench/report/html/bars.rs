@@ -1,4 +1,4 @@
-//! Latency and memory of each benchmark against its reference.
+//! Latency and memory of each benchmark relative to its reference.
 
 use maud::{Markup, html};
 
@@ -12,14 +12,14 @@ use crate::{
     },
 };
 
-/// More bars are not looked at; the table holds them all.
+/// Most bars to draw; the table has the rest.
 const MOST: usize = 60;
 
 const WIDTH: f64 = 760.0;
 const ROW: f64 = 32.0;
 const TOP: f64 = 22.0;
 
-/// A benchmark's multiple of its reference.
+/// A benchmark as a multiple of its reference.
 struct Bar<'a> {
     id: &'a str,
     ratio: f64,
@@ -28,7 +28,7 @@ struct Bar<'a> {
     figure: String,
 }
 
-/// None without a reference.
+/// `None` without a reference.
 pub fn latency(report: &Report<'_>) -> Option<Chart> {
     let bar = |id, measured: &Measured| {
         let (ratio, latency) = (measured.ratio?, measured.latency?);
@@ -52,7 +52,7 @@ pub fn latency(report: &Report<'_>) -> Option<Chart> {
     )
 }
 
-/// None where nothing counts memory, or without a reference.
+/// `None` if memory was not counted, or without a reference.
 pub fn memory(report: &Report<'_>) -> Option<Chart> {
     let bar = |id, measured: &Measured| {
         Some(Bar {

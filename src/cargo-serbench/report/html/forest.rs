@@ -1,4 +1,4 @@
-//! Changes of all benchmarks with their intervals, against the threshold.
+//! The changes of all benchmarks with their intervals and thresholds.
 
 use maud::{Markup, html};
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// More rows are not looked at; the table holds them all.
+/// Most rows to draw; the table has the rest.
 const MOST: usize = 60;
 
 const WIDTH: f64 = 760.0;
@@ -122,7 +122,7 @@ fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
                 line.threshold x1=(x) x2=(x) y1=(y + 14.0) y2=(y + 30.0) {}
             }
             line class={ "interval m-" (tone) } x1=(x1) x2=(x2) y1=(middle) y2=(middle) {}
-            // An end without a bar across means that the interval goes on.
+            // An end without a cap means that the interval continues beyond the edge.
             @if scale.holds(lower) { line class={ "interval m-" (tone) } x1=(x1) x2=(x1) y1=(middle - 4.0) y2=(middle + 4.0) {} }
             @if scale.holds(upper) { line class={ "interval m-" (tone) } x1=(x2) x2=(x2) y1=(middle - 4.0) y2=(middle + 4.0) {} }
             @if scale.holds(point) {
@@ -134,7 +134,7 @@ fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
     }
 }
 
-/// The corners of an arrow to the edge of the picture, for an estimate beyond it.
+/// The corners of an arrow at the edge of the plot, for an estimate beyond it.
 fn arrow(edge: f64, middle: f64, to_the_right: bool) -> String {
     let back = if to_the_right { edge - 9.0 } else { edge + 9.0 };
     let (above, below) = (middle - 5.0, middle + 5.0);

@@ -1,4 +1,4 @@
-//! The heap of one operation over time, for large inputs: buffers that grow show, and trees.
+//! The heap of one operation over time, for large inputs: shows growing buffers and trees.
 
 use maud::{Markup, html};
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// More pictures are not looked at, and a page stays small.
+/// Most pictures to draw, which keeps the page small.
 const MOST: usize = 60;
 
 const COLUMNS: usize = 3;
@@ -25,7 +25,7 @@ const HEIGHT: f64 = 116.0;
 /// One operation.
 struct Timeline<'a> {
     row: &'a Row,
-    /// The most bytes of any encoder on the same array, so that pictures of a case can be compared.
+    /// The highest peak of any encoder on the same array, so that encoders share a scale.
     most: u64,
 }
 
@@ -44,7 +44,7 @@ impl Timeline<'_> {
     }
 }
 
-/// None where no large input had its memory counted.
+/// `None` if memory was not counted for a large input.
 pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let timelines: Vec<Timeline<'_>> = report.tables.iter().flat_map(of_case).collect();
     if timelines.is_empty() {
@@ -58,7 +58,7 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let title = "Heap of one operation over time";
     let left_out = left_out(timelines.len() - shown.len());
     let caption = format!(
-        "Live heap during one operation, beyond what was live before it; the dashed line is the peak. \
+        "Live heap of one operation, excluding what was live before; the dashed line is the peak. \
          Encoders of the same array share a vertical scale. Sampled in a separate run that is not \
          timed.{left_out}"
     );
@@ -111,7 +111,7 @@ fn draw(number: usize, timeline: &Timeline<'_>) -> Markup {
     }
 }
 
-/// A line that stays until the next point.
+/// A line that keeps its value until the next point.
 fn steps(timeline: &Timeline<'_>, across: &Scale, up: &Scale) -> String {
     let mut corners = vec![format!("{},{}", round(across.start), round(up.start))];
     let mut before = up.start;

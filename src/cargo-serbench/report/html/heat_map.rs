@@ -1,4 +1,4 @@
-//! Data types by encoders, coloured by the ratio to the reference.
+//! Data types by encoders, coloured by ratio to the reference.
 
 use maud::html;
 
@@ -12,16 +12,16 @@ use crate::report::{
 const LABEL: f64 = 130.0;
 const CELL: (f64, f64) = (92.0, 34.0);
 
-/// Two lines of names.
+/// Names take two lines.
 const TOP: f64 = 36.0;
 
-/// Fewer columns leave room, so that text is as large as in the other pictures.
+/// With fewer columns, text is as large as in the other pictures.
 const LEAST_WIDTH: f64 = 760.0;
 
-/// What fits into a column.
+/// Characters that fit into a column.
 const LETTERS: usize = 13;
 
-/// None where fewer than two encoders or data types are divided by a reference.
+/// `None` if fewer than two encoders or data types have a reference.
 pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let grid = &report.means.grid;
     let mut encoders: Vec<&str> = grid.iter().map(|cell| cell.encoder.as_str()).collect();
@@ -66,7 +66,7 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
         }
     };
     let title = "Latency as a multiple of the reference";
-    let caption = "Geometric mean over shapes, data types down, encoders across. Blue is faster \
+    let caption = "Geometric mean over shapes; one row per data type, one column per encoder. Blue is faster \
                    than the reference, orange slower; the number is the ratio.";
     Some(Chart {
         anchor: "heat-map",
@@ -99,7 +99,7 @@ fn table(encoders: &[&str], dtypes: &[&str], ratio: impl Fn(&str, &str) -> Optio
     }
 }
 
-/// A name on the lower line, or on both, parted at its last `_`.
+/// A name on the lower line, or on both, split at its last `_`.
 fn two_lines(name: &str) -> [String; 2] {
     if name.chars().count() <= LETTERS {
         return [String::new(), name.to_owned()];
@@ -112,7 +112,7 @@ fn two_lines(name: &str) -> [String; 2] {
     })
 }
 
-/// The class of a ratio: equal steps of its logarithm, so that twice as fast is as far from 1 as
+/// The class of a ratio. Steps are equal on a logarithmic scale: twice as fast is as far from 1 as
 /// twice as slow.
 fn shade(ratio: f64) -> &'static str {
     match ratio.log2() {

@@ -1,6 +1,6 @@
-//! Recorded series over commits as one page: a small chart for each benchmark, with a search.
+//! The history of recorded commits as one page: a small chart for each benchmark, with a search.
 //!
-//! Everything can be read without the script, which only hides what does not match the search.
+//! The page works without the script, which only hides what does not match the search.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -19,19 +19,19 @@ const SCRIPT: &str = include_str!("history.js");
 
 const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 170.0;
-/// The frame of the values in a chart.
+/// The plot area of a chart.
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = WIDTH - 16.0;
 const TOP: f64 = 18.0;
 const BOTTOM: f64 = HEIGHT - 22.0;
 
-/// Room that a change in words takes.
+/// Room for the text of a change.
 const NAME: f64 = 66.0;
 
-/// Machines are told apart by letters.
+/// Machines are distinguished by letters.
 const LETTERS: &[u8; 26] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// All that the page shows.
+/// Everything the page shows.
 pub struct History<'a> {
     /// Commits with a record, oldest first.
     pub commits: Vec<Stop<'a>>,
@@ -39,7 +39,7 @@ pub struct History<'a> {
     pub charts: Vec<Multiple<'a>>,
     /// The newest change points.
     pub changes: Table,
-    /// Change points in all, and those that `changes` leaves out.
+    /// The total number of change points, and how many are not in `changes`.
     pub found: usize,
     pub hidden: usize,
     /// What counts as a change point.
@@ -51,11 +51,11 @@ pub struct History<'a> {
 pub struct Stop<'a> {
     pub sha: &'a str,
     pub subject: &'a str,
-    /// When it was measured, RFC 3339.
+    /// When it was measured (RFC 3339).
     pub measured: &'a str,
 }
 
-/// A machine key and what it stands for.
+/// A machine key and its meaning.
 pub struct Machine<'a> {
     pub key: &'a str,
     pub machine: &'a str,
@@ -66,7 +66,7 @@ pub struct Machine<'a> {
 pub struct Accepted<'a> {
     pub benchmarks: String,
     pub reason: &'a str,
-    /// Place of the first commit recorded with it; none where no recorded commit has it.
+    /// Index of the first commit recorded with it; `None` if no recorded commit has it.
     pub place: Option<usize>,
 }
 
@@ -87,27 +87,27 @@ pub struct Track {
     pub levels: Vec<Level>,
 }
 
-/// A mark: one record, or the median of neighbours where there are too many.
+/// A dot: one record, or the median of neighbours if there are too many.
 pub struct Dot {
-    /// Places of the first and the last commit.
+    /// Indices of the first and the last commit.
     pub places: (usize, usize),
     pub value: f64,
 }
 
-/// A stretch between change points.
+/// A segment between change points.
 pub struct Level {
-    /// Places of the first and the last commit.
+    /// Indices of the first and the last commit.
     pub places: (usize, usize),
     pub records: usize,
     /// The geometric mean.
     pub middle: f64,
-    /// Nine of ten values are within.
+    /// Nine of ten values lie within.
     pub band: (f64, f64),
-    /// The ratio to the level before and its p-value.
+    /// The ratio to the previous level, and its p-value.
     pub change: Option<(f64, f64)>,
 }
 
-/// The page of `history`.
+/// Renders the page.
 pub fn history(history: &History<'_>) -> String {
     let inner = html! {
         (answer(history))
@@ -160,7 +160,7 @@ fn short(sha: &str) -> &str {
     sha.get(..10).unwrap_or(sha)
 }
 
-/// Shown by the script, since nothing works it without.
+/// Shown by the script only, because it does nothing without.
 fn search(history: &History<'_>) -> Markup {
     html! {
         form id="search" role="search" hidden {
@@ -263,7 +263,7 @@ fn value(chart: &Multiple<'_>, value: f64) -> String {
     }
 }
 
-/// What of the vertical axis a chart shows: 2 % at least, so that noise does not look like mountains.
+/// The range of the vertical axis: at least 2 %, so that noise does not look like mountains.
 fn vertical(chart: &Multiple<'_>) -> Scale {
     let values = || {
         let dots = chart.tracks.iter().flat_map(|track| &track.dots);
@@ -303,7 +303,7 @@ fn drawing(history: &History<'_>, chart: &Multiple<'_>) -> Markup {
     }
 }
 
-/// A value at the axis, without digits that all ticks have as zeros.
+/// An axis label, without trailing zeros that all ticks share.
 fn label(chart: &Multiple<'_>, tick: f64) -> String {
     match chart.reference {
         Some(_) => cells::figures(tick)
@@ -338,7 +338,7 @@ fn draw(
     }
 }
 
-/// A level, its band, and where it began with a change. `named` says how much changed in words.
+/// A level, its band, and the change it starts with. `named`: also write the size of the change.
 fn stretch(
     history: &History<'_>,
     (level, named): (&Level, bool),
@@ -366,7 +366,7 @@ fn stretch(
     }
 }
 
-/// Levels, each with whether there is room to say in words how much it changed.
+/// Levels, each with whether there is room to write the size of its change.
 fn named<'a>(levels: &'a [Level], across: &Scale) -> Vec<(&'a Level, bool)> {
     let mut free = f64::NEG_INFINITY;
     let named = |level: &'a Level| {
@@ -380,7 +380,7 @@ fn named<'a>(levels: &'a [Level], across: &Scale) -> Vec<(&'a Level, bool)> {
     levels.iter().map(named).collect()
 }
 
-/// Where an accepted change came in.
+/// Marks an accepted change.
 fn tick(history: &History<'_>, entry: &Accepted<'_>, across: &Scale) -> Markup {
     html! {
         @if let Some(place) = entry.place {

@@ -4,11 +4,11 @@
 //! Charts are our own SVG in the same templates: real text, CSS colours that follow the theme, a
 //! title and a description for screen readers.
 //!
-//! The forest plot was tried with kuva 0.6 beside ours. kuva sets real text, too, escapes it and takes
-//! CSS colours for rows. But its axes and its background are black and white in any theme, there
-//! is one vertical line instead of each row's threshold, long ids take half of the width from the
-//! intervals, and nothing has a role, a title or a description. Mending that would take as much code
-//! as the 60 lines of SVG in `forest.rs`.
+//! kuva 0.6 was tried for the forest plot. It writes real text, escapes it and takes CSS colours
+//! for rows. But its axes and its background are black and white in any theme, there
+//! is one vertical line instead of a threshold per row, long ids take half of the width from the
+//! intervals, and no element has a role, a title or a description. Working around that would take as
+//! much code as the 60 lines of SVG in `forest.rs`.
 
 mod bars;
 mod forest;
@@ -45,18 +45,18 @@ pub fn render(report: &Report<'_>) -> String {
     page(&document, changes.as_ref(), &charts).into_string()
 }
 
-/// A picture and the same as a table.
+/// A picture and the same data as a table.
 struct Chart {
-    /// The fragment of its address.
+    /// Its HTML id, for links.
     anchor: &'static str,
     title: String,
-    /// What it shows and how to read it.
+    /// What it shows, and how to read it.
     caption: String,
     picture: Markup,
     table: Table,
 }
 
-/// `changes` is the picture of the answer, right behind what is worth a look.
+/// `changes` illustrates the answer and follows "Worth a look".
 fn page(document: &Document, changes: Option<&Chart>, charts: &[Chart]) -> Markup {
     let (first, others) = document.sections.split_at(document.sections.len().min(1));
     let title = match &document.headline {
@@ -75,7 +75,7 @@ fn page(document: &Document, changes: Option<&Chart>, charts: &[Chart]) -> Marku
     frame(&title, &inner)
 }
 
-/// What every page has around what it shows.
+/// The frame of every page.
 fn frame(title: &str, inner: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -84,7 +84,7 @@ fn frame(title: &str, inner: &Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                // Else browsers ask for one.
+                // Otherwise browsers request one.
                 link rel="icon" href="data:,";
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
@@ -116,7 +116,7 @@ fn answer(document: &Document) -> Markup {
 fn contents<'a>(document: &Document, charts: impl Iterator<Item = &'a Chart>) -> Markup {
     html! {
         nav aria-label="Contents" {
-            // A link to what is folded would show its title alone.
+            // A link to a folded section would show only its title.
             @for (number, section) in document.sections.iter().enumerate().filter(|(_, it)| !it.detail) {
                 a href={ "#section-" (number) } { (section.title) } " "
             }
@@ -148,7 +148,7 @@ fn section_of(number: usize, section: &Section) -> Markup {
     }
 }
 
-/// The CSS class of a line of a difference; its sign says the same.
+/// The CSS class of a diff line, by its sign.
 fn sign(line: &str) -> &'static str {
     match line.as_bytes().first() {
         Some(b'+') => class(Tone::Bad),
@@ -157,7 +157,7 @@ fn sign(line: &str) -> &'static str {
     }
 }
 
-/// The end of a caption where a picture does not hold all.
+/// The end of a caption if the picture does not show everything.
 fn left_out(more: usize) -> String {
     match more {
         0 => String::new(),
@@ -226,7 +226,7 @@ fn side(align: Align) -> Option<&'static str> {
     }
 }
 
-/// The CSS class of a meaning.
+/// The CSS class of a tone.
 fn class(tone: Tone) -> &'static str {
     match tone {
         Tone::Plain => "plain",
@@ -237,7 +237,7 @@ fn class(tone: Tone) -> &'static str {
     }
 }
 
-/// The frame of a picture: its name and description come first, where screen readers look.
+/// The frame of a picture. Its title and description come first, where screen readers expect them.
 fn picture(name: &str, size: (f64, f64), title: &str, description: &str, inner: &Markup) -> Markup {
     let (width, height) = size;
     html! {

@@ -1,4 +1,4 @@
-//! Where a value stands in a picture.
+//! Maps values to coordinates in a picture.
 
 /// A linear scale from values to coordinates.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ impl Scale {
         self.from <= value && value <= self.to
     }
 
-    /// Round values on the scale, some five of them.
+    /// About five round values on the scale.
     pub fn ticks(&self) -> Vec<f64> {
         let rough = (self.to - self.from) / 5.0;
         let magnitude = 10f64.powf(rough.log10().floor());
@@ -39,7 +39,7 @@ impl Scale {
     }
 }
 
-/// A tenth of a pixel is finer than any screen; more digits would only fill the page.
+/// Rounds to a tenth of a pixel: more digits would only make the page larger.
 pub fn round(coordinate: f64) -> f64 {
     (coordinate * 10.0).round() / 10.0
 }

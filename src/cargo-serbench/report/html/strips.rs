@@ -1,4 +1,4 @@
-//! The blocks of each benchmark in the order of time: drift, steps and two-speed cores show.
+//! The blocks of each benchmark over time, which shows drift, steps and cores with two speeds.
 
 use maud::{Markup, html};
 
@@ -19,7 +19,7 @@ use crate::{
     run::Phase,
 };
 
-/// More strips are not looked at, and a page stays small.
+/// Most strips to draw, which keeps the page small.
 const MOST: usize = 40;
 
 const WIDTH: f64 = 760.0;
@@ -32,7 +32,7 @@ struct Strip<'a> {
 pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let verdicts = report.verdicts.as_ref()?;
     let mut decisions: Vec<&Decision> = verdicts.decisions.iter().collect();
-    // Controls come first: a failed control puts every other verdict in doubt.
+    // Self-checks first: if one fails, every other verdict is in doubt.
     decisions.sort_by(|one, other| {
         let benchmark = |it: &Decision| it.role == Role::Benchmark;
         (benchmark(one).cmp(&benchmark(other))).then_with(|| document::by_severity(one, other))
@@ -57,7 +57,7 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let caption = format!(
         "Each mark is one block: fresh processes of both commits, side by side; filled ones screened, \
          hollow ones confirmed. Up is slower. Without noise all lie on one line; a slope or two \
-         levels mean that the machine changed under way.{left_out}"
+         levels mean that the machine changed during the run.{left_out}"
     );
     Some(Chart {
         anchor: "blocks",
@@ -68,7 +68,7 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
     })
 }
 
-/// The log-ratio on the clock that is judged, in percent.
+/// The log-ratio on the judged clock, in percent.
 fn value(evidence: &Evidence, block: &BlockRatio) -> f64 {
     let log = match evidence.multithreaded {
         true => block.wall,
