@@ -185,7 +185,7 @@ fn a_slower_reference() {
         .says(&["fake::reference::u8::4: CPU time +10.0 %"])
         .says(&["fake::along::u8::4", "unchanged"])
         .says(&["fake::stays::u8::4", "unchanged"])
-        .says(&["1 benchmark divided by it moved as a ratio only"])
+        .says(&["the ratio of 1 benchmark changed with it"])
         .warns(&["the commit that the work tree was changed from"])
         .warns(&["the work tree", "with changes"]);
 }

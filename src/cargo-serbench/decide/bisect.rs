@@ -1,33 +1,33 @@
 //! Chooses the commit to measure next between a good and a bad one, until one commit or a range is left.
 //!
-//! Commits are numbered from the oldest to the newest, the bad one last. The good one is not among
-//! them: a parent without a number lies on its side. Nothing here assumes that a change stays: with
-//! several culprits and repairs one of the culprits is found, since what is named was measured as
-//! bad, and all of its parents as good or as older than a good one.
+//! Commits are numbered from oldest to newest; the last one is bad. The good commit has no number,
+//! so a parent without a number counts as good. The search does not assume that a change persists:
+//! with several culprits and fixes it still finds one of the culprits, because the commit it names
+//! was measured as bad and each of its parents as good (or is older than a good one).
 
-/// What measuring a commit beside the good one said.
+/// The result of measuring a commit against the good one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Like the good commit.
     Good,
     /// Like the bad commit.
     Bad,
-    /// It can't be built or measured, or noise hides it.
+    /// It can't be built or measured, or the noise is too large.
     Unknown,
 }
 
-/// What to do.
+/// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// This commit has no answer yet.
+    /// Measure this commit.
     Measure(usize),
-    /// The first bad commit is one of these, oldest first; exactly one if nothing had to be stepped
-    /// around.
+    /// The first bad commit is one of these, oldest first. Exactly one, unless commits had to be
+    /// skipped.
     Found(Vec<usize>),
 }
 
-/// The next step. `parents` are those of each commit that have a number, `answers` one for each
-/// commit; that of the last is taken as bad. Of `hints` the first that helps is measured first.
+/// The next step. `parents` has the numbered parents of each commit, `answers` the answer for each
+/// commit; the last commit counts as bad. The first useful commit of `hints` is measured first.
 pub fn next(parents: &[Vec<usize>], answers: &[Option<Answer>], hints: &[usize]) -> Step {
     let suspects = suspects(parents, answers);
     let (&tip, others) = suspects
@@ -48,8 +48,8 @@ pub fn next(parents: &[Vec<usize>], answers: &[Option<Answer>], hints: &[usize])
     let unknown: Vec<usize> = (0..others.len())
         .filter(|at| answers[others[*at]] == Some(Answer::Unknown))
         .collect();
-    // What is near to a commit that does not build is unlikely to build, so the search goes some way
-    // from there, even if that splits the suspects less evenly.
+    // Commits close to one that does not build are unlikely to build, so skip some distance away,
+    // even if that splits the suspects less evenly.
     let worth = |at: &usize| {
         let even = sizes[*at].min(suspects.len() - sizes[*at]);
         let away = unknown.iter().map(|other| other.abs_diff(*at)).min();
@@ -67,7 +67,7 @@ pub fn next(parents: &[Vec<usize>], answers: &[Option<Answer>], hints: &[usize])
 fn suspects(parents: &[Vec<usize>], answers: &[Option<Answer>]) -> Vec<usize> {
     let last = parents.len() - 1;
     let mut here = reachable(parents, last);
-    // The oldest first: its ancestors hold a culprit whatever happened since.
+    // The oldest first: one of its ancestors is a culprit whatever happened later.
     for (commit, answer) in answers.iter().enumerate().take(last) {
         if *answer == Some(Answer::Bad) && here[commit] {
             here = reachable(parents, commit);
@@ -102,7 +102,7 @@ fn reachable(parents: &[Vec<usize>], from: usize) -> Vec<bool> {
     reached
 }
 
-/// For each suspect the number of suspects that are itself or its ancestors.
+/// For each suspect, the number of suspects among itself and its ancestors.
 fn ancestors(parents: &[Vec<usize>], suspects: &[usize]) -> Vec<usize> {
     let words = suspects.len().div_ceil(64);
     let mut sets: Vec<Vec<u64>> = Vec::with_capacity(suspects.len());
@@ -134,7 +134,7 @@ mod tests {
         (0..commits).map(parent).collect()
     }
 
-    /// Searches with `truth` as oracle; what was found, and the number of commits measured.
+    /// Searches with `truth` as the oracle. Returns what was found and the number of commits measured.
     fn search(parents: &[Vec<usize>], truth: &[Answer], hints: &[usize]) -> (Vec<usize>, usize) {
         let mut answers = vec![None; truth.len()];
         for measured in 0.. {
@@ -171,10 +171,10 @@ mod tests {
         check("gb", &[1], 1);
         check("bb", &[0], 1);
         check("ggggggggbbbbbbbb", &[8], 4);
-        // What can't be measured is in the range if nothing sets it apart from the culprit.
+        // Unmeasurable commits stay in the range if nothing separates them from the culprit.
         check("gg??bb", &[2, 3, 4], 4);
         check("g??????b", &[1, 2, 3, 4, 5, 6, 7], 7);
-        // Stepped around where it does not matter.
+        // They are skipped if they don't matter.
         check("g?g?gggbbb", &[7], 6);
         check(
             "gggggggggg????????bbbbbbbbbbbbbbbbbbbbbbbbbb",
@@ -196,12 +196,12 @@ mod tests {
 
     #[test]
     fn merges() {
-        // 0 - 1 ------- 4 - 5, with 2 - 3 merged by 4; 2 has no parent among them.
+        // 0 - 1 ------- 4 - 5, with 2 - 3 merged by 4; the parent of 2 has no number.
         let parents = vec![vec![], vec![0], vec![], vec![2], vec![1, 3], vec![4]];
         let found = |text: &str| search(&parents, &of(text), &[]).0;
         assert_eq!(found("gggbbb"), [3]);
         assert_eq!(found("gbggbb"), [1]);
-        // Both parents are good: the merge itself.
+        // Both parents are good, so the merge itself is bad.
         assert_eq!(found("ggggbb"), [4]);
         assert_eq!(found("gg?bbb"), [2, 3]);
     }
@@ -212,7 +212,7 @@ mod tests {
             4 => Just(Answer::Bad),
             1 => Just(Answer::Unknown),
         ];
-        // Stretches, as histories have them.
+        // Runs of equal answers, as in real histories.
         let stretches = prop::collection::vec((letter, 1..8_usize), 0..most);
         stretches.prop_map(|stretches| {
             let of = |(letter, count)| std::iter::repeat_n(letter, count);
@@ -225,8 +225,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
-        /// Whatever happened between good and bad: one commit is a culprit, and a range begins
-        /// behind a good commit, ends with a bad one and holds only unknown ones in between.
+        /// Whatever happened between good and bad: a single commit is a culprit, and a range starts
+        /// after a good commit, ends with a bad one and has only unknown ones in between.
         #[test]
         fn what_is_found_is_a_culprit(truth in letters(12), hints in prop::collection::vec(0..90_usize, 0..3)) {
             let (found, measured) = search(&line(truth.len()), &truth, &hints);
@@ -240,7 +240,7 @@ mod tests {
             prop_assert!(measured < truth.len());
         }
 
-        /// One culprit in a history that always builds is found in as few steps as there can be.
+        /// A single culprit in a history that always builds is found in the minimum number of steps.
         #[test]
         fn halves(good in 0..700_usize, bad in 1..700_usize) {
             let truth = of(&("g".repeat(good) + &"b".repeat(bad)));
@@ -249,8 +249,8 @@ mod tests {
             prop_assert!(measured as f64 <= (truth.len() as f64).log2().ceil());
         }
 
-        /// In a history with merges where what is bad stays bad, a culprit is found, and a range
-        /// holds one.
+        /// In a history with merges where bad commits stay bad, a culprit is found, or a range that
+        /// contains one.
         #[test]
         fn merged_branches(
             shape in prop::collection::vec((1..6_usize, 0..9_usize), 1..40),

@@ -6,18 +6,18 @@ use crate::compare::stats::{LogRatio, WalshAverages};
 use crate::decide::evidence::{BlockRatio, Evidence, Presence};
 use crate::run::Phase;
 
-/// A benchmark beside the reference that is divided out.
+/// A benchmark and the reference it is divided by.
 #[derive(Clone, Copy)]
 pub(super) struct Comparison<'a> {
     pub(super) evidence: &'a Evidence,
-    /// The reference; none for the reference itself.
+    /// The reference; `None` for the reference itself.
     pub(super) named: Option<&'a Evidence>,
     /// The reference if both commits have it, so that its change can be divided out.
     pub(super) reference: Option<&'a Evidence>,
 }
 
 impl<'a> Comparison<'a> {
-    /// All evidence, each beside its reference.
+    /// Pairs each piece of evidence with its reference.
     pub(super) fn all(evidence: &'a [Evidence]) -> Vec<Self> {
         let named = |case: &'a Evidence| {
             let id = case.reference.as_ref().filter(|id| **id != case.id)?;
@@ -33,7 +33,7 @@ impl<'a> Comparison<'a> {
             .collect()
     }
 
-    /// Whether a reference is wanted but its change is unknown.
+    /// Whether a reference is configured but its change is unknown.
     pub(super) fn lacks_reference(&self) -> bool {
         let Evidence { id, reference, .. } = self.evidence;
         let wanted = reference.as_ref().is_some_and(|reference| reference != id);
@@ -71,7 +71,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The number of clocks that can make a suspect.
+    /// The number of clocks on which the benchmark can become a suspect.
     pub(super) fn clocks(&self) -> usize {
         match self.clock() {
             Clock::Cpu => 2,
@@ -79,8 +79,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// What the first `own` blocks of `phase` say, with the first `shared` blocks of the
-    /// reference; `None` without a block of both.
+    /// The change in the first `own` blocks of `phase`, divided by the first `shared` blocks of the
+    /// reference; `None` if either has no block.
     pub(super) fn reading(&self, phase: Phase, own: usize, shared: usize) -> Option<Reading> {
         let change = |clock| {
             Some(Change {
@@ -102,7 +102,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// What all blocks of the screen say.
+    /// The change in all blocks of the screen.
     pub(super) fn screened(&self) -> Option<Reading> {
         self.reading(Phase::Screen, usize::MAX, usize::MAX)
     }
@@ -110,15 +110,15 @@ impl<'a> Comparison<'a> {
 
 /// The change on both clocks.
 pub(super) struct Reading {
-    /// On the clock that is judged.
+    /// On the judged clock.
     pub(super) judged: Change,
-    /// On the wall, when CPU time is judged.
+    /// On the wall clock, if CPU time is judged.
     pub(super) wall_check: Option<Change>,
 }
 
 impl Reading {
-    /// The change whose whole interval of `level` lies above the log-ratio `threshold`, if there
-    /// is one; that of the judged clock if both do.
+    /// The change whose whole interval of `level` is above the log-ratio `threshold`, if any; the
+    /// change on the judged clock if both are.
     pub(super) fn above(&self, threshold: f64, level: f64) -> Option<&Change> {
         [Some(&self.judged), self.wall_check.as_ref()]
             .into_iter()
@@ -126,16 +126,16 @@ impl Reading {
             .find(|change| change.slower_at(level).lower > threshold)
     }
 
-    /// Whether the change is within the log-ratio `threshold`: the whole judged interval is below,
-    /// and narrow enough not to be below by luck.
+    /// Whether the change is within the log-ratio `threshold`: the whole interval on the judged clock
+    /// is below it, and narrow enough that this is not luck.
     pub(super) fn is_below(&self, threshold: f64, policy: &Policy) -> bool {
         let LogRatio { point, upper, .. } = self.judged.slower_at(policy.clear_level);
         upper < threshold && upper - point <= threshold * policy.clear_width
     }
 
-    /// Whether wall time contradicts that the change is within the log-ratio `threshold`: its
-    /// whole interval is above; or, before the `last` look, while more blocks can tell, it may be
-    /// above and is slower than the judged clock by more than half the threshold.
+    /// Whether wall time contradicts that the change is within the log-ratio `threshold`: its whole
+    /// interval is above. Before the `last` look, while more blocks can help, it is enough that wall time
+    /// may be above and is slower than the judged clock by more than half the threshold.
     pub(super) fn wall_objects(&self, threshold: f64, policy: &Policy, last: bool) -> bool {
         self.wall_check.as_ref().is_some_and(|wall| {
             let LogRatio {
@@ -149,7 +149,7 @@ impl Reading {
         })
     }
 
-    /// The change that keeps an undecided benchmark from being clear.
+    /// The change that keeps the benchmark undecided.
     pub(super) fn undecided(&self, threshold: f64, level: f64) -> &Change {
         let clear = self.judged.slower_at(level).upper < threshold;
         self.wall_check
@@ -172,20 +172,20 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// The change with the interval of `level`.
+    /// The change, with an interval of `level`.
     pub(super) fn at(&self, level: f64) -> LogRatio {
         let own = self.own_at(level);
         self.reference_at(level)
             .map_or(own, |reference| own.minus(reference))
     }
 
-    /// What counts when the benchmark may be slower: the lower of its change and its own log-ratio.
-    /// A reference that got faster makes nothing slower that is divided by it.
+    /// Use this to call a benchmark slower: the lower of its change and its own log-ratio. A reference
+    /// that got faster does not make the benchmarks divided by it slower.
     pub(super) fn slower_at(&self, level: f64) -> LogRatio {
         self.at(level).min(self.own_at(level))
     }
 
-    /// What counts when it may be faster: the higher of both.
+    /// Use this to call it faster: the higher of both.
     pub(super) fn faster_at(&self, level: f64) -> LogRatio {
         self.at(level).max(self.own_at(level))
     }
@@ -200,8 +200,8 @@ impl Change {
         Some(self.reference.as_ref()?.estimate(level))
     }
 
-    /// The standard error that the change would have if the benchmark and its reference had one
-    /// block each; by the interval of `level`. It falls with the square root of the blocks.
+    /// The standard error of the change if the benchmark and its reference had one block each, from
+    /// the interval of `level`. It falls with the square root of the number of blocks.
     pub(super) fn error_of_one_block(&self, level: f64) -> f64 {
         let of = |averages: &WalshAverages| {
             averages.estimate(level).standard_error() * (averages.blocks() as f64).sqrt()

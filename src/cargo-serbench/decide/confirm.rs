@@ -12,9 +12,9 @@ use crate::run::Phase;
 /// All suspects of a run.
 pub(super) struct Suspicions<'a> {
     suspects: Vec<Suspect<'a>>,
-    /// Seconds of measuring that are left to look at them again.
+    /// Seconds left to confirm them.
     seconds_left: f64,
-    /// Whether the screen gets no more blocks.
+    /// Whether the screen is over.
     pub(super) screen_over: bool,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Suspect<'a> {
     sharing: usize,
     /// The number of completed looks.
     looks: usize,
-    /// What the blocks of the last completed look say.
+    /// The reading of the last completed look.
     pub(super) reading: Option<Reading>,
     pub(super) finding: Finding,
 }
@@ -34,7 +34,7 @@ pub(super) struct Suspect<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Finding {
     Open,
-    /// The fresh change may well be below the threshold, and is not above it.
+    /// The fresh change may be below the threshold and is not above it.
     Cleared,
     /// The fresh change is above the threshold at this corrected level.
     Confirmed {
@@ -45,7 +45,7 @@ pub(super) enum Finding {
 impl<'a> Suspicions<'a> {
     /// Finds the suspects and looks at their fresh blocks.
     pub(super) fn new(cases: &[Comparison<'a>], policy: &Policy) -> Self {
-        // Fresh blocks are asked for only then, so a stored run says it even without its budget.
+        // Fresh blocks are only requested after the screen, so a stored run shows it even without its budget.
         let confirmed = |case: &Comparison<'a>| case.evidence.count(Phase::Confirm) > 0;
         let screen_over =
             screen::spent(cases, policy, policy.screen_share) || cases.iter().any(confirmed);
@@ -64,7 +64,7 @@ impl<'a> Suspicions<'a> {
                 Suspect::new(*case, sharing.count(), policy)
             })
             .collect();
-        // Controls must not cost the others power: each is a family of its own.
+        // Controls must not cost the others power, so each is a family of its own.
         let (mut family, controls): (Vec<_>, Vec<_>) = suspects
             .iter_mut()
             .partition(|suspect| suspect.case.evidence.role == Role::Benchmark);
@@ -79,15 +79,15 @@ impl<'a> Suspicions<'a> {
         }
     }
 
-    /// The suspect of this evidence.
+    /// The suspect that this evidence belongs to.
     pub(super) fn of(&self, evidence: &Evidence) -> Option<&Suspect<'a>> {
         self.suspects
             .iter()
             .find(|suspect| suspect.case.evidence.id == evidence.id)
     }
 
-    /// The fresh blocks that the open suspects still need: of those that look slowest, where there is
-    /// not the time for all. Shared out evenly, the rest of a budget could confirm none.
+    /// The fresh blocks that undecided suspects still need. If time is short, the slowest-looking
+    /// suspects get them all: shared out evenly, a small budget could confirm none.
     pub(super) fn wanted(&self, policy: &Policy) -> Wanted<'a> {
         let mut open: Vec<(&Suspect<'a>, usize)> = self
             .suspects
@@ -112,7 +112,7 @@ impl<'a> Suspicions<'a> {
 }
 
 impl<'a> Suspect<'a> {
-    /// Looks at as many fresh blocks as complete a look, of the suspect and of its reference.
+    /// Evaluates as many fresh blocks as make up a complete look, of the suspect and its reference.
     fn new(case: Comparison<'a>, sharing: usize, policy: &Policy) -> Self {
         let shared = screen::shared_blocks(sharing);
         let complete = |blocks: &usize| {
@@ -127,7 +127,7 @@ impl<'a> Suspect<'a> {
             .take_while(|look| complete(look))
             .count();
         let last = looks.checked_sub(1).map(|last| policy.looks[last]);
-        // Only the blocks of this look: those that the reference got for others come by chance.
+        // Only the blocks of this look: how many more the reference has depends on other suspects.
         let reading = last.and_then(|blocks| case.reading(Phase::Confirm, blocks, blocks * shared));
         let mut suspect = Self {
             case,
@@ -142,7 +142,7 @@ impl<'a> Suspect<'a> {
         suspect
     }
 
-    /// How far above its threshold it surely looked at first, on the clock that says most.
+    /// How far it certainly was above its threshold in the screen, on the clock where that is clearest.
     fn excess(&self, policy: &Policy) -> f64 {
         let lower = self.case.screened().map(|reading| {
             let changes = [Some(&reading.judged), reading.wall_check.as_ref()];
@@ -153,8 +153,8 @@ impl<'a> Suspect<'a> {
         lower.unwrap_or(f64::NEG_INFINITY) - self.case.threshold()
     }
 
-    /// The seconds that it takes to have so many fresh blocks, its part of those of the reference
-    /// included.
+    /// The seconds needed to reach this many fresh blocks, including its share of the reference's
+    /// blocks.
     fn cost(&self, blocks: usize) -> f64 {
         let of = |evidence: &Evidence, blocks: usize| {
             let missing = blocks.saturating_sub(evidence.count(Phase::Confirm));
@@ -173,8 +173,8 @@ impl<'a> Suspect<'a> {
         })
     }
 
-    /// The level of the interval that must be above the threshold beside `family_size` suspects, itself
-    /// included.
+    /// The level of the interval that must be above the threshold, given `family_size` suspects
+    /// including this one.
     fn corrected_level(&self, family_size: usize, policy: &Policy) -> f64 {
         let blocks = self
             .looks
@@ -191,17 +191,17 @@ impl<'a> Suspect<'a> {
     }
 }
 
-/// The level of one of `tests` intervals looked at with `blocks` blocks. The error probability of
-/// the family is shared out evenly over the tests, and over the looks in proportion to their
-/// blocks, so that little of it is gone when the last look comes.
+/// The level of the interval for one of `tests` tests, looked at after `blocks` blocks. The family's
+/// error probability is split evenly over the tests, and over the looks in proportion to their
+/// number of blocks, so that most of it is left for the last look.
 pub(super) fn corrected_level(blocks: usize, tests: usize, policy: &Policy) -> f64 {
     let all: usize = policy.looks.iter().sum();
     let share = blocks as f64 / all as f64;
     two_sided(policy.family_alpha * share / tests as f64)
 }
 
-/// Confirms a family of suspects by Holm 1979: each that is confirmed among all makes the test
-/// easier for the rest.
+/// Confirms a family of suspects (Holm 1979): each confirmed suspect relaxes the test
+/// for the rest.
 fn holm(family: &mut [&mut Suspect<'_>], policy: &Policy) {
     let mut family_size = family.len();
     loop {

@@ -1,14 +1,14 @@
-//! Which blocks were plainly disturbed by other programs, and are measured again instead of counted.
+//! Detects blocks that were clearly disturbed by other programs, so that they are measured again.
 //!
-//! The rule looks at counters of the system, never at times, so it can't choose a verdict; it treats
-//! both arms alike; and what it said of a block stays, whatever is measured later. On a machine that is
-//! always busy it leaves out nothing: there are no better blocks to wait for.
+//! The rule only uses system counters, never times, so it can't influence a verdict. It treats both
+//! arms alike, and never changes its answer for a block when more blocks arrive. On a machine that is
+//! always busy it drops no blocks, because there are no better ones to wait for.
 
 use std::collections::BTreeMap;
 
 use crate::run::{Block, Disturbance, Phase};
 
-/// Whether something took much of the block's CPU or made its processes wait for a disk.
+/// Whether other work took much of the block's CPU time or its processes waited for a disk.
 pub fn is_disturbed(block: &Block) -> bool {
     let Some(Disturbance {
         preemptions,
@@ -22,8 +22,8 @@ pub fn is_disturbed(block: &Block) -> bool {
     major_faults > 0 || stolen > 0 || preemptions > slices as u64
 }
 
-/// The blocks of one benchmark that count, in order, each with the seconds that it and those left out
-/// before it cost. Of a phase, at most as many are left out as were undisturbed before them.
+/// The blocks of one benchmark that count, in order, each with the seconds spent on it and on the
+/// blocks dropped before it. Within a phase, at most as many are dropped as were undisturbed so far.
 pub fn counted<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<(&'a Block, f64)> {
     let mut spare: BTreeMap<Phase, u32> = BTreeMap::new();
     let mut counted = Vec::new();
@@ -106,11 +106,11 @@ mod tests {
     #[test]
     fn disturbed_blocks_are_left_out_while_they_are_few() {
         assert_eq!(of("oooxooxo"), "oooooo");
-        // Nothing to spare yet.
+        // Too few blocks to drop any.
         assert_eq!(of("xo"), "xo");
         assert_eq!(of("xxxx"), "xxxx");
         assert_eq!(of("oxxo"), "oxo");
-        // A confirmation is counted by itself.
+        // Screen and confirmation are counted separately.
         assert_eq!(of("oooXXOX"), "oooXXO");
     }
 
@@ -123,7 +123,7 @@ mod tests {
         }
     }
 
-    /// The budget pays for what is left out, too.
+    /// Dropped blocks use up the budget, too.
     #[test]
     fn blocks_that_are_left_out_have_cost_time() {
         let disturbed = block(Phase::Screen, disturbance(0, 1, 0));

@@ -1,4 +1,4 @@
-//! Collects from a run of two commits everything that each benchmark's verdict may depend on.
+//! Collects everything from a run of two commits that a verdict may depend on.
 
 use serbench::Memory;
 
@@ -11,7 +11,7 @@ use crate::{
     select::BenchId,
 };
 
-/// What one pair of fresh processes measured. All log-ratios are natural logarithms.
+/// The result of one block: a pair of fresh processes. All log-ratios are natural logarithms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BlockRatio {
     pub phase: Phase,
@@ -19,7 +19,7 @@ pub struct BlockRatio {
     pub cpu: f64,
     /// Log-ratio candidate / baseline of wall time.
     pub wall: f64,
-    /// What the block cost, with those left out before it.
+    /// Seconds spent on the block and on those dropped before it.
     pub seconds: f64,
 }
 
@@ -28,38 +28,38 @@ pub struct BlockRatio {
 pub enum Role {
     /// To be judged.
     Benchmark,
-    /// A benchmark against itself, which must not alarm.
+    /// A benchmark compared with itself, which must not be called slower.
     NullControl,
-    /// A benchmark against itself slowed down by twice the threshold, which must alarm.
+    /// A benchmark compared with itself slowed down by twice the threshold, which must be detected.
     PositiveControl,
 }
 
-/// Where a benchmark exists.
+/// Which commits have the benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Presence {
-    /// In both commits, with different code.
+    /// Both, with different code.
     Both,
-    /// In both commits, with the same machine code and data.
+    /// Both, with the same machine code and data.
     Identical,
     /// Only in the candidate.
     Added,
-    /// Only in the baseline, or skipped in the candidate.
+    /// Only in the baseline, or skipped at the candidate.
     Removed,
-    /// There is nothing to run in the candidate, nor was there in the baseline.
+    /// Skipped at the candidate and absent or skipped at the baseline.
     Skipped(String),
-    /// It could not be measured, or its output was wrong, for this reason.
+    /// It could not be measured or its output was wrong; the reason.
     Failed(String),
-    /// The same at the baseline alone, so there is nothing to compare with.
+    /// The same, but only at the baseline, so there is nothing to compare with.
     FailedAtBaseline(String),
 }
 
-/// The memory of one operation in both commits.
+/// The memory of one operation at both commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryPair {
-    /// None where the baseline lacks the benchmark or counts nothing.
+    /// `None` if the baseline lacks the benchmark or has no counts.
     pub baseline: Option<Memory>,
     pub candidate: Memory,
-    /// Whether every repeat counted the same.
+    /// Whether all repeats gave the same counts.
     pub repeatable: bool,
 }
 
@@ -69,23 +69,23 @@ pub struct Evidence {
     pub id: BenchId,
     pub role: Role,
     pub presence: Presence,
-    /// The id of the benchmark whose change is divided out; none, or its own id, for none.
+    /// The benchmark whose change is divided out; `None` or its own id if there is none.
     pub reference: Option<BenchId>,
-    /// Whether other threads work for it, so that only wall time is meaningful.
+    /// Whether it uses other threads, so that only wall time is meaningful.
     pub multithreaded: bool,
     pub tolerance: Tolerance,
-    /// Whether the screen measured code where cargo's link put it, and only the confirmation in
-    /// several orders of functions.
+    /// Whether the screen measured the executables as cargo linked them, and only the confirmation
+    /// used several orders of functions.
     pub screened_as_linked: bool,
-    /// In the order of measuring.
+    /// In the order in which they were measured.
     pub blocks: Vec<BlockRatio>,
-    /// Log-ratios encoder / reference of blocks at the candidate alone, on the clock that is
-    /// judged. Needed only for a limit.
+    /// Log-ratios encoder / reference of blocks at the candidate only, on the judged clock. Only
+    /// needed for a limit.
     pub to_reference: Vec<f64>,
     pub memory: Option<MemoryPair>,
 }
 
-/// The name of the control of `role` on benchmark `id`.
+/// The id of the control for benchmark `id`.
 pub fn control_id(id: &BenchId, role: Role) -> BenchId {
     match role {
         Role::Benchmark => id.clone(),
@@ -94,7 +94,7 @@ pub fn control_id(id: &BenchId, role: Role) -> BenchId {
     }
 }
 
-/// Everything in `run` that verdicts rest on, benchmarks by id and then the controls.
+/// All evidence in `run`: benchmarks by id, then controls.
 pub fn evidence(run: &Run, config: &Config) -> Vec<Evidence> {
     let mut all: Vec<Evidence> = run
         .benchmarks
@@ -142,7 +142,7 @@ fn of_benchmark(run: &Run, id: &BenchId, benchmark: &Benchmark, tolerance: Toler
         role: Role::Benchmark,
         presence: presence(benchmark, run.identical_measured),
         reference: benchmark.reference.clone(),
-        // Without a CPU clock of its own (divan measured), wall time is all there is.
+        // Without a CPU clock (divan itself measured), only wall time is available.
         multithreaded: sides
             .into_iter()
             .flatten()
@@ -217,7 +217,7 @@ fn presence(benchmark: &Benchmark, identical_measured: bool) -> Presence {
     }
 }
 
-/// The pairs among the blocks of `run` that `wanted` picks, without those that don't count.
+/// The paired blocks of `run` that match `wanted`, without dropped ones.
 fn blocks(run: &Run, wanted: impl Fn(&Block) -> bool) -> Vec<BlockRatio> {
     let log_ratio = |block: &Block, clock| {
         let [first, second] = [0, 1].map(|arm| compare::times(&block.slices[arm], clock));

@@ -3,7 +3,7 @@
 use super::{LimitCheck, Metric, Policy, Standing, change::Comparison};
 use crate::compare::stats::{LogRatio, WalshAverages};
 
-/// The limits that the benchmark has.
+/// The limits configured for the benchmark.
 pub(super) fn checks(case: &Comparison<'_>, policy: &Policy) -> Vec<LimitCheck> {
     [latency(case, policy), memory(case)]
         .into_iter()
@@ -11,7 +11,7 @@ pub(super) fn checks(case: &Comparison<'_>, policy: &Policy) -> Vec<LimitCheck> 
         .collect()
 }
 
-/// The limit on latency. A limit that can't be checked is unclear.
+/// The latency limit. It is unclear if it can't be checked.
 pub(super) fn latency(case: &Comparison<'_>, policy: &Policy) -> Option<LimitCheck> {
     let limit = case.evidence.tolerance.max_latency_ratio?;
     let blocks = &case.evidence.to_reference;
@@ -36,7 +36,7 @@ pub(super) fn latency(case: &Comparison<'_>, policy: &Policy) -> Option<LimitChe
     })
 }
 
-/// The limit on peak heap, which is counted exactly.
+/// The limit on peak heap, which is an exact count.
 fn memory(case: &Comparison<'_>) -> Option<LimitCheck> {
     let limit = case.evidence.tolerance.max_memory_ratio?;
     let pair = case.evidence.memory;
@@ -73,7 +73,7 @@ fn memory(case: &Comparison<'_>) -> Option<LimitCheck> {
     check(ratio, standing)
 }
 
-/// Nothing is known; no interval is wider.
+/// An unknown log-ratio: the interval is unbounded.
 fn unknown(level: f64) -> LogRatio {
     LogRatio {
         point: 0.0,

@@ -5,7 +5,7 @@ use serbench::Memory;
 use super::{MemoryChange, Metric, Verdict, change::Comparison, verdict::percent};
 use crate::decide::evidence::MemoryPair;
 
-/// The verdict on memory; fields as in [`super::Decision`].
+/// The memory verdict; for the fields see [`super::Decision`].
 pub(super) struct MemoryVerdict {
     pub(super) verdict: Verdict,
     pub(super) metric: Metric,
@@ -13,8 +13,8 @@ pub(super) struct MemoryVerdict {
     pub(super) reason: Option<String>,
 }
 
-/// Compares every count of both commits, relative to the reference's. Equal repeats are exact and
-/// need no interval; when repeats differ, no change is certain and the reason says so.
+/// Compares every count of both commits, relative to the reference. Equal repeats are exact and
+/// need no interval. If repeats differ, no change is certain, and the reason says so.
 pub(super) fn judge(case: &Comparison<'_>) -> MemoryVerdict {
     let changes = changes(case);
     let tolerance = case.evidence.tolerance;
@@ -43,7 +43,7 @@ pub(super) fn judge(case: &Comparison<'_>) -> MemoryVerdict {
     }
 }
 
-/// The reference's counts, if its change can be divided out.
+/// The counts of the reference, if its change can be divided out.
 fn reference(case: &Comparison<'_>) -> Option<MemoryPair> {
     case.reference.and_then(|reference| reference.memory)
 }
@@ -66,7 +66,7 @@ fn changes(case: &Comparison<'_>) -> Vec<MemoryChange> {
         let counts = of(&own)?;
         let reference = reference(case).as_ref().and_then(of).map_or(0.0, log_ratio);
         let own = log_ratio(counts);
-        // A reference with a count of zero on either side can't be divided by.
+        // Can't divide by a reference with a count of zero.
         let change = if reference.is_finite() {
             own - reference
         } else {

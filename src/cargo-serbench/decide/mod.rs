@@ -1,40 +1,40 @@
-//! Decides, from the blocks measured so far, what to measure next or the verdict of each benchmark.
+//! Decides from the blocks measured so far what to measure next, or the verdict of each benchmark.
 //!
-//! Both functions depend on the evidence alone: no clock, no file, no randomness. The same blocks
-//! give the same verdicts, so a stored run can be decided again, with other thresholds too.
+//! Both functions depend only on the evidence: no clock, no file, no randomness. The same blocks
+//! give the same verdicts, so a stored run can be decided again, even with other thresholds.
 //!
-//! **What is judged.** The *change*: how the benchmark's log-ratio candidate / baseline differs
-//! from that of its reference encoder, whose blocks serve all benchmarks that name it. A benchmark
-//! without a reference, and the reference itself, are judged on their own log-ratio. Code that
-//! runs on one thread is judged on CPU time, which other programs disturb least; wall time is
-//! checked beside it. Code with threads is judged on wall time.
+//! **What is judged.** The *change*: the difference between the log-ratio candidate / baseline of the
+//! benchmark and that of its reference encoder, whose blocks serve all benchmarks that use it. A benchmark
+//! without a reference, and the reference itself, are judged by their own log-ratio. Single-threaded
+//! code is judged by CPU time, which other programs disturb least; wall time is also
+//! checked. Multi-threaded code is judged by wall time.
 //!
-//! **Screen.** Every benchmark gets a few blocks. When the interval of its change ends below the
+//! **Screen.** Every benchmark gets a few blocks. If the interval of its change ends below the
 //! threshold, it is `unchanged`, or `improved` if a wider interval ends below the indifference. The
-//! interval must also be narrow, so that noise never turns into `unchanged`. When the interval
-//! begins above the threshold, on either clock, the benchmark is a suspect. Between the two it gets
-//! more blocks, up to a maximum; what is undecided there is a suspect if its estimate is above the
-//! threshold, or if it is the positive control, and `inconclusive` if not. Wall time asks for more
-//! blocks when it disagrees by half the threshold and may be above it, but at the maximum only an
-//! interval above counts: a noisy wall clock costs time, not verdicts.
+//! interval must also be narrow, so that noise never leads to `unchanged`. If the interval
+//! starts above the threshold, on either clock, the benchmark is a suspect. Otherwise it gets
+//! more blocks, up to a maximum. A benchmark still undecided then is a suspect if its estimate is above the
+//! threshold or it is the positive control; otherwise it is `inconclusive`. Wall time requests more
+//! blocks if it differs by half the threshold and may be above it. At the maximum, only an
+//! interval above the threshold counts: a noisy wall clock costs time, but no verdicts.
 //!
-//! **Confirm.** A benchmark that was picked because it looked slow looks slow by luck in part. So
-//! suspects, and their references, are measured again from nothing, and only the fresh blocks
-//! count. `regressed` needs the whole interval above the threshold, at a level corrected for all
-//! there is to choose from: for the number of suspects by Holm 1979 ("A simple sequentially
+//! **Confirm.** A benchmark picked because it looked slow may only look slow by chance. So
+//! suspects and their references are measured again, and only the fresh blocks
+//! count. `regressed` needs the whole interval above the threshold, at a level corrected for
+//! multiple comparisons: for the number of suspects by Holm 1979 ("A simple sequentially
 //! rejective multiple test procedure"), for the looks at growing numbers of blocks and for the two
 //! clocks by Bonferroni. If blocks are independent and scatter symmetrically, the probability that
 //! a gate calls any benchmark `regressed` whose true change is within its threshold is at most
 //! [`Policy::family_alpha`], whatever the number of benchmarks and whatever they have in common. A
-//! suspect whose fresh interval ends below the threshold is `unchanged`; one that is undecided
+//! [`Policy::family_alpha`], for any number of benchmarks and any dependence between them. A
 //! after the last look is `inconclusive`.
 //!
-//! Blocks that were plainly disturbed don't count while they are few ([`disturbed`]): others are asked
-//! for in their place.
+//! Blocks that were clearly disturbed don't count as long as they are few ([`disturbed`]); they are
+//! measured again.
 //!
-//! **Memory** is counted exactly, so a change beyond its threshold is certain without
-//! confirmation. **Limits** on the ratio to the reference are exceeded only when the whole interval
-//! lies above.
+//! **Memory** is counted exactly, so a change above its threshold needs no
+//! confirmation. **Limits** on the ratio to the reference are exceeded only if the whole interval
+//! is above.
 
 pub mod bisect;
 pub mod disturbed;
@@ -69,31 +69,31 @@ pub use self::{
     unconfirmed::Unconfirmed,
 };
 
-/// How much is measured and how sure a verdict must be.
+/// How much to measure, and how certain a verdict must be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// Blocks that every benchmark gets.
+    /// Blocks for every benchmark.
     pub screen_blocks: usize,
-    /// Blocks that an undecided benchmark gets at a time.
+    /// Blocks added at a time for an undecided benchmark.
     pub step: usize,
-    /// Most blocks before a benchmark is a suspect or inconclusive.
+    /// Maximum number of blocks before a benchmark becomes a suspect or inconclusive.
     pub most_blocks: usize,
-    /// Numbers of fresh blocks, ascending, after which a suspect is looked at.
+    /// Numbers of fresh blocks, ascending, after which a suspect is judged.
     pub looks: Vec<usize>,
     /// Level of the two-sided interval that must end below the threshold.
     pub clear_level: f64,
-    /// Most that half of that interval may be, in thresholds: what is vaguer is below by luck.
+    /// Maximum half-width of that interval, in thresholds: a wider one may be below by luck.
     pub clear_width: f64,
-    /// Level of the two-sided interval that makes a suspect when it begins above the threshold.
+    /// Level of the two-sided interval that makes a suspect if it starts above the threshold.
     pub suspect_level: f64,
     /// Level of the two-sided interval that must end below the indifference.
     pub improved_level: f64,
-    /// Probability, at most, that a gate calls anything `regressed` that is within its threshold.
+    /// Maximum probability that a gate calls a benchmark `regressed` that is within its threshold.
     pub family_alpha: f64,
-    /// Seconds of measuring after which no more is asked for than the first blocks.
+    /// Seconds of measuring after which only first blocks are requested.
     pub budget_seconds: Option<f64>,
-    /// The part of the budget after which nothing is screened further, so that suspects can still
-    /// be confirmed.
+    /// The fraction of the budget after which the screen ends, so that suspects can still be
+    /// confirmed.
     pub screen_share: f64,
 }
 
@@ -115,7 +115,7 @@ impl Default for Policy {
     }
 }
 
-/// The default policy within `budget` seconds of measuring, if there is one.
+/// The default policy, limited to `budget` seconds of measuring if given.
 pub fn policy(budget: Option<f64>) -> Policy {
     Policy {
         budget_seconds: budget,
@@ -128,7 +128,7 @@ pub fn policy(budget: Option<f64>) -> Policy {
 pub struct Request {
     pub id: BenchId,
     pub phase: Phase,
-    /// How many, besides those there are. Of a benchmark that is only in the candidate, how many
+    /// How many more blocks. For a benchmark that only the candidate has: how many
     /// more values of [`Evidence::to_reference`].
     pub blocks: usize,
 }
@@ -143,13 +143,13 @@ pub enum Verdict {
     Identical,
     Added,
     Removed,
-    /// There is nothing to run: ignored, or no operation registered.
+    /// Nothing to run: ignored, or no operation registered.
     Skipped,
     Failed,
 }
 
 impl Verdict {
-    /// The word for it, the same in every report.
+    /// The name used in every report.
     pub fn word(self) -> &'static str {
         match self {
             Self::Regressed => "regressed",
@@ -165,7 +165,7 @@ impl Verdict {
     }
 }
 
-/// What a verdict rests on.
+/// The quantity that a verdict is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     Latency(Clock),
@@ -175,7 +175,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// The word for it, the same in every report.
+    /// The name used in every report.
     pub fn word(self) -> &'static str {
         match self {
             Self::Latency(Clock::Cpu) => "latency (CPU time)",
@@ -187,7 +187,7 @@ impl Metric {
     }
 }
 
-/// How a value stands to a limit.
+/// How a value compares with a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The whole interval is below.
@@ -198,40 +198,40 @@ pub enum Standing {
     Unclear,
 }
 
-/// The ratio to the reference beside its limit.
+/// The ratio to the reference and its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LimitCheck {
     pub metric: Metric,
     /// Log-ratio encoder / reference at the candidate.
     pub ratio: LogRatio,
-    /// The largest ratio allowed; a ratio, not its logarithm.
+    /// The largest allowed ratio (not its logarithm).
     pub limit: f64,
     pub standing: Standing,
 }
 
-/// The log-ratio of one count of memory.
+/// The log-ratio of one memory count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MemoryChange {
     pub metric: Metric,
     /// The count at the baseline and at the candidate.
     pub counts: (u64, u64),
-    /// Log-ratio of the counts, minus the reference's; infinite when one of them is 0.
+    /// Log-ratio of the counts, minus the reference's; infinite if one of them is 0.
     pub change: f64,
 }
 
-/// The verdict on one benchmark and what it rests on. Estimates are log-ratios.
+/// The verdict on one benchmark and the figures it is based on. Estimates are log-ratios.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     pub id: BenchId,
     pub role: Role,
     pub verdict: Verdict,
-    /// What decided; none where nothing was compared.
+    /// The metric that decided; `None` if nothing was compared.
     pub metric: Option<Metric>,
     /// Change of latency on the judged clock, with its 95 % interval.
     pub change: Option<LogRatio>,
-    /// What was compared with the threshold, at the level that decided.
+    /// The estimate that was compared with the threshold, at the level that decided.
     pub deciding: Option<LogRatio>,
-    /// The same without the reference: the benchmark's own candidate / baseline.
+    /// The same without the reference: candidate / baseline of the benchmark itself.
     pub own: Option<LogRatio>,
     /// Change of wall time.
     pub wall: Option<LogRatio>,
@@ -242,32 +242,32 @@ pub struct Decision {
     pub confirm_blocks: usize,
     /// The slowdown that would be called `regressed` with 95 % probability; 0.04 is 4 %.
     pub sensitivity: Option<f64>,
-    /// Seconds of measuring that would probably decide an inconclusive benchmark; none when it is
-    /// too close to the threshold for any reasonable time.
+    /// Seconds of measuring that would probably decide an inconclusive benchmark; `None` if it is too close
+    /// to the threshold for any reasonable time.
     pub needs_seconds: Option<f64>,
-    /// Whether it looks slower though it is inconclusive.
+    /// Whether it looks slower although it is inconclusive.
     pub unconfirmed: Unconfirmed,
     /// One sentence, without a full stop.
     pub reason: String,
     /// The commit at which it failed, if that is not the candidate.
     pub failed_at: Option<Side>,
-    /// Why it does not fail the gate, if it is waived.
+    /// Why it does not fail the gate, if waived.
     pub waived: Option<String>,
 }
 
-/// What somebody must have accepted for a decision not to fail the gate.
+/// What must be accepted so that a decision does not fail the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waivable {
-    /// A change for the worse.
+    /// A regression.
     Change,
-    /// That the benchmark is gone.
+    /// The removal of the benchmark.
     Removal,
-    /// That there is nothing to compare with.
+    /// The lack of a baseline to compare with.
     FailedBaseline,
 }
 
 impl Decision {
-    /// What it takes to waive it; `None` if it can't be accepted.
+    /// What must be accepted to waive it; `None` if it can't be accepted.
     pub fn waivable(&self) -> Option<Waivable> {
         match (self.verdict, self.failed_at) {
             (Verdict::Removed, _) => Some(Waivable::Removal),
@@ -277,7 +277,7 @@ impl Decision {
         }
     }
 
-    /// Whether it is settled that nothing got worse, or somebody has settled that it may.
+    /// Whether nothing got worse, or what did was accepted.
     pub fn is_cleared(&self) -> bool {
         match self.verdict {
             Verdict::Improved
@@ -292,9 +292,9 @@ impl Decision {
     }
 }
 
-/// What must be measured next, one request at most for a benchmark and phase; nothing when all is
-/// decided or the budget is spent. A benchmark that can't be measured any more must become
-/// [`Presence::Failed`], or it is asked for again.
+/// What to measure next, at most one request per benchmark and phase; empty if everything is
+/// decided or the budget is spent. A benchmark that can no longer be measured must be set to
+/// [`Presence::Failed`], or it will be requested again.
 pub fn next(evidence: &[Evidence], policy: &Policy) -> Vec<Request> {
     let cases = Comparison::all(evidence);
     let screening = screen::wanted(&cases, policy);
@@ -351,7 +351,7 @@ pub fn decide(evidence: &[Evidence], policy: &Policy) -> Vec<Decision> {
     decisions
 }
 
-/// Notes a moved reference once, instead of at every benchmark divided by it.
+/// Notes a changed reference once, instead of at every benchmark divided by it.
 fn note_moved_references(evidence: &[Evidence], decisions: &mut [Decision]) {
     let excludes_none = |it: &LogRatio| it.lower > 0.0 || it.upper < 0.0;
     for at in 0..decisions.len() {
@@ -371,14 +371,14 @@ fn note_moved_references(evidence: &[Evidence], decisions: &mut [Decision]) {
         });
         let note = match only_as_ratio.count() {
             0 => continue,
-            1 => "; 1 benchmark divided by it moved as a ratio only".to_owned(),
-            count => format!("; {count} benchmarks divided by it moved as ratios only"),
+            1 => "; the ratio of 1 benchmark changed with it".to_owned(),
+            count => format!("; the ratios of {count} benchmarks changed with it"),
         };
         decisions[at].reason += &note;
     }
 }
 
-/// The decision on a benchmark that only the baseline has, with the benchmark that it may be now.
+/// The decision on a benchmark that only the baseline has, with its likely new name.
 fn removed(case: &Comparison<'_>, all: &[Comparison<'_>]) -> Decision {
     let id = &case.evidence.id;
     let added = all
@@ -393,7 +393,7 @@ fn removed(case: &Comparison<'_>, all: &[Comparison<'_>]) -> Decision {
     without_figures(case, Verdict::Removed, &reason)
 }
 
-/// The decision on a benchmark that both commits have: the graver of its latency and memory
+/// The decision on a benchmark that both commits have: the more severe of its latency and memory
 /// verdicts.
 fn compared(case: &Comparison<'_>, suspicions: &Suspicions<'_>, policy: &Policy) -> Decision {
     let latency = verdict::judge(case, suspicions, policy);
@@ -428,7 +428,7 @@ fn compared(case: &Comparison<'_>, suspicions: &Suspicions<'_>, policy: &Policy)
     }
 }
 
-/// The order in which one verdict on a metric outweighs that on another.
+/// The severity of a verdict on a metric.
 fn gravity(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Failed => 4,
@@ -443,7 +443,7 @@ fn gravity(verdict: Verdict) -> u8 {
     }
 }
 
-/// A decision that rests on no figures.
+/// A decision without figures.
 fn without_figures(case: &Comparison<'_>, verdict: Verdict, reason: &str) -> Decision {
     Decision {
         id: case.evidence.id.clone(),
@@ -468,7 +468,7 @@ fn without_figures(case: &Comparison<'_>, verdict: Verdict, reason: &str) -> Dec
 }
 
 impl Evidence {
-    /// What a block of it costs; `None` before there is one.
+    /// Average seconds of a block; `None` without blocks.
     pub fn seconds_per_block(&self) -> Option<f64> {
         let seconds: f64 = self.blocks.iter().map(|block| block.seconds).sum();
         (!self.blocks.is_empty()).then(|| seconds / self.blocks.len() as f64)

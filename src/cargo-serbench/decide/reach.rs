@@ -1,4 +1,4 @@
-//! Whether a gate could have failed: what the rule can reach with the blocks that the budget allows.
+//! Checks that a gate can fail: what the rules can decide with the blocks that the budget allows.
 
 use super::{Policy, change::Comparison, confirm, screen};
 use crate::{
@@ -7,8 +7,8 @@ use crate::{
     run::Phase,
 };
 
-/// The seconds that the first blocks of all benchmarks take, those of references for all that are
-/// divided by them included. `None` before any block.
+/// The seconds that the first blocks of all benchmarks take, including those of their references.
+/// `None` before the first block.
 pub fn first_verdicts(evidence: &[Evidence], policy: &Policy) -> Option<f64> {
     let cases = Comparison::all(evidence);
     let costs: Vec<f64> = cases
@@ -25,8 +25,8 @@ pub fn first_verdicts(evidence: &[Evidence], policy: &Policy) -> Option<f64> {
     (!costs.is_empty()).then(|| costs.iter().sum())
 }
 
-/// Why no benchmark could have been called `regressed` by its time, if that is so. A gate that can
-/// not fail must not pass.
+/// Why no benchmark could have been called `regressed` by time, if so. A gate that can't fail must
+/// not pass.
 pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
     let cases = Comparison::all(evidence);
     let judged: Vec<&Comparison<'_>> = cases
@@ -76,7 +76,7 @@ pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
     }
 }
 
-/// The fewest fresh blocks with which a single suspect can be confirmed.
+/// The smallest number of fresh blocks that can confirm a single suspect.
 fn first_possible_look(tests: usize, policy: &Policy) -> Option<usize> {
     let possible = |blocks: &&usize| {
         let level = confirm::corrected_level(**blocks, tests, policy);

@@ -1,11 +1,11 @@
-//! Guesses which benchmark a removed one is called now.
+//! Guesses the new name of a removed benchmark.
 
 use crate::select::BenchId;
 
-/// Below this similarity two names have nothing in common but their alphabet.
+/// Names less similar than this are unrelated.
 const LIKE: f64 = 0.6;
 
-/// The one of `added` that looks most like `removed`, if one does: the same suite or the same case,
+/// The benchmark of `added` most similar to `removed`, if any: the same suite or the same case,
 /// and a similar name.
 pub(super) fn looks_like<'a>(
     removed: &BenchId,

@@ -1,4 +1,4 @@
-//! Decides after the screening blocks which benchmarks need more blocks, and how many.
+//! Decides after each step of the screen which benchmarks need more blocks, and how many.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use super::{Policy, Standing, change::Comparison, limit};
 use crate::decide::evidence::{Evidence, Presence, Role};
 use crate::run::Phase;
 
-/// What the screen says about a benchmark.
+/// The result of the screen for a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Screened {
     /// More blocks are needed.
     Open,
     Unchanged,
     Improved,
-    /// To be confirmed on fresh blocks.
+    /// It must be confirmed with fresh blocks.
     Suspect,
 }
 
-/// The numbers of blocks that benchmarks should have.
+/// The number of blocks each benchmark should have.
 #[derive(Default)]
 pub(super) struct Wanted<'a>(BTreeMap<(&'a str, Phase), usize>);
 
 impl<'a> Wanted<'a> {
-    /// At least `blocks` for the benchmark, and as many for its reference as serve the `sharing`
-    /// benchmarks best that it is divided out of: the error of k differences with one shared side
-    /// is least, at equal cost, when that side has √k times the blocks.
+    /// Requests at least `blocks` for the benchmark, and the optimal number for its reference, which is
+    /// shared by `sharing` benchmarks: for k differences with one shared side, the error at equal cost is
+    /// smallest if that side has √k times as many blocks.
     pub(super) fn raise(
         &mut self,
         case: &Comparison<'a>,
@@ -61,12 +61,12 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Blocks of a reference for each block of the `sharing` benchmarks it is divided out of.
+/// Blocks of a reference per block of the `sharing` benchmarks divided by it.
 pub(super) fn shared_blocks(sharing: usize) -> usize {
     (sharing as f64).sqrt().round() as usize
 }
 
-/// The blocks that the screen still needs; nothing when it is over.
+/// The blocks that the screen still needs; empty when it is over.
 pub(super) fn wanted<'a>(cases: &[Comparison<'a>], policy: &Policy) -> Wanted<'a> {
     let over = spent(cases, policy, policy.screen_share);
     let open: Vec<(&Comparison<'a>, usize)> = cases
@@ -83,14 +83,14 @@ pub(super) fn wanted<'a>(cases: &[Comparison<'a>], policy: &Policy) -> Wanted<'a
     wanted
 }
 
-/// Whether the `share` of the budget has been spent.
+/// Whether the fraction `share` of the budget is spent.
 pub(super) fn spent(cases: &[Comparison<'_>], policy: &Policy, share: f64) -> bool {
     policy
         .budget_seconds
         .is_some_and(|budget| seconds(cases) >= budget * share)
 }
 
-/// The seconds that are left of the budget.
+/// The remaining seconds of the budget.
 pub(super) fn left(cases: &[Comparison<'_>], policy: &Policy) -> f64 {
     policy.budget_seconds.unwrap_or(f64::INFINITY) - seconds(cases)
 }
@@ -100,8 +100,8 @@ fn seconds(cases: &[Comparison<'_>]) -> f64 {
     blocks.map(|block| block.seconds).sum()
 }
 
-/// What the screen says about a benchmark that both commits have; `last` is whether the time for
-/// the screen is over.
+/// The result of the screen for a benchmark that both commits have; `last` if there is no time for
+/// more screening.
 pub(super) fn screened(case: &Comparison<'_>, policy: &Policy, last: bool) -> Screened {
     let Some(reading) = case.screened() else {
         return Screened::Open;
@@ -125,15 +125,15 @@ pub(super) fn screened(case: &Comparison<'_>, policy: &Policy, last: bool) -> Sc
         Screened::Unchanged
     } else if last && (slower > threshold || case.evidence.role == Role::PositiveControl) {
         // Fresh blocks are worth more than the same number added to those that picked it. The
-        // positive control is known to be slower, so bad luck at first shall not be the end of it.
+        // positive control is known to be slower, so one unlucky screen must not end it.
         Screened::Suspect
     } else {
-        // An improvement of the size of the threshold, too, is worth blocks until it is certain.
+        // An improvement as large as the threshold also gets blocks until it is certain.
         Screened::Open
     }
 }
 
-/// The number of blocks that an open benchmark should have next.
+/// The number of blocks that an undecided benchmark should have next.
 fn blocks_wanted(case: &Comparison<'_>, policy: &Policy, over: bool) -> Option<usize> {
     let limit_open = || {
         limit::latency(case, policy).is_some_and(|check| check.standing == Standing::Unclear)

@@ -1,10 +1,10 @@
-//! Simulates machines with known noise to measure how often the rule errs and what it costs.
+//! Simulates machines with known noise, to measure the error rates and the cost of the rules.
 //!
-//! The noises are those that recordings of shared machines showed: a core that runs at one of two
-//! speeds for milliseconds at a time (its hardware sibling is busy), slices that scatter by
-//! several percent, preemption that only the wall clock sees, processes that are by chance faster
-//! or slower than the same program was before, and, for whole blocks, tails far heavier than a
-//! normal distribution's.
+//! The noise models follow recordings of shared machines: a core that runs at one of two
+//! speeds for milliseconds at a time (because its hardware sibling is busy), slices that vary by
+//! several percent, preemption that only the wall clock sees, processes that are randomly faster
+//! or slower than others of the same program, and tails of whole blocks far heavier than
+//! normal.
 
 use serbench::random::Random;
 
@@ -13,22 +13,22 @@ use crate::compare::stats::{block_log_ratio, normal_quantile};
 use crate::config::Tolerance;
 use crate::decide::evidence::{BlockRatio, Evidence, Presence, Role};
 
-/// What disturbs a machine. Shares and standard deviations of log-times; times in milliseconds.
+/// The noise of a machine. Fractions and standard deviations of log-times; times in milliseconds.
 #[derive(Clone, Copy)]
 struct Noise {
     /// The core is slower by this factor while its sibling is busy.
     slow: f64,
     /// Median time in the fast and in the slow state, and the standard deviations of their logs.
     dwell: [(f64, f64); 2],
-    /// From slice to slice.
+    /// Between slices.
     slice: f64,
-    /// From process to process of the same program.
+    /// Between processes of the same program.
     process: f64,
     /// Linear drift of the speed within a block.
     drift: f64,
-    /// Share of slices that are preempted, seen by the wall clock only, for 4 ms on average.
+    /// Fraction of slices that are preempted, for 4 ms on average, seen by the wall clock only.
     preempted: f64,
-    /// Instead of all that: blocks with this central deviation and share of blocks with that wide
+    /// Replaces all of the above: blocks with the first deviation, and this fraction with the second, wider
     /// one, on the CPU clock; on the wall clock both are 1.4 times as wide.
     tails: Option<(f64, f64, f64)>,
 }
@@ -43,7 +43,7 @@ const QUIET: Noise = Noise {
     tails: None,
 };
 
-/// Fast spells of 1 ms (ninth decile 4), slow spells of 33 ms (286), slower by 1.43.
+/// Fast periods of 1 ms (ninth decile 4), slow periods of 33 ms (286), slower by 1.43.
 const TWO_SPEEDS: Noise = Noise {
     slow: 1.43,
     dwell: [(1.0, 1.08), (33.0, 1.685)],
@@ -54,7 +54,7 @@ const TWO_SPEEDS: Noise = Noise {
     tails: None,
 };
 
-/// Both states equally long, so that the speed changes within most blocks.
+/// Both states last equally long, so that the speed changes within most blocks.
 const FLICKER: Noise = Noise {
     dwell: [(4.0, 1.0), (4.0, 1.0)],
     preempted: 0.15,
@@ -73,13 +73,13 @@ const TAILS: Noise = Noise {
     ..QUIET
 };
 
-/// Nothing of 3 % can be seen in this.
+/// Too noisy to see 3 %.
 const HOPELESS: Noise = Noise {
     tails: Some((0.25, 0.3, 1.0)),
     ..QUIET
 };
 
-/// Measures one block of `log_ratio`; `stall` is a slowdown of the wall clock alone.
+/// Measures one block of `log_ratio`; `stall` slows down the wall clock only.
 fn block(random: &mut Random, noise: &Noise, log_ratio: f64, stall: f64) -> (f64, f64) {
     if let Some((central, share, wide)) = noise.tails {
         let width = if random.unit() < share { wide } else { central };
@@ -90,10 +90,10 @@ fn block(random: &mut Random, noise: &Noise, log_ratio: f64, stall: f64) -> (f64
     let mut core = Core::new(random, noise);
     let processes = [0.0, log_ratio].map(|log| log + normal(random) * noise.process);
     let candidate_first = random.below(2) == 1;
-    // Of each clock, of each arm.
+    // Per clock, per arm.
     let mut times = [const { [const { Vec::new() }; 2] }; 2];
     for pair in 0..8 {
-        // ABBA, or BAAB.
+        // ABBA or BAAB.
         let order = usize::from(candidate_first ^ (pair % 2 == 1));
         for (place, arm) in [(0, order), (1, 1 - order)] {
             let slow = core.slice(random, noise);
@@ -113,7 +113,7 @@ fn block(random: &mut Random, noise: &Noise, log_ratio: f64, stall: f64) -> (f64
     (cpu, wall)
 }
 
-/// A core between its two speeds.
+/// A core that switches between two speeds.
 struct Core {
     fast: bool,
     /// Milliseconds left in this state.
@@ -122,7 +122,7 @@ struct Core {
 
 impl Core {
     fn new(random: &mut Random, noise: &Noise) -> Self {
-        // States hold in proportion to their mean times; long ones are met in their middle.
+        // States are hit in proportion to their mean durations, long ones in the middle.
         let mean = |(median, deviation): (f64, f64)| median * (deviation * deviation / 2.0).exp();
         let [fast, slow] = noise.dwell.map(mean);
         let fast = random.unit() < fast / (fast + slow);
@@ -135,7 +135,7 @@ impl Core {
         median * (normal(random) * deviation).exp()
     }
 
-    /// How much slower, in logs, a slice of 1.5 ms is.
+    /// The slowdown of a slice of 1.5 ms, as a logarithm.
     fn slice(&mut self, random: &mut Random, noise: &Noise) -> f64 {
         let (mut rest, mut slow) = (1.5_f64, 0.0);
         while rest > 0.0 {
@@ -148,7 +148,7 @@ impl Core {
                 self.left = Self::dwell(random, noise, self.fast);
             }
         }
-        // The share of time spent slow does less work.
+        // During the slow part of the time, less work is done.
         let work = 1.0 - slow / 1.5 * (1.0 - 1.0 / noise.slow);
         -work.ln()
     }
@@ -165,11 +165,11 @@ struct Plan {
     /// The slowdown of the second benchmark, an encoder, or of the first, a reference.
     slowdown: f64,
     reference: bool,
-    /// The slowdown of the wall clock alone.
+    /// A slowdown of the wall clock only.
     stall: f64,
     /// Without references.
     alone: bool,
-    /// All benchmarks but the references are slower, not only one.
+    /// All benchmarks except the references are slower, not only one.
     everywhere: bool,
 }
 
@@ -235,15 +235,15 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
 /// Counts over many gates.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Gates in which an unchanged benchmark was called so.
+    /// Gates that called an unchanged benchmark this.
     false_regressed: usize,
     false_improved: usize,
-    /// Gates whose changed benchmark was called so.
+    /// Gates that called the changed benchmark this.
     regressed: usize,
     unchanged: usize,
     /// Unchanged benchmarks that stayed inconclusive.
     inconclusive: usize,
-    /// Blocks for a benchmark, both phases, all benchmarks.
+    /// Blocks per benchmark, both phases.
     blocks: f64,
     sensitivity: f64,
 }
@@ -258,7 +258,7 @@ fn simulate(plan: &Plan, policy: &Policy, gates: usize) -> Counts {
         counts.blocks += blocks as f64 / (BENCHMARKS * gates) as f64;
         let sensitivity = decisions[1].sensitivity.unwrap_or(f64::INFINITY);
         counts.sensitivity += sensitivity / gates as f64;
-        // A changed reference changes what it is the reference of.
+        // A changed reference changes the ratios of the benchmarks divided by it.
         let affected =
             |index: usize| has_change && (index == changed || (plan.reference && index < ENCODERS));
         let innocent = |verdict| {
@@ -276,8 +276,8 @@ fn simulate(plan: &Plan, policy: &Policy, gates: usize) -> Counts {
     counts
 }
 
-/// Robust (1.4826 x the median deviation) and plain standard deviation of single blocks, in per
-/// cent, on both clocks.
+/// Robust (1.4826 x median deviation) and plain standard deviation of single blocks, in
+/// percent, on both clocks.
 fn spread_of_blocks(noise: &Noise) -> [(f64, f64); 2] {
     let mut random = Random::seeded(1);
     let blocks: Vec<(f64, f64)> = (0..4000)
@@ -295,7 +295,7 @@ fn spread_of_blocks(noise: &Noise) -> [(f64, f64); 2] {
     ]
 }
 
-/// The share of gates that called the changed benchmark `regressed`, in per cent.
+/// The percentage of gates that called the changed benchmark `regressed`.
 fn detection(plan: &Plan, gates: usize) -> f64 {
     let counts = simulate(plan, &Policy::default(), gates);
     assert_eq!(counts.false_regressed, 0);
@@ -307,7 +307,7 @@ fn equal_code_passes_quickly() {
     for noise in [QUIET, TWO_SPEEDS, DRIFT] {
         let counts = simulate(&Plan { noise, ..SAME }, &Policy::default(), 4);
         assert_eq!((counts.false_regressed, counts.inconclusive), (0, 0));
-        // 0.7 s at 30 ms a block.
+        // 0.7 s at 30 ms per block.
         assert!(counts.blocks < 23.0, "{} blocks", counts.blocks);
     }
 }
@@ -342,7 +342,7 @@ fn hopeless_noise_passes_nothing() {
         alone: true,
         ..SAME
     };
-    // The confirmation of what only looks slow would take most of the time.
+    // Confirming benchmarks that only look slow would take most of the time.
     let policy = Policy {
         looks: vec![16],
         ..Policy::default()
@@ -351,7 +351,7 @@ fn hopeless_noise_passes_nothing() {
     assert_eq!((counts.regressed, counts.unchanged), (0, 0));
 }
 
-/// Prints one line of the table; gates from the environment variable `GATES`.
+/// Prints one line of the table; the environment variable `GATES` sets the number of gates.
 #[expect(clippy::print_stdout, reason = "its purpose")]
 fn print(name: &str, plan: &Plan) {
     let gates = std::env::var("GATES").map_or(300, |gates| gates.parse().unwrap());
@@ -386,7 +386,7 @@ const NOISES: [(&str, Noise); 5] = [
 #[ignore = "prints the operating characteristics; 15 minutes with --release and --nocapture"]
 #[expect(clippy::print_stdout, reason = "its purpose")]
 fn table() {
-    // `GATES` is the number of gates of each line, `NOISE` selects by name.
+    // `GATES` is the number of gates per line, `NOISE` selects by name.
     println!(
         "noise, judged on | threshold | slowdown, of the wall alone | gates with an unchanged benchmark \
          called regressed, improved | changed benchmark regressed, unchanged % | unchanged benchmarks \
@@ -442,7 +442,7 @@ fn table() {
 }
 
 #[test]
-#[ignore = "checks that the sensitivity is what it says: --release, a minute"]
+#[ignore = "checks the reported sensitivity: --release, a minute"]
 #[expect(clippy::print_stdout, reason = "prints the deviation")]
 fn sensitivity_is_seen() {
     for noise in [QUIET, TWO_SPEEDS, TAILS] {
@@ -465,7 +465,7 @@ fn sensitivity_is_seen() {
 }
 
 #[test]
-#[ignore = "counts errors where they are most likely, at the threshold itself: --release, minutes"]
+#[ignore = "counts errors at the threshold, where they are most likely: --release, minutes"]
 #[expect(clippy::print_stdout, reason = "prints the counts")]
 fn family_error_is_kept() {
     let (gates, mut worst) = (300, 0);
@@ -488,6 +488,6 @@ fn family_error_is_kept() {
             worst = regressed.max(worst);
         }
     }
-    // At 1 %, more than 8 of 300 have probability 0.4 %.
+    // At 1 %, the probability of more than 8 of 300 is 0.4 %.
     assert!(worst <= 8);
 }

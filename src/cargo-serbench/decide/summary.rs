@@ -1,4 +1,4 @@
-//! Summarises all decisions into the outcome of the gate.
+//! Combines all decisions into the outcome of the gate.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use crate::compare::stats::median;
 use crate::decide::evidence::Role;
 use crate::exit::Exit;
 
-/// What the gate answers.
+/// The outcome of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Passed,
     /// A benchmark regressed or is over a limit.
     Regressed,
-    /// A benchmark failed or is gone, nothing was measured, or nothing could have failed.
+    /// A benchmark failed or was removed, nothing was measured, or the gate could not have failed.
     CouldNotMeasure,
-    /// The run can't be trusted to pass, or is asked to be strict and something is undecided.
+    /// Nothing proves a pass: a self-check failed, or something is undecided in strict mode.
     Inconclusive,
 }
 
 impl Outcome {
-    /// The exit code; inconclusive is a failure only when asked to be strict.
+    /// The exit code; an inconclusive outcome only fails in strict mode.
     pub fn exit(self, strict: bool) -> Exit {
         match self {
             Self::Passed => Exit::Passed,
@@ -32,26 +32,26 @@ impl Outcome {
     }
 }
 
-/// The answer of the gate and what it rests on. Controls are not counted.
+/// The outcome and what it is based on. Controls are not counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     pub outcome: Outcome,
-    /// The outcome without the benchmarks that failed or are gone.
+    /// The outcome without the benchmarks that failed or were removed.
     pub of_the_rest: Outcome,
-    /// Benchmarks of each verdict; absent is none.
+    /// Number of benchmarks per verdict; no entry for none.
     pub verdicts: BTreeMap<Verdict, usize>,
-    /// Benchmarks over a limit, and those whose limit is undecided.
+    /// Benchmarks over a limit, and those too close to tell.
     pub over_limit: usize,
     pub unclear_limit: usize,
-    /// The slowdown that half of the benchmarks would show as `regressed` with 95 % probability:
-    /// the median of theirs; 0.04 is 4 %.
+    /// The slowdown that half of the benchmarks would report as `regressed` with 95 % probability:
+    /// the median over benchmarks; 0.04 is 4 %.
     pub sensitivity: Option<f64>,
-    /// Why the outcome is not simply that of the verdicts.
+    /// Reasons why the outcome does not follow from the verdicts alone.
     pub problems: Vec<String>,
 }
 
 impl Summary {
-    /// Turns a pass into `could not measure` where there is a reason why it would prove nothing.
+    /// Turns a pass into `could not measure` if there is a reason why the pass would prove nothing.
     pub fn unless(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
             for outcome in [&mut self.outcome, &mut self.of_the_rest] {
@@ -65,12 +65,12 @@ impl Summary {
     }
 }
 
-/// Sums decisions up.
+/// Summarises decisions.
 ///
 /// A regression stands even if the positive control was missed, because an insensitive measurement
-/// raises no false alarms. A control that alarms without a reason takes the latency regressions
-/// down with it that are no larger than what it shows of equal code, but neither exact memory counts
-/// nor failures. What it takes down was not measured: that is no pass.
+/// raises no false alarms. A false alarm of the null control invalidates latency regressions that
+/// are no larger than the difference it measured in identical code, but neither memory counts
+/// nor failures. Invalidated benchmarks count as not measured, so the gate does not pass.
 pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     let (benchmarks, controls): (Vec<&Decision>, Vec<&Decision>) = decisions
         .iter()
@@ -129,16 +129,16 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
     }
 }
 
-/// The median of the benchmarks' own.
+/// The median over the benchmarks.
 fn sensitivity(benchmarks: &[&Decision], controls: &[&Decision]) -> Option<f64> {
     let all = benchmarks.iter().filter_map(|it| it.sensitivity);
     let all: Vec<f64> = all.collect();
-    // Nothing vouches for it where nothing could be slowed down.
+    // Not verified if nothing could be slowed down.
     let vouched = controls.is_empty() || controls.iter().any(|it| it.role == Role::PositiveControl);
     (vouched && !all.is_empty()).then(|| median(&all))
 }
 
-/// The first of the benchmarks that `are` so, and how many more there are; none if there is none.
+/// The first benchmark for which `are` holds, and how many others there are; `None` if there is none.
 fn named(benchmarks: &[&Decision], are: impl Fn(&Decision) -> bool) -> Option<String> {
     let mut such = benchmarks.iter().filter(|it| are(it));
     let first = &such.next()?.id;
@@ -148,7 +148,7 @@ fn named(benchmarks: &[&Decision], are: impl Fn(&Decision) -> bool) -> Option<St
     })
 }
 
-/// What is wrong when benchmarks look slower and the blocks were too few to confirm it.
+/// The problem if benchmarks look slower and there were too few blocks to confirm it.
 fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
     let name = named(benchmarks, |it| {
         it.unconfirmed == how && it.waived.is_none()
@@ -164,11 +164,11 @@ fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
     })
 }
 
-/// Whether a benchmark is a reason to fail where equal code differs by up to `bias`.
+/// Whether a benchmark fails the gate although identical code differs by up to `bias`.
 fn is_worse(decision: &Decision, bias: f64) -> bool {
     let is_exact = |metric| !matches!(metric, Some(Metric::Latency(_)) | None);
     let lower = decision.deciding.map_or(f64::NEG_INFINITY, |it| it.lower);
-    // What moves equal code by so much may move this one by twice as much.
+    // A bias that shifts identical code may shift this benchmark by twice as much.
     let explained = bias > 0.0 && lower <= 2.0 * bias;
     let over = |check: &super::LimitCheck| {
         check.standing == Standing::Over && (is_exact(Some(check.metric)) || bias == 0.0)
@@ -178,16 +178,16 @@ fn is_worse(decision: &Decision, bias: f64) -> bool {
             || decision.limits.iter().any(over))
 }
 
-/// What is worse, if only what equal code does in this run does not explain it.
+/// The problem if slowdowns are not larger than the difference of identical code in this run.
 fn doubted(benchmarks: &[&Decision], bias: f64) -> Option<String> {
     let name = named(benchmarks, |it| is_worse(it, 0.0) && !is_worse(it, bias))?;
     Some(format!(
-        "{name} is slower, but by no more than equal code may be in this run; measure again on a \
+        "{name} is slower, but no more than identical code was in this run; measure again on a \
          quieter machine"
     ))
 }
 
-/// What has not a single block: a pass would claim that it did not get slower.
+/// The problem if a benchmark has no block: a pass would claim that it did not get slower.
 fn unmeasured(benchmarks: &[&Decision]) -> Option<String> {
     let name = named(benchmarks, |it| {
         it.verdict == Verdict::Inconclusive && it.change.is_none() && it.waived.is_none()
@@ -197,7 +197,7 @@ fn unmeasured(benchmarks: &[&Decision]) -> Option<String> {
     ))
 }
 
-/// How much equal code differs in this run where that raised an alarm; else 0.
+/// The difference of identical code in this run if it raised a false alarm; otherwise 0.
 fn bias(controls: &[&Decision]) -> f64 {
     let of = |control: &&Decision| {
         let change = control
@@ -208,7 +208,7 @@ fn bias(controls: &[&Decision]) -> f64 {
     controls.iter().filter_map(of).fold(0.0, f64::max)
 }
 
-/// Whether equal code does not look equal.
+/// Whether identical code did not look identical.
 fn is_false_alarm(control: &Decision) -> bool {
     control.role == Role::NullControl
         && matches!(control.verdict, Verdict::Regressed | Verdict::Improved)
@@ -221,7 +221,7 @@ fn is_missing(decision: &Decision) -> bool {
     lost && decision.waived.is_none()
 }
 
-/// What to do about benchmarks that are gone.
+/// What to do about removed benchmarks.
 fn removals(missing: &[&&Decision]) -> Option<String> {
     let gone = |decision: &&&&Decision| decision.verdict == Verdict::Removed;
     let first = missing.iter().find(gone)?;
@@ -243,7 +243,7 @@ fn is_decided(verdict: &Verdict) -> bool {
     }
 }
 
-/// What is wrong when equal code does not look equal.
+/// The problem if identical code does not look identical.
 fn false_alarms(controls: &[&Decision]) -> Vec<String> {
     controls
         .iter()
@@ -257,7 +257,7 @@ fn false_alarms(controls: &[&Decision]) -> Vec<String> {
         .collect()
 }
 
-/// What is wrong when a known slowdown is not seen.
+/// The problem if a known slowdown was not detected.
 fn missed(controls: &[&Decision]) -> Vec<String> {
     controls
         .iter()

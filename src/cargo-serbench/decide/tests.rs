@@ -1,4 +1,4 @@
-//! Verdicts on blocks without chance: what each rule says, one at a time.
+//! Verdicts on deterministic blocks, one rule at a time.
 
 use std::ops::Range;
 
@@ -29,7 +29,7 @@ fn benchmark(id: &str) -> Evidence {
     }
 }
 
-/// Blocks number `numbers` of ratios `cpu` and `wall` that scatter with standard deviation `spread`.
+/// Blocks with indices `numbers`, ratios `cpu` and `wall`, and standard deviation `spread`.
 fn blocks(
     phase: Phase,
     numbers: Range<usize>,
@@ -39,7 +39,7 @@ fn blocks(
 ) -> Vec<BlockRatio> {
     numbers
         .map(|index| {
-            // Multiples of the golden ratio fill 0..1 evenly, however many there are.
+            // Multiples of the golden ratio fill 0..1 evenly, for any number of them.
             let even = (0.5 + 0.618_034 * index as f64).fract();
             let noise = spread * normal_quantile(even);
             BlockRatio {
@@ -52,8 +52,8 @@ fn blocks(
         .collect()
 }
 
-/// A benchmark measured on a machine whose blocks scatter by `spread` until nothing more is asked,
-/// where the true ratios are `cpu` and `wall`.
+/// A benchmark whose blocks vary by `spread` and whose true ratios are `cpu` and `wall`, measured
+/// until no more blocks are requested.
 #[derive(Clone, Copy)]
 struct Truth {
     cpu: f64,
@@ -67,7 +67,7 @@ const SAME: Truth = Truth {
     spread: 0.005,
 };
 
-/// Measures what is asked for, and decides.
+/// Measures as requested, and decides.
 fn measure(benchmarks: &[(Evidence, Truth)], policy: &Policy) -> Vec<Decision> {
     let mut evidence: Vec<Evidence> = benchmarks.iter().map(|(e, _)| e.clone()).collect();
     loop {
@@ -113,7 +113,7 @@ fn slower_code_is_regressed_after_fresh_blocks() {
     assert_eq!((decision.screen_blocks, decision.confirm_blocks), (8, 16));
     let deciding = decision.deciding.unwrap();
     assert!(deciding.lower > 1.03_f64.ln() && deciding.level > 0.999);
-    // What is shown has one level everywhere.
+    // Reports show the same level everywhere.
     let shown = [decision.change, decision.own, decision.wall];
     assert!(shown.iter().flatten().all(|it| it.level == LEVEL));
 }
@@ -143,16 +143,12 @@ fn luck_of_the_screen_does_not_count() {
     evidence.screened_as_linked = true;
     let moved = decide(&[evidence], &policy);
     assert_eq!(moved[0].verdict, Verdict::Unchanged);
-    assert!(
-        moved[0]
-            .reason
-            .contains("moved: slower where the linker put it")
-    );
+    assert!(moved[0].reason.contains("slower as cargo linked it"));
 }
 
 #[test]
 fn slowed_positive_control_gets_a_second_chance() {
-    // A screen that came out lower than the threshold, and wide.
+    // A screen with a wide interval and an estimate below the threshold.
     let unlucky = blocks(Phase::Screen, 0..64, 1.021, 1.021, 0.1);
     let check = |role, phase: Option<Phase>| {
         let evidence = Evidence {
@@ -219,7 +215,7 @@ fn improvements() {
         Verdict::Improved,
         "below -1.0 % with 99.8 % confidence",
     );
-    // However noisy: what is vague here is only by how much.
+    // However noisy: only the size of the improvement is uncertain.
     let truth = Truth {
         cpu: 0.4,
         wall: 0.4,
@@ -261,14 +257,14 @@ fn reference_is_divided_out() {
             faster,
             Verdict::Unchanged,
             Verdict::Improved,
-            "only the ratio moved",
+            "only the ratio changed",
         ),
         (
             SAME,
             slower,
             Verdict::Unchanged,
             Verdict::Regressed,
-            "only the ratio moved",
+            "only the ratio changed",
         ),
         (
             slower,
@@ -289,10 +285,10 @@ fn reference_is_divided_out() {
         );
         let reason_given = decisions[1]
             .reason
-            .contains("1 benchmark divided by it moved as a ratio only");
+            .contains("the ratio of 1 benchmark changed with it");
         assert_eq!(
             reason_given,
-            reason == "only the ratio moved",
+            reason == "only the ratio changed",
             "{}",
             decisions[1].reason
         );
@@ -348,7 +344,7 @@ fn many_suspects_need_more_certainty() {
         decisions[0].deciding.unwrap().level
     };
     assert!(level(1) < level(5) && level(5) < level(20));
-    // Sixteen fresh blocks support no level for a hundred, so they get more.
+    // Sixteen fresh blocks can't reach the level for a hundred suspects, so they get more.
     assert!(level(100) < 1.0);
 }
 
@@ -496,7 +492,7 @@ fn memory_limits_are_exact() {
     }
 }
 
-/// A decision with this verdict on latency.
+/// A decision with this latency verdict.
 fn decided(role: Role, verdict: Verdict) -> Decision {
     let mut evidence = benchmark("a");
     evidence.blocks = blocks(Phase::Screen, 0..8, 1.0, 1.0, 0.005);
@@ -664,7 +660,7 @@ fn exit_codes_are_those_documented() {
     }
 }
 
-/// What fails the gate, what can be accepted, and what cannot.
+/// What fails the gate, what can be accepted, and what can't.
 #[test]
 fn lost_benchmarks_fail_unless_accepted() {
     let reason = || "panicked".to_owned();
@@ -712,7 +708,7 @@ fn a_gate_must_be_able_to_fail() {
         (0.03, None, vec![16, 32], None),
         (0.03, Some(1.0), vec![16], None),
         (4.0, Some(120.0), vec![16], None),
-        // 8 blocks of the screen and 16 to confirm.
+        // 8 blocks to screen and 16 to confirm.
         (
             6.0,
             Some(120.0),
@@ -720,7 +716,7 @@ fn a_gate_must_be_able_to_fail() {
             Some("48.0 s, and confirming one suspect takes 96.0 s more"),
         ),
         (0.03, Some(0.5), vec![16], Some("budget")),
-        // 2^-6 is above the level.
+        // 2^-6 is above the corrected level.
         (0.03, None, vec![6], Some("6 blocks reach p = 1.6e-2")),
         (
             0.03,
@@ -746,7 +742,7 @@ fn a_gate_must_be_able_to_fail() {
     assert_eq!(first, Some(16.0));
 }
 
-/// A benchmark that looks slower, which the budget did not suffice to confirm, does not pass.
+/// A benchmark that looks slower but could not be confirmed within the budget does not pass.
 #[test]
 fn what_looks_slower_does_not_pass() {
     let same = || {
@@ -775,8 +771,8 @@ fn what_looks_slower_does_not_pass() {
     }
 }
 
-/// What equal code shows in a run explains a slowdown of its size, and no larger one. Either way it
-/// is no pass.
+/// The difference of identical code in a run explains slowdowns of that size, but no larger ones. In
+/// both cases the gate does not pass.
 #[test]
 fn a_false_alarm_hides_no_regression() {
     let shifted = |id: &str, role: Role, ratio: f64| {
@@ -822,7 +818,7 @@ fn a_benchmark_without_a_block_does_not_pass() {
     assert_eq!(summarize(&decisions, false).outcome, Outcome::Passed);
 }
 
-/// The rest of a budget confirms what looks slowest instead of leaving all undecided.
+/// The rest of a budget confirms the slowest-looking benchmarks instead of leaving all undecided.
 #[test]
 fn the_slowest_are_confirmed_first() {
     let suspects: Vec<Evidence> = [1.10, 1.40, 1.20, 1.30]
@@ -836,7 +832,7 @@ fn the_slowest_are_confirmed_first() {
             evidence
         })
         .collect();
-    // 32 s are spent, and 16 blocks of one take 16 s.
+    // 32 s are spent, and 16 blocks of one benchmark take 16 s.
     for (budget, wanted) in [
         (None, &["by 1.1", "by 1.2", "by 1.3", "by 1.4"][..]),
         (Some(33.0), &["by 1.4"]),

@@ -1,4 +1,4 @@
-//! Whether a benchmark without a verdict looks slower: then the gate does not read as passed.
+//! Whether a benchmark without a verdict looks slower; if so, the gate does not pass.
 
 use super::change::{Change, Comparison};
 use crate::{
@@ -9,18 +9,18 @@ use crate::{
 /// How an undecided benchmark looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unconfirmed {
-    /// It may well be within its threshold.
+    /// It may be within its threshold.
     No,
-    /// Its interval lies above the threshold, or its estimate where blocks are too few for an interval.
+    /// Its interval is above the threshold, or its estimate if there are too few blocks for an interval.
     Slower,
-    /// Every block says more than twice the time that is tolerated.
+    /// Every block took more than twice the tolerated time.
     FarSlower,
 }
 
-/// How much longer than tolerated is far slower: more than noise or placement in memory explain.
+/// This factor beyond the tolerated time is more than noise or memory placement can explain.
 const FAR: f64 = std::f64::consts::LN_2;
 
-/// How an undecided benchmark looks whose undecided change is `change`.
+/// How a benchmark looks whose undecided change is `change`.
 pub(super) fn of(case: &Comparison<'_>, change: &Change) -> Unconfirmed {
     let estimate = change.slower_at(LEVEL);
     let few = estimate.lower.is_infinite();
@@ -34,8 +34,7 @@ pub(super) fn of(case: &Comparison<'_>, change: &Change) -> Unconfirmed {
     }
 }
 
-/// Whether every block is far above the threshold, even if the reference got as slow as in its
-/// slowest block.
+/// Whether every block is far above the threshold, even relative to the reference's slowest block.
 fn is_far(case: &Comparison<'_>, log_ratio: impl Fn(&BlockRatio) -> f64 + Copy) -> bool {
     let logs =
         |evidence: &Evidence| -> Vec<f64> { evidence.blocks.iter().map(log_ratio).collect() };

@@ -1,4 +1,4 @@
-//! Decides the latency verdict of a benchmark from screening and confirmation, and explains it.
+//! Decides the latency verdict of a benchmark from screen and confirmation, and explains it.
 
 use super::{
     Metric, Policy, Verdict,
@@ -10,15 +10,15 @@ use super::{
 use crate::compare::stats::{LogRatio, normal_quantile};
 use crate::compare::{Clock, LEVEL};
 
-/// The probability with which a slowdown of the size of the sensitivity is seen, and an
-/// inconclusive benchmark decided after the seconds named.
+/// The probability of detecting a slowdown as large as the sensitivity, and of deciding an
+/// inconclusive benchmark in the estimated time.
 const SEEN: f64 = 0.95;
 const DECIDED: f64 = 0.8;
 
-/// More than this many times the most blocks of the screen is not a reasonable time.
+/// More blocks than this multiple of the screen's maximum would take unreasonably long.
 const REASONABLE: f64 = 100.0;
 
-/// The verdict on latency; fields as in [`super::Decision`].
+/// The latency verdict; for the fields see [`super::Decision`].
 pub(super) struct Latency {
     pub(super) verdict: Verdict,
     pub(super) metric: Metric,
@@ -81,7 +81,7 @@ pub(super) fn judge(
     }
 }
 
-/// The clock on which a verdict rests.
+/// The clock that a verdict is based on.
 fn decisive(reading: &Reading, verdict: Verdict, threshold: f64, level: f64) -> &Change {
     let decided = match verdict {
         Verdict::Regressed => reading.above(threshold, level),
@@ -131,7 +131,7 @@ fn unmeasured(case: &Comparison<'_>) -> Latency {
     }
 }
 
-/// The slowdown that the last look would call `regressed` with 95 % probability, were this
+/// The slowdown that the last look would call `regressed` with 95 % probability if this
 /// benchmark the only suspect: threshold + (z of the corrected level + z of 95 %) standard errors.
 /// With few blocks the error is overestimated, so that in simulations 98-100 % are seen.
 fn sensitivity(case: &Comparison<'_>, reading: &Reading, policy: &Policy) -> Option<f64> {
@@ -144,8 +144,8 @@ fn sensitivity(case: &Comparison<'_>, reading: &Reading, policy: &Policy) -> Opt
         .then(|| (case.threshold() + margin).exp_m1())
 }
 
-/// The seconds after which the interval would no longer hold the threshold with 80 % probability,
-/// if the estimate is right: a normal interval shrinks with the square root of the blocks.
+/// The seconds after which the interval would exclude the threshold with 80 % probability,
+/// if the estimate is right: a normal interval shrinks with the square root of the number of blocks.
 fn needs_seconds(
     case: &Comparison<'_>,
     change: &Change,
@@ -162,7 +162,7 @@ fn needs_seconds(
     let errors = z_of(level) + normal_quantile(DECIDED);
     let error = change.error_of_one_block(policy.clear_level);
     let blocks = (errors * error / distance).powi(2);
-    // What looks slower must be confirmed by blocks that are all fresh.
+    // A suspect must be confirmed by fresh blocks only.
     let usable = if fresh || distance <= 0.0 {
         change.blocks() as f64
     } else {
@@ -177,7 +177,7 @@ fn z_of(level: f64) -> f64 {
     normal_quantile(f64::midpoint(1.0, level))
 }
 
-/// The seconds that one more block of the benchmark and of its reference take.
+/// The seconds for one more block of the benchmark and its reference.
 fn seconds_per_block(case: &Comparison<'_>) -> f64 {
     [Some(case.evidence), case.reference]
         .into_iter()
@@ -189,7 +189,7 @@ fn seconds_per_block(case: &Comparison<'_>) -> f64 {
         .sum()
 }
 
-/// The figures that decided, beside what they were compared with.
+/// The figures that decided, and what they were compared with.
 fn main_reason(
     case: &Comparison<'_>,
     verdict: Verdict,
@@ -201,7 +201,7 @@ fn main_reason(
         Clock::Cpu => "CPU time",
         Clock::Wall => "wall time",
     };
-    // What is within the threshold by its own time alone is said by its own time.
+    // If it is within the threshold by its own time alone, report that time.
     let own = decided.at(level).upper >= case.threshold()
         && decided.own_at(level).upper < case.threshold();
     let figures = if own {
@@ -223,7 +223,9 @@ fn main_reason(
                 let seconds = seconds.ceil();
                 format!("{figures}, undecided at {threshold}; about {seconds} s more would decide")
             }
-            None => format!("{figures}, undecided at {threshold} in any reasonable time"),
+            None => format!(
+                "{figures}, undecided at {threshold}: too noisy to decide in a reasonable time"
+            ),
         },
         Verdict::Unchanged
         | Verdict::Identical
@@ -234,11 +236,11 @@ fn main_reason(
     }
 }
 
-/// `99.98 % confidence`: the level that decided, beside the 95 % interval that is shown.
+/// `99.98 % confidence`: the level that decided, shown next to the 95 % interval.
 fn confidence(level: f64) -> String {
     let percent = 100.0 * level;
     let digits = format!("{percent:.3}");
-    // Never rounded up to certainty.
+    // Never rounded up to 100 %.
     let digits = if digits == "100.000" {
         "99.999"
     } else {
@@ -248,7 +250,7 @@ fn confidence(level: f64) -> String {
     format!("{digits} % confidence")
 }
 
-/// What a reader must know beside the figures.
+/// Notes that help to interpret the figures.
 fn notes(
     case: &Comparison<'_>,
     reading: &Reading,
@@ -275,14 +277,13 @@ fn notes(
     let as_linked = case.evidence.screened_as_linked;
     match (verdict, fresh) {
         (Verdict::Unchanged, true) if as_linked => notes.push(
-            "moved: slower where the linker put it, but not in other orders of its functions"
-                .to_owned(),
+            "slower as cargo linked it, but not with its functions in other orders".to_owned(),
         ),
         (Verdict::Unchanged, true) => {
             notes.push("looked slower at first, but fresh blocks did not confirm it".to_owned());
         }
         (Verdict::Improved, _) if as_linked => {
-            notes.push("other orders of its functions were not tried".to_owned());
+            notes.push("not measured with its functions in other orders".to_owned());
         }
         _ => {}
     }
@@ -290,7 +291,7 @@ fn notes(
     notes
 }
 
-/// Whether the ratio moved only because the reference did, or the time without the ratio.
+/// Notes that only the reference changed, or that the benchmark changed together with it.
 fn moved_reference(
     case: &Comparison<'_>,
     decided: &Change,
@@ -306,7 +307,7 @@ fn moved_reference(
     }
     if change.lower > threshold || change.upper < -threshold {
         Some(format!(
-            "only the ratio moved: the reference changed by {its}, its own time by {own_moved}"
+            "only the ratio changed: the reference by {its}, its own time by {own_moved}"
         ))
     } else if own.lower > threshold {
         Some(format!(

@@ -1,10 +1,10 @@
-//! The graph of what an executable is linked from: sections of objects, and what they point to.
+//! The graph of a link's inputs: the sections of objects, and their references to each other.
 //!
-//! A relocation is the only way in which the code or data of one section can name another: inside a
-//! section, distances are fixed. So what a function can reach is what its relocations reach, vtables,
-//! tables of pointers and thread-locals included; the linker's own garbage collection rests on the
-//! same. Where that does not hold (indirect functions, inputs that are not machine code) there is no
-//! graph.
+//! The code or data of a section can refer to another section only by a relocation; distances within
+//! a section are fixed. So relocations define everything a function can reach, including vtables,
+//! tables of pointers and thread-locals; the linker's own garbage collection relies on this, too.
+//! If it does not hold (indirect functions, inputs that are not machine code), building the graph
+//! fails.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,47 +19,47 @@ use object::{
 };
 use sha2::{Digest, Sha256};
 
-/// The relocation that writes a whole address.
+/// The relocation that writes an absolute address.
 pub const ABSOLUTE: u32 = elf::R_X86_64_64.0;
 
 type File<'data> = ElfFile64<'data, object::LittleEndian>;
 
-/// A node by its number.
+/// The number of a node.
 pub type Node = usize;
 
-/// A section, or the piece of one whose pieces the linker merges.
+/// A section, or one piece of a section whose pieces the linker merges.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     object: usize,
     section: usize,
-    /// Absent for the whole section.
+    /// `None` for the whole section.
     piece: Option<(u64, u64)>,
 }
 
-/// What a relocation points to.
+/// The target of a relocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Nodes, and how far into them. Several where it is the linker's choice which one it takes.
+    /// Nodes, and offsets in them. Several if the linker may choose one of them.
     Nodes(Vec<(Node, u64)>),
-    /// Something that is in no input: a function of a shared library, a symbol that linkers make.
+    /// A symbol that no input defines: from a shared library or made by the linker.
     Outside(Vec<u8>),
 }
 
 /// A relocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// Where it is in its section; for what unwinding adds, beyond the section.
+    /// Its offset in the section; for edges added by unwinding, beyond the section.
     pub offset: u64,
     pub kind: u32,
     pub addend: i64,
     pub target: Target,
 }
 
-/// What is known of a node.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub struct Content {
     pub name: String,
-    /// Hash of bytes, size, alignment and flags, without what relocations write.
+    /// Hash of bytes, size, alignment and flags, excluding bytes written by relocations.
     pub digest: [u8; 32],
     pub bytes: Vec<u8>,
     pub edges: Vec<Edge>,
@@ -67,14 +67,14 @@ pub struct Content {
     pub writable: bool,
 }
 
-/// The inputs of a link.
+/// The graph, built as far as it was visited.
 pub struct Graph<'data> {
     objects: Vec<File<'data>>,
-    /// Definitions of names that all objects see.
+    /// Definitions of global symbols.
     globals: HashMap<&'data [u8], Vec<(usize, SymbolIndex)>>,
-    /// Sections by name, for the symbols with which a linker marks their ends.
+    /// Sections by name, for the symbols that linkers define at their ends.
     named: HashMap<&'data [u8], Vec<(usize, usize)>>,
-    /// For each section of code, by object: what unwinding from it needs.
+    /// For each section of code, by object: the relocations needed to unwind it.
     unwinding: BTreeMap<(usize, usize), Needs>,
     numbers: HashMap<Key, Node>,
     keys: Vec<Key>,
@@ -103,7 +103,7 @@ impl<'data> Graph<'data> {
     fn add(&mut self, file: File<'data>) -> Result<()> {
         ensure!(
             file.elf_header().e_machine.get(object::LittleEndian) == elf::EM_X86_64,
-            "an input is for another machine"
+            "an input is for another architecture"
         );
         let number = self.objects.len();
         for section in file.sections() {
@@ -131,7 +131,7 @@ impl<'data> Graph<'data> {
         Ok(())
     }
 
-    /// What a name that all objects see stands for.
+    /// The nodes that a global symbol may refer to.
     pub fn global(&mut self, name: &[u8]) -> Result<Vec<Node>> {
         Ok(match self.named_target(name)? {
             Target::Nodes(nodes) => nodes.into_iter().map(|(node, _)| node).collect(),
@@ -139,7 +139,7 @@ impl<'data> Graph<'data> {
         })
     }
 
-    /// All sections whose names are these, or begin so and go on with a dot, in order.
+    /// All sections with one of these names, or such a name and a suffix after a dot, in order.
     pub fn sections(&mut self, names: &[&str]) -> Vec<Node> {
         let matches = |name: &[u8]| {
             names
@@ -197,14 +197,14 @@ impl<'data> Graph<'data> {
             .relocations()
             .filter(|(offset, _)| range.contains(offset))
             .collect();
-        // What has no bytes in the file is zero.
+        // A section without bytes in the file is zero.
         let bytes = match kind == elf::SHT_NOBITS {
             true => Vec::new(),
             false => all[range.start as usize..range.end as usize].to_vec(),
         };
         let figures = [
             u64::from(kind.0),
-            // Whether it belongs to a group is the linker's concern.
+            // Group membership only matters to the linker.
             flags & !elf::SHF_GROUP.0,
             section.align(),
             range.end - range.start,
@@ -259,7 +259,7 @@ impl<'data> Graph<'data> {
         Ok(edges)
     }
 
-    /// What a relocation to a symbol of an object points to, and the addend from there.
+    /// The target of a relocation to a symbol of an object, and the remaining addend.
     fn target(&mut self, object: usize, index: SymbolIndex, addend: i64) -> Result<(Target, i64)> {
         let symbol = self.objects[object].symbol_by_index(index)?;
         if symbol.is_local() {
@@ -297,7 +297,7 @@ impl<'data> Graph<'data> {
         })
     }
 
-    /// The same for a symbol that its object defines.
+    /// The same for a symbol that this object defines.
     fn defined(&mut self, object: usize, index: SymbolIndex, addend: i64) -> Result<(Target, i64)> {
         let file = &self.objects[object];
         let symbol = file.symbol_by_index(index)?;
@@ -311,8 +311,8 @@ impl<'data> Graph<'data> {
             _ => bail!("a symbol is in no section"),
         };
         let of = file.section_by_index(section)?;
-        // Among pieces, the linker takes the addend to the start of a section for the place, and one
-        // to any other symbol for a distance from it.
+        // For merged sections, the linker counts the addend as part of the place if the symbol is the section
+        // itself, and as a distance from the piece for any other symbol.
         let far = is_section(&symbol);
         let piece = piece(&of, if far { addend as u64 } else { at })?;
         let start = piece.as_ref().map_or(0, |piece| piece.start);
@@ -342,7 +342,7 @@ fn is_section(symbol: &ElfSymbol64<'_, '_, object::LittleEndian>) -> bool {
     matches!(symbol.flags(), SymbolFlags::Elf { st_info, .. } if st_info.st_type() == elf::STT_SECTION)
 }
 
-/// The piece at `offset` of a section whose pieces the linker merges with equal ones.
+/// The piece at `offset` of a section whose equal pieces the linker merges.
 fn piece(
     section: &ElfSection64<'_, '_, object::LittleEndian>,
     offset: u64,
@@ -379,8 +379,8 @@ fn piece(
 /// Relocations of unwinding information: offset, symbol, addend.
 type Needs = Vec<(u64, SymbolIndex, i64)>;
 
-/// What unwinding from each section of code needs: the relocations of its entries in `.eh_frame`
-/// but the first, which names the code, and those of the entries that these build on.
+/// What is needed to unwind each section of code: the relocations of its entries in `.eh_frame`
+/// except the first, which refers to the code, and those of the entries they are based on.
 fn unwinding(
     file: &File<'_>,
     frames: &ElfSection64<'_, '_, object::LittleEndian>,

@@ -1,16 +1,16 @@
-//! Which benchmarks have the same code at two commits, though the executables differ.
+//! Finds benchmarks that have the same code at two commits, although the executables differ.
 //!
-//! For each benchmark one hash is made of all that it can reach: the bytes of functions and data,
-//! with numbers in place of addresses, in the order in which relocations lead from one to the next.
-//! Names and places of what is inside play no part; equal hashes mean equal graphs. What every
-//! process runs (the start of the program, divan, functions before `main`) belongs to each of them.
-//! divan's registry does not tie benchmarks together: it is linked by functions before `main`, which
-//! are recognised by what they point to, and stand for the benchmark that they register.
+//! Each benchmark gets one hash of everything it can reach: the bytes of functions and data, with
+//! numbers instead of addresses, in the order in which relocations lead from one to the next. Names
+//! and addresses don't matter; equal hashes mean equal graphs. What every process runs (start-up,
+//! divan, functions before `main`) is part of every hash. divan's registry does not connect benchmarks:
+//! its entries are linked by functions before `main`, which are recognised by what they refer to and
+//! count for the benchmark they register.
 //!
-//! Left out on purpose, because it can't change what a benchmark does: line and column in the places
-//! of panics in the package's own files, and the bytes of divan's entries that are not pointers.
-//! What runs of other benchmarks is what makes their arguments; where that can reach a variable of
-//! this one that the common code does not, it belongs to this one, too.
+//! Excluded on purpose, because they can't change what a benchmark does: line and column of panic
+//! locations in the package's own files, and bytes of divan's entries that are not pointers.
+//! Code that makes the arguments of other benchmarks also runs. If it can reach a variable of this
+//! benchmark that the common code can't reach, it is part of this hash, too.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -27,7 +27,7 @@ use super::{
     relink::Inputs,
 };
 
-/// Hashes of the code of benchmarks, by divan's path. Those that can't be found are missing.
+/// Hashes of the code of benchmarks, by divan's path. Benchmarks that can't be found are missing.
 pub fn identities(
     inputs: &Inputs,
     folder: &Path,
@@ -50,17 +50,17 @@ pub fn identities(
 #[derive(Clone, Default)]
 struct Walk {
     hash: Sha256,
-    /// The number of each node that was reached, in order.
+    /// The number of each visited node, in order.
     numbers: HashMap<Node, u64>,
 }
 
-/// What the argument-making code of an instance does.
+/// The effects of an instance's code that makes arguments.
 struct Startup {
     digest: [u8; 32],
     variables: BTreeSet<Node>,
 }
 
-/// Makes the hashes.
+/// Computes the hashes.
 pub struct Identifier<'data> {
     graph: Graph<'data>,
     registry: Registry,
@@ -71,17 +71,20 @@ pub struct Identifier<'data> {
 }
 
 impl<'data> Identifier<'data> {
-    /// `rest` is what else the link depended on.
+    /// `rest` is everything else that the link depends on.
     pub fn new(
         mut graph: Graph<'data>,
         rest: &[u8],
         is_source: &'data dyn Fn(&str) -> bool,
     ) -> Result<Self> {
         let registry = registry::registry(&mut graph)?;
-        ensure!(!registry.entries.is_empty(), "divan's registry is not seen");
+        ensure!(
+            !registry.entries.is_empty(),
+            "divan's registry was not found"
+        );
         ensure!(
             !registry.common.is_empty(),
-            "the program's start is not seen"
+            "the program's entry point was not found"
         );
         let mut identifier = Self {
             graph,
@@ -130,7 +133,7 @@ impl<'data> Identifier<'data> {
         Ok(Some(hex(&walk.hash.finalize())))
     }
 
-    /// Follows `roots` and all that they lead to, and hashes it.
+    /// Visits and hashes everything reachable from `roots`.
     fn walk(&mut self, walk: &mut Walk, roots: &[Edge]) -> Result<()> {
         let mut waiting = VecDeque::new();
         enter(walk, roots, &mut waiting);
@@ -160,7 +163,7 @@ impl<'data> Identifier<'data> {
         Ok(digest)
     }
 
-    /// What a walk reached beyond the common code and can be written to.
+    /// The writable nodes that a walk reached beyond the common code.
     fn variables(&mut self, walk: &Walk, own: &BTreeSet<Node>) -> Result<BTreeSet<Node>> {
         let mut variables = BTreeSet::new();
         for node in walk.numbers.keys() {
@@ -175,7 +178,7 @@ impl<'data> Identifier<'data> {
         Ok(variables)
     }
 
-    /// For each instance, what runs when divan asks for its arguments.
+    /// For each instance, the code that runs when divan asks for its arguments.
     fn startups(&mut self) -> Result<Vec<Startup>> {
         let mut functions = BTreeSet::new();
         for entry in &self.registry.entries {
@@ -209,8 +212,8 @@ impl<'data> Identifier<'data> {
         Ok(startups)
     }
 
-    /// What a function that makes arguments does itself: calls and data, but not the functions that
-    /// it only takes the address of, for divan to call when the benchmark is chosen.
+    /// The edges that a function for arguments follows itself: calls and data, but not functions whose
+    /// address it only takes, for divan to call if the benchmark is selected.
     fn startup_edges(&mut self, function: Node) -> Result<Option<Vec<Edge>>> {
         let content = self.graph.content(function)?.clone();
         if !content.executable {
@@ -247,14 +250,14 @@ fn takes_address(code: &[u8], edge: &Edge) -> bool {
         && edge.kind != elf::R_X86_64_PLT32.0
 }
 
-/// Whether divan's path names the benchmark `name` or one with a type or an argument of it.
+/// Whether divan's path `path` means the benchmark `name`, or that with a type or an argument.
 fn is_in(path: &str, name: &str) -> bool {
     path.strip_prefix(name)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// What a benchmark begins with: the entry, and the instance that the path names; all of them where
-/// it does not name exactly one.
+/// Where a benchmark starts: its entry, and the instance that the path names; all instances if the
+/// path does not name exactly one.
 fn roots(entry: &Entry, path: &str) -> Vec<Edge> {
     let name = entry.path.as_deref().unwrap_or_default();
     let rest = path
@@ -279,7 +282,7 @@ fn roots(entry: &Entry, path: &str) -> Vec<Edge> {
     roots
 }
 
-/// A type's name as divan shows it: without modules, but inside of `<>`.
+/// A type's name as divan prints it: without modules, except inside `<>`.
 fn short(name: &str) -> &str {
     let mut short = name;
     while let Some((module, rest)) = short.split_once("::") {
@@ -291,8 +294,8 @@ fn short(name: &str) -> &str {
     short
 }
 
-/// The text that a constant points to which may be a `core::panic::Location`: a text, its length, a
-/// line and a column.
+/// The text of a constant that may be a `core::panic::Location`: text, length, line and
+/// column.
 fn place_text(content: &Content) -> Option<Node> {
     let [edge] = content.edges.as_slice() else {
         return None;
@@ -323,7 +326,7 @@ fn to(node: Node) -> Edge {
     }
 }
 
-/// Hashes edges; nodes that are new get the next number and must be read.
+/// Hashes edges. New nodes get the next number and are queued.
 fn enter(walk: &mut Walk, edges: &[Edge], waiting: &mut VecDeque<Node>) {
     walk.hash.update((edges.len() as u64).to_le_bytes());
     for edge in edges {

@@ -1,13 +1,13 @@
-//! Takes the place where code lies out of the comparison of two executables.
+//! Removes the effect of code layout from the comparison of two executables.
 //!
-//! Where the linker puts a function makes loops up to a quarter faster or slower with the same
+//! The address of a function can make its loops up to 25 % faster or slower with the same
 //! instructions (Mytkowicz et al. 2009, "Producing wrong data without doing anything obviously
-//! wrong!"). An edit anywhere moves every function behind it. So both commits are linked again from
-//! what their builds were linked from, without compiling: functions that both have come first, in one
-//! order, from one address on, and thus lie at equal addresses in both. What only one of them has, or
-//! has in another size, follows. Several such pairs are made, each in another random order, and
-//! each block of a measurement draws one: unchanged code lies alike at both commits in every
-//! block, and changed code is measured in many places.
+//! wrong!"), and an edit anywhere moves all functions after it. So both commits are linked again from
+//! the inputs of their builds, without compiling: first the functions that both have, in the same
+//! order, starting at the same address, so that they get equal addresses in both. Functions that only
+//! one has, or that differ in size, follow. Several such pairs are linked, each in another random
+//! order, and each block of a measurement uses a random pair: unchanged code has the same layout at both
+//! commits in every block, and changed code is measured in many layouts.
 
 mod graph;
 mod identity;
@@ -31,31 +31,31 @@ use crate::build::{Executable, code_hash, linker};
 use order::{Common, Function};
 use relink::Inputs;
 
-/// Pairs of executables that are linked, if it goes as fast as it should.
+/// Number of pairs to link if linking is as fast as it should be.
 const MOST: u64 = 16;
 
-/// Pairs that are linked however long it takes.
+/// Number of pairs to link even if it is slow.
 const LEAST: u64 = 4;
 
-/// How long linking may take for each bench.
+/// Time limit for linking the pairs of one bench.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One bench's executables at two commits, linked again.
+/// The executables of one bench at two commits, linked again.
 #[derive(Clone, Debug)]
 pub struct Aligned {
-    /// For baseline and candidate: files in the same orders.
+    /// For baseline and candidate: files with the same orders.
     pub files: [Vec<PathBuf>; 2],
     /// Functions that both have, by name and size.
     pub common: usize,
-    /// Those of them that lie at equal addresses in the first pair.
+    /// How many of them have equal addresses in the first pair.
     pub equal: usize,
 }
 
-/// Hashes of the code of benchmarks of an executable, by divan's path; see [`identity`]. A benchmark
-/// that can't be found is missing.
+/// Hashes of the code of an executable's benchmarks, by divan's path; see [`identity`]. Benchmarks
+/// that can't be found are missing.
 ///
 /// # Errors
-/// When it can't be done here for any.
+/// If no benchmark can be hashed.
 pub fn identities(
     executable: &Executable,
     paths: &BTreeSet<&str>,
@@ -66,7 +66,7 @@ pub fn identities(
     identity::identities(&inputs, &executable.folder, paths)
 }
 
-/// What an executable was linked from, proven to make it again, and its bytes.
+/// The inputs an executable was linked from, verified to reproduce it, and its bytes.
 fn proven(executable: &Executable, linker: &Path, scratch: &Path) -> Result<(Inputs, Vec<u8>)> {
     let Some(archive) = &executable.link_inputs else {
         return Err(anyhow::anyhow!(linker::why_not_kept()));
@@ -82,10 +82,10 @@ fn proven(executable: &Executable, linker: &Path, scratch: &Path) -> Result<(Inp
     Ok((inputs, bytes))
 }
 
-/// Links the executables of one bench at two commits again, into files beside the staged ones.
+/// Links the executables of one bench at two commits again, into files next to the staged ones.
 ///
 /// # Errors
-/// When it can't be done here; the executables can be measured as cargo linked them.
+/// If relinking is not possible here; the executables can be measured as cargo linked them.
 pub fn align(executables: [&Executable; 2], scratch: &Path) -> Result<Aligned> {
     let linker = relink::rust_lld()?;
     let [one, other] = executables.map(|executable| proven(executable, &linker, scratch));
@@ -123,7 +123,7 @@ pub fn align(executables: [&Executable; 2], scratch: &Path) -> Result<Aligned> {
     })
 }
 
-/// `arm-a/NAME.v03` for `arm-a/NAME.0`: as long for every variant.
+/// `arm-a/NAME.v03` for `arm-a/NAME.0`: paths of equal length for all variants.
 fn variant_path(staged: &Path, variant: u64) -> PathBuf {
     staged.with_extension(format!("v{variant:02}"))
 }
@@ -134,7 +134,7 @@ fn equal(common: &[Common], files: [&Path; 2]) -> Result<usize> {
     Ok(order::aligned(common, [&functions[0], &functions[1]]))
 }
 
-/// An address that the code of both can begin at: behind everything that comes before it.
+/// An address for the code of both executables, after everything that precedes it.
 fn text_start(executables: &[Vec<u8>; 2]) -> Result<u64> {
     const HUGE_PAGE: u64 = 2 << 20;
     let mut highest = 0;
@@ -152,13 +152,13 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("read {}", path.display()))
 }
 
-/// The aligned executables of all benches, by the files that were staged.
+/// The aligned executables of all benches, by staged file.
 #[derive(Clone, Debug, Default)]
 pub struct Layouts {
     pub files: BTreeMap<PathBuf, Vec<PathBuf>>,
     pub common: usize,
     pub equal: usize,
-    /// Why benches are measured as cargo linked them.
+    /// Why benches are measured as cargo linked them instead.
     pub problems: Vec<String>,
 }
 
@@ -185,7 +185,7 @@ impl Layouts {
         layouts
     }
 
-    /// Pairs that a block draws from.
+    /// The number of pairs that a block chooses from.
     pub fn variants(&self) -> usize {
         self.files.values().map(Vec::len).min().unwrap_or(0)
     }

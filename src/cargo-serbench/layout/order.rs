@@ -1,4 +1,4 @@
-//! One order for the functions of two executables, so that those in both can lie at equal addresses.
+//! One order for the functions of two executables, so that common functions can get equal addresses.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,7 +8,7 @@ use serbench::random::Random;
 /// A function of an executable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// The name as the linker knows it.
+    /// The linker's name for it.
     pub symbol: String,
     /// In bytes.
     pub size: u64,
@@ -21,7 +21,7 @@ pub struct Common {
     pub symbols: [String; 2],
 }
 
-/// The functions of an executable by address; none where it isn't one.
+/// The functions of an executable by address; empty if it isn't one.
 pub fn functions(executable: &[u8]) -> Vec<Function> {
     let Ok(file) = object::File::parse(executable) else {
         return Vec::new();
@@ -38,13 +38,13 @@ pub fn functions(executable: &[u8]) -> Vec<Function> {
         })
         .collect();
     functions.sort_by(|a, b| (a.address, &a.symbol).cmp(&(b.address, &b.symbol)));
-    // Functions that the linker folded into one, and aliases, move together.
+    // Aliases and functions that the linker folded into one move together.
     functions.dedup_by_key(|function| function.address);
     functions
 }
 
-/// Functions of equal name and size in both, in the order of the first. A name that occurs several
-/// times (instances of a generic function differ in a hash alone) is matched in order of address.
+/// Functions with equal name and size in both, in the order of the first. A name that occurs several
+/// times (instances of a generic function differ only by a hash) is matched by address.
 pub fn common(functions: [&[Function]; 2]) -> Vec<Common> {
     let mut others: BTreeMap<(String, u64), VecDeque<&Function>> = BTreeMap::new();
     for function in functions[1] {
@@ -61,7 +61,7 @@ pub fn common(functions: [&[Function]; 2]) -> Vec<Common> {
     common.collect()
 }
 
-/// `common` in the order number `variant`; number 0 is the order that it came in.
+/// `common` in order number `variant`; number 0 is the original order.
 pub fn permuted(common: &[Common], variant: u64) -> Vec<&Common> {
     let mut order: Vec<&Common> = common.iter().collect();
     if variant > 0 {
@@ -73,7 +73,7 @@ pub fn permuted(common: &[Common], variant: u64) -> Vec<&Common> {
     order
 }
 
-/// How many of the common functions lie at equal addresses in two executables.
+/// How many common functions have equal addresses in two executables.
 pub fn aligned(common: &[Common], functions: [&[Function]; 2]) -> usize {
     let addresses = functions.map(|functions| {
         let pairs = functions.iter();
@@ -88,7 +88,7 @@ pub fn aligned(common: &[Common], functions: [&[Function]; 2]) -> usize {
     common.iter().filter(equal).count()
 }
 
-/// A symbol without the hashes that rustc derives from a package's folder: `17h` and 16 digits in
+/// A symbol without the hashes that rustc derives from the package's folder: `17h` and 16 digits in
 /// legacy mangling, `Cs` and base 62 up to `_` in v0 (RFC 2603).
 fn without_hashes(symbol: &str) -> String {
     if let Some(start) = symbol.rfind("17h")

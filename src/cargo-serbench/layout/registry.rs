@@ -1,8 +1,8 @@
-//! Finds divan's registry of benchmarks in the inputs of a link, and what each benchmark begins with.
+//! Finds divan's registry of benchmarks in the inputs of a link, and where each benchmark starts.
 //!
-//! `#[divan::bench]` makes a static with the names and the function of the benchmark, a node of a list
-//! that points to it, and a function before `main` that pushes the node onto divan's list. Only the
-//! last is known to the linker; so the way goes from the functions before `main` to the names.
+//! `#[divan::bench]` makes a static with the names and the function of the benchmark, a list node
+//! that points to it, and a function before `main` that pushes the node onto divan's list. The linker
+//! only knows the last, so the search goes from the functions before `main` to the names.
 
 use std::collections::BTreeSet;
 
@@ -14,30 +14,30 @@ use super::graph::{Content, Edge, Graph, Node, Target};
 #[derive(Debug, Default)]
 pub struct Registry {
     pub entries: Vec<Entry>,
-    /// What runs whatever benchmark is chosen: the program's start, functions before `main` that
+    /// What runs for every benchmark: the entry point, and functions before `main` that
     /// register nothing.
     pub common: Vec<Node>,
-    /// Options of groups, which hold for the benchmarks in them.
+    /// Options of groups, which apply to the benchmarks in them.
     pub groups: Vec<Edge>,
 }
 
 /// A function with `#[divan::bench]`.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its module and its name, when these are sure.
+    /// Its module and name, if unambiguous.
     pub path: Option<String>,
-    /// What its static points to, without the instances below.
+    /// The targets of its static, except the instances below.
     pub edges: Vec<Edge>,
-    /// One for each type and constant of a generic function.
+    /// One per type and constant of a generic function.
     pub instances: Vec<Instance>,
     /// The nodes that make up the registration.
     pub registration: BTreeSet<Node>,
 }
 
-/// A generic function with a type or a constant in place.
+/// A generic function with a type or constant filled in.
 #[derive(Debug)]
 pub struct Instance {
-    /// Names of types that it may have.
+    /// Possible names of its type.
     pub types: Vec<String>,
     pub edges: Vec<Edge>,
 }
@@ -150,8 +150,8 @@ fn add(graph: &mut Graph<'_>, registry: &mut Registry, found: Registration) -> R
     Ok(())
 }
 
-/// The arrays of instances that an edge of an entry leads to, at once or by an array of arrays: those
-/// that point back to the entry.
+/// The arrays of instances reached from an edge of an entry, directly or through an array of arrays:
+/// those that point back to the entry.
 fn instances(graph: &mut Graph<'_>, entry: Node, edge: &Edge) -> Result<BTreeSet<Node>> {
     let mut found = BTreeSet::new();
     let Some(target) = only(edge).filter(|target| *target != entry) else {
@@ -175,7 +175,7 @@ fn instances(graph: &mut Graph<'_>, entry: Node, edge: &Edge) -> Result<BTreeSet
     Ok(found)
 }
 
-/// The elements of an array, each with one pointer to the entry. Where that can't be seen, the
+/// The elements of an array, each with one pointer to the entry. If they can't be separated, the
 /// array is one instance.
 fn elements(graph: &mut Graph<'_>, entry: Node, array: Node) -> Result<Vec<Instance>> {
     let content = graph.content(array)?.clone();
@@ -221,7 +221,7 @@ fn elements(graph: &mut Graph<'_>, entry: Node, array: Node) -> Result<Vec<Insta
     Ok(elements)
 }
 
-/// The text that a function returns which does nothing else, as `std::any::type_name` does.
+/// The text returned by a function that does nothing else, such as `std::any::type_name`.
 fn type_name(graph: &mut Graph<'_>, edge: &Edge) -> Result<Option<String>> {
     let Some(function) = only(edge) else {
         return Ok(None);
@@ -234,7 +234,7 @@ fn type_name(graph: &mut Graph<'_>, edge: &Edge) -> Result<Option<String>> {
     text(graph, &returned)
 }
 
-/// The text that an edge leads to.
+/// The text at the target of an edge.
 fn text(graph: &mut Graph<'_>, edge: &Edge) -> Result<Option<String>> {
     let Some(target) = only(edge) else {
         return Ok(None);
@@ -246,8 +246,8 @@ fn text(graph: &mut Graph<'_>, edge: &Edge) -> Result<Option<String>> {
     Ok(text.map(str::to_owned))
 }
 
-/// `module::function`, from the texts in an entry: the file, the module, and the name twice. A
-/// benchmark with another name than its function has more of them.
+/// `module::function`, from the texts in an entry: file, module, and the name twice. A
+/// benchmark whose name differs from its function has more texts.
 fn path(graph: &mut Graph<'_>, edges: &[Edge]) -> Result<Option<String>> {
     let mut texts = Vec::new();
     for edge in edges {
@@ -262,7 +262,7 @@ fn path(graph: &mut Graph<'_>, edges: &[Edge]) -> Result<Option<String>> {
     })
 }
 
-/// Whether a text is the path of a file of Rust.
+/// Whether a text is the path of a Rust file.
 pub fn is_source(text: &str) -> bool {
     text.ends_with(".rs")
 }

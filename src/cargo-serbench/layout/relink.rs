@@ -1,4 +1,4 @@
-//! Links again what was linked before, with its functions in another order.
+//! Links the inputs of an earlier link again, with the functions in another order.
 
 use std::{
     fs,
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 
 /// The inputs of a link, unpacked.
 pub struct Inputs {
-    /// Removed with the value.
+    /// Deleted on drop.
     _folder: TempDir,
-    /// The folder in it that the response file names everything from.
+    /// The folder in it that paths in the response file are relative to.
     root: PathBuf,
 }
 
 impl Inputs {
-    /// Unpacks what lld's `--reproduce` wrote.
+    /// Unpacks the archive written by lld's `--reproduce`.
     pub fn unpack(archive: &Path, scratch: &Path) -> Result<Self> {
         let unpack = || format!("unpack the link inputs {}", archive.display());
         let folder = tempfile::tempdir_in(scratch).with_context(unpack)?;
@@ -43,7 +43,7 @@ impl Inputs {
         })
     }
 
-    /// What is in the files, objects in the order of the command line.
+    /// The contents of the files, objects in the order of the command line.
     pub fn files(&self) -> Result<Files> {
         let listing = self.root.join("response.txt");
         let response =
@@ -74,13 +74,13 @@ impl Inputs {
         Ok(files)
     }
 
-    /// The program that was linked from these inputs, linked once more.
+    /// Links these inputs as they were linked before.
     pub fn link_as_before(&self, linker: &Path) -> Result<Vec<u8>> {
         let linked = self.run(linker, &[])?;
         fs::read(&linked).with_context(|| format!("read {}", linked.display()))
     }
 
-    /// Links to `to`, with the functions `order` first and the code at `text`.
+    /// Links to the file `to`, with the functions in `order` first and the code at address `text`.
     pub fn link(&self, linker: &Path, order: &[&str], text: u64, to: &Path) -> Result<()> {
         // The response file makes this folder the root of all paths.
         let list = self.root.join("order.txt");
@@ -92,7 +92,7 @@ impl Inputs {
             &start,
         ];
         let linked = self.run(linker, &flags)?;
-        // A process of a killed run may still be running the old file, which can't be written then.
+        // A process of a killed run may still execute the old file, which then can't be written.
         let _ = fs::remove_file(to);
         fs::copy(&linked, to).with_context(|| format!("copy an executable to {}", to.display()))?;
         Ok(())
@@ -116,16 +116,16 @@ impl Inputs {
     }
 }
 
-/// Options that say where things are.
+/// Options that only say where things are.
 const HARMLESS: [&str; 6] = ["-chroot", "o ", "L ", "L", "plugin", "-build-id"];
 
 /// The contents of link inputs.
 #[derive(Default)]
 pub struct Files {
     contents: Vec<Vec<u8>>,
-    /// Objects, by the number of the file that they are in.
+    /// Objects, by the number of their file.
     objects: Vec<(usize, Range<usize>)>,
-    /// Options, shared libraries, the linker's scripts.
+    /// Options, shared libraries, linker scripts.
     pub rest: Vec<u8>,
 }
 
@@ -172,7 +172,7 @@ fn is_object(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF") && bytes.get(16..18) == Some(&[1, 0])
 }
 
-/// All files of a folder but those that are not inputs.
+/// All files of a folder except those that are not inputs.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     const OURS: [&str; 4] = ["response.txt", "version.txt", "order.txt", "linked"];
     for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
@@ -186,7 +186,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The linker that comes with the toolchain and can order functions.
+/// The linker in the toolchain that can order functions.
 pub fn rust_lld() -> Result<PathBuf> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(&rustc)

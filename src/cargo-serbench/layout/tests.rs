@@ -1,5 +1,5 @@
-//! Hashes of code, on an object that rustc makes of `registered.rs.in`: what a benchmark reaches
-//! changes its hash, whatever byte or relocation it is, and nothing else does.
+//! Hashes code in an object that rustc compiles from `registered.rs.in`: every byte and relocation
+//! that a benchmark reaches changes its hash, and nothing else does.
 
 use std::{fs, ops::Range, process::Command};
 
@@ -10,7 +10,7 @@ use super::{graph::Graph, identity::Identifier};
 const SOURCE: &str = include_str!("registered.rs.in");
 const BENCHMARK: &str = "registered::reached_one";
 
-/// An object of `source`.
+/// Compiles `source` to an object.
 fn compiled(source: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("registered.rs"), source).unwrap();
@@ -39,7 +39,7 @@ fn compiled(source: &str) -> Vec<u8> {
     fs::read(folder.path().join("out.o")).unwrap()
 }
 
-/// The hash of a benchmark; nothing when there is none for it.
+/// The hash of a benchmark, if it has one.
 fn hash(object: &[u8], benchmark: &str, source: &str) -> Option<String> {
     let graph = Graph::new(&[object]).ok()?;
     let is_source = |name: &str| name == source;
@@ -47,8 +47,8 @@ fn hash(object: &[u8], benchmark: &str, source: &str) -> Option<String> {
     identifier.of(benchmark).ok()?
 }
 
-/// The sections of an object that `is` picks by name and content: where they lie in the file, and
-/// where their relocations do.
+/// The sections of an object selected by `is`, by name and content: their position in the file, and
+/// that of their relocations.
 fn parts(
     object: &[u8],
     is: impl Fn(&str, &[u8]) -> bool,
@@ -80,7 +80,7 @@ fn parts(
         .collect()
 }
 
-/// Hashes of the object with one byte changed after another.
+/// The hashes of the object with each byte changed in turn.
 fn with_each_byte_changed(
     object: &[u8],
     bytes: Range<usize>,
@@ -94,7 +94,7 @@ fn with_each_byte_changed(
     }
 }
 
-/// Parts of a registration whose own bytes say nothing of what a benchmark does.
+/// Parts of a registration whose own bytes don't affect the benchmark.
 fn registers(name: &str) -> bool {
     let static_of_entry = ["11reached_one17h", "8lost_two17h"];
     name.contains("4push") || static_of_entry.iter().any(|it| name.contains(it))
@@ -195,7 +195,7 @@ fn what_surrounds_a_benchmark_does_not_count() {
     let before = hash(&object, BENCHMARK, source);
     assert!(before.is_some());
     assert_eq!(hash(&after, BENCHMARK, source), before);
-    // Lines in files that are not the package's own count.
+    // Line numbers in other packages' files count.
     assert_ne!(hash(&after, BENCHMARK, ""), hash(&object, BENCHMARK, ""));
     let slower = SOURCE.replace("input * 3.25", "input * 3.25 * 1.5");
     assert_ne!(hash(&compiled(&slower), BENCHMARK, source), before);

@@ -26,28 +26,28 @@ use crate::{
     select::BenchId,
 };
 
-/// How long things are timed.
+/// Durations of slices and blocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// Wall time of one slice, unless a single operation takes longer.
     pub slice: Duration,
-    /// Slices of each arm in a block; fewer, but at least 2, when operations are long.
+    /// Slices per arm in a block; fewer, but at least 2, if operations are long.
     pub alternations: u32,
-    /// Wall time of a block's slices, when operations are long.
+    /// Total wall time of a block's slices if operations are long.
     pub block: Duration,
 }
 
 impl Pace {
-    /// For the same code at two commits, which whatever happens to the machine slows down alike:
-    /// what scatters is the slice.
+    /// For the same code at two commits, which disturbances of the machine slow down equally: the noise is
+    /// in the slices.
     pub const LONG: Self = Self {
         slice: Duration::from_micros(1500),
         alternations: 8,
         block: Duration::from_millis(60),
     };
 
-    /// For different code, which a busy neighbour slows down by different amounts for as long as
-    /// it is busy: what scatters is the block, so there had better be many.
+    /// For different code, which a busy neighbour slows down by different amounts for as long as it is
+    /// busy: the noise is in the blocks, so many short ones are better.
     pub const BRIEF: Self = Self {
         slice: Duration::from_micros(1000),
         alternations: 4,
@@ -59,16 +59,16 @@ impl Pace {
 #[derive(Debug)]
 pub struct Engine<'a> {
     launcher: &'a Launcher,
-    /// Executables by arm side and id; `native` says whether they are workers.
+    /// Executables by side and id; `native` says whether they are workers.
     subjects: BTreeMap<(Side, BenchId), Runnable>,
     pace: Pace,
     random: Random,
     cpus: Vec<usize>,
-    /// Operations of a slice: the same in all blocks.
+    /// Operations per slice, the same in all blocks.
     work: Work,
 }
 
-/// The arm that failed, with the reason.
+/// Names the arm that failed.
 #[derive(Debug)]
 struct ArmFailed {
     side: Side,
@@ -84,7 +84,7 @@ impl std::fmt::Display for ArmFailed {
 
 impl std::error::Error for ArmFailed {}
 
-/// Names the arm whose process an error came from.
+/// Adds the arm whose process failed to an error.
 fn with_arm<T>(arm: &Arm, result: Result<T>) -> Result<T> {
     result.map_err(|error| {
         ArmFailed {
@@ -96,25 +96,25 @@ fn with_arm<T>(arm: &Arm, result: Result<T>) -> Result<T> {
     })
 }
 
-/// What an arm runs.
+/// How to run an arm.
 #[derive(Clone, Debug)]
 pub struct Runnable {
     pub executable: Executable,
-    /// What selects the benchmark in it.
+    /// The benchmark's name in it.
     pub path: String,
-    /// One of several numbers of threads that it runs with.
+    /// The number of threads to run with, for benchmarks with several.
     pub threads: Option<u32>,
     pub native: bool,
     pub multithreaded: bool,
-    /// Whether the copies are links in several orders, the same orders at both commits.
+    /// Whether the copies are links with functions in several orders, the same at both commits.
     pub aligned: bool,
-    /// What the screen starts instead: copies as cargo linked them.
+    /// Used by the screen instead: copies as cargo linked them.
     pub for_screen: Option<Vec<PathBuf>>,
 }
 
 impl Runnable {
-    /// The same with one of the executable's copies to start. Where they are aligned, it is number
-    /// `variant` for all arms of a block; the first to need it draws it.
+    /// Chooses one of the executable's copies. Aligned copies use the same random `variant` for all arms
+    /// of a block.
     fn drawn(&self, phase: Phase, variant: &mut Option<u64>, random: &mut Random) -> Self {
         let mut drawn = self.clone();
         let as_linked = self.for_screen.as_ref().filter(|_| phase == Phase::Screen);
@@ -145,14 +145,14 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Shuffles work into random order (Fisher and Yates 1938).
+    /// Shuffles items (Fisher and Yates 1938).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.random.below(last as u64 + 1) as usize);
         }
     }
 
-    /// Measures one block. Fails when an arm's process does.
+    /// Measures one block. Fails if a process of an arm fails.
     pub fn block(&mut self, phase: Phase, arms: &[Arm]) -> Result<Block> {
         interrupt::check()?;
         let started = Instant::now();
@@ -165,7 +165,7 @@ impl<'a> Engine<'a> {
                 .with_context(|| format!("no executable for `{}`", arm.id))?;
             runnables.push(runnable.drawn(phase, &mut variant, &mut self.random));
         }
-        // Threads of one arm would have to share a single CPU.
+        // The threads of one arm would have to share a single CPU.
         let pinned = !runnables.iter().any(|runnable| runnable.multithreaded);
         let cpu = (pinned && !self.cpus.is_empty())
             .then(|| self.cpus[self.random.below(self.cpus.len() as u64) as usize]);
@@ -195,8 +195,8 @@ impl<'a> Engine<'a> {
         cpu: Option<usize>,
         backwards: bool,
     ) -> Result<(Vec<Vec<Times>>, Option<Disturbance>)> {
-        // Which process starts first decides, by what its predecessors have left, on the memory that
-        // it gets, which alone makes some benchmarks 1 to 2 % faster or slower. So chance decides.
+        // A process gets memory that its predecessors left, so the order of starting makes some
+        // benchmarks 1 to 2 % faster or slower. Start them in random order.
         let starting = order(arms.len(), 0, self.random.below(2) == 1);
         let started = starting.iter().map(|&arm| (&arms[arm], &runnables[arm]));
         let mut workers = Vec::new();
@@ -213,7 +213,7 @@ impl<'a> Engine<'a> {
             for arm in order(arms.len(), alternation, backwards) {
                 let Batches { batches, size } = self.work_of(&arms[arm])?;
                 let command = Command::Run { batches, size };
-                // Forwards or backwards, an order is its own inverse.
+                // A forward or backward order is its own inverse.
                 let worker = &mut workers[starting[arm]];
                 let slice = with_arm(&arms[arm], ask(worker, command))?;
                 slices[arm].push(with_arm(&arms[arm], times(&slice))?);
@@ -237,7 +237,7 @@ impl<'a> Engine<'a> {
         with_arm(arm, connect(self.launcher, launch))
     }
 
-    /// Warms workers up, settles how much a slice does, and says how often they alternate.
+    /// Warms up the workers, sets the work of a slice, and returns the number of alternations.
     fn warm(&mut self, workers: Vec<(&Arm, &mut Worker)>) -> Result<u32> {
         let nanos = self.pace.slice.as_nanos() as u64 / 2;
         let mut warmed = Vec::new();
@@ -263,7 +263,7 @@ impl<'a> Engine<'a> {
         Ok(self.pace.alternations(longest * arms))
     }
 
-    /// The same for benches that only divan drives: each slice is a process of its own.
+    /// The same for benches that only divan can run: each slice is a process.
     fn alternate_processes(
         &mut self,
         arms: &[Arm],
@@ -289,8 +289,8 @@ impl<'a> Engine<'a> {
         Ok(slices)
     }
 
-    /// Fixes the sample size of each benchmark for all later visits: left to divan, it would differ
-    /// from process to process and with it the result.
+    /// Fixes the sample size of each benchmark for all later visits. If divan chose it, it would differ
+    /// between processes, and so would the result.
     fn tune(&mut self, arms: &[Arm], runnables: &[Runnable], cpu: Option<usize>) -> Result<()> {
         let mut warmed = Vec::new();
         for (arm, runnable) in arms.iter().zip(runnables) {
@@ -301,7 +301,7 @@ impl<'a> Engine<'a> {
                 warmed.push((arm, it));
                 continue;
             }
-            // Each visit says whether there is something left to time.
+            // Each visit checks that there is something left to time.
             let same = |(other, _): &&(&Arm, Warmed)| other.id == arm.id;
             if let Some((_, it)) = warmed.iter().find(same).copied() {
                 warmed.push((arm, it));
@@ -331,8 +331,8 @@ impl<'a> Engine<'a> {
         work.with_context(|| format!("`{}` was not warmed up", arm.id))
     }
 
-    /// What divan would choose once the code and its data are warm: it doubles the sample size until
-    /// a sample takes a hundred times the precision of its clock, and begins cold. Nothing if the
+    /// The sample size that divan would choose when warm: it doubles the size until
+    /// a sample takes a hundred times the precision of its clock, but starts cold. `None` if the
     /// operation takes no time.
     fn tuned(&mut self, runnable: &Runnable, cpu: Option<usize>) -> Result<Option<Warmed>> {
         const COLD: [&str; 6] = [
@@ -346,7 +346,7 @@ impl<'a> Engine<'a> {
         let (row, precision) = self.run_divan(runnable, cpu, &COLD)?;
         let mut size = row.sample_size();
         let operation = row.median.0.max(1);
-        // Below that, the loop around the operation and the clock weigh too much.
+        // In shorter samples, the loop and the clock weigh too much.
         let precisions = if operation < 2_000 { 1_000 } else { 100 };
         while size < 1 << 20 && size * operation <= precisions * precision.0 {
             size *= 2;
@@ -373,7 +373,7 @@ impl<'a> Engine<'a> {
         cpu: Option<usize>,
         batches: Batches,
     ) -> Result<divan::Measurement> {
-        // Divan measures its own overhead in each process, and a disturbed one subtracts too much.
+        // Divan measures its own overhead in each process; a disturbed process subtracts too much.
         const ATTEMPTS: usize = 3;
         for _ in 0..ATTEMPTS {
             let (row, _) = self.run_divan(runnable, cpu, &options(batches))?;
@@ -384,7 +384,7 @@ impl<'a> Engine<'a> {
         bail!(OPTIMISED_AWAY);
     }
 
-    /// One process under divan's own control, and the precision of its clock.
+    /// Runs one process under divan, and reads the precision of its clock.
     fn run_divan<S: AsRef<str>>(
         &mut self,
         runnable: &Runnable,
@@ -410,8 +410,8 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// The options passed to divan for a visit. Preparing inputs may take far longer than the
-/// operation; then there are fewer samples.
+/// The options passed to divan for a visit. Preparing inputs may take much longer than the
+/// operation, which limits the number of samples.
 fn options(Batches { batches, size }: Batches) -> [String; 10] {
     [
         "--sample-count",
@@ -428,9 +428,9 @@ fn options(Batches { batches, size }: Batches) -> [String; 10] {
     .map(str::to_owned)
 }
 
-/// Measures all of `work` in run_schedule of one block each, in random order, and appends to `blocks`.
-/// After `deadline` it stops. A benchmark that fails is not tried again and comes back with the side
-/// it failed on and its new state.
+/// Measures all of `work` in rounds of one block each, in random order, and appends to `blocks`.
+/// Stops after `deadline`. A benchmark that fails is not retried; it is returned with the side
+/// that failed and its new state.
 pub fn run_schedule(
     engine: &mut Engine<'_>,
     work: &[Job],
@@ -467,18 +467,18 @@ pub fn run_schedule(
     Ok(failures)
 }
 
-/// About two cycles. Divan's own overhead, which it subtracts, varies by one: what takes less reads
-/// as nothing in one process and as a cycle in the next.
+/// About two cycles. Divan subtracts its own overhead, which varies by one cycle: shorter times
+/// read as zero in one process and as one cycle in the next.
 const RESOLUTION: divan::Picos = divan::Picos(600);
 
 const OPTIMISED_AWAY: &str = "takes no time, so its work was optimised away; return the result or use \
     `divan::black_box`";
 
-/// How long one process of a bench that only divan drives measures.
+/// How long one process of a bench that only divan can run measures.
 const FOREIGN_VISIT: Duration = Duration::from_millis(8);
 
 impl Pace {
-    /// Alternations of a block in which one of them takes `round`.
+    /// The number of alternations in a block if one takes `round`.
     fn alternations(&self, round: Duration) -> u32 {
         let fitting = self.block.as_nanos() / round.as_nanos().max(1);
         // An even number balances the two orders.
@@ -507,7 +507,7 @@ fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
     Slice::from_answer(&answer).context("the worker answered without times")
 }
 
-/// ABBA: every other alternation runs backwards.
+/// ABBA: every other alternation is reversed.
 fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
     let forwards = alternation.is_multiple_of(2) != backwards;
     if forwards {

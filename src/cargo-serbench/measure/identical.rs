@@ -1,4 +1,4 @@
-//! Finds the benchmarks that run the same code at both commits, which need no measuring.
+//! Finds the benchmarks that run the same code at both commits and need no measuring.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use crate::{
     shell,
 };
 
-/// Enters benchmarks that run the same code at both commits without starting them.
+/// Adds benchmarks that run the same code at both commits to the run, without starting them.
 pub fn skip(
     catalogs: [&Catalog; 2],
     chosen: &BTreeSet<BenchId>,
@@ -75,7 +75,7 @@ fn enter([baseline, candidate]: [&Listed; 2], code: Option<&str>, run: &mut Run)
     run.benchmarks.insert(candidate.id.clone(), benchmark);
 }
 
-/// A limit on the ratio of two benchmarks is checked by measuring both, unless neither changed.
+/// Limits on a ratio are checked by measuring both benchmarks, unless neither changed.
 fn keep_limited(all: &[&[&Listed; 2]], config: &Config, same: &mut BTreeMap<&BenchId, String>) {
     let limited = all.iter().filter(|[_, listed]| {
         let tolerance = config.tolerance(&listed.id);
@@ -92,7 +92,7 @@ fn keep_limited(all: &[&[&Listed; 2]], config: &Config, same: &mut BTreeMap<&Ben
     }
 }
 
-/// The code of benchmarks, by executable.
+/// The hashes of the code of benchmarks, by executable.
 #[derive(Default)]
 struct Codes {
     hashes: BTreeMap<PathBuf, BTreeMap<String, String>>,
@@ -111,7 +111,7 @@ impl Codes {
         }
         let mut codes = Self::default();
         for (path, (executable, paths)) in wanted {
-            // The relinking says why the build kept none.
+            // Relinking reports why the build has no inputs.
             if executable.link_inputs.is_none() {
                 continue;
             }
@@ -127,7 +127,7 @@ impl Codes {
         codes
     }
 
-    /// Hash of what a benchmark can reach.
+    /// The hash of everything a benchmark can reach.
     fn code(&self, listed: &Listed) -> Option<String> {
         let codes = self.hashes.get(&listed.executable.path)?;
         codes.get(&listed.path).cloned()
@@ -135,8 +135,9 @@ impl Codes {
 
     fn report(&mut self, same: usize, compared: usize, run: &mut Run) {
         for problem in &self.problems {
-            run.notes
-                .push(format!("benchmarks not compared by their code: {problem}"));
+            run.notes.push(format!(
+                "could not compare the code of benchmarks: {problem}"
+            ));
         }
         if same > 0 {
             let all = shell::count(compared, "benchmark");

@@ -36,7 +36,7 @@ use crate::{
     verify,
 };
 
-/// A run in which nothing has been measured yet.
+/// A run without measurements.
 pub fn new_run(
     options: &Options,
     seed: Option<u64>,
@@ -74,7 +74,7 @@ pub fn new_run(
     })
 }
 
-/// Verifies the benchmarks of one commit that are not known to be identical.
+/// Verifies the benchmarks of one commit, except those known to be identical.
 pub fn verify_side(
     launcher: &Launcher,
     catalog: &Catalog,
@@ -132,9 +132,9 @@ pub fn verify_side(
     Ok(())
 }
 
-/// Fails what only the baseline lists while the candidate still has its bench target: nobody removed
-/// it, so nothing that allows removals may let it pass. And what only the candidate lists while the
-/// baseline's bench target could not list: it isn't new.
+/// A benchmark that only the baseline lists, although the candidate still has its bench target, was not
+/// removed but failed, so rules about removals must not let it pass. Likewise, a benchmark that only the
+/// candidate lists is not new if the baseline's bench target failed to list.
 pub fn fail_silent([baseline, candidate]: [&Catalog; 2], run: &mut Run) {
     for (id, benchmark) in &mut run.benchmarks {
         let unlisted = baseline.unlisted.get(id.qualified_suite());
@@ -190,7 +190,7 @@ pub fn engine<'a>(
     Engine::new(launcher, runnables, pace, run.seed)
 }
 
-/// Links the executables of benchmarks that both commits have again, so that code lies alike in both.
+/// Relinks the executables of benchmarks that both commits have, so that both have the same layout.
 pub fn align(catalogs: [&Catalog; 2], scratch: &Path, run: &mut Run) -> Layouts {
     let both = run.benchmarks.iter().filter_map(|(id, benchmark)| {
         let (one, other) = (benchmark.baseline.as_ref()?, benchmark.candidate.as_ref()?);
@@ -231,26 +231,26 @@ pub fn align(catalogs: [&Catalog; 2], scratch: &Path, run: &mut Run) -> Layouts 
     layouts
 }
 
-/// Measures what the decision asks for until it asks for nothing more. `injected` slows the
-/// candidate's benchmarks down, except references; 0.05 is 5 %.
+/// Measures what `decide` requests until it requests no more. `injected` slows down the
+/// candidate's benchmarks, except references; 0.05 is 5 %.
 pub fn measure_until_decided(
     config: &Config,
     injected: f64,
     engine: &mut Engine<'_>,
     run: &mut Run,
 ) -> Result<()> {
-    // Hopeless noise costs seconds a benchmark; without a limit it could go on for very long.
+    // Very noisy benchmarks cost seconds each; without a limit this could take very long.
     let budget = config
         .budget
         .map_or(60.0 + 2.0 * run.benchmarks.len() as f64, Seconds::value);
     run.budget = Some(budget);
-    // No clock goes further than some years.
+    // Instants can't represent more than a few years.
     let deadline = Instant::now() + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
     let policy = decide::policy(Some(budget));
     let threshold = |id: &str| config.tolerance(id).threshold;
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
     let mut slow = Slow::of(run, budget);
-    // One block of each shows what a block costs.
+    // The first block of each benchmark shows what a block costs.
     let mut first = decide::next(&slow.hide(evidence::evidence(run, config)), &policy);
     for request in &mut first {
         request.blocks = 1;
@@ -263,7 +263,7 @@ pub fn measure_until_decided(
         && seconds > budget
     {
         shell::warning(format_args!(
-            "first verdicts on all benchmarks take about {seconds:.0} s, more than the budget of \
+            "the first verdicts on all benchmarks take about {seconds:.0} s, more than the budget of \
              {budget:.0} s, so some will be inconclusive; pass `--budget {}` or choose fewer \
              benchmarks",
             (1.5 * seconds).ceil()
@@ -310,8 +310,8 @@ pub fn measure_work(
     })
 }
 
-/// Measures one array after the other, each in its share of the time until `deadline`, and hands
-/// the run to `finished` after each.
+/// Measures one array after the other, each within its share of the time until `deadline`, and calls
+/// `finished` with the run after each.
 pub fn measure_cases(
     engine: &mut Engine<'_>,
     run: &mut Run,
@@ -359,7 +359,7 @@ fn measure_jobs(
         let name = of_side(run, side);
         let benchmark = run.benchmarks.entry(id.clone()).or_default();
         let sides = match &state {
-            // It is the same everywhere.
+            // The reason is the same everywhere.
             State::Skipped(reason) => {
                 shell::warning(format_args!("skipped `{id}`: {reason}"));
                 vec![&mut benchmark.baseline, &mut benchmark.candidate]
@@ -380,8 +380,8 @@ fn measure_jobs(
     Ok(())
 }
 
-/// Suggests how to measure benchmarks better that divan times itself: once in a workspace, which
-/// `scratch` remembers.
+/// Suggests how to measure benchmarks better that divan times itself. Printed once per workspace,
+/// which is remembered in `scratch`.
 pub fn hint_at_foreign(run: &Run, scratch: &Path) {
     let verifications = || {
         run.benchmarks
@@ -399,11 +399,11 @@ pub fn hint_at_foreign(run: &Run, scratch: &Path) {
          `bencher.bench_local` they take a fifth of the time (said once in this workspace)",
         verifications().count()
     ));
-    // At worst it is said again.
+    // If this fails, the hint is printed again.
     let _ = std::fs::write(hinted, "");
 }
 
-/// Names the side in messages; empty for a run of one commit.
+/// The side, for messages; empty for a run of one commit.
 fn of_side(run: &Run, side: Side) -> &'static str {
     match (&run.baseline, side) {
         (None, _) => "",

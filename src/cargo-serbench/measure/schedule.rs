@@ -1,4 +1,4 @@
-//! Schedules what to measure: which arms are paired with each other.
+//! Schedules which arms are measured together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::{
     select::BenchId,
 };
 
-/// Blocks to measure of the same arms.
+/// Blocks to measure with the same arms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     pub phase: Phase,
@@ -18,7 +18,7 @@ pub struct Job {
     pub blocks: usize,
 }
 
-/// One commit by itself: each encoder beside its reference, and what has no reference alone.
+/// For one commit: each encoder paired with its reference; benchmarks without a reference alone.
 pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
     let works = |id: &BenchId| works(&run.benchmarks, id, Side::Candidate);
     let arm = |id: &BenchId| arm(Side::Candidate, id, 0.0);
@@ -33,7 +33,7 @@ pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
         .filter(|(id, _)| works(id))
         .filter_map(|(id, benchmark)| match &benchmark.reference {
             Some(reference) if works(reference) => Some(vec![arm(reference), arm(id)]),
-            // Timed in the pairs of others.
+            // Measured in the pairs of others.
             None if referenced.contains(id) => None,
             Some(_) | None => Some(vec![arm(id)]),
         })
@@ -45,8 +45,8 @@ pub fn beside_references(run: &Run, blocks: usize) -> Vec<Job> {
         .collect()
 }
 
-/// Work by the array that it is on, in the order in which to measure: `first` says which data types
-/// come first, as ids write them, and how far ahead.
+/// Work grouped by array, in the order in which to measure. `first` ranks data types, as ids write
+/// them.
 pub fn by_case(work: Vec<Job>, first: impl Fn(&str) -> usize) -> Vec<(BenchId, Vec<Job>)> {
     let mut cases: Vec<(BenchId, Vec<Job>)> = Vec::new();
     for job in work {
@@ -62,14 +62,14 @@ pub fn by_case(work: Vec<Job>, first: impl Fn(&str) -> usize) -> Vec<(BenchId, V
     cases
 }
 
-/// Whether a trial slows `id` down: not what others are divided by, which would hide it.
+/// Whether trials slow down `id`: not references, which would hide the slowdown.
 pub fn is_slowable(run: &Run, id: &BenchId) -> bool {
     let mut references = run.benchmarks.values().map(|it| &it.reference);
     !references.any(|reference| reference.as_ref() == Some(id))
 }
 
-/// The arms of everything a gate may ask for, by the name it goes under. `threshold` is what the
-/// positive control is slowed down by twice; `injected` slows every candidate but the references, in
+/// The arms of everything that a gate may request, by name. The positive control is slowed down by twice
+/// `threshold`; `injected` slows down all candidates except references, in
 /// trials.
 pub fn between_commits(
     run: &Run,
@@ -80,7 +80,7 @@ pub fn between_commits(
     for (id, benchmark) in &run.benchmarks {
         let in_baseline = works(&run.benchmarks, id, Side::Baseline);
         if let (false, Some(reference)) = (in_baseline, &benchmark.reference) {
-            // Nothing to compare with but the reference, for a limit.
+            // Only compared with the reference, for a limit.
             arms.insert(id.clone(), versus_reference(reference, id));
             continue;
         }
@@ -108,7 +108,7 @@ pub fn between_commits(
     arms
 }
 
-/// Requests of a decision as work; what has a limit is measured beside its reference as often.
+/// The requests of a decision as jobs. Benchmarks with a limit are measured against their reference as often.
 pub fn requested(
     run: &Run,
     requests: &[Request],
@@ -138,7 +138,7 @@ pub fn requested(
     all
 }
 
-/// The arms of an encoder beside its reference at the candidate.
+/// The arms of an encoder and its reference at the candidate.
 fn versus_reference(reference: &BenchId, id: &BenchId) -> Vec<Arm> {
     vec![
         arm(Side::Candidate, reference, 0.0),
@@ -146,8 +146,8 @@ fn versus_reference(reference: &BenchId, id: &BenchId) -> Vec<Arm> {
     ]
 }
 
-/// The measured benchmarks whose blocks cost no more than most: a check of the measurement should
-/// not use up its budget.
+/// The measured benchmarks whose blocks cost no more than the median: a self-check
+/// should not use up the budget.
 pub fn cheap(evidence: &[Evidence]) -> Vec<BenchId> {
     let costs: Vec<(f64, &BenchId)> = evidence
         .iter()
@@ -163,8 +163,8 @@ pub fn cheap(evidence: &[Evidence]) -> Vec<BenchId> {
     cheap.map(|(_, id)| id.clone()).collect()
 }
 
-/// The benchmark that is also measured against itself: among those that are measured a worker, if
-/// there is one, picked by `seed`; none when nothing is measured.
+/// The benchmark for the self-check, chosen by `seed`: a worker if one is measured;
+/// `None` if nothing is measured.
 pub fn self_check(run: &Run, measured: &[BenchId], seed: u64) -> Option<BenchId> {
     let native = |id: &&BenchId| {
         let verification = run

@@ -1,24 +1,24 @@
-//! Benchmarks that take seconds come when the others are decided, in the time that is left.
+//! Benchmarks that take seconds are measured last, in the remaining time.
 
 use std::collections::BTreeMap;
 
 use crate::{decide::evidence::Evidence, run::Run, select::BenchId, shell};
 
-/// Processes of the first block of a pair: each commit is tuned once and runs twice.
+/// Number of processes in the first block of a pair: each commit is tuned once and runs twice.
 const PROCESSES: f64 = 6.0;
 
-/// The part of the budget that one block may take among the others.
+/// The fraction of the budget that one block may take.
 const SHARE: f64 = 0.05;
 
-/// Seconds that one block may take whatever the budget.
+/// Seconds that one block may always take.
 const QUICK: f64 = 1.0;
 
-/// Those that wait, and the seconds that a block of each takes.
+/// Slow benchmarks, and the seconds that a block of each takes.
 #[derive(Debug, Default)]
 pub struct Slow(BTreeMap<BenchId, f64>);
 
 impl Slow {
-    /// None where all are slow: then nothing has to wait for the others.
+    /// Empty if all are slow: then there is nothing to wait for.
     pub fn of(run: &Run, budget: f64) -> Self {
         let seconds = |id: &BenchId| {
             let benchmark = &run.benchmarks[id];
@@ -43,14 +43,14 @@ impl Slow {
         }
     }
 
-    /// The evidence of the others.
+    /// The evidence without slow benchmarks.
     pub fn hide(&self, mut evidence: Vec<Evidence>) -> Vec<Evidence> {
         evidence.retain(|it| !self.0.contains_key(&it.id));
         evidence
     }
 
-    /// Ends the waiting of those with a block that fits into the seconds that are `left`, quickest
-    /// first. Whether there are any; the others stay hidden.
+    /// Admits slow benchmarks with a block that fits into the `left` seconds, quickest
+    /// first. Returns whether any was admitted; the others stay hidden.
     pub fn admit(&mut self, mut left: f64) -> bool {
         let mut waiting: Vec<(BenchId, f64)> = std::mem::take(&mut self.0).into_iter().collect();
         waiting.sort_by(|(_, one), (_, other)| one.total_cmp(other));
@@ -63,7 +63,7 @@ impl Slow {
         !admitted.is_empty()
     }
 
-    /// Warns of those that are still waiting when measuring ends.
+    /// Warns about benchmarks that were never admitted.
     pub fn warn(&self, budget: f64) {
         for (id, seconds) in &self.0 {
             shell::warning(format_args!(

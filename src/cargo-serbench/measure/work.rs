@@ -7,28 +7,28 @@ use crate::{
     select::BenchId,
 };
 
-/// The work of one slice.
+/// The work in one slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batches {
     /// Timed batches.
     pub batches: u64,
-    /// Operations in a batch.
+    /// Operations per batch.
     pub size: u64,
 }
 
-/// An arm's operations, as its warm-up found them.
+/// The operations of an arm, measured during warm-up.
 #[derive(Clone, Copy, Debug)]
 pub struct Warmed {
     pub operation_ns: f64,
-    /// What fills a slice of this arm.
+    /// The work that fills a slice of this arm.
     pub filling: Batches,
 }
 
-/// Up to this ratio of their times, both commits run the same number of operations. Beyond, what
-/// fills a slice of one takes seconds of the other, and no choice of a size explains such a ratio.
+/// Up to this ratio of their times, both commits run the same number of operations. Beyond it, a full
+/// slice of one would take seconds of the other, and no effect of the batch size explains such a ratio.
 const ALIKE: f64 = 4.0;
 
-/// The work of a slice by arm.
+/// The work in a slice, by arm.
 #[derive(Debug, Default)]
 pub struct Work(BTreeMap<(Side, BenchId), Warmed>);
 
@@ -37,7 +37,7 @@ impl Work {
         self.0.get(&key(arm)).map(|warmed| warmed.filling)
     }
 
-    /// Keeps the work of arms that have none yet. The slowest choose first, so that no slice is too long.
+    /// Sets the work of arms that have none yet. The slowest commit decides, so that no slice is too long.
     pub fn settle(&mut self, mut warmed: Vec<(&Arm, Warmed)>) {
         warmed.sort_by(|(_, one), (_, other)| other.operation_ns.total_cmp(&one.operation_ns));
         for (arm, own) in warmed {
@@ -66,7 +66,7 @@ fn are_alike(one_ns: f64, other_ns: f64) -> bool {
     one_ns.max(other_ns) <= ALIKE * one_ns.min(other_ns)
 }
 
-/// Batches long enough that reading the clock costs less than a percent of them, and as many as
+/// Batches long enough that reading the clock takes less than 1 % of the time, and enough of them to
 /// fill the slice.
 pub fn filling(operation_ns: f64, slice: Duration) -> Batches {
     const BATCH_NS: f64 = 5_000.0;
@@ -101,7 +101,7 @@ mod tests {
         check(0.0, 300, 50_000);
     }
 
-    /// The work of a slice of the baseline and of the candidate, whose operations take that long.
+    /// The work in a slice of baseline and candidate, for these times per operation.
     fn settled(times: [f64; 2]) -> [Batches; 2] {
         let arms = [Side::Baseline, Side::Candidate].map(|side| Arm {
             side,

@@ -1,24 +1,24 @@
-//! What the system did to processes while they were measured: counters that Linux keeps in /proc.
+//! Disturbances of processes during a measurement, from counters in Linux's /proc.
 
 use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-/// What happened to some processes and their CPU.
+/// Disturbances of some processes and their CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Disturbance {
-    /// How often the scheduler took the CPU from their main threads.
+    /// How often the scheduler preempted their main threads.
     pub preemptions: u64,
-    /// Pages they waited for that came from disk.
+    /// Page faults that had to read from disk.
     pub major_faults: u64,
-    /// Hundredths of a second that the hypervisor gave to others while the CPU had work.
+    /// Hundredths of a second that the hypervisor gave to others while the CPU had work (steal time).
     pub stolen: u64,
 }
 
 impl Disturbance {
-    /// What has happened to `processes` up to now, and on `cpu` (on all CPUs if there is none);
-    /// nothing where the system doesn't say.
+    /// The counters so far of `processes` and of `cpu` (all CPUs if `None`); `None` if the system does
+    /// not provide them.
     pub fn so_far(processes: &[u32], cpu: Option<usize>) -> Option<Self> {
         let mut sum = Self {
             stolen: stolen(&fs::read_to_string("/proc/stat").ok()?, cpu)?,
@@ -33,7 +33,7 @@ impl Disturbance {
         Some(sum)
     }
 
-    /// What has happened since `before`, if anything has.
+    /// The difference since `before`; `None` if there is none.
     pub fn since(self, before: Self) -> Option<Self> {
         (self != before).then_some(Self {
             preemptions: self.preemptions.saturating_sub(before.preemptions),
@@ -53,7 +53,7 @@ fn preemptions(status: &str) -> Option<u64> {
     status.lines().find_map(line)
 }
 
-/// The twelfth field (proc_pid_stat(5)); the second, a name, may hold blanks and brackets.
+/// The twelfth field (proc_pid_stat(5)); the second, a name, may contain spaces and brackets.
 fn major_faults(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_whitespace().nth(9)?.parse().ok()

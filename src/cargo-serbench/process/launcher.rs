@@ -17,31 +17,31 @@ use super::{
 };
 use crate::{build::Executable, interrupt};
 
-/// How one process is started.
+/// How to start a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch<'a> {
     pub executable: &'a Executable,
     /// The benchmark, as divan lists it.
     pub id: &'a str,
-    /// The number of threads, for a benchmark that has several.
+    /// The number of threads, for benchmarks with several.
     pub threads: Option<u32>,
-    /// The CPU it is pinned to; `None` leaves it to the system.
+    /// The CPU to pin it to; `None` lets the system choose.
     pub cpu: Option<usize>,
     /// Fraction by which operations are slowed down, see [`protocol::SLOWDOWN`].
     pub slowdown: f64,
-    /// Bytes of padding in the environment, which moves the stack: layouts are averaged over.
+    /// Bytes of padding in the environment, which shifts the stack, so that layouts are averaged.
     pub padding: usize,
 }
 
-/// What a launch led to.
+/// The result of starting a worker.
 #[derive(Debug)]
 pub enum Started {
     Worker(Worker),
-    /// The process ended without connecting: not a worker, or it failed before.
+    /// The process exited without connecting: it is not a worker, or it failed earlier.
     Ended(Ended),
 }
 
-/// Starts bench processes; workers connect to it.
+/// Starts bench processes, and listens for workers to connect.
 #[derive(Debug)]
 pub struct Launcher {
     listener: TcpListener,
@@ -50,13 +50,13 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// `timeout` bounds every wait for a process.
+    /// `timeout` limits every wait for a process.
     pub fn new(timeout: Duration) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("listen on a loopback socket")?;
         listener
             .set_nonblocking(true)
             .context("listen on a loopback socket")?;
-        // Randomly keyed per process; keeps other programs of this machine from calling in.
+        // A random key per process keeps other programs on this machine from connecting.
         let secret = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         Ok(Self {
             listener,
@@ -65,13 +65,13 @@ impl Launcher {
         })
     }
 
-    /// Starts a benchmark as a worker. A bench that does not know the protocol just runs: with
+    /// Starts a benchmark as a worker. A bench that does not know the protocol simply runs, with
     /// one sample of one iteration.
     pub fn worker(&self, launch: Launch<'_>) -> Result<Started> {
         self.worker_under(launch, &[])
     }
 
-    /// The same under another program, which comes first among the words in `under`.
+    /// The same under another program: `under` is that program and its arguments.
     pub fn worker_under(&self, launch: Launch<'_>, under: &[OsString]) -> Result<Started> {
         let address = self
             .listener
@@ -94,7 +94,7 @@ impl Launcher {
                     bail!("rejected a connection with the wrong token; try again");
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error).context("accept a worker's call"),
+                Err(error) => return Err(error).context("accept a worker's connection"),
             }
             if let Some(status) = child.try_wait().context("wait for a bench process")? {
                 return Ok(Started::Ended(output.ended(status)?));
@@ -104,7 +104,7 @@ impl Launcher {
         }
     }
 
-    /// Runs a benchmark to its end under divan itself, with divan's options `arguments`.
+    /// Runs a benchmark to completion under divan, with the options `arguments`.
     pub fn run(&self, launch: Launch<'_>, arguments: &[&str]) -> Result<Ended> {
         let (child, output) = spawn(bench_command(launch, arguments), launch)?;
         finish(child, &output, self.timeout, launch.id)
@@ -122,7 +122,7 @@ impl Launcher {
         finish(child, &output, self.timeout, launch.id)
     }
 
-    /// Runs a benchmark, looking at how many threads it has, which disturbs what is timed.
+    /// Runs a benchmark and counts its threads, which disturbs timing.
     pub fn watch(&self, launch: Launch<'_>, arguments: &[&str]) -> Result<Ended> {
         let (child, output) = spawn(bench_command(launch, arguments), launch)?;
         let tasks = format!("/proc/{}/task", child.id());
@@ -132,8 +132,8 @@ impl Launcher {
         Ok(Ended { threads, ..ended })
     }
 
-    /// What an executable says to `arguments`, by which divan lists and tests. `--format` is
-    /// understood under nextest only. With `full` the large cases are among the benchmarks.
+    /// The output of an executable for `arguments`, to list and test with divan. `--format` requires
+    /// nextest's environment. `full` includes the large cases.
     pub fn ask(&self, executable: &Executable, arguments: &[&str], full: bool) -> Result<Ended> {
         let launch = Launch {
             executable,
@@ -166,7 +166,7 @@ fn base_command(executable: &Executable) -> Command {
         .env_remove(protocol::SLOWDOWN)
         .stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
-        // divan reads its options from the environment too; only ours may count.
+        // divan also reads options from the environment; only ours should apply.
         if name.to_string_lossy().starts_with("DIVAN_") {
             command.env_remove(name);
         }
@@ -186,7 +186,7 @@ fn bench_command(launch: Launch<'_>, arguments: &[&str]) -> Command {
     command
 }
 
-/// `command` as arguments of the program in `under`, if there is one.
+/// `command` as arguments of the program in `under`, if given.
 fn wrapped(command: Command, under: &[OsString]) -> Command {
     let Some((program, arguments)) = under.split_first() else {
         return command;
@@ -220,7 +220,7 @@ fn spawn(mut command: Command, launch: Launch<'_>) -> Result<(Child, Output)> {
     Ok((child, output))
 }
 
-/// Pins a process to one CPU; where the system does not let us, measuring goes on without.
+/// Pins a process to one CPU. If the system refuses, measuring continues unpinned.
 #[cfg(target_os = "linux")]
 pub fn pin(child: &Child, cpu: usize) {
     let mut set = rustix::thread::CpuSet::new();
@@ -228,11 +228,11 @@ pub fn pin(child: &Child, cpu: usize) {
     let _ = rustix::thread::sched_setaffinity(Some(rustix::process::Pid::from_child(child)), &set);
 }
 
-/// Pins a process to one CPU where the system lets us, which it does not here.
+/// Does nothing: this system can't pin processes.
 #[cfg(not(target_os = "linux"))]
 pub fn pin(_child: &Child, _cpu: usize) {}
 
-/// The CPUs this process may use; empty where the system does not say.
+/// The CPUs this process may use; empty if the system does not say.
 #[cfg(target_os = "linux")]
 pub fn allowed_cpus() -> Vec<usize> {
     let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
@@ -241,7 +241,7 @@ pub fn allowed_cpus() -> Vec<usize> {
         .collect()
 }
 
-/// The CPUs this process may use; empty where the system does not say.
+/// The CPUs this process may use; empty because this system does not say.
 #[cfg(not(target_os = "linux"))]
 pub fn allowed_cpus() -> Vec<usize> {
     Vec::new()
@@ -277,5 +277,5 @@ fn check_deadline(child: &mut Child, deadline: Instant, id: &str) -> Result<()> 
     let _ = child.kill();
     let _ = child.wait();
     interrupted?;
-    bail!("`{id}` timed out; `--timeout SECONDS` waits longer")
+    bail!("`{id}` timed out; wait longer with `--timeout SECONDS`")
 }

@@ -1,4 +1,4 @@
-//! Running bench executables: starting them, talking to workers, reading their output.
+//! Runs bench executables: starts them, talks to workers, reads their output.
 
 mod disturbance;
 mod launcher;

@@ -1,4 +1,4 @@
-//! What a bench process wrote, and a summary of why it failed.
+//! The output of a bench process, and a summary of why it failed.
 
 use std::{
     fs::File,
@@ -14,11 +14,11 @@ pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
-    /// The most threads that were seen; 1 where it was not observed.
+    /// The largest number of threads seen; 1 if it was not observed.
     pub threads: usize,
 }
 
-/// Files that a process writes into; pipes could fill and block it.
+/// Files for a process to write to; pipes could fill up and block it.
 #[derive(Debug)]
 pub struct Output {
     stdout: File,
@@ -26,7 +26,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Empty files for `command` to write into.
+    /// Redirects the output of `command` to empty files.
     pub fn of(command: &mut Command) -> Result<Self> {
         let file = || tempfile::tempfile().context(UNUSABLE);
         let (stdout, stderr) = (file()?, file()?);
@@ -36,14 +36,14 @@ impl Output {
         Ok(Self { stdout, stderr })
     }
 
-    /// What was written to stdout so far: the beginning, if it is very long.
+    /// What was written to stdout so far; only the beginning if it is very long.
     pub fn stdout(&self) -> Result<String> {
-        /// A bench that prints in every iteration can fill a disk; a table is shorter than this.
+        /// A bench that prints in every iteration can fill a disk; tables are shorter than this.
         const MOST: u64 = 16 << 20;
         read(&self.stdout, 0, MOST)
     }
 
-    /// What was written to stderr so far: the end, if it is very long, since that says why it ended.
+    /// What was written to stderr so far; if it is very long, only the end, which has the reason for exiting.
     pub fn stderr(&self) -> Result<String> {
         const MOST: u64 = 64 << 10;
         let length = self.stderr.metadata().context(UNREADABLE)?.len();
@@ -64,7 +64,7 @@ impl Output {
 const UNUSABLE: &str = "make a temporary file for the output of a bench process";
 const UNREADABLE: &str = "read the output of a bench process";
 
-/// Reads without moving the file's position, which the process shares: it may still write there.
+/// Reads without moving the file position, which is shared with the process: it may still be writing.
 fn read(file: &File, from: u64, most: u64) -> Result<String> {
     let length = file.metadata().context(UNREADABLE)?.len();
     let wanted = length.saturating_sub(from).min(most);
@@ -73,7 +73,7 @@ fn read(file: &File, from: u64, most: u64) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A panic message if there is one in `stderr`, else its last line, and how the process ended.
+/// The panic message in `stderr`, or else its last line, and how the process ended.
 pub fn failure_summary(stderr: &str, how: &str) -> String {
     let mut lines = stderr
         .lines()

@@ -13,7 +13,7 @@ use serbench::protocol::{self, Answer};
 use super::output::{Output, failure_summary};
 use crate::interrupt;
 
-/// A bench process that waits for commands. Dropping it ends the process.
+/// A bench process that waits for commands. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
@@ -23,14 +23,14 @@ pub struct Worker {
     timeout: Duration,
 }
 
-/// What a worker sends. Waiting for it ends when the user interrupts.
+/// The stream from a worker. Reading stops when the user interrupts.
 #[derive(Debug)]
 struct Answers {
     stream: TcpStream,
     timeout: Duration,
 }
 
-/// How long waiting for an answer goes on before looking whether the user has interrupted.
+/// How long to wait for an answer before checking whether the user has interrupted.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Read for Answers {
@@ -52,7 +52,7 @@ impl Read for Answers {
     }
 }
 
-/// Whether a read ended for want of data; systems call it either way.
+/// Whether a read timed out; systems report it in either way.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -71,7 +71,7 @@ impl Worker {
                 BufReader::new(Answers { stream, timeout }),
             ))
         };
-        let (commands, answers) = setup().context("accept a worker's call")?;
+        let (commands, answers) = setup().context("accept a worker's connection")?;
         Ok(Self {
             child,
             commands,
@@ -81,7 +81,7 @@ impl Worker {
         })
     }
 
-    /// Whether the worker belongs to this run. A wrong version is an error of its own.
+    /// Whether the worker has this run's token. Returns an error if its version does not match.
     pub fn hello(&mut self, secret: &str) -> Result<bool> {
         let hello = Answer::read(&mut self.answers).context("read a worker's hello")?;
         if let Some(problem) = mismatch(&hello) {
@@ -90,8 +90,8 @@ impl Worker {
         Ok(hello.text("secret") == Some(secret))
     }
 
-    /// Sends a command and waits for the answer. The error of a worker that died holds the end of
-    /// what it wrote to stderr.
+    /// Sends a command and waits for the answer. If the worker died, the error contains the end of
+    /// its stderr.
     pub fn ask(&mut self, command: protocol::Command) -> Result<Answer> {
         let mut exchange = || -> io::Result<Answer> {
             command.write(&mut self.commands)?;
@@ -106,12 +106,12 @@ impl Worker {
         }
         if is_timeout(error) {
             let seconds = self.timeout.as_secs();
-            return anyhow!("no answer in {seconds} s; `--timeout SECONDS` waits longer");
+            return anyhow!("no answer in {seconds} s; wait longer with `--timeout SECONDS`");
         }
         if let Err(error) = self.commands.flush() {
             return error.into();
         }
-        // The connection breaks a moment before the process is gone.
+        // The connection closes slightly before the process exits.
         let ended = Instant::now() + Duration::from_secs(2);
         let mut status = None;
         while status.is_none() && Instant::now() < ended {
@@ -122,11 +122,14 @@ impl Worker {
             return interrupted;
         }
         let stderr = self.output.stderr().unwrap_or_default();
-        let how = status.map_or_else(|| "hung up".to_owned(), |status| status.to_string());
+        let how = status.map_or_else(
+            || "closed the connection".to_owned(),
+            |status| status.to_string(),
+        );
         anyhow!("{}", failure_summary(&stderr, &how))
     }
 
-    /// Hangs up and waits until the process has ended by itself, as one must that writes a profile.
+    /// Closes the connection and waits for the process to exit by itself, so that it can write a profile.
     pub fn finish(mut self) -> Result<()> {
         let _ = self.commands.shutdown(Shutdown::Both);
         let deadline = Instant::now() + self.timeout;
@@ -147,24 +150,24 @@ impl Worker {
         }
     }
 
-    /// The process, as the system counts them.
+    /// The process ID.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Bounds every further wait.
+    /// Limits all further waits.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
         self.answers.get_mut().timeout = timeout;
     }
 
-    /// What the process has written to stdout up to now, divan's own lines included.
+    /// What the process has written to stdout so far, including divan's own lines.
     pub fn stdout(&self) -> Result<String> {
         self.output.stdout()
     }
 }
 
-/// Why the bench's serbench and this tool don't understand each other, if they don't.
+/// Why the bench's serbench and this tool are incompatible, if they are.
 fn mismatch(hello: &Answer) -> Option<String> {
     let version = hello.text("version").unwrap_or_default();
     let theirs: u32 = version.parse().unwrap_or(0);
@@ -187,7 +190,7 @@ fn mismatch(hello: &Answer) -> Option<String> {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Killed: whatever it would still print is not read.
+        // Killed: any further output is not needed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
