@@ -1,4 +1,4 @@
-//! Calls cargo to build bench targets and reads the messages that say what it made.
+//! Calls cargo to build bench targets and reads its messages.
 
 use std::{
     collections::BTreeSet,
@@ -31,15 +31,15 @@ use crate::{
 /// A finished build.
 pub struct Done {
     pub built: Vec<Built>,
-    /// What went into it.
+    /// Everything it read.
     pub proof: Proof,
-    /// Files of it that lie outside of the tree.
+    /// Files it read outside the tree.
     pub outside: BTreeSet<PathBuf>,
 }
 
-/// Builds `targets` of the workspace, in a tree whose top is `top`, into `target_directory`, which no other commit may share:
-/// cargo would take one commit's build for the other's. What cargo does not build again is proven
-/// to be of the sources that are there now.
+/// Builds `targets` in a tree with root `top` into `target_directory`, which must not be shared between
+/// commits: cargo would reuse one commit's build for the other. Verifies that what cargo does not
+/// rebuild was made from the current sources.
 pub fn build(
     workspace: &Workspace,
     top: &Path,
@@ -59,7 +59,7 @@ pub fn build(
         }
         let stale = ledger.enter(workspace, &report);
         if stale.is_empty() {
-            // What was compiled before an error is known the next time, too.
+            // Units compiled before an error are recorded for the next build, too.
             ledger.store(target_directory)?;
         }
         done.map(|()| (report, stale))
@@ -84,7 +84,7 @@ pub fn build(
     })
 }
 
-/// Runs cargo. The report is complete up to where cargo failed.
+/// Runs cargo. If cargo fails, the report covers everything up to the failure.
 fn call(
     workspace: &Workspace,
     targets: &[BenchTarget],
@@ -107,7 +107,7 @@ fn call(
         match message.context("read cargo's messages")? {
             Message::CompilerArtifact(artifact) => report.artifacts.push(artifact),
             Message::BuildScriptExecuted(script) => report.scripts.push(script),
-            // Diagnostics are rendered by cargo itself; cargo may add kinds of messages.
+            // Cargo renders diagnostics itself, and may add new kinds of messages.
             _ => {}
         }
     }
@@ -124,7 +124,7 @@ fn call(
     Ok((report, Err(error)))
 }
 
-/// The wanted benches among what cargo reported, which must be of this workspace and folder.
+/// The requested benches among cargo's artifacts, which must be in this workspace and folder.
 fn executables(
     workspace: &Workspace,
     targets: &[BenchTarget],
@@ -184,7 +184,7 @@ fn is_bench(artifact: &Artifact) -> bool {
     artifact.target.kind.contains(&TargetKind::Bench)
 }
 
-/// Lets cargo forget its builds of some packages.
+/// Removes cargo's builds of some packages.
 fn clean(
     workspace: &Workspace,
     packages: &[PackageId],
@@ -205,7 +205,7 @@ fn clean(
     Ok(())
 }
 
-/// A cargo command on the workspace in which nothing is shared with another commit.
+/// A cargo command on the workspace that shares nothing with other commits.
 fn command(
     name: &str,
     workspace: &Workspace,
@@ -214,7 +214,7 @@ fn command(
 ) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     if options.own_toolchain {
-        // rustup chooses by the current folder, unless these have chosen already.
+        // Remove these, or rustup would not choose the toolchain by folder.
         command = Command::new("cargo");
         command
             .current_dir(&workspace.root)
@@ -222,8 +222,8 @@ fn command(
             .env_remove("CARGO")
             .env_remove("RUSTC");
     }
-    // Otherwise the current folder stays the user's: its toolchain and cargo configuration hold for
-    // all commits. The build folder may be configured elsewhere, for all workspaces alike.
+    // Otherwise cargo runs in the user's folder, so its toolchain and cargo configuration apply to
+    // all commits. The configuration may set a build folder, which would be shared by all workspaces.
     let folder = toml::Value::String(target_directory.display().to_string());
     command
         .arg(name)
@@ -254,7 +254,7 @@ fn cargo(
     for target in targets {
         let package = package_id(workspace, &target.package);
         command.args(["--package", package, "--bench", &target.name]);
-        // What was asked for by name should not have to be asked for twice.
+        // A feature requested by name should not have to be requested twice.
         for feature in &target.required_features {
             command.arg(format!("--features={}/{feature}", target.package));
         }
@@ -263,8 +263,8 @@ fn cargo(
     command
 }
 
-/// Flags in the environment silence those of cargo's configuration, so ours join whichever the
-/// user has.
+/// Flags in the environment override those in cargo's configuration, so append ours to whichever
+/// the user has set.
 fn add_flags(command: &mut Command, flags: &[String]) {
     if flags.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Hashes: of the code in an executable, of files.
+//! Hashes files, and the code in executables.
 
 use std::{
     fmt::Write,
@@ -11,8 +11,8 @@ use std::{
 use object::{Object, ObjectSection, SectionKind};
 use sha2::{Digest, Sha256};
 
-/// Hash of what an executable loads: two builds that differ only in paths, debug information or
-/// build ids are equal.
+/// The hash of what an executable loads: builds that differ only in debug information, paths in it, or
+/// build ids have the same hash.
 pub fn code_hash(bytes: &[u8]) -> String {
     let mut hash = Sha256::new();
     match object::File::parse(bytes) {
@@ -34,35 +34,35 @@ pub fn code_hash(bytes: &[u8]) -> String {
                 }
             }
         }
-        // Not a format we know: every byte counts.
+        // Unknown format: hash every byte.
         Err(_) => hash.update(bytes),
     }
     hex(&hash.finalize())[..16].to_owned()
 }
 
-/// Whether the name of one of divan's environment variables is in an executable. Its `--help`
-/// would tell too, but not when divan is built without its default features.
+/// Whether an executable contains the name of one of divan's environment variables. Its `--help`
+/// would show it, too, but not if divan is built without default features.
 pub fn has_divan(bytes: &[u8]) -> bool {
     contains(bytes, b"DIVAN_SAMPLE_COUNT")
 }
 
-/// Whether divan runs benchmarks in an executable, also one whose `main` never reads its arguments:
-/// then the names of divan's options are not in it.
+/// Whether an executable runs divan benchmarks, even if its `main` never reads its arguments, in which
+/// case the names of divan's options are missing.
 pub fn runs_divan(path: &Path) -> bool {
     fs::read(path).is_ok_and(|bytes| contains(&bytes, b"Timer precision: "))
 }
 
-/// Whether an executable knows the protocol of workers.
+/// Whether an executable contains the protocol of workers.
 pub fn has_serbench(bytes: &[u8]) -> bool {
     contains(bytes, serbench::protocol::SOCKET.as_bytes())
 }
 
-/// Whether `name` is somewhere in `bytes`.
+/// Whether `bytes` contains `name`.
 pub fn contains(bytes: &[u8], name: &[u8]) -> bool {
     bytes.windows(name.len()).any(|window| window == name)
 }
 
-/// Short SHA-256 of a file, if it is there.
+/// Short SHA-256 of a file, if it exists.
 pub fn file_hash(path: &Path) -> Option<String> {
     let bytes = fs::read(path).ok()?;
     Some(hex(&Sha256::digest(bytes))[..16].to_owned())
@@ -91,7 +91,7 @@ pub fn full_hash(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Lower-case hexadecimal digits of `bytes`.
+/// `bytes` in lowercase hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string");

@@ -1,4 +1,4 @@
-//! Folders of builds: where each commit's lies, what is copied between them, when they go.
+//! Manages the folders of builds: their paths, what is copied between them, and when they are removed.
 
 use std::{
     collections::BTreeSet,
@@ -17,24 +17,24 @@ use crate::discover::checkout::folder_of_sources;
 
 const WORKTREE: &str = "worktree";
 
-/// The folder for builds of one commit, or of the working tree.
+/// The target folder for builds of a commit, or of the working tree.
 pub fn target_directory(scratch: &Path, commit: Option<&str>) -> PathBuf {
     let name = commit.map_or(WORKTREE, |commit| &commit[..commit.len().min(12)]);
     scratch.join("build").join(name)
 }
 
-/// Files of each executable that measuring draws from. Where the pages of a file lie in physical
-/// memory stays as it is while the file is cached, and makes about one copy in a hundred slower by
-/// 2 to 5 % in some benchmark: with a single copy a side, equal code would differ all run long.
+/// Number of copies of each executable to measure. The physical memory of a file stays the same while
+/// it is cached, and makes about one copy in a hundred 2 to 5 % slower in some benchmarks. With
+/// a single copy per side, identical code would differ during the whole run.
 const COPIES: usize = 8;
 
-/// Copies executables to `folder`, so that a later build can't change them under a running
-/// measurement. `folder` should be as long for either commit: a path is part of what a process
-/// finds on its stack.
+/// Copies executables to `folder`, so that a later build can't change them during a
+/// measurement. The paths of `folder` for both commits should have equal lengths, because a process
+/// has its path on the stack.
 pub fn stage_executables(built: &mut [Built], folder: &Path) -> Result<()> {
     let copy = |from: &Path, to: &Path| -> Result<()> {
         fs::create_dir_all(folder)?;
-        // A process of a killed run may still be running the old file, which can't be written then.
+        // A process of a killed run may still execute the old file, which then can't be written.
         match fs::remove_file(to) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             Ok(()) | Err(_) => {}
@@ -56,10 +56,10 @@ pub fn stage_executables(built: &mut [Built], folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies what a finished build in `from` made of packages from registries and git repositories to
-/// a new folder `to`, so that they are not built again for another commit. Cargo's name for such a
-/// unit has the package's version in it; the workspace's own packages are told apart by time only,
-/// and stay. Without a copy, cargo builds everything.
+/// Copies the builds of packages from registries and git repositories from `from` to a new folder
+/// `to`, so that they are not built again for another commit. Cargo's name for such a unit contains the
+/// package version. The workspace's own packages are distinguished by time only, so they are not
+/// copied. If copying fails, cargo builds everything.
 pub fn seed(from: &Path, to: &Path) {
     let foreign = Ledger::load(from).foreign;
     let (false, false, Some(parent)) = (to.exists(), foreign.is_empty(), to.parent()) else {
@@ -72,21 +72,21 @@ pub fn seed(from: &Path, to: &Path) {
         fs::rename(staging.keep(), to)?;
         Ok(())
     };
-    // An optimisation: a full disk will be named by who needs the space.
+    // Only an optimisation: if the disk is full, the build will report it.
     let _ = copy();
 }
 
-/// How long the last build in a folder took in which something was compiled, in seconds.
+/// The duration of the last build in a folder that compiled something, in seconds.
 pub fn last_seconds(folder: &Path) -> Option<u64> {
     Ledger::load(folder).seconds
 }
 
-/// Whether the build in a folder made something that [`seed`] would copy.
+/// Whether the build in a folder has units that [`seed`] would copy.
 pub fn has_seed(folder: &Path) -> bool {
     !Ledger::load(folder).foreign.is_empty()
 }
 
-/// Copies files and folders whose names end in a hash of `units`; other folders are looked into.
+/// Copies files and folders whose names end in one of the hashes in `units`; descends into other folders.
 fn copy_units(from: &Path, to: &Path, units: &BTreeSet<String>) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -104,7 +104,7 @@ fn copy_units(from: &Path, to: &Path, units: &BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-/// Copies a file, a link as it is, or a folder with all in it.
+/// Copies a file, a link (as a link), or a folder with its content.
 fn copy_all(from: &Path, to: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(from)?;
     if metadata.is_symlink() {
@@ -117,7 +117,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
         }
     } else if metadata.is_file() {
         fs::copy(from, to)?;
-        // Cargo compares these times to know what is fresh.
+        // Cargo compares modification times to find out what is up to date.
         let times = fs::FileTimes::new().set_modified(metadata.modified()?);
         fs::File::options()
             .append(true)
@@ -127,10 +127,10 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Commits whose sources and builds are kept for the next time.
+/// How many commits' sources and builds are kept.
 const KEPT: usize = 4;
 
-/// Removes the sources and builds below `scratch` that were used longest ago, except a few: each
+/// Removes the least recently used sources and builds in `scratch`, except a few: each
 /// is as large as a target folder.
 pub fn prune(scratch: &Path) {
     let sources = folder_of_sources(&scratch.join("source"));
@@ -149,8 +149,8 @@ pub fn prune(scratch: &Path) {
     }
 }
 
-/// Removes a folder. It goes under another name first, so that half of it is never found under its
-/// own. What can't be removed only takes space.
+/// Removes a folder. Renames it first, so that a partly deleted folder is never used. Failures
+/// only waste space.
 pub fn remove(folder: &Path) {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let aside = folder.with_file_name(format!(".tmp-{name}"));
@@ -158,8 +158,8 @@ pub fn remove(folder: &Path) {
     let _ = fs::remove_dir_all(&aside);
 }
 
-/// Notes that a source or build is used now.
+/// Marks a source or build folder as used now.
 pub fn touch(folder: &Path) {
-    // At worst it is removed too early and made again.
+    // If this fails, it may be removed too early and is made again.
     let _ = fs::File::open(folder).and_then(|it| it.set_modified(SystemTime::now()));
 }

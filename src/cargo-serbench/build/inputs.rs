@@ -1,7 +1,7 @@
-//! Checks the source files of a build, in case cargo calls it fresh although one has changed.
+//! Checks the source files of a build, in case cargo considers it fresh although a file has changed.
 //!
-//! Cargo compares times: a file that was replaced by another with an older time counts as unchanged.
-//! Here every file that a compilation has read is hashed, and the hashes are kept beside the build.
+//! Cargo compares modification times: replacing a file by one with an older time goes unnoticed.
+//! So every file that a compilation read is hashed, and the hashes are stored next to the build.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,26 +16,26 @@ use serde::{Deserialize, Serialize};
 use super::fingerprint::file_hash;
 use crate::{atomic, discover::Workspace};
 
-/// Files by path, with short hashes; an absent file has none.
+/// Files by path, with short hashes; `None` for a missing file.
 pub type Inputs = BTreeMap<PathBuf, Option<String>>;
 
-/// What is known of the builds in a target folder.
+/// What is known about the builds in a target folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
-    /// The inputs of each compilation of the workspace's own packages, by a file it wrote.
+    /// The inputs of each compilation of the workspace's own packages, by output file.
     compiled: BTreeMap<PathBuf, Inputs>,
-    /// What their build scripts asked cargo to watch, by the folder that each wrote to.
+    /// The files that their build scripts asked cargo to watch, by output folder.
     #[serde(default)]
     scripts: BTreeMap<PathBuf, Inputs>,
-    /// Hashes in the names of what was made of packages from registries and git repositories.
+    /// The hashes in the names of units from registries and git repositories.
     pub foreign: BTreeSet<String>,
-    /// Seconds that the last build took in which something was compiled.
+    /// The duration of the last build that compiled something, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
 }
 
-/// What one call of cargo reported.
+/// What one invocation of cargo reported.
 #[derive(Debug, Default)]
 pub struct Report {
     pub artifacts: Vec<Artifact>,
@@ -45,7 +45,7 @@ pub struct Report {
 const FILE: &str = "serbench-inputs.json";
 
 impl Ledger {
-    /// The ledger in a target folder; empty where there is none that can be read.
+    /// The ledger of a target folder; empty if it is missing or unreadable.
     pub fn load(target_directory: &Path) -> Self {
         let bytes = fs::read(target_directory.join(FILE)).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
@@ -57,8 +57,8 @@ impl Ledger {
         write().with_context(|| format!("write {}", path.display()))
     }
 
-    /// Enters what was compiled. Returns the packages that cargo called fresh though their inputs
-    /// are not those that were compiled.
+    /// Adds what was compiled. Returns the packages that cargo considers fresh although their inputs
+    /// have changed.
     pub fn enter(&mut self, workspace: &Workspace, report: &Report) -> Vec<PackageId> {
         let mut stale = Vec::new();
         for artifact in &report.artifacts {
@@ -94,8 +94,8 @@ impl Ledger {
         stale
     }
 
-    /// Files outside of the tree at `top` that the tree's own packages are made of. What was built
-    /// into `built` is left out, and what git keeps: many build scripts ask it which commit this is.
+    /// Files outside the tree at `top` that the tree's own packages were built from. Excludes build
+    /// outputs in `built`, and git's own files: many build scripts ask git for the commit.
     pub fn outside(
         &self,
         workspace: &Workspace,
@@ -123,13 +123,13 @@ impl Ledger {
             .collect()
     }
 
-    /// What the compilation that wrote `file` read, if it was of the workspace's own packages.
+    /// The inputs of the compilation that wrote `file`, for the workspace's own packages.
     pub fn compiled(&self, file: &Path) -> Option<&Inputs> {
         self.compiled.get(file)
     }
 
-    /// The source files of a bench: its own and those of all libraries of the workspace, relative
-    /// to `root`. What a build generated is left out.
+    /// The source files of a bench: its own and those of all libraries in the workspace, relative
+    /// to `root`. Excludes generated files.
     pub fn sources(&self, workspace: &Workspace, report: &Report, bench: &Artifact) -> Inputs {
         let of_bench = |artifact: &&Artifact| {
             let target = &artifact.target;
@@ -159,13 +159,13 @@ impl Ledger {
     }
 }
 
-/// The package, unless it is from a registry or a git repository and so never changes.
+/// The package, unless it comes from a registry or git repository, which never change.
 pub fn own<'a>(metadata: &'a Metadata, id: &PackageId) -> Option<&'a Package> {
     let package = metadata.packages.iter().find(|package| package.id == *id)?;
     package.source.is_none().then_some(package)
 }
 
-/// Whether cargo used something of a build script's package again that it had compiled before.
+/// Whether cargo reused anything from a build script's package that was compiled before.
 fn is_used_again(script: &BuildScript, report: &Report) -> bool {
     let of_package = report.artifacts.iter().filter(|artifact| {
         let is_script = artifact.target.kind.contains(&TargetKind::CustomBuild);
@@ -174,7 +174,7 @@ fn is_used_again(script: &BuildScript, report: &Report) -> bool {
     of_package.into_iter().any(|artifact| artifact.fresh)
 }
 
-/// What a compilation read, by rustc's own list, or all files of the package where there is none.
+/// The inputs of a compilation, from rustc's dependency file; all files of the package if it is missing.
 fn inputs(workspace: &Workspace, package: &Package, output: &Path) -> Inputs {
     let folder = package.manifest_path.parent().map(|it| it.as_std_path());
     let folder = folder.unwrap_or(&workspace.root);
@@ -182,7 +182,7 @@ fn inputs(workspace: &Workspace, package: &Package, output: &Path) -> Inputs {
     let paths = match list {
         Some(list) => dependencies(&list)
             .into_iter()
-            // Cargo starts rustc in the workspace for its own packages, else in the package.
+            // Cargo runs rustc in the workspace for the workspace's packages, otherwise in the package.
             .map(|path| {
                 let path = Path::new(&path);
                 [&workspace.root, folder]
@@ -206,7 +206,7 @@ pub fn hashed(paths: Vec<PathBuf>) -> Inputs {
     paths.into_iter().map(hash).collect()
 }
 
-/// The list that rustc wrote beside `output`, under its name or, for build scripts, alone.
+/// The dependency file that rustc wrote for `output`; for build scripts, the only one in its folder.
 pub fn dependency_file(output: &Path) -> Option<PathBuf> {
     let folder = output.parent()?;
     let name = output.file_stem()?.to_str()?;
@@ -221,7 +221,7 @@ pub fn dependency_file(output: &Path) -> Option<PathBuf> {
     })
 }
 
-/// The files after `target:` in make's form, where blanks in names are escaped.
+/// The files after `target:` in make's syntax, where spaces in names are escaped.
 fn dependencies(list: &str) -> BTreeSet<String> {
     let mut files = BTreeSet::new();
     for line in list.lines().filter(|line| !line.starts_with('#')) {
@@ -240,7 +240,7 @@ fn script_inputs(package: &Package, script: &BuildScript) -> Inputs {
     hashed(script_files(watched(package, script)))
 }
 
-/// What a build script said to cargo about `key`.
+/// The values that a build script printed for `key`.
 pub fn script_output(script: &BuildScript, key: &str) -> Vec<String> {
     let output = script.out_dir.with_file_name("output");
     let text = fs::read_to_string(output).unwrap_or_default();
@@ -262,7 +262,7 @@ pub fn watched(package: &Package, script: &BuildScript) -> Vec<PathBuf> {
     let asked = script_output(script, "rerun-if-changed");
     let asked: Vec<PathBuf> = asked.iter().map(|path| folder.join(path)).collect();
     let variables = script_output(script, "rerun-if-env-changed");
-    // Without a word from the script cargo watches the package.
+    // By default cargo watches the whole package.
     let mut watched = match asked.is_empty() && variables.is_empty() {
         true => vec![folder.to_path_buf()],
         false => asked,
@@ -271,7 +271,7 @@ pub fn watched(package: &Package, script: &BuildScript) -> Vec<PathBuf> {
     watched
 }
 
-/// The native libraries that a build script links from elsewhere. Cargo does not watch them.
+/// The native libraries that a build script links from elsewhere, which cargo does not watch.
 fn linked(script: &BuildScript) -> Vec<PathBuf> {
     let after = |text: &str| {
         text.rsplit_once('=')
@@ -298,7 +298,7 @@ fn linked(script: &BuildScript) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Files, and for folders all files in them.
+/// Files, and for folders, all files in them.
 pub fn script_files(paths: Vec<PathBuf>) -> Vec<PathBuf> {
     let files = paths.into_iter().flat_map(|path| match path.is_dir() {
         true => files_of(&path),
@@ -307,10 +307,10 @@ pub fn script_files(paths: Vec<PathBuf>) -> Vec<PathBuf> {
     files.collect()
 }
 
-/// All files in a folder but hidden ones and what was built there.
+/// All files in a folder, except hidden files and target folders.
 fn files_of(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    // What cargo marks is a target folder, whatever its name.
+    // Cargo tags target folders, whatever their name.
     if folder.join("CACHEDIR.TAG").is_file() {
         return files;
     }
@@ -328,7 +328,7 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The hashes by which cargo names a unit: `libanyhow-0123456789abcdef.rlib`, and for build scripts
+/// The hashes in cargo's names of a unit: `libanyhow-0123456789abcdef.rlib`, and for build scripts
 /// the folder `anyhow-0123456789abcdef`.
 fn unit_hashes(artifact: &Artifact) -> BTreeSet<String> {
     let names = artifact.filenames.iter().flat_map(|file| {

@@ -1,4 +1,4 @@
-//! The tool as rustc's linker: links as `cc` does, and keeps what was linked.
+//! Acts as rustc's linker: links with `cc` and saves the inputs.
 
 use std::{
     env,
@@ -10,18 +10,18 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// The environment variable with the folder that inputs are kept in. It turns the tool into a linker.
+/// The environment variable for the folder to save inputs in. It makes the tool act as a linker.
 const KEEP: &str = "SERBENCH_KEEP_LINK_INPUTS";
 
-/// What rustc calls unless another linker is configured.
+/// What rustc runs unless another linker is configured.
 const LINKER: &str = "cc";
 
-/// Links, if this process was started to be a linker.
+/// Links, if this process was started as a linker.
 pub fn run() -> Option<ExitCode> {
     let folder = PathBuf::from(env::var_os(KEEP)?);
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let code = kept(&folder, &arguments).or_else(|| {
-        // Whatever keeps lld from writing its inputs must not keep a program from being linked.
+        // A failure to save inputs must not keep a program from being linked.
         let status = Command::new(LINKER).args(&arguments).status().ok()?;
         status.code()
     });
@@ -30,7 +30,7 @@ pub fn run() -> Option<ExitCode> {
     ))
 }
 
-/// Fails where executables can't be linked again in other orders, with the reason.
+/// Fails with the reason if executables can't be linked again in other orders.
 pub fn layout_checkable() -> Result<()> {
     if !is_supported() {
         bail!("relinking is supported only on x86-64 Linux");
@@ -45,7 +45,7 @@ fn is_supported() -> bool {
     cfg!(all(target_os = "linux", target_arch = "x86_64"))
 }
 
-/// Makes a build of cargo's keep what its executables are linked from, unless a linker is configured.
+/// Makes a cargo build save the link inputs of its executables, unless a linker is configured.
 pub fn keep_inputs(command: &mut Command, target_directory: &Path) {
     if layout_checkable().is_err() {
         return;
@@ -57,19 +57,19 @@ pub fn keep_inputs(command: &mut Command, target_directory: &Path) {
     }
 }
 
-/// What an executable of a build was linked from, if that was kept.
+/// The saved link inputs of an executable, if any.
 pub fn kept_inputs(target_directory: &Path, executable: &Path) -> Option<PathBuf> {
     inputs(&folder(target_directory), executable).filter(|path| path.is_file())
 }
 
-/// Why builds here keep no link inputs.
+/// Why builds here don't save their link inputs.
 pub fn why_not_kept() -> &'static str {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        "builds keep their link inputs on Linux for x86-64 only"
+        "link inputs are saved only on x86-64 Linux"
     } else if is_chosen() {
         "a linker or flags for it are chosen in the environment or in cargo's configuration"
     } else {
-        "the build kept no link inputs (its linker is not LLVM's lld, or it is older than this check)"
+        "the build saved no link inputs (its linker is not LLVM's lld, or it was built by an older version)"
     }
 }
 
@@ -77,8 +77,8 @@ fn folder(target_directory: &Path) -> PathBuf {
     target_directory.join("link-inputs")
 }
 
-/// Whether the user chose a linker or flags for one: in the environment or in cargo's configuration,
-/// which is searched for the words alone, so that in doubt the user's choice stands.
+/// Whether the user chose a linker or linker flags, in the environment or in cargo's configuration.
+/// The configuration is only searched for words; if in doubt, the user's choice is kept.
 fn is_chosen() -> bool {
     const WORDS: [&str; 3] = ["linker", "link-arg", "fuse-ld"];
     let chooses = |text: &str| WORDS.iter().any(|word| text.contains(word));
@@ -94,7 +94,7 @@ fn is_chosen() -> bool {
             .any(|file| fs::read_to_string(file).is_ok_and(|text| chooses(&text)))
 }
 
-/// The configuration files that cargo reads here.
+/// The configuration files that cargo reads in this folder.
 fn configurations() -> Vec<PathBuf> {
     let here = env::current_dir().unwrap_or_default();
     let above = here.ancestors().map(|folder| folder.join(".cargo"));
@@ -106,22 +106,22 @@ fn configurations() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The file for the inputs of an executable.
+/// Where to save the inputs of an executable.
 fn inputs(folder: &Path, executable: &Path) -> Option<PathBuf> {
     let mut name = executable.file_name()?.to_owned();
     name.push(".tar");
     Some(folder.join(name))
 }
 
-/// Links and keeps the inputs; `None` where it can't be done.
+/// Links and saves the inputs; `None` if that is not possible.
 fn kept(folder: &Path, arguments: &[OsString]) -> Option<i32> {
     let file = inputs(folder, &executable(arguments)?)?;
     fs::create_dir_all(folder).ok()?;
-    // Inputs of an earlier link are not those of this one.
+    // Remove the inputs of an earlier link.
     let _ = fs::remove_file(&file);
     let mut flag = OsString::from("-Wl,--reproduce=");
     flag.push(&file);
-    // Where it fails, the link without the flag says why.
+    // If this fails, the link without the flag reports why.
     let linked = Command::new(LINKER)
         .args(arguments)
         .arg(flag)
@@ -135,7 +135,7 @@ fn kept(folder: &Path, arguments: &[OsString]) -> Option<i32> {
     linked?.code()
 }
 
-/// What is linked, if it is an executable and no build script.
+/// The output file, if it is an executable and not a build script.
 fn executable(arguments: &[OsString]) -> Option<PathBuf> {
     let words = expanded(arguments);
     if words.iter().any(|word| word == "-shared") {
@@ -147,7 +147,7 @@ fn executable(arguments: &[OsString]) -> Option<PathBuf> {
     (!name.starts_with("build_script")).then_some(path)
 }
 
-/// The arguments, with those in a file (`@FILE`, which rustc writes where they are many) in place.
+/// The arguments, including those in a file (`@FILE`, which rustc uses if there are many).
 fn expanded(arguments: &[OsString]) -> Vec<OsString> {
     let mut words = Vec::new();
     for argument in arguments {

@@ -1,4 +1,4 @@
-//! Building benches: the same way for every commit, each in folders of its own.
+//! Builds benches the same way for every commit, each in its own folders.
 
 pub mod cache;
 mod cargo;
@@ -21,15 +21,15 @@ pub use folders::{
 };
 pub use inputs::Inputs;
 
-/// What is passed on to cargo.
+/// Options passed on to cargo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     pub profile: String,
-    /// `--features …` and the like, in cargo's words.
+    /// `--features …` and similar arguments.
     pub features: Vec<String>,
     /// `--offline`, `--locked`, `--frozen`.
     pub network: Vec<String>,
-    /// Flags for rustc besides the user's own.
+    /// Flags for rustc in addition to the user's.
     pub flags: Vec<String>,
     /// Build each commit with the toolchain and cargo configuration of its own tree, instead of
     /// those of the current folder.
@@ -41,24 +41,24 @@ pub struct Options {
 pub struct Built {
     pub target: BenchTarget,
     pub executable: Executable,
-    /// Hash of code and data: equal for executables that can't behave differently.
+    /// Hash of code and data: executables with the same hash behave the same.
     pub hash: String,
-    /// Whether divan is in it.
+    /// Whether it contains divan.
     pub divan: bool,
-    /// Whether the library's protocol is in it, so that its benchmarks may be workers.
+    /// Whether it contains the library's protocol, so that its benchmarks may be workers.
     pub serbench: bool,
-    /// The source files it is made of, relative to the workspace.
+    /// The source files it was built from, relative to the workspace.
     pub sources: Inputs,
 }
 
-/// A built bench executable that can be started.
+/// The executable of a bench.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executable {
     pub path: PathBuf,
-    /// Equal copies; measuring starts any of them.
+    /// Identical copies; a measurement starts any of them.
     pub copies: Vec<PathBuf>,
-    /// What it was linked from, if that was kept.
+    /// The saved link inputs, if any.
     pub link_inputs: Option<PathBuf>,
-    /// The package's folder: where cargo would run it.
+    /// The package's folder, where cargo would run it.
     pub folder: PathBuf,
 }

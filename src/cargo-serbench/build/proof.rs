@@ -1,5 +1,5 @@
-//! Everything that is known to have gone into a build: files, folders that build scripts watch,
-//! environment variables. A build may stand for another one only while all of it is the same.
+//! Records everything that went into a build: files, folders that build scripts watch,
+//! environment variables. A build can replace another one only if all of it is unchanged.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,21 +18,21 @@ use super::{
 };
 use crate::discover::Workspace;
 
-/// What a build read.
+/// Everything a build read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
-    /// Files, relative to the top of the tree if they are in it, with hashes.
+    /// Files with hashes, relative to the root of the tree if they are in it.
     files: Inputs,
-    /// Folders in the tree, relative to its top, in which build scripts read any file.
+    /// Folders relative to the root of the tree in which build scripts read any file.
     watched: BTreeSet<PathBuf>,
-    /// Environment variables that a source or a build script asked for, with hashes of their
-    /// values: those may be secrets.
+    /// Environment variables that a source or build script reads, with hashes of their
+    /// values, which may be secrets.
     variables: BTreeMap<String, Option<String>>,
 }
 
 impl Proof {
-    /// What `report`'s build read of the tree at `top`.
+    /// Everything that `report`'s build read of the tree at `top`.
     pub fn of(
         workspace: &Workspace,
         top: &Path,
@@ -78,7 +78,7 @@ impl Proof {
         let is_own = own(&workspace.metadata, &script.package_id).is_some();
         let paths: Vec<PathBuf> = watched(package, script)
             .into_iter()
-            // Packages of registries and git repositories never change.
+            // Packages from registries and git repositories never change.
             .filter(|path| is_own || folder.is_none_or(|folder| !path.starts_with(folder)))
             .collect();
         for path in paths.iter().filter(|path| path.is_dir()) {
@@ -118,13 +118,13 @@ impl Proof {
         same_files && variables.all(|(name, before)| value(name) == *before)
     }
 
-    /// Whether a build script or a compilation read a file of the tree, or would if it were there.
+    /// Whether a build script or a compilation read a file of the tree, or would read it if it existed.
     pub fn reads(&self, path: &Path) -> bool {
         self.files.contains_key(path) || self.watched.iter().any(|folder| path.starts_with(folder))
     }
 }
 
-/// Where paths of a build are counted from.
+/// The folders that stored paths are relative to.
 struct Place {
     top: PathBuf,
     target_directory: PathBuf,
@@ -138,7 +138,7 @@ impl Place {
         }
     }
 
-    /// The path as it is kept; `None` for what the build itself wrote.
+    /// The path as stored; `None` for build outputs.
     fn of(&self, path: &Path) -> Option<PathBuf> {
         let path = real(path);
         if path.starts_with(&self.target_directory) {
@@ -150,7 +150,7 @@ impl Place {
         })
     }
 
-    /// The path in the tree.
+    /// The path within the tree.
     fn inner(&self, path: &Path) -> Option<PathBuf> {
         self.of(path).filter(|path| path.is_relative())
     }
@@ -164,7 +164,7 @@ fn value(name: &str) -> Option<String> {
     env::var_os(name).map(|value| text_hash(value.as_encoded_bytes()))
 }
 
-/// The names in rustc's list of what it read: `# env-dep:NAME=VALUE`.
+/// The variable names in rustc's dependency file: `# env-dep:NAME=VALUE`.
 fn variables_of_sources(list: &str) -> impl Iterator<Item = String> {
     list.lines().filter_map(|line| {
         let rest = line.strip_prefix("# env-dep:")?;
@@ -173,7 +173,7 @@ fn variables_of_sources(list: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Whether cargo sets a variable by itself for every compilation, from what is in the manifest.
+/// Whether cargo sets a variable for every compilation, from the manifest.
 fn is_cargos(name: &str) -> bool {
     const PREFIXES: [&str; 5] = [
         "CARGO_PKG_",

@@ -1,4 +1,4 @@
-//! How a build shares the machine with another one at the same time.
+//! Shares the machine between two builds that run at the same time.
 
 use std::{
     fs::File,
@@ -9,19 +9,19 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The part of the machine, and of the user's attention, that a build takes.
+/// One build's share of the machine and of stderr.
 #[derive(Debug, Default)]
 pub struct Share {
-    /// Processes that cargo may start at once; as many as it wants if absent.
+    /// Maximum number of processes for cargo; `None` for no limit.
     jobs: Option<usize>,
-    /// Takes what cargo says until the other build has ended; absent if it says it at once.
+    /// Buffers cargo's messages until the other build has ended; `None` to print them immediately.
     said: Option<File>,
-    /// cargo's process, while there is one.
+    /// cargo's process ID while it runs.
     process: AtomicU32,
 }
 
 impl Share {
-    /// Half of the machine for each of two builds. The first says what it does at once.
+    /// Half of the machine for each of two builds. The first prints its messages immediately.
     pub fn halves(cores: usize) -> io::Result<[Self; 2]> {
         let half = |said| Self {
             jobs: Some(cores.div_ceil(2)),
@@ -31,7 +31,7 @@ impl Share {
         Ok([half(None), half(Some(tempfile::tempfile()?))])
     }
 
-    /// Gives a command of cargo its share.
+    /// Applies the share to a cargo command.
     pub fn limit(&self, command: &mut Command) -> io::Result<()> {
         if let Some(jobs) = self.jobs {
             command.arg(format!("--jobs={jobs}"));
@@ -42,7 +42,7 @@ impl Share {
         Ok(())
     }
 
-    /// Notes the process that does the work.
+    /// Remembers the process that does the work.
     pub fn started(&self, child: &Child) {
         self.process.store(child.id(), Relaxed);
     }
@@ -51,16 +51,16 @@ impl Share {
         self.process.store(0, Relaxed);
     }
 
-    /// Ends the work: it is not needed any more.
+    /// Kills the build, because it is no longer needed.
     pub fn stop(&self) {
         let process = i32::try_from(self.process.load(Relaxed)).ok();
         if let Some(process) = process.and_then(Pid::from_raw) {
-            // One that has just ended by itself needs no signal.
+            // A process that has just exited needs no signal.
             let _ = kill_process(process, Signal::TERM);
         }
     }
 
-    /// What cargo has said so far, if it was kept.
+    /// Cargo's messages so far, if they were buffered.
     pub fn take_said(&mut self) -> io::Result<String> {
         let mut text = Vec::new();
         if let Some(file) = &mut self.said {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Options, fingerprint::hex};
 use crate::discover::machine::Machine;
 
-/// Files that decide how cargo builds what is in their folder and below.
+/// Files that select how cargo builds in their folder and below.
 pub const HOW_TO_BUILD: [&str; 4] = [
     "rust-toolchain.toml",
     "rust-toolchain",
@@ -17,13 +17,13 @@ pub const HOW_TO_BUILD: [&str; 4] = [
     ".cargo/config",
 ];
 
-/// The factors of the build that times depend on.
+/// The properties of a build that affect times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Toolchain {
     /// `rustc --version`, with the commit.
     pub rustc: String,
-    /// Flags that this program adds to the user's own.
+    /// Flags that this tool adds to the user's.
     pub flags: Vec<String>,
     /// The cargo profile.
     pub profile: String,
@@ -31,7 +31,7 @@ pub struct Toolchain {
     pub features: Vec<String>,
 }
 
-/// The factors of builds with `options`.
+/// The properties of builds with `options`.
 pub fn toolchain(options: &Options) -> Result<Toolchain> {
     Ok(Toolchain {
         rustc: rustc_version()?,
@@ -41,7 +41,7 @@ pub fn toolchain(options: &Options) -> Result<Toolchain> {
     })
 }
 
-/// What the compiler in use says to `--version`.
+/// The version of the compiler in use.
 pub fn rustc_version() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     ask_version(Command::new(rustc))
@@ -54,14 +54,14 @@ fn ask_version(mut rustc: Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// What the compiler that rustup chooses for a folder says to `--version`.
+/// The version of the compiler that rustup chooses for a folder.
 pub fn rustc_version_in(folder: &Path) -> Result<String> {
     let mut command = Command::new("rustc");
     command.env_remove("RUSTUP_TOOLCHAIN").current_dir(folder);
     ask_version(command)
 }
 
-/// The factors by name, those whose difference says most first.
+/// The factors by name, most informative first.
 pub fn factors(machine: &Machine, toolchain: &Toolchain) -> Vec<(&'static str, String)> {
     let Machine {
         os,
@@ -87,7 +87,7 @@ pub fn factors(machine: &Machine, toolchain: &Toolchain) -> Vec<(&'static str, S
     ]
 }
 
-/// A short name for the factors, equal for equal factors: `linux-x86_64-1a2b3c4d`.
+/// A short name for the factors: `linux-x86_64-1a2b3c4d`. Equal for equal factors.
 pub fn key(machine: &Machine, toolchain: &Toolchain) -> String {
     let mut text = String::new();
     for (name, value) in factors(machine, toolchain) {

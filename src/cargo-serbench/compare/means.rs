@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// One benchmark that is divided by a reference. All values are natural logarithms of ratios.
+/// One benchmark that has a reference. All values are natural logarithms of ratios.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point<'a> {
     pub encoder: &'a str,
     pub dtype: Option<&'a str>,
-    /// Encoder / reference at either commit.
+    /// Encoder / reference at the baseline and the candidate.
     pub baseline: Option<f64>,
     pub candidate: Option<f64>,
     /// (encoder / reference at the candidate) / (the same at the baseline).
@@ -24,7 +24,7 @@ pub struct Mean {
     pub change: Option<f64>,
 }
 
-/// Means by either name.
+/// Means by encoder and by data type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Means {
     pub by_encoder: Vec<Mean>,
@@ -32,7 +32,7 @@ pub struct Means {
     pub grid: Vec<GridCell>,
 }
 
-/// The mean over all shapes of one encoder on one data type.
+/// The mean over all shapes, for one encoder and one data type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridCell {
     pub encoder: String,
@@ -85,7 +85,7 @@ fn grouped<'a>(points: &[Point<'a>], name: fn(&Point<'a>) -> Option<&'a str>) ->
     groups.into_iter().map(mean).collect()
 }
 
-/// The mean of all values, if none is missing: of others it would not be comparable.
+/// The mean of all values; `None` if one is missing, because the mean of the rest would not be comparable.
 fn average(values: impl ExactSizeIterator<Item = Option<f64>>) -> Option<f64> {
     let count = values.len();
     let sum: f64 = values.collect::<Option<Vec<f64>>>()?.iter().sum();

@@ -16,13 +16,13 @@ use crate::{
     select::BenchId,
 };
 
-/// The confidence level of the intervals that tables show.
+/// The confidence level of intervals in tables.
 pub const LEVEL: f64 = 0.95;
 
-/// Which clock a comparison goes by.
+/// The clock used for a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Clock {
-    /// CPU time of the one thread that works; excludes waiting; unaffected by other processes.
+    /// CPU time of the single working thread; excludes waiting; unaffected by other processes.
     Cpu,
     /// Wall time.
     Wall,
@@ -32,19 +32,19 @@ pub enum Clock {
 #[derive(Clone, Debug)]
 pub struct Row {
     pub id: BenchId,
-    /// What its table calls it: the encoder, or what the table's title leaves out of the id.
+    /// Its name in the table: the encoder, or the part of the id that is not in the table's title.
     pub name: String,
     pub encoder: String,
     pub verification: Verification,
-    /// Median time of an operation, nanoseconds; absent when nothing was timed.
+    /// Median time of an operation in nanoseconds; `None` if it was not timed.
     pub latency_ns: Option<f64>,
     /// Log-ratio encoder / reference. `None` without a reference, or with too few blocks.
     pub ratio: Option<LogRatio>,
     /// Blocks behind the ratio.
     pub blocks: usize,
-    /// Whether the others of the case are divided by this one.
+    /// Whether this is the reference of the case.
     pub is_reference: bool,
-    /// 10⁹ bytes a second: of output, or of input where there is no output.
+    /// 10⁹ bytes per second: of output, or of input if there is no output.
     pub gigabytes_per_second: Option<f64>,
 }
 
@@ -52,18 +52,18 @@ pub struct Row {
 #[derive(Clone, Debug)]
 pub struct CaseTable {
     pub suite: String,
-    /// Data type and shape, as in the id; without a reference the name of the group, or nothing.
+    /// Data type and shape, as in the id; without a reference, the name of the group or an empty string.
     pub case: String,
     /// The name of the reference encoder, if the suite has one.
     pub reference: Option<String>,
-    /// The reference first, then from the lightest to the heaviest.
+    /// The reference first, then from fastest to slowest.
     pub rows: Vec<Row>,
-    /// Whether it was printed as soon as it was measured.
+    /// Whether it was already printed, right after it was measured.
     pub shown: bool,
 }
 
 impl CaseTable {
-    /// Whether there is something to compare, so that it is a table of its own.
+    /// Whether it compares something and so gets a table of its own.
     pub fn is_compared(&self) -> bool {
         self.reference.is_some() || self.rows.len() > 1
     }
@@ -105,7 +105,7 @@ pub fn row(
     }
 }
 
-/// Groups rows, each with the id it is divided by, into tables.
+/// Groups rows into tables. Each row comes with the id of its reference.
 pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<CaseTable> {
     let rows: Vec<(Row, Option<&BenchId>)> = rows.collect();
     let referenced = rows.iter().filter(|(_, reference)| reference.is_some());
@@ -117,7 +117,7 @@ pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<
         let id = row.id.clone();
         let (suite, mut case) = (id.qualified_suite(), id.case());
         if !of_encoders.contains(suite) {
-            // A module, a `bench_group` or a function: what the benchmarks' author put together.
+            // A module, a `bench_group` or a function: benchmarks that their author grouped.
             (case, row.name) = match case {
                 "" => ("", id.encoder().to_owned()),
                 case => (id.encoder(), case.to_owned()),
@@ -153,7 +153,7 @@ pub fn group<'a>(rows: impl Iterator<Item = (Row, Option<&'a BenchId>)>) -> Vec<
     cases
 }
 
-/// The reference first, then by latency; what was not timed comes last, by name.
+/// The reference first, then by latency; untimed rows last, by name.
 fn by_weight(one: &Row, other: &Row) -> Ordering {
     let latency = |row: &Row| row.latency_ns.unwrap_or(f64::INFINITY);
     (other.is_reference.cmp(&one.is_reference))
@@ -161,7 +161,7 @@ fn by_weight(one: &Row, other: &Row) -> Ordering {
         .then_with(|| one.encoder.cmp(&other.encoder))
 }
 
-/// Numbers in names by their value: `2` before `10`.
+/// Natural sort order: `2` before `10`.
 fn by_name(one: &str, other: &str) -> Ordering {
     let is_digit = |it: char| it.is_ascii_digit();
     let (mut one_left, mut other_left) = (one, other);
@@ -218,7 +218,7 @@ fn dtype_order(case: &CaseTable) -> usize {
         .unwrap_or(ORDER.len())
 }
 
-/// Blocks and estimate of `id` / `reference` at the candidate.
+/// The number of blocks and the estimate of `id` / `reference` at the candidate.
 pub fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<LogRatio>) {
     let clock = clock(run, &[reference, id], Side::Candidate);
     let logs = log_ratios(
@@ -230,7 +230,7 @@ pub fn ratio(run: &Run, reference: &str, id: &str) -> (usize, Option<LogRatio>) 
     (logs.len(), estimate(&logs))
 }
 
-/// An estimate of blocks' log-ratios; `None` when there are none or too few for an interval.
+/// The estimate from blocks' log-ratios; `None` if there are too few for an interval.
 pub fn estimate(logs: &[f64]) -> Option<LogRatio> {
     if logs.is_empty() {
         return None;
@@ -239,7 +239,7 @@ pub fn estimate(logs: &[f64]) -> Option<LogRatio> {
     estimate.lower.is_finite().then_some(estimate)
 }
 
-/// CPU time when all of the benchmarks have it and work on one thread.
+/// CPU time if all benchmarks report it and are single-threaded; otherwise wall time.
 pub fn clock(run: &Run, ids: &[&str], side: Side) -> Clock {
     let verification = |id: &&str| run.benchmarks.get(*id)?.at(side);
     let single = |verification: &Verification| verification.native && !verification.multithreaded;
@@ -250,7 +250,7 @@ pub fn clock(run: &Run, ids: &[&str], side: Side) -> Clock {
     }
 }
 
-/// The log-ratio `numerator` / `denominator` of each block that holds both unslowed arms.
+/// The log-ratio `numerator` / `denominator` of each block that has both arms without a slowdown.
 pub fn log_ratios(
     blocks: &[Block],
     denominator: (Side, &str),
@@ -276,8 +276,8 @@ pub fn log_ratios(
         .collect()
 }
 
-/// The figure of each slice that a clock goes by. Where divan measured, the fastest sample is the
-/// steadiest of what it prints.
+/// The times of slices on a clock. If divan measured, the fastest sample is the most
+/// stable of the values it prints.
 pub fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
     slices
         .iter()
@@ -289,7 +289,7 @@ pub fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
         .collect()
 }
 
-/// Median over all slices of the candidate's arm.
+/// The median over all slices of the candidate.
 pub fn latency(run: &Run, id: &str, verification: &Verification) -> Option<f64> {
     let clock = if verification.native && !verification.multithreaded {
         Clock::Cpu

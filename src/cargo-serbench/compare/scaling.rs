@@ -1,43 +1,43 @@
-//! Tells a fixed cost from the cost of an element, where benchmarks differ in nothing but their length.
+//! Separates the fixed cost from the cost per element, for benchmarks that differ only in length.
 
 use std::collections::BTreeMap;
 
 use super::CaseTable;
 
-/// Fewer lengths say nothing about a line.
+/// With fewer lengths, a line means nothing.
 const FEWEST_LENGTHS: usize = 4;
 
-/// The longest array must be this many times as long as the shortest, which is counted as 1 at least.
+/// Minimum ratio of the longest to the shortest array (counted as at least 1).
 const LEAST_RANGE: f64 = 100.0;
 
-/// Elements of an array, and the median latency on it in nanoseconds.
+/// Number of elements, and the median latency in nanoseconds.
 type Point = (f64, f64);
 
 /// Suite, encoder and data type.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// How long one encoder takes by the length of an array of one data type.
+/// The latency of one encoder by array length, for one data type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ladder {
     pub suite: String,
     pub encoder: String,
     pub dtype: String,
     pub line: Line,
-    /// Shortest and longest array, in elements.
+    /// Lengths of the shortest and the longest array.
     pub range: (f64, f64),
 }
 
 /// time = fixed + per element × elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Line {
-    /// Nanoseconds of an operation on an empty array.
+    /// Nanoseconds for an empty array.
     pub fixed_ns: f64,
     pub element_ns: f64,
-    /// How far the furthest measured time lies from the line, as a fraction of it.
+    /// The largest deviation of a measured time from the line, as a fraction of the line.
     pub furthest: f64,
 }
 
-/// The ladders in tables of one commit, in their order.
+/// The ladders in the tables of one commit, in their order.
 pub fn ladders(tables: &[CaseTable]) -> Vec<Ladder> {
     let mut points: BTreeMap<Key<'_>, Vec<Point>> = BTreeMap::new();
     for row in tables.iter().flat_map(|table| &table.rows) {
@@ -71,7 +71,7 @@ pub fn ladders(tables: &[CaseTable]) -> Vec<Ladder> {
     points.into_iter().filter_map(ladder).collect()
 }
 
-/// Least squares of relative deviations, so that nanoseconds count as much as milliseconds; neither
+/// Least squares of relative deviations, so that nanoseconds count as much as milliseconds. Neither
 /// cost is negative.
 fn fit(points: &[Point]) -> Option<Line> {
     let mut lengths: Vec<f64> = points.iter().map(|(elements, _)| *elements).collect();
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_bends_says_so() {
-        // An element costs twice as much where arrays do not fit into a cache.
+        // An element costs twice as much in arrays that do not fit into a cache.
         let points = [(1.0, 30.0), (1e2, 130.0), (1e4, 10_030.0), (1e6, 2e6)];
         let line = fit(&points).unwrap();
         assert!((0.5..1.0).contains(&line.furthest), "{line:?}");

@@ -1,4 +1,4 @@
-//! What was measured of each benchmark at either commit, for display. Verdicts rest on pairs
+//! The measurements of each benchmark at both commits, for display. Verdicts are based on pairs
 //! instead, see `decide`.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use crate::{
     select::BenchId,
 };
 
-/// Something at the baseline and at the candidate.
+/// A value at the baseline and at the candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Both<T> {
     pub baseline: Option<T>,
@@ -19,13 +19,13 @@ pub struct Both<T> {
 /// One benchmark at one commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// Time of an operation over all slices.
+    /// Time per operation, over all slices.
     pub latency: Option<Latency>,
-    /// Latency / that of the reference: by pairs in a run of one commit, else median by median;
+    /// Latency relative to the reference: from pairs in a run of one commit, otherwise from medians;
     /// 1.05 is 5 % slower.
     pub ratio: Option<f64>,
     pub memory: Option<Memory>,
-    /// Peak heap / that of the reference.
+    /// Peak heap relative to the reference.
     pub memory_ratio: Option<f64>,
 }
 
@@ -33,12 +33,12 @@ pub struct Measured {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latency {
     pub median_ns: f64,
-    /// A quarter of the slices took less than the first and a quarter more than the second.
+    /// First and third quartile.
     pub quartiles_ns: (f64, f64),
 }
 
 impl<T> Both<T> {
-    /// That of one commit.
+    /// The value at one commit.
     pub fn at(&self, side: Side) -> Option<&T> {
         match side {
             Side::Baseline => self.baseline.as_ref(),
@@ -47,7 +47,7 @@ impl<T> Both<T> {
     }
 }
 
-/// Everything measured in `run`, by id.
+/// All measurements in `run`, by id.
 pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
     let slices = Slices::of(run);
     let at = |id: &str, side| {
@@ -65,7 +65,7 @@ pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
             latency: slices.latency(side, id, clock(verification)),
             ratio: reference.and_then(|reference| match run.baseline {
                 Some(_) => slices.ratio(run, side, (id, reference)),
-                // Here the two were measured in pairs, which know better than two medians.
+                // Here both were measured in pairs, which are more accurate than medians.
                 None => super::ratio(run, reference, id)
                     .1
                     .map(|log| log.point.exp()),
@@ -87,14 +87,14 @@ pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
         .collect()
 }
 
-/// The data type of a benchmark, where it said so.
+/// The data type of a benchmark, if it reports one.
 pub fn dtype<'a>(run: &'a Run, id: &str) -> Option<&'a str> {
     let benchmark = run.benchmarks.get(id)?;
     let of = |verification: &'a Option<Verification>| verification.as_ref()?.dtype.as_deref();
     of(&benchmark.candidate).or_else(|| of(&benchmark.baseline))
 }
 
-/// The encoder of a benchmark that is divided by another one.
+/// The encoder of a benchmark that has a reference.
 pub fn encoder<'a>(run: &Run, id: &'a BenchId) -> Option<&'a str> {
     let reference = run.benchmarks.get(id)?.reference.as_ref()?;
     (reference != id).then(|| id.encoder())
@@ -107,7 +107,7 @@ fn clock(verification: &Verification) -> Clock {
     }
 }
 
-/// The times of all slices of each arm without an injected slowdown, on either clock, sorted.
+/// The sorted times of all slices of each arm without an injected slowdown, on both clocks.
 struct Slices<'a>(BTreeMap<(Side, &'a str), [Vec<f64>; 2]>);
 
 impl<'a> Slices<'a> {

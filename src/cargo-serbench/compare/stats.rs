@@ -1,26 +1,27 @@
 //! Estimates a ratio and its confidence interval from the log-ratios of blocks.
 //!
-//! Everything here is a natural logarithm of a ratio: 0 means unchanged, ln 1.05 is 5 % slower. Logs
+//! All values are natural logarithms of ratios: 0 means unchanged, ln 1.05 is 5 % slower. Logarithms
 //! make "twice as slow" and "twice as fast" equally far from 0 and turn a ratio of ratios into a
 //! difference.
 //!
-//! A block is one draw from an unknown distribution with heavy tails (a busy neighbour, an
-//! unlucky heap address), so nothing here assumes a normal one:
+//! A block is a sample from an unknown distribution with heavy tails (a busy neighbour, an
+//! unlucky heap address), so nothing here assumes a normal distribution:
 //!
 //! * The point estimate is the median of the Walsh averages (aᵢ + aⱼ)/2, i ≤ j, of all blocks:
 //!   Hodges and Lehmann 1963, "Estimates of location based on rank tests". Up to 29 % of the blocks
-//!   may be arbitrarily wrong before it breaks.
-//! * The interval holds every shift that the signed-rank test (Wilcoxon 1945, "Individual
+//!   may be arbitrarily wrong before the estimate is.
+//! * The interval contains every shift that the signed-rank test (Wilcoxon 1945, "Individual
 //!   comparisons by ranking methods") does not reject. It is exact in small samples if blocks
-//!   scatter symmetrically, which a ratio of two alternated programs does by construction. When so
-//!   few blocks can't support the level, the interval is the whole line, (-∞, ∞).
+//!   are distributed symmetrically, as the ratio of two alternated programs is by construction. If there
+//!   are too few blocks for the level, the interval is the whole line, (-∞, ∞).
 //! * The difference of two independent estimates gets its interval by MOVER (Zou and Donner 2008,
 //!   "Construction of confidence limits about effect measures"), which needs only the intervals.
 
 use std::sync::OnceLock;
 
-/// The most blocks whose signed-rank distribution is computed exactly. Its normal approximation
-/// errs towards wider intervals beyond, by a rank or less at 95 % and by 2 % of the ranks at 99.94 %.
+/// The largest number of blocks for which the signed-rank distribution is computed exactly. Beyond,
+/// its normal approximation gives slightly wider intervals: by at most one rank at 95 %, and by 2 % of
+/// the ranks at 99.94 %.
 const MOST_EXACT: usize = 60;
 
 /// An estimated log-ratio with its two-sided confidence interval.
@@ -28,11 +29,11 @@ const MOST_EXACT: usize = 60;
 pub struct LogRatio {
     /// The log-ratio; ln 1.05 is 5 % slower.
     pub point: f64,
-    /// Lower end of the interval; -∞ when there are too few blocks for the level.
+    /// Lower end of the interval; -∞ if there are too few blocks for the level.
     pub lower: f64,
-    /// Upper end of the interval; ∞ when there are too few blocks for the level.
+    /// Upper end of the interval; ∞ if there are too few blocks for the level.
     pub upper: f64,
-    /// Confidence that the interval holds the true value, at least; 0.95 leaves 2.5 % on each side.
+    /// Confidence level; 0.95 leaves 2.5 % on each side.
     pub level: f64,
 }
 
@@ -42,12 +43,12 @@ impl LogRatio {
         [self.point, self.lower, self.upper].map(f64::exp)
     }
 
-    /// The lower one of two estimates of the same level, end by end: above something only if both are.
+    /// The lower of two estimates of the same level, end by end: it is above a value only if both are.
     pub fn min(self, other: Self) -> Self {
         self.each(other, f64::min)
     }
 
-    /// The higher one of two estimates of the same level, end by end.
+    /// The higher of two estimates of the same level, end by end.
     pub fn max(self, other: Self) -> Self {
         self.each(other, f64::max)
     }
@@ -77,26 +78,26 @@ impl LogRatio {
         }
     }
 
-    /// The standard error that a normal estimate with this interval would have; ∞ when the
-    /// interval is the whole line.
+    /// The standard error of a normal estimate with this interval; ∞ if the interval is the whole
+    /// line.
     pub fn standard_error(self) -> f64 {
         (self.upper - self.lower) / (2.0 * normal_quantile(f64::midpoint(1.0, self.level)))
     }
 }
 
-/// The median; the mean of the middle two of an even number. `values` is not empty, without NaN.
+/// The median, or the mean of the middle two. `values` must not be empty or contain NaN.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     median_of_sorted(&sorted)
 }
 
-/// The log-ratio that one block measured: the median of ln(candidate / baseline) over adjacent
-/// slices. The `i`-th times of both are of slices next to each other, in either order (ABBA or
-/// BAAB), in any unit of time per operation; equal in number, not empty, above zero.
+/// The log-ratio measured by one block: the median of ln(candidate / baseline) over adjacent
+/// slices. Element `i` of both slices of times must come from adjacent slices, in either order (ABBA
+/// or BAAB), in any unit of time per operation; equal in number, not empty, above zero.
 ///
-/// Pairing first and taking the median last cancels whatever both slices of a pair have met, and
-/// drops the pairs that something hit in between.
+/// Pairing first and taking the median last cancels what affects both slices of a pair, and
+/// ignores pairs that were disturbed in between.
 pub fn block_log_ratio(baseline: &[f64], candidate: &[f64]) -> f64 {
     assert_eq!(baseline.len(), candidate.len(), "slices come in pairs");
     let pairs: Vec<f64> = baseline
@@ -107,7 +108,7 @@ pub fn block_log_ratio(baseline: &[f64], candidate: &[f64]) -> f64 {
     median(&pairs)
 }
 
-/// The sorted Walsh averages of some blocks, from which estimates at any level can be read.
+/// The sorted Walsh averages of some blocks, which give estimates at any level.
 #[derive(Clone, Debug)]
 pub struct WalshAverages {
     blocks: usize,
@@ -115,7 +116,7 @@ pub struct WalshAverages {
 }
 
 impl WalshAverages {
-    /// Of the log-ratios `blocks`, at least one and all finite.
+    /// From the log-ratios `blocks`: at least one, all finite.
     pub fn new(blocks: &[f64]) -> Self {
         assert!(!blocks.is_empty(), "an estimate needs a block");
         assert!(
@@ -142,7 +143,7 @@ impl WalshAverages {
         self.blocks
     }
 
-    /// The Hodges-Lehmann estimate with the signed-rank interval of confidence `level`, inside 0..1.
+    /// The Hodges-Lehmann estimate with the signed-rank interval of confidence `level`, 0 < level < 1.
     pub fn estimate(&self, level: f64) -> LogRatio {
         let last = self.sorted.len() - 1;
         let (lower, upper) = match bound_rank(self.blocks, tail_of(level)) {
@@ -158,12 +159,12 @@ impl WalshAverages {
     }
 }
 
-/// The level of the two-sided interval whose ends are each wrong with probability `tail`.
+/// The level of the two-sided interval with error probability `tail` at each end.
 pub fn two_sided(tail: f64) -> f64 {
     1.0 - 2.0 * tail
 }
 
-/// The probability that each end of a two-sided interval of `level` is wrong.
+/// The error probability at each end of a two-sided interval of `level`.
 pub fn tail_of(level: f64) -> f64 {
     (1.0 - level) / 2.0
 }
@@ -218,7 +219,7 @@ pub fn normal_quantile(p: f64) -> f64 {
     magnitude.copysign(centred)
 }
 
-/// The middle of a sorted, non-empty list.
+/// The median of a sorted, non-empty slice.
 fn median_of_sorted(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
     if sorted.len() % 2 == 1 {
@@ -228,13 +229,13 @@ fn median_of_sorted(sorted: &[f64]) -> f64 {
     }
 }
 
-/// The index among the sorted Walsh averages of `blocks` blocks that the true value is below with
-/// at most probability `tail`; `None` when even the smallest average is below it more often.
+/// The largest index into the sorted Walsh averages of `blocks` blocks such that the true value is
+/// below that average with probability at most `tail`; `None` if even the smallest average fails that.
 ///
 /// The true value is below the (k + 1)-th smallest average exactly when the signed-rank statistic
 /// about it is at most k, so this is the largest k with P(statistic ≤ k) ≤ tail.
 fn bound_rank(blocks: usize, tail: f64) -> Option<usize> {
-    // Equality must not be lost to rounding: 1/256 is reachable with 8 blocks.
+    // Don't lose equality to rounding: 1/256 is reachable with 8 blocks.
     let tail = tail * (1.0 + 1e-9);
     if blocks > MOST_EXACT {
         return bound_rank_normal(blocks as f64, tail);
@@ -251,8 +252,8 @@ fn bound_rank_normal(blocks: f64, tail: f64) -> Option<usize> {
     (rank >= 0.0).then_some(rank as usize)
 }
 
-/// P(statistic ≤ 0), P(≤ 1), … up to the middle, of the signed-rank statistic of `blocks` blocks
-/// without an effect: each rank 1..=blocks is in the sum with probability ½. Kept once computed.
+/// P(statistic ≤ 0), P(≤ 1), … up to the middle, for the signed-rank statistic of `blocks` blocks
+/// without an effect: each rank 1..=blocks is in the sum with probability ½. Cached.
 fn signed_rank_cumulative(blocks: usize) -> &'static [f64] {
     static KEPT: [OnceLock<Vec<f64>>; MOST_EXACT + 1] = [const { OnceLock::new() }; MOST_EXACT + 1];
     KEPT[blocks].get_or_init(|| {
@@ -330,7 +331,7 @@ mod tests {
 
     #[test]
     fn approximation_meets_exact_distribution() {
-        // [blocks, tail, rank], exact by scipy, beyond what is computed exactly here.
+        // [blocks, tail, rank], computed exactly by scipy, for more blocks than are exact here.
         for case in fixture()["ranks"].as_array().unwrap() {
             let [blocks, tail, rank] = numbers(case)[..] else {
                 panic!("not a triple");
@@ -344,7 +345,7 @@ mod tests {
 
     #[test]
     fn few_blocks_support_few_levels() {
-        // The least tail of n blocks is 2^-n.
+        // The smallest tail of n blocks is 2^-n.
         assert_eq!(bound_rank(8, 1.0 / 256.0), Some(0));
         assert_eq!(bound_rank(7, 1.0 / 256.0), None);
         let estimate = WalshAverages::new(&[0.1; 5]).estimate(0.95);
@@ -390,7 +391,7 @@ mod tests {
     fn blocks_are_medians_of_pairs() {
         close(median(&[3.0, 1.0, 2.0]), 2.0, 0.0);
         close(median(&[4.0, 1.0, 2.0, 3.0]), 2.5, 0.0);
-        // A machine that slows down to half its speed in between leaves the ratio alone.
+        // A machine that halves its speed in between does not change the ratio.
         let baseline = [1.0, 1.0, 2.0, 2.0, 50.0];
         let candidate = [1.1, 1.1, 2.2, 2.2, 2.0];
         close(block_log_ratio(&baseline, &candidate), 1.1_f64.ln(), 1e-12);

@@ -1,8 +1,8 @@
-//! Intended changes: `baselines/accepted/` has a file for each, so that branches never conflict.
+//! Accepted changes: one file each in `baselines/accepted/`, so that branches never conflict.
 //!
-//! An entry counts for one step of the baseline: as long as the baseline's own tree does not hold
-//! it. That stays right when commits are squashed or rebased, which a comparison of hashes with
-//! the commit named in the entry would not.
+//! An entry applies to one step of the baseline: until the baseline's own tree contains
+//! it. This also works when commits are squashed or rebased, unlike comparing hashes with
+//! the commit in the entry.
 
 use std::{
     fmt::Display,
@@ -24,27 +24,27 @@ use crate::{
     },
 };
 
-/// The folder in that of the records. People write files there too: they change what the next
-/// commit may do.
+/// The folder for entries, in the folder of records. People also write files there, because they
+/// decide what the next commit may do.
 pub const FOLDER: &str = "accepted";
 
-/// The file that had all entries in earlier versions, as `[[accepted]]`.
+/// The file for all entries in earlier versions, as `[[accepted]]`.
 pub const OLD_FILE: &str = "accepted.toml";
 
 const HEAD: &str = "\
 # An intended change, for review. It counts until the baseline holds this file, too.
 ";
 
-/// An intended change.
+/// An accepted change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Entry {
-    /// Ids, or globs of ids as in the configuration.
+    /// Ids, or globs as in the configuration.
     pub benchmarks: Vec<String>,
     pub reason: String,
-    /// Full hash of the commit checked out when it was accepted.
+    /// Full hash of HEAD when it was accepted.
     pub commit: String,
-    /// The largest slowdown that is accepted; absent for any.
+    /// The largest accepted slowdown; `None` for any.
     #[serde(
         default,
         deserialize_with = "quantities::some_above_zero",
@@ -54,13 +54,13 @@ pub struct Entry {
     /// The same as a ratio, as earlier versions wrote it: 1.06 is 6 % slower.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
-    /// Whether it accepts the removal of the benchmarks instead of a change.
+    /// Whether it accepts the removal of the benchmarks instead of a regression.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
 }
 
 impl Entry {
-    /// The file that holds it: named after the first benchmark, for people, and its content.
+    /// The path, named after the first benchmark, and the content of its file.
     pub fn file(&self) -> Result<(PathBuf, String)> {
         check(self)?;
         let toml = toml::to_string(self).context("write an accepted change as TOML")?;
@@ -77,7 +77,7 @@ impl Entry {
         self.benchmarks.iter().any(|pattern| matches(pattern, id))
     }
 
-    /// Whether a change whose interval begins at `lower` is no larger than what was accepted.
+    /// Whether a change whose interval starts at `lower` is at most what was accepted.
     pub fn covers(&self, lower: f64) -> bool {
         let largest = self.up_to.map(|up_to| 1.0 + up_to.fraction());
         largest
@@ -86,8 +86,7 @@ impl Entry {
     }
 }
 
-/// Whether a pattern is `id` or a glob that it matches. Ids may hold what means something in a
-/// glob.
+/// Whether a pattern is `id` or a glob that matches it. Ids may contain glob characters.
 pub fn matches(pattern: &str, id: &str) -> bool {
     pattern == id || Globs::new(vec![pattern.to_owned()]).is_ok_and(|globs| globs.is_match(id))
 }
@@ -100,7 +99,7 @@ pub struct Waivers {
 }
 
 impl Waivers {
-    /// Reads the entries of the workspace at `root`, and those that were there at `baseline`.
+    /// Reads the entries of the workspace at `root`, and those at `baseline`.
     pub fn read(root: &Path, repo: Option<&Repo>, baseline: Option<&Source>) -> Result<Self> {
         let now = files(root)?;
         let commit = baseline.and_then(|source| source.commit.as_deref());
@@ -114,24 +113,24 @@ impl Waivers {
         })
     }
 
-    /// The entry that accepts a change of `id`.
+    /// The entry that accepts a regression of `id`.
     pub fn of(&self, id: &str) -> Option<&Entry> {
         accepted(&self.now, &self.at_baseline, id, false)
     }
 
-    /// The entry that accepts that `id` is gone.
+    /// The entry that accepts the removal of `id`.
     pub fn of_removal(&self, id: &str) -> Option<&Entry> {
         accepted(&self.now, &self.at_baseline, id, true)
     }
 }
 
-/// All entries in the workspace at `root`, whether or not they still count.
+/// All entries in the workspace at `root`, including those that no longer apply.
 pub fn all(root: &Path) -> Result<Vec<Entry>> {
     read_all(&files(root)?)
 }
 
-/// The entry that accepts a change or the removal of `id`, the last if there are several.
-/// `at_baseline` are the entries in the baseline's tree, which no longer count.
+/// The last entry that accepts a regression or the removal of `id`.
+/// `at_baseline` has the entries in the baseline's tree, which no longer apply.
 fn accepted<'a>(
     entries: &'a [Entry],
     at_baseline: &[Entry],
@@ -143,7 +142,7 @@ fn accepted<'a>(
     entries.find(|entry| entry.is_for(id))
 }
 
-/// A file's name relative to the workspace, and its text.
+/// A file's path relative to the workspace, and its text.
 type File = (PathBuf, String);
 
 /// The files with entries in the workspace at `root`, by name.
@@ -176,7 +175,7 @@ fn files(root: &Path) -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// The same in the tree of a commit.
+/// The same, in the tree of a commit.
 fn files_at(repo: &Repo, commit: &Commit) -> Result<Vec<File>> {
     let mut files = repo.files(commit, &folder())?;
     files.retain(|(name, _)| is_toml(name));
@@ -203,7 +202,7 @@ fn read_all(files: &[File]) -> Result<Vec<Entry>> {
     Ok(entries.collect::<Result<Vec<_>>>()?.concat())
 }
 
-/// Reads the text of `file`, which is named in what goes wrong.
+/// Reads the text of `file`, which errors name.
 fn read(text: &str, file: &Path) -> Result<Vec<Entry>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -325,7 +324,7 @@ mod tests {
         assert!(found(odd, odd));
         assert!(found("**", odd));
         assert!(found("json::{a,b}::f64", "json::b::f64"));
-        // A star stays in its segment, as in the configuration.
+        // A star does not match `::`, as in the configuration.
         assert!(!found("json::*", "json::b::f64"));
     }
 

@@ -1,39 +1,39 @@
-//! Finds the change points of a series: where its level changed and stayed changed.
+//! Finds the change points of a series, where its level changed permanently.
 //!
-//! The method is E-divisive means with a t-test, as Apache Otava 0.8.0 (formerly Hunter) does it by default:
+//! The method is E-divisive means with a t-test, as in Apache Otava 0.8.0 (formerly Hunter) by default:
 //!
 //! * Matteson and James 2014, "A Nonparametric Approach for Multiple Change Point Analysis of
 //!   Multivariate Data": a candidate splits an interval where the energy distance between the two
-//!   sides is largest; significant candidates split it further.
+//!   sides is largest; significant candidates are split further.
 //! * Fleming et al. 2023, "Hunter: Using Change Point Detection to Hunt for Performance
 //!   Regressions": windows of 50 values, half a window apart, keep the cost linear; Student's t-test
-//!   replaces the permutation test. Windows are searched with ten times the p-value, and the weak
-//!   points that this lets in are then tested again over the whole intervals between points, and the
-//!   weakest is dropped until all are significant.
+//!   replaces the permutation test. Windows are searched with ten times the p-value; the additional
+//!   weak points are then tested again over the whole intervals between points, dropping the
+//!   weakest until all are significant.
 //!
-//! One step differs. When Otava drops a point, it tests the two points to the right again, and not
-//! the one to the left, which can then stay by figures of an interval that ends too early. Here the
-//! last step is repeated with fresh figures until it drops nothing: a point of ours is always one of
-//! Otava's, and significant by the figures that are shown. `tests/data/changes` holds Otava's answers.
+//! One step differs. When Otava drops a point, it tests the two points to its right again, but not the
+//! one to its left, which can then remain because of figures from an interval that ends too early. Here
+//! the last step is repeated with new figures until it drops nothing: our points are always among
+//! Otava's, and significant by the figures that are shown. Otava's answers are in `tests/data/changes`.
 
 use statrs::function::beta::beta_reg;
 
-/// Means closer than this, in logarithms, differ by rounding alone.
+/// Means closer than this, in logarithms, differ only by rounding.
 const ROUNDING: f64 = 1e-12;
 
 /// What counts as a change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sensitivity {
-    /// Values that are looked at together, at least 2.
+    /// Number of values in a window, at least 2.
     pub window: usize,
-    /// The p-value that a change point must be below.
+    /// The p-value of a change point must be below this.
     pub max_p: f64,
-    /// The change that it must be above, as a fraction: 0.01 is 1 %.
+    /// The change must be above this fraction: 0.01 is 1 %.
     pub min_change: f64,
 }
 
 impl Default for Sensitivity {
-    /// Otava's, without changes too small to report.
+    /// Otava's defaults, but without changes too small to report.
     fn default() -> Self {
         Self {
             window: 50,
@@ -48,16 +48,16 @@ impl Default for Sensitivity {
 pub struct ChangePoint {
     /// The first value on the new level.
     pub index: usize,
-    /// Means of the values since the change point before, and up to the next.
+    /// The mean of the values since the previous change point, and of those up to the next.
     pub before: f64,
     pub after: f64,
-    /// The probability of a difference at least as large where nothing changed, by Student's t-test.
-    /// Of many places the best was chosen, so it is smaller than chance alone would make it.
+    /// The probability of a difference at least this large without a change, by Student's t-test. It is
+    /// biased downwards, because the best of many places was chosen.
     pub p: f64,
 }
 
 impl ChangePoint {
-    /// The ratio of the levels, where values are logarithms; 1.05 is 5 % more after than before.
+    /// The ratio of the levels of a series of logarithms; 1.05 means 5 % higher than before.
     pub fn ratio(&self) -> f64 {
         (self.after - self.before).exp()
     }
@@ -66,7 +66,7 @@ impl ChangePoint {
 /// The change points of a series of logarithms, all finite, by index.
 pub fn change_points(values: &[f64], sensitivity: &Sensitivity) -> Vec<ChangePoint> {
     let Sensitivity { window, max_p, .. } = *sensitivity;
-    // As Otava relaxes it.
+    // Relaxed as in Otava.
     let weak_p = match max_p {
         max_p if max_p < 0.05 => 10.0 * max_p,
         max_p if max_p < 0.5 => 2.0 * max_p,
@@ -84,7 +84,7 @@ pub fn change_points(values: &[f64], sensitivity: &Sensitivity) -> Vec<ChangePoi
     }
 }
 
-/// The points that any window finds, by index.
+/// The points found in any window, by index.
 fn weak_points(values: &[f64], window: usize, max_p: f64) -> Vec<usize> {
     let mut search = Search::default();
     let mut found = Vec::new();
@@ -92,7 +92,7 @@ fn weak_points(values: &[f64], window: usize, max_p: f64) -> Vec<usize> {
     while start < values.len() {
         let end = values.len().min(start + window);
         let bounds = search.split(&values[start..end], max_p);
-        // The start and the end are not points.
+        // The start and the end are not change points.
         let inner = &bounds[1..bounds.len() - 1];
         found.extend(inner.iter().map(|index| start + index));
         let last = inner.last().map_or(0, |index| start + index);
@@ -103,13 +103,13 @@ fn weak_points(values: &[f64], window: usize, max_p: f64) -> Vec<usize> {
     found
 }
 
-/// Drops the point with the largest p-value, or, if all are small enough, that with the smallest
-/// change, as long as one is not enough.
+/// While not all p-values are small enough, drops the point with the largest one. Then, while not all
+/// changes are large enough, drops the smallest.
 fn drop_weakest(points: &mut Vec<ChangePoint>, values: &[f64], sensitivity: &Sensitivity) {
     let least = sensitivity.min_change.ln_1p();
     let size = |point: &ChangePoint| (point.after - point.before).abs();
     while !points.is_empty() {
-        // The first of several alike.
+        // The first of several equal ones.
         let mut weakest = 0;
         for (at, point) in points.iter().enumerate() {
             if point.p > points[weakest].p {
@@ -136,7 +136,7 @@ fn drop_weakest(points: &mut Vec<ChangePoint>, values: &[f64], sensitivity: &Sen
     }
 }
 
-/// The points `indices` with figures of the intervals between them.
+/// The points `indices`, with figures of the intervals between them.
 fn tested(values: &[f64], indices: &[usize]) -> Vec<ChangePoint> {
     let untested = |index: &usize| ChangePoint {
         index: *index,
@@ -150,7 +150,7 @@ fn tested(values: &[f64], indices: &[usize]) -> Vec<ChangePoint> {
         .collect()
 }
 
-/// The point `at` with figures of the intervals on its sides.
+/// The point `at`, with figures of the intervals on both sides.
 fn test(values: &[f64], points: &[ChangePoint], at: usize) -> ChangePoint {
     let start = at.checked_sub(1).map_or(0, |at| points[at].index);
     let end = points.get(at + 1).map_or(values.len(), |next| next.index);
@@ -158,7 +158,7 @@ fn test(values: &[f64], points: &[ChangePoint], at: usize) -> ChangePoint {
     compare(&values[start..end], index - start, index)
 }
 
-/// The point that splits `values` at `split`, inside of it, and has this index in the series.
+/// The change point at `split` inside `values`, with `index` as its index in the series.
 fn compare(values: &[f64], split: usize, index: usize) -> ChangePoint {
     let (before, after) = values.split_at(split);
     let sides = [before, after].map(|side| {
@@ -173,7 +173,7 @@ fn compare(values: &[f64], split: usize, index: usize) -> ChangePoint {
         1.0
     } else {
         let [left, right] = [split, values.len() - split].map(|count| count as f64);
-        // Otava hands the variances of n values to a test that expects those of n - 1.
+        // Otava passes variances with denominator n to a test that expects n - 1.
         let pooled = ((left - 1.0) * sides[0].1 + (right - 1.0) * sides[1].1) / freedom;
         let squared = difference.powi(2) / (pooled * (1.0 / left + 1.0 / right));
         two_sided(squared, freedom)
@@ -195,17 +195,17 @@ fn two_sided(t_squared: f64, freedom: f64) -> f64 {
     beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t_squared))
 }
 
-/// The room that searching a window needs, kept from one to the next.
+/// Buffers for searching a window, reused for the next.
 #[derive(Default)]
 struct Search {
-    /// By the number of values up to it: distances between all values on the left.
+    /// By number of values to the left: the sum of distances between all of them.
     left: Vec<f64>,
-    /// By index: distances from a value to those behind it, up to where the right side ends.
+    /// By index: the sum of distances from a value to those after it, up to the end of the right side.
     behind: Vec<f64>,
 }
 
 impl Search {
-    /// Splits `window` until no candidate is significant, and returns where intervals begin and end.
+    /// Splits `window` until no candidate is significant. Returns the boundaries of the intervals.
     fn split(&mut self, window: &[f64], max_p: f64) -> Vec<usize> {
         let mut bounds = vec![0, window.len()];
         let mut candidates = vec![self.candidate(window)];
@@ -233,8 +233,8 @@ impl Search {
         }
     }
 
-    /// Where the energy distance between `values[..split]` and `values[split..end]`, for any `end`,
-    /// is largest, and that distance; `None` when there is nothing to split.
+    /// The split at which the energy distance between `values[..split]` and `values[split..end]`, for any
+    /// `end`, is largest, and that distance; `None` if there is nothing to split.
     ///
     /// With n and m values on the sides, it is 2/(n+m) times the sum of distances between the sides,
     /// minus 2m/(n+m)/(n-1) times the sum on the left, minus 2n/(n+m)/(m-1) times the sum on the
@@ -303,7 +303,7 @@ mod tests {
         values: Vec<f64>,
         /// What Otava finds.
         otava: Vec<usize>,
-        /// What stays of it, with Otava's figures.
+        /// The points that remain here, with Otava's figures.
         points: Vec<(usize, f64, f64, f64)>,
     }
 
@@ -331,7 +331,7 @@ mod tests {
             assert!(indices.iter().all(|index| case.otava.contains(index)));
             for (point, (_, before, after, p)) in found.iter().zip(case.points) {
                 let same = alike(before, point.before, 1e-9) && alike(after, point.after, 1e-9);
-                // Rounding of the variance of equal values is all there is to p below that.
+                // Below that, p is only rounding error in the variance of equal values.
                 let same = same && (alike(p, point.p, 1e-6) || p.max(point.p) < 1e-100);
                 assert!(same, "{}: {point:?}, not {before} {after} {p}", case.name);
                 points += 1;
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(index, 37);
         assert!(p < 1e-20);
         assert!(alike(found[0].ratio(), 0.05_f64.exp(), 1e-3));
-        // Smaller than what is worth telling.
+        // Too small to report.
         let strict = Sensitivity {
             min_change: 0.06,
             ..Sensitivity::default()
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn p_values_are_those_of_tables() {
-        // Critical values of Student's t at 5 %, 1 % and 0.1 %, two-sided, to the digits of the tables.
+        // Two-sided critical values of Student's t at 5 %, 1 % and 0.1 %, with the digits of the tables.
         for (freedom, t, p) in [
             (1.0, 12.706, 0.05),
             (10.0, 3.169, 0.01),

@@ -1,8 +1,8 @@
-//! Caches the figures of all records in one file, which loads at once.
+//! Caches the figures of all records in one file that loads quickly.
 //!
-//! Records are the only truth; this file can be deleted at any time. It is only ever appended to,
+//! Records are the source of truth; this file can be deleted at any time. It is only appended to,
 //! so that indexing one more commit costs the same after ten commits and after ten thousand. Each
-//! line is a hash of the rest of the line, a blank and JSON: a [`Line::Names`] or a
+//! line is a hash of the rest of the line, a space, and JSON: a [`Line::Names`] or a
 //! [`Line::Entry`]. Everything from the first damaged line on is ignored.
 
 use std::{
@@ -14,10 +14,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// The first line; another version's file is begun anew.
+/// The first line; a file of another version is replaced.
 const FIRST: &str = "serbench index 1\n";
 
-/// What of a record's file changes when its content does.
+/// Properties of a record's file that change with its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Bytes.
@@ -26,7 +26,7 @@ pub struct Stamp {
     pub modified: u64,
 }
 
-/// A benchmark and the one it is divided by.
+/// A benchmark and its reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Name {
     pub id: String,
@@ -69,41 +69,41 @@ pub struct Entry {
     /// Descriptions of the machine and the toolchain.
     pub machine: String,
     pub toolchain: String,
-    /// The commit's first line.
+    /// The subject of the commit.
     pub subject: String,
     /// RFC 3339, UTC.
     pub started_at: String,
-    /// Which list of names the points are of; set by [`Index::append`].
+    /// Which list of names the points belong to; set by [`Index::append`].
     pub names: usize,
-    /// One for each name.
+    /// One per name.
     pub points: Vec<Point>,
 }
 
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 enum Line {
-    /// The next list of names: commits that follow have the same benchmarks, as a rule.
+    /// The next list of names. Consecutive commits usually share one.
     Names(Vec<Name>),
     Entry(Entry),
 }
 
-/// The file and what is in it.
+/// The index file and its content.
 #[derive(Debug)]
 pub struct Index {
-    /// None where none can be written: then all is known until the program ends.
+    /// `None` if it can't be written: then the index is kept in memory only.
     file: Option<File>,
     names: Vec<Vec<Name>>,
-    /// By commit and key, the last of each.
+    /// The last entry of each commit and key.
     entries: BTreeMap<(String, String), Entry>,
-    /// Entries in the file, those that later ones replaced among them.
+    /// Number of entries in the file, including replaced ones.
     lines: usize,
-    /// Length of what is believed.
+    /// Length of the undamaged part.
     length: u64,
 }
 
 impl Index {
-    /// Opens the file at `path` or makes it, and keeps others out until it is dropped. Whatever is
-    /// in the file is not an error: at worst nothing is known.
+    /// Opens or creates the file at `path`, and locks it until it is dropped. Damaged content is
+    /// not an error: it is ignored.
     pub fn open(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
@@ -127,7 +127,7 @@ impl Index {
         Ok(index)
     }
 
-    /// One that nothing is known of, and that writes nothing.
+    /// An empty index that is never written.
     pub fn without_file() -> Self {
         Self {
             file: None,
@@ -148,7 +148,7 @@ impl Index {
         self.entries.values()
     }
 
-    /// Leaves out the entries that are not to be kept, until the file is opened again.
+    /// Hides the other entries, until the file is opened again.
     pub fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
         self.entries.retain(|_, entry| keep(entry));
     }
@@ -158,15 +158,15 @@ impl Index {
         &self.names[entry.names]
     }
 
-    /// Adds an entry, or replaces that of the same commit and key. `names` are of its points. It is
-    /// there even if the file could not be written, which is tried no more then.
+    /// Adds an entry, or replaces that of the same commit and key. `names` are those of its points. If the
+    /// file can't be written, the entry is kept in memory and writing is not tried again.
     pub fn append(&mut self, mut entry: Entry, names: Vec<Name>) -> io::Result<()> {
         assert_eq!(entry.points.len(), names.len(), "a point has a name");
         let mut text = String::new();
         if self.length == 0 {
             text += FIRST;
         }
-        // Commits come in the order of history or of their hashes, so a list may be an older one.
+        // Commits come in the order of history or of their hashes, so the list may be an older one.
         let known = self.names.iter().rposition(|known| *known == names);
         entry.names = match known {
             Some(known) => known,
@@ -187,7 +187,7 @@ impl Index {
         self.write(&text)
     }
 
-    /// Appends `text` to what is believed, and removes what is not.
+    /// Appends `text` to the undamaged part of the file, and truncates the rest.
     fn write(&mut self, text: &str) -> io::Result<()> {
         let Some(mut file) = self.file.take() else {
             return Ok(());
@@ -196,12 +196,12 @@ impl Index {
         file.seek(SeekFrom::Start(self.length))?;
         file.write_all(text.as_bytes())?;
         self.length += text.len() as u64;
-        // What failed once is not tried again.
+        // Don't retry after a failure.
         self.file = Some(file);
         Ok(())
     }
 
-    /// Begins the file anew without what was replaced.
+    /// Rewrites the file without replaced entries.
     fn rewrite(&mut self) -> io::Result<()> {
         let names = std::mem::take(&mut self.names);
         let entries = std::mem::take(&mut self.entries);
@@ -244,7 +244,7 @@ fn line(line: &Line) -> String {
     format!("{:016x} {json}\n", fnv1a(json.as_bytes()))
 }
 
-/// A line with its end; `None` when it was damaged or cut off.
+/// Parses a line; `None` if it is damaged or truncated.
 fn parse(bytes: &[u8]) -> Option<Line> {
     let (hash, json) = bytes.strip_suffix(b"\n")?.split_at_checked(16)?;
     let json = json.strip_prefix(b" ")?;
@@ -255,7 +255,7 @@ fn parse(bytes: &[u8]) -> Option<Line> {
     serde_json::from_slice(json).ok()
 }
 
-/// FNV-1a with 64 bits (Fowler, Noll, Vo; RFC 9923): against accidents, not against malice.
+/// FNV-1a, 64 bits (Fowler, Noll, Vo; RFC 9923): detects accidents, not manipulation.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -295,7 +295,7 @@ mod tests {
         ]
     }
 
-    /// Commits and sizes of an index, with the second benchmark of each.
+    /// Commits and sizes in an index, with the second benchmark of each.
     fn content(path: &Path) -> Vec<String> {
         let index = Index::open(path).unwrap();
         let text = |entry: &Entry| {
@@ -348,7 +348,7 @@ mod tests {
                 assert_eq!(content(&path).len(), known(at), "byte {at}");
             }
         }
-        // What was lost can be added again.
+        // Lost entries can be added again.
         fs::write(&path, &whole[..lines[3]]).unwrap();
         let mut index = Index::open(&path).unwrap();
         index.append(entry("c2", 1), names("a")).unwrap();
@@ -372,7 +372,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_fnv() {
-        // Vectors of RFC 9923.
+        // Test vectors from RFC 9923.
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);

@@ -1,7 +1,7 @@
-//! The record of a commit: the part of a run that is kept in git, measured on one machine.
+//! The record of a commit: the part of a run that is kept in git, for one machine.
 //!
-//! `baselines/<full commit hash>/<machine key>.json` holds one. Ratios are kept block by block, so
-//! that a later version of the statistics can decide anew; estimates and intervals are not kept.
+//! Records are stored in `baselines/<full commit hash>/<machine key>.json`. They have the ratios of all
+//! blocks, so that later versions of the statistics can decide again, but no estimates or intervals.
 
 pub mod accepted;
 pub mod baseline;
@@ -28,38 +28,38 @@ use crate::{
     select::BenchId,
 };
 
-/// The version of the stored form: it goes up with every new field. Older ones are read, newer ones
-/// are refused by name. 2 has `tree`.
+/// The version of the format, increased with every new field. Older versions can be read; newer ones
+/// are rejected with an error. 2 added `tree`.
 pub const SCHEMA: u32 = 2;
 
-/// The longest reason of a failure that is kept, in characters: some print all of an output.
+/// Maximum length of a failure's reason, in characters: some print their whole output.
 const LONGEST_REASON: usize = 300;
 
-/// Whether a file of the workspace is a record, or what is left of writing one.
+/// Whether a file of the workspace is a record, or the remains of writing one.
 pub fn is_record(path: &Path) -> bool {
     path.strip_prefix(store::FOLDER).is_ok_and(|inner| {
         !inner.starts_with(accepted::OLD_FILE) && !inner.starts_with(accepted::FOLDER)
     })
 }
 
-/// What one commit's benchmarks measured on one machine.
+/// The measurements of one commit's benchmarks on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     pub schema: u32,
     /// Full hash.
     pub commit: String,
-    /// The id of the commit's tree as it would be without records, by which a record is found for
-    /// the commit that another became by a rebase or a squash; absent in schema 1.
+    /// The id of the commit's tree without records. It identifies the record of a commit that was
+    /// rebased or squashed. Absent in schema 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
-    /// The commit's first line.
+    /// The subject of the commit.
     pub subject: String,
-    /// SHA-256 of Cargo.lock, shortened; absent without the file.
+    /// Shortened SHA-256 of Cargo.lock; absent if there is no such file.
     pub lock: Option<String>,
     pub machine: Machine,
     pub toolchain: Toolchain,
-    /// The invocations that the benchmarks were measured by, in the order of their start.
+    /// The invocations that measured the benchmarks, by start time.
     pub runs: Vec<Origin>,
     /// By id.
     pub benchmarks: BTreeMap<BenchId, Measured>,
@@ -71,9 +71,9 @@ pub struct Record {
 pub struct Origin {
     /// RFC 3339, UTC.
     pub started_at: String,
-    /// Determines order and placement of everything random.
+    /// The seed for everything random.
     pub seed: u64,
-    /// The program and version.
+    /// The program and its version.
     pub tool: String,
 }
 
@@ -81,28 +81,28 @@ pub struct Origin {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
-    /// Which of the record's runs measured it, from 0.
+    /// Index in `runs` of the run that measured it.
     #[serde(default, skip_serializing_if = "is_first")]
     pub run: usize,
     pub state: State,
-    /// The id of the benchmark that this one is divided by; absent for the reference itself and
-    /// where there is none.
+    /// The id of the reference; absent for the reference itself and if there
+    /// is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<BenchId>,
-    /// Full hash of the commit in whose record it looked faster, as long as no pair of both has
-    /// shown otherwise and it is not accepted. A record with such a benchmark is not used as a baseline:
-    /// the next commit would take what got slower for granted.
+    /// Full hash of the commit in whose record it looked faster, until a paired measurement refutes it or
+    /// it is accepted. A record with such a benchmark is not used as a baseline, or the slowdown would be
+    /// normal for the next commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slower_than: Option<String>,
     /// Hash of the executable's code and data.
     pub executable: String,
-    /// Whether the bench speaks the protocol, or divan's table was read.
+    /// Whether the bench speaks the protocol; otherwise divan's table was read.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub native: bool,
-    /// Whether other threads worked too; then wall time decides.
+    /// Whether it used other threads; then wall time decides.
     #[serde(default, skip_serializing_if = "is_false")]
     pub multithreaded: bool,
-    /// Whether the operation wrote to stdout, which costs it time.
+    /// Whether the operation wrote to stdout, which makes it slower.
     #[serde(default, skip_serializing_if = "is_false")]
     pub prints: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,28 +115,28 @@ pub struct Measured {
     pub bytes_out: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
-    /// Growth of the peak resident set by the first operation of a fresh process, in bytes.
+    /// Growth of the peak resident set size by the first operation of a fresh process, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss: Option<u64>,
-    /// Median time of an operation over all slices, nanoseconds; absent when nothing was timed.
+    /// Median time of an operation over all slices, in nanoseconds; absent if it was not timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ns: Option<f64>,
     /// ln(encoder / reference) of each block; 0.0488 is 5 % slower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_ratios: Option<Blocks>,
-    /// Nanoseconds per operation of each block, where there is nothing to divide by.
+    /// Nanoseconds per operation of each block, if there is no reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times_ns: Option<Blocks>,
 }
 
-/// A figure of each block in the order in which they were measured, by either clock.
+/// One value per block in the order of measurement, on both clocks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blocks {
-    /// CPU time of the thread; absent where divan measured.
+    /// CPU time of the thread; absent if divan measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Vec<f64>>,
-    /// As many; left out where CPU time decides, for half of the size.
+    /// The same number of values; omitted if CPU time decides, which halves the size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wall: Vec<f64>,
 }
@@ -193,22 +193,22 @@ impl Record {
         })
     }
 
-    /// What makes it comparable, by name; see [`difference`].
+    /// The factors that must be equal for a comparison; see [`difference`].
     pub fn factors(&self) -> Vec<(&'static str, String)> {
         toolchain::factors(&self.machine, &self.toolchain)
     }
 
-    /// The name of its file.
+    /// The name of its file, without extension.
     pub fn key(&self) -> String {
         toolchain::key(&self.machine, &self.toolchain)
     }
 
-    /// The time at which its first run began.
+    /// The start time of its first run.
     pub fn started_at(&self) -> &str {
         self.runs.first().map_or("", |run| &run.started_at)
     }
 
-    /// The log-ratios of `id` to its reference by the clock that decides, block by block.
+    /// The log-ratios of `id` to its reference on the deciding clock, per block.
     pub fn log_ratios(&self, id: &str) -> Option<&[f64]> {
         let measured = self.benchmarks.get(id)?;
         let blocks = measured.log_ratios.as_ref()?;
@@ -216,7 +216,7 @@ impl Record {
         Some(blocks.by(self.clock(&ids)))
     }
 
-    /// CPU time when all of the benchmarks have it and work on one thread.
+    /// CPU time if all benchmarks have it and are single-threaded; otherwise wall time.
     fn clock(&self, ids: &[&str]) -> Clock {
         let single = |id: &&str| {
             self.benchmarks
@@ -230,7 +230,7 @@ impl Record {
         }
     }
 
-    /// Takes from `old`, of the same commit and machine, the benchmarks that this one lacks.
+    /// Adds the benchmarks that only `old` has, a record of the same commit and machine.
     pub fn update(&mut self, old: &Self) {
         for (id, measured) in &old.benchmarks {
             if !self.benchmarks.contains_key(id) {
@@ -246,14 +246,14 @@ impl Record {
         self.tidy();
     }
 
-    /// Notes that the benchmarks `ids` look slower than in the record of `commit`.
+    /// Marks the benchmarks `ids` as slower than in the record of `commit`.
     pub fn suspect(&mut self, ids: &BTreeSet<BenchId>, commit: &str) {
         for (id, measured) in &mut self.benchmarks {
             measured.slower_than = ids.contains(id).then(|| commit.to_owned());
         }
     }
 
-    /// The benchmarks that keep it from being a baseline, each with the commit that it looked
+    /// The benchmarks that prevent its use as a baseline, each with the commit that it looked
     /// slower than.
     pub fn slower(&self) -> impl Iterator<Item = (&str, &str)> {
         self.benchmarks
@@ -261,7 +261,7 @@ impl Record {
             .filter_map(|(id, measured)| Some((id.as_str(), measured.slower_than.as_deref()?)))
     }
 
-    /// Puts the runs in order and drops those that nothing is of.
+    /// Sorts the runs and drops unused ones.
     pub fn tidy(&mut self) {
         let used: BTreeSet<Origin> = self
             .benchmarks
@@ -280,7 +280,7 @@ impl Record {
 }
 
 impl Measured {
-    /// What verification found, as a run has it.
+    /// The verification, in the form used by runs.
     pub fn subject(&self) -> Verification {
         Verification {
             state: self.state.clone(),
@@ -302,7 +302,7 @@ impl Measured {
 }
 
 impl Blocks {
-    /// The figures of a clock; wall time where no other was read.
+    /// The values on a clock; wall time if the other is missing.
     pub fn by(&self, clock: Clock) -> &[f64] {
         match (clock, &self.cpu) {
             (Clock::Cpu, Some(cpu)) => cpu,
@@ -312,7 +312,7 @@ impl Blocks {
     }
 }
 
-/// The factors that differ, each with both values: what keeps two records from being compared.
+/// The factors that differ, with both values: the reason why two records can't be compared.
 pub fn difference(
     a: &[(&'static str, String)],
     b: &[(&'static str, String)],
@@ -355,8 +355,8 @@ fn measured(run: &Run, id: &str, subject: &Verification, reference: Option<&str>
     }
 }
 
-/// Collects `of` from all blocks that have it. CPU times are kept only if each block has one, and
-/// wall times only where they decide.
+/// Collects `of` from all blocks that have it. Keeps CPU times only if each block has one, and
+/// wall times only if they decide.
 fn blocks(
     run: &Run,
     multithreaded: bool,
@@ -412,13 +412,13 @@ fn has_cpu(slices: &[run::Times]) -> bool {
     slices.iter().all(|times| times.cpu.is_some())
 }
 
-/// To a ten-thousandth: a tenth of what one block scatters by on the quietest machine.
+/// Rounds to 0.0001, a tenth of the noise of a block on the quietest machine.
 fn decimals(value: f64) -> f64 {
     // Adding zero makes -0.0 a plain one.
     (value * 1e4).round() / 1e4 + 0.0
 }
 
-/// To five figures.
+/// Rounds to five significant digits.
 fn figures(value: f64) -> f64 {
     format!("{value:.4e}")
         .parse()

@@ -8,17 +8,17 @@ use crate::compare::stats::median;
 /// Eighths of a line of text.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The least part of its middle that a chart's height stands for: what is less than 2 % apart
+/// Minimum height of a chart as a fraction of its middle: differences below 2 %
 /// must not look like mountains.
 const LEAST_SPAN: f64 = 0.02;
 
-/// One benchmark over commits, on one machine and against one reference.
+/// One benchmark over commits, on one machine and with one reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series<'a> {
     /// The machine key.
     pub key: &'a str,
     pub id: &'a str,
-    /// The benchmark that it is divided by. Without one its values are times.
+    /// The reference. Without one, values are times.
     pub reference: Option<&'a str>,
     /// Oldest first.
     pub points: Vec<Value<'a>>,
@@ -33,8 +33,8 @@ pub struct Value<'a> {
     pub value: f64,
 }
 
-/// The series of all benchmarks whose id is `wanted`, by machine key, id and reference. `order` are
-/// full hashes, oldest first; entries of other commits are left out.
+/// The series of all benchmarks with `wanted` ids, by machine key, id and reference. `order` has full
+/// hashes, oldest first; entries of other commits are ignored.
 pub fn series<'a>(
     index: &'a Index,
     order: &[String],
@@ -89,8 +89,8 @@ pub fn series<'a>(
     all
 }
 
-/// A chart of one line, `width` columns at most, each the median of as many values. The lowest
-/// and the highest column are at the ends of the line's height, unless they are close together.
+/// A chart of one line with at most `width` columns, each the median of as many values. The lowest and
+/// the highest column span the height of the line, unless they are close together.
 pub fn sparkline(values: &[f64], width: usize) -> String {
     let columns = values.len().min(width);
     let medians: Vec<f64> = (0..columns)
@@ -109,7 +109,7 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
         } else {
             0.5
         };
-        // A float becomes the nearest integer that the type has.
+        // The cast saturates.
         BARS[((height * 8.0) as usize).min(7)]
     };
     medians.iter().map(bar).collect()
@@ -194,12 +194,12 @@ mod tests {
         check(&[], 10, "");
         check(&[1.0], 10, "▅");
         check(&[1.0, 2.0, 3.0], 10, "▁▅█");
-        // Two in a thousand are not drawn as a mountain.
+        // A difference of 0.2 % must not look like a mountain.
         check(&[1.0, 1.002, 0.998, 1.0], 10, "▅▅▄▅");
         check(&[0.0, 0.0], 10, "▅▅");
         let steps: Vec<f64> = (0..800).map(|step| f64::from(step) + 100.0).collect();
         check(&steps, 8, "▁▂▃▄▅▆▇█");
-        // One outlier among many does not make a column.
+        // A single outlier does not change the median of a column.
         let mut steady = vec![1.0; 100];
         steady[50] = 9.0;
         check(&steady, 10, "▅▅▅▅▅▅▅▅▅▅");

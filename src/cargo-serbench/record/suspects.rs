@@ -1,8 +1,8 @@
 //! Finds the benchmarks of a new run that may have changed since a stored record.
 //!
-//! Times of another occasion are only a coarse screen: between two occasions the same executable's
-//! ratio to its reference moves by several percent. So this errs on the side of suspicion, and what
-//! is suspected is built and measured again as a pair.
+//! Times from another occasion are only a coarse screen: the ratio of the same executable to its
+//! reference varies by several percent between occasions. So this rather suspects too much; suspects are
+//! built and measured again as a pair.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +16,14 @@ use crate::{
     shell,
 };
 
-/// How much slower all times of an occasion may be, as a ratio, before that is suspicious by itself.
-/// Absolute times of two occasions differ by this much easily.
+/// How much slower all times of an occasion may be, as a ratio, before that itself is suspicious. Such
+/// differences between occasions are common.
 const OCCASION: f64 = 1.25;
 
-/// How many times show what all of an occasion have in common. Fewer are measured again at once.
+/// Minimum number of times to estimate their common change. Fewer are measured again.
 const MANY: usize = 5;
 
-/// The ids of `run` that `record` gives a reason to suspect.
+/// The ids in `run` that are suspicious compared with `record`.
 pub fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<BenchId> {
     let occasion = occasion(record, run);
     run.benchmarks
@@ -39,8 +39,8 @@ pub fn suspects(record: &Record, run: &Run, config: &Config) -> BTreeSet<BenchId
         .collect()
 }
 
-/// The benchmarks `ids` of `run` and their references: a change is a ratio of ratios, so the
-/// reference is measured again as well.
+/// The benchmarks `ids` of `run` and their references, which are needed for the ratio of
+/// ratios.
 pub fn with_references(ids: &BTreeSet<BenchId>, run: &Run) -> BTreeSet<BenchId> {
     let references = ids
         .iter()
@@ -73,7 +73,7 @@ fn is_suspect(
     });
     let tolerated = (1.0 + tolerance.threshold / 2.0).ln();
     let slower = match &benchmark.reference {
-        // Ratios to another reference, or none, are of something else.
+        // Ratios to another reference can't be compared.
         reference if *reference != stored.reference => true,
         Some(reference) => {
             let clock = compare::clock(run, &[reference, id], Side::Candidate);
@@ -89,7 +89,7 @@ fn is_suspect(
     memory || slower
 }
 
-/// The log-ratio now / then of the times of a benchmark that is divided by nothing.
+/// The log-ratio now / then of the time of a benchmark without a reference.
 fn own_change(record: &Record, run: &Run, id: &str) -> Option<f64> {
     let benchmark = run.benchmarks.get(id)?;
     let now = compare::latency(run, id, benchmark.candidate.as_ref()?)?;
@@ -97,9 +97,9 @@ fn own_change(record: &Record, run: &Run, id: &str) -> Option<f64> {
     (benchmark.reference.is_none()).then(|| (now / then).ln())
 }
 
-/// What all times of this occasion have in common when divided by those of the other: the median
-/// log-ratio of benchmarks that are divided by nothing. It is not believed when they are few, and
-/// not beyond [`OCCASION`], for all of them may have got slower indeed.
+/// The common change of all times since the other occasion: the median log-ratio of benchmarks
+/// without a reference. Ignored if there are few of them, and limited to [`OCCASION`], because all of
+/// them may really be slower.
 fn occasion(record: &Record, run: &Run) -> f64 {
     let changes: Vec<f64> = run
         .benchmarks
@@ -113,7 +113,7 @@ fn occasion(record: &Record, run: &Run) -> f64 {
     median(&changes).clamp(-OCCASION.ln(), OCCASION.ln())
 }
 
-/// Names benchmarks that only one of `record` and `run` has. `of_all`: the run was not narrowed down.
+/// Describes benchmarks that only one of `record` and `run` has. `of_all`: the run was not filtered.
 pub fn only_in_one(record: &Record, run: &Run, of_all: bool) -> Vec<String> {
     let there: BTreeSet<&str> = record.benchmarks.keys().map(BenchId::as_str).collect();
     let here: BTreeSet<&str> = run.benchmarks.keys().map(BenchId::as_str).collect();
@@ -129,10 +129,7 @@ pub fn only_in_one(record: &Record, run: &Run, of_all: bool) -> Vec<String> {
             gone.filter(|_| of_all).collect(),
             "of that record not measured now",
         ),
-        some(
-            new.collect(),
-            "not in that record, so there is nothing to compare with",
-        ),
+        some(new.collect(), "not in that record, so not compared"),
     ]
     .into_iter()
     .flatten()

@@ -1,4 +1,4 @@
-//! Checks which facts of a run a record keeps, and every error of its text.
+//! Checks which facts of a run a record keeps, and every error when reading one.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -111,7 +111,7 @@ fn run(benchmarks: BTreeMap<String, Benchmark>, blocks: Vec<Block>) -> Run {
     }
 }
 
-/// A block of arms with these times, the same in each of its slices, on either clock.
+/// A block of arms with these times in each slice, on both clocks.
 fn block(arms: &[(&str, f64)]) -> Block {
     let slice = |time: f64| Times {
         cpu: Some(time),
@@ -190,7 +190,7 @@ fn impossible_times_are_left_out() {
     }
     let record = Record::from_run(&run).unwrap();
     let blocks = record.benchmarks["json::serde::f64"].log_ratios.clone();
-    // The first block has no ratio, the second none on the CPU's clock.
+    // The first block has no ratio, the second has none on the CPU clock.
     let expected = Blocks {
         cpu: None,
         wall: vec![0.0953],
@@ -210,12 +210,12 @@ fn threads_go_by_the_wall_clock() {
     let record = Record::from_run(&run).unwrap();
     assert_eq!(
         record.log_ratios("json::serde::f64"),
-        // ln 2 and ln 1.1 with the digits that are kept.
+        // ln 2 and ln 1.1, with the stored number of digits.
         Some(&[std::f64::consts::LN_2, 0.0953].map(|log| (log * 1e4).round() / 1e4)[..])
     );
 }
 
-/// 13 data types, the reference and 8 encoders, 12 blocks, in full figures.
+/// 13 data types, the reference and 8 encoders, 12 blocks, with all digits.
 pub fn default_grid() -> Record {
     let encoders = [
         "orjson",
@@ -266,7 +266,7 @@ fn a_repository_can_carry_them() {
     assert_eq!(record.benchmarks.len(), 117);
     let text = text::write(&record);
     assert!(text.len() <= 64 * 1024, "{} bytes", text.len());
-    // A benchmark a line.
+    // One benchmark per line.
     assert_eq!(text.lines().count(), 117 + 12);
     assert_eq!(text::read(text.as_bytes(), Path::new("f")).unwrap(), record);
 }
@@ -299,7 +299,7 @@ fn a_part_measured_again_keeps_the_rest() {
     let started = |id: &str| new.runs[new.benchmarks[id].run].started_at.as_str();
     assert_eq!(started("json::alone"), "2026-11-21T01:10:52Z");
     assert_eq!(started("json::serde::f64"), "2026-11-22T00:00:00Z");
-    // All of it measured again: the old run is gone.
+    // If all are measured again, the old run is gone.
     let again = Record::from_run(&two_encoders()).unwrap();
     let mut all = again.clone();
     all.update(&new);

@@ -1,6 +1,6 @@
 //! Writes records as text and parses them.
 //!
-//! The text is JSON with one benchmark a line, sorted by id, so that a diff shows the benchmarks
+//! The text is JSON with one benchmark per line, sorted by id, so that a diff shows the benchmarks
 //! that differ.
 
 use std::{fmt::Write, path::Path};
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{Blocks, Measured, Record, SCHEMA};
 use crate::run;
 
-/// The largest logarithm of a ratio that is believed: ln(10¹⁰), a nanosecond to ten seconds.
+/// The largest plausible logarithm of a ratio: ln(10¹⁰), a nanosecond to ten seconds.
 const LARGEST_LOG: f64 = 23.1;
 
-/// The text of `record`, whose floats are finite.
+/// The text of `record`, whose floats must be finite.
 pub fn write(record: &Record) -> String {
     let Record {
         schema,
@@ -55,7 +55,7 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("no map has keys that are not text")
 }
 
-/// Reads the text of `file`, which is named in what goes wrong.
+/// Reads the text of `file`, which errors name.
 pub fn read(text: &[u8], file: &Path) -> Result<Record> {
     #[derive(Deserialize)]
     #[serde(expecting = "a record")]
@@ -79,7 +79,7 @@ pub fn read(text: &[u8], file: &Path) -> Result<Record> {
     Ok(record)
 }
 
-/// What `T` the text is, or what is wrong with which field.
+/// Parses a `T`, or returns the problem and its field.
 fn parse<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -101,7 +101,7 @@ fn broken(file: &Path, problem: &str) -> anyhow::Error {
     )
 }
 
-/// Whether `text` is a commit's full hash as git writes it.
+/// Whether `text` is a full commit hash as git writes it.
 pub fn is_hash(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
         && text
@@ -109,7 +109,7 @@ pub fn is_hash(text: &str) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What types can't say.
+/// Checks what types can't express.
 fn check(record: &Record) -> Result<(), String> {
     if record.schema == 0 {
         return Err("`schema` is 0; the first was 1".to_owned());

@@ -1,4 +1,4 @@
-//! One kept build: its executables, what they were linked from, and the proof of what went in.
+//! One cached build: its executables, their link inputs, and the proof of what went into it.
 
 use std::{
     fs,
@@ -20,16 +20,16 @@ use crate::{
 
 const FILE: &str = "entry.json";
 
-/// The facts of a kept build.
+/// The facts about a cached build.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     pub frame: String,
-    /// The tree that was built, as git names it.
+    /// The id of the tree that was built.
     pub tree: String,
-    /// Where it was built.
+    /// The folder it was built in.
     root: PathBuf,
-    /// Whether no executable knows where it was built, so that it may stand for a build elsewhere.
+    /// Whether no executable contains the path of that folder, so that it can replace a build elsewhere.
     portable: bool,
     pub proof: Proof,
     benches: Vec<Bench>,
@@ -48,7 +48,7 @@ struct Bench {
     sources: Inputs,
 }
 
-/// A file of the entry.
+/// A file in the entry.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
@@ -98,13 +98,13 @@ impl Entry {
         Ok(entry)
     }
 
-    /// The entry in a folder; `None` where there is none that can be read.
+    /// The entry in a folder; `None` if there is none or it can't be read.
     pub fn read(folder: &Path) -> Option<Self> {
         let bytes = fs::read(folder.join(FILE)).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Whether it was built in this place or does not know where.
+    /// Whether it was built in this folder or does not depend on the folder.
     pub fn is_for(&self, root: &Path) -> bool {
         self.portable || self.root == root
     }
@@ -113,13 +113,13 @@ impl Entry {
         self.portable
     }
 
-    /// Whether one of its executables holds `bytes`.
+    /// Whether one of its executables contains `bytes`.
     pub fn embeds(&self, folder: &Path, bytes: &[u8]) -> bool {
         let mut files = self.benches.iter().map(|bench| &bench.executable.file);
         files.any(|file| fs::read(folder.join(file)).map_or(true, |it| contains(&it, bytes)))
     }
 
-    /// The executables, for benches of `workspace`. Fails where a file is not what was kept.
+    /// The executables, for benches of `workspace`. Fails if a file differs from what was stored.
     pub fn built(
         self,
         folder: &Path,
@@ -128,7 +128,7 @@ impl Entry {
     ) -> Result<Vec<Built>> {
         ensure!(
             self.benches.len() == targets.len(),
-            "it has other benches than were asked for"
+            "its benches are not the ones requested"
         );
         let mut built = Vec::new();
         for (bench, target) in self.benches.into_iter().zip(targets) {
@@ -161,7 +161,7 @@ impl Entry {
 
 impl Kept {
     fn checked(&self, folder: &Path) -> Result<PathBuf> {
-        // A name from a file that may have been edited: it must not lead elsewhere.
+        // The name comes from a file that may have been edited: it must not lead out of the folder.
         let path = folder.join(Path::new(&self.file).file_name().unwrap_or_default());
         let hash = full_hash(&path).with_context(|| format!("read {}", path.display()))?;
         ensure!(hash == self.sha256, "{} was changed", path.display());
@@ -169,7 +169,7 @@ impl Kept {
     }
 }
 
-/// Copies a file to the entry's folder.
+/// Copies a file into the entry's folder.
 fn keep(from: &Path, folder: &Path, name: &str) -> Result<Kept> {
     let to = folder.join(name);
     fs::copy(from, &to).with_context(|| format!("copy {}", from.display()))?;

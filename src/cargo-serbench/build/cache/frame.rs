@@ -1,5 +1,5 @@
-//! What a build depends on besides its tree: the toolchain, the machine, flags, variables, the
-//! configuration of cargo, Cargo.lock. Builds in equal frames of equal trees are equal.
+//! Hashes everything a build depends on except its tree: toolchain, machine, flags, environment, cargo's
+//! configuration, Cargo.lock. Equal trees in equal frames give equal builds.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +20,11 @@ use crate::{
     discover::{BenchTarget, Workspace, machine},
 };
 
-/// Builds that an older version of this tool kept are not read.
+/// Builds cached by versions with another number are ignored.
 const VERSION: u32 = 1;
 
-/// Hash of everything that a build of `targets` depends on besides the files of the tree, the top
-/// of which is `top`. Fails with the reason where that can't be known.
+/// The hash of everything that a build of `targets` depends on except the files below `top`.
+/// Fails with the reason if that can't be determined.
 pub fn frame(
     workspace: &Workspace,
     top: &Path,
@@ -65,7 +65,7 @@ pub fn frame(
     fact("options", &format!("{:?}", without_network(options)));
     fact("targets", &format!("{targets:?}"));
     for (path, text) in &configuration {
-        // Their place counts only by their order, so that a cache can move with its folder.
+        // Only their order counts, not their paths, so that a cache can be moved with its folder.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         fact(&name, text);
     }
@@ -80,7 +80,7 @@ fn is_inside(path: &Path, top: &Path) -> bool {
     real(path).starts_with(real(top))
 }
 
-/// Whether cargo may use the network does not change what it builds.
+/// Access to the network does not change what cargo builds.
 fn without_network(options: &Options) -> Options {
     Options {
         network: Vec::new(),
@@ -88,7 +88,7 @@ fn without_network(options: &Options) -> Options {
     }
 }
 
-/// What the programs that build say they are.
+/// The versions of all programs that take part in a build.
 fn compilers(here: &Path, own_toolchain: bool) -> Result<Vec<(&'static str, String)>> {
     let chosen = |names: [&str; 2]| {
         let mut names = names.iter().filter(|_| !own_toolchain);
@@ -123,7 +123,7 @@ fn compilers(here: &Path, own_toolchain: bool) -> Result<Vec<(&'static str, Stri
     ])
 }
 
-/// The files of cargo's configuration that count in a folder, by path.
+/// The files of cargo's configuration that apply in a folder, by path.
 fn configuration(here: &Path) -> BTreeMap<PathBuf, String> {
     let above = here.ancestors().map(|folder| folder.join(".cargo"));
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -138,7 +138,7 @@ fn configuration(here: &Path) -> BTreeMap<PathBuf, String> {
         .collect()
 }
 
-/// Fails where flags or a configuration name files whose content would count, too.
+/// Fails if flags or configuration refer to files whose content would matter, too.
 fn refuse_files(text: &str) -> Result<()> {
     let separators = |it: char| it.is_whitespace() || "\"'[],=\x1f".contains(it);
     let mut flag = false;
@@ -163,7 +163,7 @@ fn refuse_files(text: &str) -> Result<()> {
     }
 }
 
-/// Variables that cargo, rustc and C compilers look at, with hashes of their values.
+/// Variables that cargo, rustc or C compilers read, with hashes of their values.
 fn variables() -> BTreeMap<String, String> {
     let all = std::env::vars_os();
     let named = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
@@ -180,7 +180,7 @@ fn variables() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Set by cargo for its children, or of how a build looks and where it writes.
+/// Set by cargo for its children, or only about output and where it is written.
 const NEVER: [&str; 20] = [
     "CARGO",
     "CARGO_MAKEFLAGS",
@@ -204,7 +204,7 @@ const NEVER: [&str; 20] = [
     "LD_LIBRARY_PATH",
 ];
 
-/// The same, by how they begin.
+/// The same, by prefix.
 const NEVER_PREFIXES: [&str; 7] = [
     "CARGO_PKG_",
     "CARGO_MANIFEST_",
@@ -215,7 +215,7 @@ const NEVER_PREFIXES: [&str; 7] = [
     "CARGO_REGISTR",
 ];
 
-/// How those begin that count.
+/// Prefixes of variables that count.
 const PREFIXES: [&str; 8] = [
     "CARGO_",
     "RUST",
@@ -227,7 +227,7 @@ const PREFIXES: [&str; 8] = [
     "LIBRARY_",
 ];
 
-/// Words that a variable is, begins or ends with if it counts.
+/// Variables count if they are, begin or end with one of these words.
 const WORDS: [&str; 16] = [
     "CC",
     "CXX",
@@ -247,8 +247,8 @@ const WORDS: [&str; 16] = [
     "LD_PRELOAD",
 ];
 
-/// Whether a build may depend on a variable. In doubt it does; what is left out is what cargo sets
-/// for its children, and what changes only how it looks or where it writes.
+/// Whether a build may depend on a variable. If in doubt, it does. Excluded are those that cargo sets
+/// for its children, and those that only affect output and where it is written.
 fn counts(name: &str) -> bool {
     if NEVER.contains(&name) || NEVER_PREFIXES.iter().any(|it| name.starts_with(it)) {
         return false;

@@ -1,8 +1,8 @@
-//! Executables of earlier builds, found again after branch switches and rebases.
+//! Reuses executables of earlier builds, for example after branch switches and rebases.
 //!
-//! A build is found by everything that it depends on: its tree and the rest (the *frame*), and it is
-//! used only while every file and variable that it is known to have read is the same, and its own
-//! files are what was kept. In doubt cargo builds.
+//! A build is identified by everything it depends on: its tree and the rest (the *frame*). It is
+//! used only if every file and variable it is known to have read is unchanged, and its own files are
+//! intact. If in doubt, cargo builds again.
 
 mod entry;
 mod frame;
@@ -32,33 +32,33 @@ use crate::{
     values::bytes::Bytes,
 };
 
-/// The folder of kept builds.
+/// The folder of cached builds.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
-    /// Most bytes that it may take.
+    /// Maximum total size.
     limit: Bytes,
 }
 
-/// A build that is looked for, or kept.
+/// A build to find or to store.
 pub struct Wanted<'a> {
     pub workspace: &'a Workspace,
-    /// The top of the tree.
+    /// The root of the tree.
     pub top: &'a Path,
     pub targets: &'a [BenchTarget],
     pub frame: &'a str,
-    /// The tree, as git names it.
+    /// The id of the tree.
     pub tree: &'a str,
 }
 
-/// A kept build that stands for one that is wanted.
+/// A cached build to use instead of building.
 pub struct Found {
     pub built: Vec<Built>,
-    /// Files in which the trees differ but that no build reads.
+    /// Files in which the trees differ, but that no build reads.
     pub unread: Vec<PathBuf>,
 }
 
-/// Entries of other trees that are looked at.
+/// How many entries of other trees are tried.
 const OTHERS: usize = 16;
 
 impl Cache {
@@ -69,7 +69,7 @@ impl Cache {
         }
     }
 
-    /// A build of the wanted tree, or of one that differs only in files that no build reads.
+    /// Finds a build of this tree, or of one that differs only in files that no build reads.
     pub fn find(&self, wanted: &Wanted<'_>, trees: &Trees) -> Option<Found> {
         let prefix = &wanted.frame[..16];
         let mut folders: Vec<(SystemTime, PathBuf)> = self.entries();
@@ -96,11 +96,11 @@ impl Cache {
             .find_map(|(unread, (folder, entry))| take(&folder, entry, wanted, unread))
     }
 
-    /// Keeps a build, and forgets those used longest ago that have no room any more.
+    /// Stores a build, and removes the least recently used ones that no longer fit.
     pub fn store(&self, wanted: &Wanted<'_>, built: &[Built], proof: &Proof) -> Result<()> {
         let write = || -> Result<PathBuf> {
             fs::create_dir_all(&self.folder)?;
-            // Under its own name only when it is complete: nobody finds half of it after a kill.
+            // Renamed when complete, so that a killed process leaves no partial entry.
             let staging = tempfile::tempdir_in(&self.folder)?;
             let key = (wanted.frame, wanted.tree);
             let entry = Entry::write(staging.path(), wanted.workspace, key, built, proof)?;
@@ -109,16 +109,16 @@ impl Cache {
                 remove(&to);
             }
             fs::rename(staging.path(), &to)?;
-            // Renamed away, so there is nothing left to remove.
+            // It was renamed, so there is nothing left to delete.
             let _ = staging.keep();
             Ok(to)
         };
-        let stored = write().context("keep the build for the next time")?;
+        let stored = write().context("store the build in the cache")?;
         self.shrink(&stored);
         Ok(())
     }
 
-    /// Removes entries until the rest fits.
+    /// Removes entries until the others fit.
     fn shrink(&self, stored: &Path) {
         let mut entries = self.entries();
         entries.sort_unstable();
@@ -135,7 +135,7 @@ impl Cache {
             removed += 1;
             if path == stored {
                 shell::warning(format_args!(
-                    "this build takes {}, more than `cache-size` allows, so it is built again each time",
+                    "this build takes {}, more than `cache-size`, so it is not cached",
                     Bytes(*size)
                 ));
             }
@@ -153,7 +153,7 @@ impl Cache {
         }
     }
 
-    /// Entries, and when they were used.
+    /// Entries, and when they were last used.
     fn entries(&self) -> Vec<(SystemTime, PathBuf)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries
@@ -163,7 +163,7 @@ impl Cache {
     }
 }
 
-/// The folder of kept builds below `scratch`.
+/// The folder of cached builds in `scratch`.
 pub fn folder(scratch: &Path) -> PathBuf {
     scratch.join("cache")
 }
@@ -176,21 +176,21 @@ fn name(entry: &Entry, root: &Path) -> String {
     format!("{}-{}{place}", &entry.frame[..16], &entry.tree[..16])
 }
 
-/// The files in which the wanted tree differs from an entry's, if no build reads any of them.
+/// The files in which the wanted tree differs from an entry's, provided that no build reads them.
 fn differences(folder: &Path, entry: &Entry, tree: &str, trees: &Trees) -> Option<Vec<PathBuf>> {
     let changes = trees.changes(&entry.tree, tree).ok()?;
     let is_unread = |change: &Change| {
         change.plain
             && unread::is_document(&change.path)
             && !entry.proof.reads(&change.path)
-            // A macro may have embedded it, unseen by cargo.
+            // A macro may have embedded it without cargo's knowledge.
             && (change.before.len() < 8 || !entry.embeds(folder, &change.before))
     };
     let all = changes.iter().all(is_unread);
     all.then(|| changes.into_iter().map(|change| change.path).collect())
 }
 
-/// The executables of an entry; `None` where they are damaged, and then the entry goes.
+/// The executables of an entry. If they are damaged, removes the entry and returns `None`.
 fn take(folder: &Path, entry: Entry, wanted: &Wanted<'_>, unread: Vec<PathBuf>) -> Option<Found> {
     match entry.built(folder, wanted.workspace, wanted.targets) {
         Ok(built) => {
@@ -207,7 +207,7 @@ fn take(folder: &Path, entry: Entry, wanted: &Wanted<'_>, unread: Vec<PathBuf>) 
     }
 }
 
-/// Bytes that a file, or all files in a folder, take.
+/// The size of a file, or of all files in a folder, in bytes.
 pub fn size(path: &Path) -> u64 {
     let Ok(metadata) = path.symlink_metadata() else {
         return 0;

@@ -1,13 +1,13 @@
-//! Files that no build reads: documents, pictures, workflows, records.
+//! Files that no build reads: documentation, images, workflows, records.
 
 use std::{ffi::OsStr, path::Path};
 
-/// Endings of documents and pictures.
+/// Extensions of documents and images.
 const ENDINGS: [&str; 12] = [
     "md", "markdown", "rst", "adoc", "png", "jpg", "jpeg", "gif", "svg", "webp", "pdf", "ipynb",
 ];
 
-/// How names of documents without an ending begin.
+/// Prefixes of document names without an extension.
 const NAMES: [&str; 12] = [
     "README",
     "LICENSE",
@@ -26,8 +26,8 @@ const NAMES: [&str; 12] = [
 /// Folders of workflows and records.
 const FOLDERS: [&str; 4] = [".github", ".gitlab", ".ci", "baselines"];
 
-/// Whether nothing but people and CI systems reads a file of this name. A proof that a build did
-/// not read it is needed, too; but macros can read files and tell nobody.
+/// Whether only people and CI systems read files with this name. This is checked in addition to the
+/// proof of a build, because macros can read files without declaring it.
 pub fn is_document(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut folders = path.parent().into_iter().flat_map(Path::iter);

@@ -1,4 +1,4 @@
-//! Finds the record to compare the candidate with among those of its ancestors, and explains the
+//! Finds the record of an ancestor to compare the candidate with, and explains the
 //! choice.
 
 use std::{cell::LazyCell, collections::BTreeMap, path::Path};
@@ -11,7 +11,7 @@ use crate::{
     record::{Record, difference},
 };
 
-/// The commit that a gate compares with, and why that one.
+/// The commit that a gate compares with, and the reason for choosing it.
 pub fn for_gate(
     repo: &Repo,
     asked: Option<&str>,
@@ -27,16 +27,16 @@ pub fn for_gate(
             Some(base) if base != head => {
                 return Ok((base, format!("the merge base with {branch}")));
             }
-            // Of a branch of several commits, the one before HEAD would judge the last alone.
+            // The commit before HEAD would compare only the last commit of a branch.
             None if repo.is_shallow() => bail!(
                 "no --baseline given, and the merge base with {branch} is not in this clone\n\
-                 this clone is shallow: `git fetch --unshallow` brings the whole history"
+                 this clone is shallow: fetch the whole history with `git fetch --unshallow`"
             ),
             Some(_) | None => {}
         }
     }
     let ours = |path: &Path| path.starts_with(store::FOLDER);
-    // A file that git does not know may be what a build or a CI job has left: it must not make the
+    // An untracked file may come from a build or a CI job: it must not make the
     // commit its own baseline.
     if repo.is_modified(ours)? {
         return Ok((
@@ -52,13 +52,13 @@ pub fn for_gate(
     }
 }
 
-/// Where the history of `head` left a revision; `None` if they have nothing in common here.
+/// The merge base of `head` and a revision; `None` if this clone has none.
 pub fn branch_point(repo: &Repo, revision: &str, head: &Commit) -> Result<Option<Commit>> {
     repo.merge_base(&repo.resolve(revision)?, head)
 }
 
-/// The revision, or where the work tree's history left it: what was merged there since is no change
-/// of this one.
+/// The revision, or its merge base with HEAD: later commits of the revision are not part
+/// of this change.
 fn asked_for(repo: &Repo, revision: &str, exact: bool) -> Result<(Commit, String)> {
     let asked = repo.resolve(revision)?;
     let head = match (exact, repo.head()?) {
@@ -86,50 +86,49 @@ fn asked_for(repo: &Repo, revision: &str, exact: bool) -> Result<(Commit, String
     }
 }
 
-/// What the choice depends on.
+/// The inputs of the choice.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
-    /// The machine key that the record must have.
+    /// The required machine key.
     pub key: &'a str,
     /// `--baseline REV`: this commit or none.
     pub asked: Option<&'a Commit>,
-    /// The default branch, and the hash of the best common ancestor with it, which is the first of
-    /// the ancestors; `None` without such a
-    /// branch or when the candidate is that ancestor itself.
+    /// The default branch and the hash of the merge base with it, which is the first of the ancestors.
+    /// `None` if there is no such branch or the candidate is the merge base itself.
     pub merge_base: Option<(&'a str, &'a str)>,
-    /// Hashes of first-parent ancestors, nearest first: from the merge base if there is one, else
-    /// from the candidate. The first is the candidate's own commit when that is allowed, because
-    /// the candidate is that commit with changes.
+    /// Hashes of first-parent ancestors, nearest first: from the merge base if there is one, otherwise
+    /// from the candidate. The candidate's own commit is included only if the candidate is that commit
+    /// with changes.
     pub ancestors: &'a [String],
-    /// Whether the ancestors end early because the clone is shallow.
+    /// Whether ancestors are missing because the clone is shallow.
     pub shallow: bool,
 }
 
-/// The answer, and the records that would have been nearer and can't be used, a sentence each.
+/// The answer, and why nearer records can't be used, one sentence each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub lookup: Lookup,
     pub passed_over: Vec<String>,
 }
 
-/// The record to compare with, or why there is none.
+/// The record to compare with, or the reason why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// `why` is shown: `merge base with origin/main`. The commit to compare with (full hash) is not
-    /// that of the record where only their trees are the same.
+    /// `why` is shown: `merge base with origin/main`. The commit to compare with (full hash) differs
+    /// from the record's commit if only their trees are the same.
     Found {
         commit: String,
         stored: Stored,
         why: String,
     },
-    /// `why` is shown, with a way out. `first`: there is no record at all.
+    /// `why` is shown, with a solution. `first`: there are no records at all.
     Missing { why: String, first: bool },
 }
 
-/// Chooses among `stored`, which is in any order. `differing` reads the factors of a record in
-/// which it differs from this machine; it is asked for one record at most. `unfit` says why a
-/// record of this machine can't be used; it is asked in the order of preference until one can.
-/// `same_tree` finds the record of this machine for a commit with the tree of the one it is given.
+/// Chooses from `stored`, in any order. `differing` returns the factors in which a record differs from
+/// this machine; it is called for at most one record. `unfit` returns why a record of this machine can't
+/// be used; it is called in order of preference until a record can. `same_tree` finds the record of
+/// this machine for a commit with the same tree as the given one.
 pub fn lookup(
     question: &Question<'_>,
     stored: &[Stored],
@@ -181,7 +180,7 @@ pub fn lookup(
     }
 }
 
-/// Why the ancestor that is so many commits back.
+/// The reason for choosing the ancestor that is `back` commits back.
 fn words_of_place(question: &Question<'_>, back: usize) -> String {
     let distance = match back {
         1 => "1 commit back".to_owned(),
@@ -250,7 +249,7 @@ fn missing(
         )
     };
     if question.shallow {
-        why += "; this clone is shallow, `git fetch --unshallow` brings the other commits";
+        why += "; this clone is shallow: fetch the other commits with `git fetch --unshallow`";
     }
     Lookup::Missing {
         why,
@@ -270,9 +269,9 @@ fn words(differing: &[(&'static str, String, String)]) -> String {
     each.join(", ")
 }
 
-/// Looks for the record to compare `candidate` with. `dirty` says that it is that commit with
-/// changes, which may be compared with the commit itself. `factors` are those of this machine, of
-/// which `key` is made.
+/// Finds the record to compare `candidate` with. `dirty`: the candidate is that commit with
+/// changes, so it may be compared with the commit itself. `key` is derived from `factors`, those of
+/// this machine.
 pub fn find(
     repo: &Repo,
     store: &Store,
@@ -281,13 +280,13 @@ pub fn find(
     asked: Option<&Commit>,
     default_branch: Option<&str>,
 ) -> Result<Answer> {
-    // A branch that was configured or remembered may not be in this clone.
+    // A configured or remembered branch may not exist in this clone.
     let base = default_branch.and_then(|branch| branch_point(repo, branch, candidate).ok()?);
     let base = base.filter(|base| base.sha != candidate.sha);
     let from = base.as_ref().unwrap_or(candidate);
     let mut ancestors: Vec<String> = repo.first_parents(from)?.collect();
     if base.is_none() && !dirty && !ancestors.is_empty() {
-        // Without the candidate, which can't be its own baseline; distances count from it.
+        // Without the candidate, which can't be its own baseline. Distances are counted from it.
         ancestors[0].clear();
     }
     let question = Question {
@@ -311,7 +310,7 @@ pub fn find(
     Ok(lookup(&question, &all, same_tree, differing, unfit))
 }
 
-/// The records of a machine by the tree of their commit: a commit that was squashed or rebased has
+/// The records of a machine by the tree of their commit: a squashed or rebased commit has
 /// another hash, and no record of its own.
 fn trees<'a>(repo: &Repo, stored: &'a [Stored], key: &str) -> BTreeMap<String, &'a Stored> {
     let here = stored.iter().filter(|stored| stored.key == key);
@@ -325,7 +324,7 @@ fn trees<'a>(repo: &Repo, stored: &'a [Stored], key: &str) -> BTreeMap<String, &
     trees.collect()
 }
 
-/// Why a record can't be the baseline. One that was asked for may hold suspects.
+/// Why a record can't be the baseline. If it was requested explicitly, it may have suspects.
 fn unfit(stored: &Stored, asked: bool) -> Option<String> {
     let record = match store::load(stored) {
         Ok(record) => record,

@@ -1,4 +1,4 @@
-//! Finds baselines in histories and repositories of every shape.
+//! Finds baselines in many shapes of histories and repositories.
 
 use super::{Answer, Lookup, Question, find as find_record, lookup};
 use std::{collections::BTreeMap, path::Path};
@@ -34,7 +34,7 @@ fn asking(ancestors: &[String]) -> Question<'_> {
 
 fn answer(question: &Question<'_>, records: &str) -> String {
     let differing = |_: &Stored| vec![("cpus", "8".to_owned(), "4".to_owned())];
-    // Records of such commits are of no use.
+    // Records of such commits can't be used.
     let unfit = |stored: &Stored| {
         let of = &stored.commit;
         of.ends_with('!').then(|| format!("{of} is broken"))
@@ -84,8 +84,8 @@ fn nearest_ancestor_of_this_machine() {
     };
     assert_eq!(
         answer(&shallow, "x m"),
-        "none: there is 1 record, none of an ancestor; this clone is shallow, \
-         `git fetch --unshallow` brings the other commits"
+        "none: there is 1 record, none of an ancestor; this clone is shallow: \
+         fetch the other commits with `git fetch --unshallow`"
     );
 }
 
@@ -174,7 +174,7 @@ fn what_is_asked_for_is_taken_or_nothing() {
     );
 }
 
-/// A repository with commits 0, 1 and 2 on main and f1, f2 on a branch from 1, and the hashes by
+/// A repository with commits 0, 1 and 2 on main and f1, f2 on a branch from 1. Returns the hashes by
 /// subject.
 fn two_branches(folder: &Path) -> BTreeMap<&'static str, String> {
     let git = git2::Repository::init(folder).unwrap();
@@ -256,7 +256,7 @@ fn a_repository_answers() {
     for subject in ["0", "2", "f1", "f2"] {
         put(subject, 4);
     }
-    // 1, the merge base, has none: the branch's own commits must not hide what they did.
+    // 1, the merge base, has no record. Records of the branch's own commits would hide what they changed.
     let why = "0: nearest ancestor of the merge base with main with a record of this machine, 1 \
                commit back from it";
     assert_eq!(ask("f2", false, None), why);
@@ -284,7 +284,7 @@ fn a_squashed_commit_is_found_by_its_tree() {
         baselines: folder.path().join("baselines"),
         scratch: folder.path().join("target"),
     };
-    // What f2 holds, on top of 1, with a record beside it and a commit after it.
+    // The content of f2 on top of 1, with a record and a commit after it.
     let git = git2::Repository::open(folder.path()).unwrap();
     let signature = git2::Signature::new("a", "a@b", &git2::Time::new(0, 0)).unwrap();
     let find = |hash: &str| git.find_commit(git2::Oid::from_str(hash).unwrap()).unwrap();
@@ -328,7 +328,7 @@ fn a_squashed_commit_is_found_by_its_tree() {
         )
     };
     assert_eq!(ask(&hashes["f2"], None), expected(&hashes["f2"]));
-    // A commit that is not in this clone: by what its record says.
+    // For a commit that is not in this clone, the record has the tree.
     let gone = "a".repeat(40);
     let tree = repo.tree_without(&repo.commit(&squashed).unwrap(), "baselines");
     assert_eq!(ask(&gone, tree.ok()), expected(&gone));

@@ -1,8 +1,8 @@
 //! Saves and loads the record files in the `baselines` folder.
 //!
-//! A file appears under its name only when all of it is on the disk, by one rename, so that a
-//! program killed at any moment leaves the old file or the new one. Writers take turns by a lock
-//! that the kernel gives back, however its holder ends.
+//! A file is written under another name and renamed when it is on disk, so that a process killed at any
+//! moment leaves the old file or the new one. Writers take turns with a lock that the kernel releases
+//! however its holder ends.
 
 use std::{
     fs::{self, File},
@@ -24,10 +24,10 @@ use crate::{
 /// The folder of records in a workspace.
 pub const FOLDER: &str = "baselines";
 
-/// No record comes near; what is larger is something else and not worth the memory.
+/// Records are far smaller; a larger file is something else.
 const LARGEST: u64 = 16 << 20;
 
-/// The folder of records, and the folder for what can be made again.
+/// The folder of records, and the folder for generated files.
 #[derive(Clone, Debug)]
 pub struct Store {
     /// `baselines` of the workspace.
@@ -47,7 +47,7 @@ pub struct Stored {
 }
 
 impl Store {
-    /// That of a workspace.
+    /// The store of a workspace.
     pub fn of(workspace: &Workspace) -> Self {
         Self {
             baselines: workspace.root.join(FOLDER),
@@ -55,12 +55,12 @@ impl Store {
         }
     }
 
-    /// Where the record of a commit on a machine lies, or would.
+    /// The path for the record of a commit and machine.
     pub fn path(&self, commit: &str, key: &str) -> PathBuf {
         self.baselines.join(commit).join(format!("{key}.json"))
     }
 
-    /// All records, by commit and key. What is named differently is not one.
+    /// All records, by commit and key. Ignores files with other names.
     pub fn list(&self) -> Result<Vec<Stored>> {
         let mut stored = Vec::new();
         for commit in names(&self.baselines)? {
@@ -87,8 +87,8 @@ impl Store {
         Ok(stored)
     }
 
-    /// Writes `record` to its file and returns that. Benchmarks of an earlier record of the same
-    /// commit and machine that this one lacks stay.
+    /// Writes `record` to its file and returns the path. Keeps benchmarks that only an earlier record of
+    /// the same commit and machine has.
     pub fn save(&self, mut record: Record) -> Result<PathBuf> {
         let _turn = self.turn()?;
         let path = self.path(&record.commit, &record.key());
@@ -99,7 +99,7 @@ impl Store {
         Ok(path)
     }
 
-    /// Writes `record` to its file as it is, if that changes anything.
+    /// Writes `record` to its file unchanged, unless that is its content already.
     pub fn replace(&self, record: &Record) -> Result<(PathBuf, bool)> {
         let _turn = self.turn()?;
         let path = self.path(&record.commit, &record.key());
@@ -111,13 +111,13 @@ impl Store {
         Ok((path, changes))
     }
 
-    /// Writes a file beside the records.
+    /// Writes a file next to the records.
     pub fn write(&self, path: &Path, text: &str) -> Result<()> {
         let _turn = self.turn()?;
         self.put(path, text)
     }
 
-    /// Waits until no other program writes here.
+    /// Waits until no other process writes here.
     fn turn(&self) -> Result<File> {
         let path = self.scratch.join("records.lock");
         let lock = || -> std::io::Result<File> {
@@ -131,9 +131,9 @@ impl Store {
 
     fn put(&self, path: &Path, text: &str) -> Result<()> {
         let write = || -> Result<()> {
-            // Where the next writer finds what a killed one left.
+            // In the folder where the next writer cleans up after a killed one.
             atomic::write_by(&self.baselines, path, text.as_bytes())?;
-            // A new folder's name is in the one above.
+            // Sync the parent of a new folder, which has its name.
             Ok(File::open(&self.baselines)?.sync_all()?)
         };
         write().with_context(|| {
@@ -145,7 +145,7 @@ impl Store {
     }
 }
 
-/// Reads a listed record, which must be what its name says.
+/// Reads a listed record and checks that its content matches its name.
 pub fn load(stored: &Stored) -> Result<Record> {
     let record = load_file(&stored.path)?;
     let file = shell::shown(&stored.path).display();
@@ -167,7 +167,7 @@ pub fn load(stored: &Stored) -> Result<Record> {
     Ok(record)
 }
 
-/// What a listed record says of its commit's tree, if it does.
+/// The tree of a listed record's commit, if stored.
 pub fn tree(stored: &Stored) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Head {
@@ -178,11 +178,11 @@ pub fn tree(stored: &Stored) -> Option<String> {
     head.tree
 }
 
-/// Reads the record in a file of any name.
+/// Reads the record in a file with any name.
 pub fn load_file(path: &Path) -> Result<Record> {
     let file = shell::shown(path);
     let read = || -> std::io::Result<Vec<u8>> {
-        // Opening a pipe would wait for somebody to write into it.
+        // Opening a pipe would wait for a writer.
         if !fs::metadata(path)?.is_file() {
             return Err(std::io::Error::other("not a regular file"));
         }
@@ -212,7 +212,7 @@ pub fn load_file(path: &Path) -> Result<Record> {
     text::read(&bytes, file)
 }
 
-/// The stamp of a file; `None` when it can't be asked.
+/// The stamp of a file; `None` if its metadata can't be read.
 pub fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;

@@ -11,7 +11,7 @@ use serbench::random::Random;
 use super::{File, Path, Record, Store, Stored, fs, is_hash, load, load_file, names, stamp, text};
 use crate::record::tests::two_encoders;
 
-/// Where the process that is to be killed writes.
+/// The folder for the process that will be killed.
 const FOLDER: &str = "SERBENCH_TEST_KILLED_WRITER";
 
 fn store(folder: &Path) -> Store {
@@ -21,7 +21,7 @@ fn store(folder: &Path) -> Store {
     }
 }
 
-/// The record that writers write in turn, of either kind.
+/// The record that writers write alternately.
 fn record(odd: bool) -> Record {
     let mut record = Record::from_run(&two_encoders()).unwrap();
     record.subject = format!("odd: {odd}").repeat(if odd { 1 } else { 5000 });
@@ -49,7 +49,7 @@ fn records_are_found_under_their_names() {
     store.save(record.clone()).unwrap();
     assert_eq!(fs::read(&path).unwrap(), text);
     assert!(!store.replace(&record).unwrap().1);
-    // Other files are left alone.
+    // Other files are ignored.
     fs::write(store.baselines.join("accepted.toml"), "").unwrap();
     fs::write(store.baselines.join("README.md"), "").unwrap();
     fs::create_dir(store.baselines.join("HEAD")).unwrap();
@@ -132,7 +132,7 @@ fn two_writers_lose_nothing() {
             .insert(format!("json::alone::{copy}").into(), one);
     }
     let ids: Vec<crate::select::BenchId> = all.benchmarks.keys().cloned().collect();
-    // Each adds every other benchmark, one a time.
+    // Each adds every other benchmark, one at a time.
     std::thread::scope(|scope| {
         for half in 0..2 {
             let (store, all, ids) = (&store, &all, &ids);
@@ -184,7 +184,7 @@ fn a_killed_writer_leaves_the_old_record_or_the_new() {
     }
 }
 
-/// This test again in a process of its own, which does the writing.
+/// Runs this test in another process, which does the writing.
 fn writer(folder: &Path) -> Child {
     let name = "record::store::tests::a_killed_writer_leaves_the_old_record_or_the_new";
     Command::new(std::env::current_exe().unwrap())
