@@ -165,7 +165,7 @@ fn packages_beside_the_repository() {
         let outcome = baseline();
         outcome
             .exits(0)
-            .warns(&["Not kept", "`beside`", "outside the repository"]);
+            .warns(&["Not cached", "`beside`", "outside the repository"]);
         says_where(&outcome, BOTH, &[]);
     }
     assert_eq!(entries(&repository).len(), 0);

@@ -39,9 +39,9 @@ fn every_trap_is_a_problem_and_no_crash() {
             "2 benchmarks share the name `traps::colliding::by_name`",
             "give each its own `name",
         ])
-        .warns(&["holds a newline and can't be read back"])
-        .warns(&["holds a NUL byte"])
-        .warns(&["noisy: warming up", "names no benchmark"])
+        .warns(&["contains a newline and can't be parsed"])
+        .warns(&["contains a NUL byte"])
+        .warns(&["noisy: warming up", "is not a benchmark"])
         .says_nothing_of(&["traps::colliding"]);
     let clashes = list.stderr().matches("share the name").count();
     assert_eq!(clashes, 3, "{list}");

@@ -568,7 +568,7 @@ fn init_overwrites_nothing() {
             Kept benches/arrays.rs
           Edited Cargo.toml
            Wrote .github/workflows/serbench.yml
-    hint: measure it: `cargo serbench`; then commit, and put your own code in the bench
+    hint: measure it: `cargo serbench`; then commit, and replace the example by your own code
     ");
     assert_eq!(fs::read_to_string(&bench).unwrap(), "mine");
     let manifest = fs::read_to_string(place.path("Cargo.toml")).unwrap();

@@ -260,7 +260,7 @@ fn shards_get_one_verdict() {
     }
     assert_eq!(report["runs"].as_array().unwrap().len(), 2);
     let twice = repository.serbench(&["report", &runs[0], &runs[0]]);
-    twice.exits(101).says_no_more().warns(&["is given twice"]);
+    twice.exits(101).says_no_more().warns(&["was passed twice"]);
 }
 
 #[test]

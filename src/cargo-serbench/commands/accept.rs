@@ -1,4 +1,4 @@
-//! `cargo serbench accept`: writes an intended change into a file of `baselines/accepted`, for review.
+//! `cargo serbench accept`: records an intended change in a file in `baselines/accepted`, for review.
 
 use anyhow::Result;
 use clap::Args;
@@ -22,7 +22,7 @@ pub struct Accept {
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
 
-    /// The largest change to accept, such as 6% [default: any]
+    /// Accept slowdowns up to this, such as 6% [default: any]
     #[arg(long, value_name = "PERCENT", value_parser = Percent::above_zero)]
     pub up_to: Option<Percent>,
 
@@ -47,7 +47,7 @@ pub fn accept(args: &Accept) -> Result<Exit> {
     benchmarks.dedup();
     let entry = Entry {
         benchmarks,
-        // On one line, whatever was typed: a diff shows it whole.
+        // Folded to one line, so that a diff shows all of it.
         reason: args.reason.split_whitespace().collect::<Vec<_>>().join(" "),
         commit: head.sha.clone(),
         up_to: args.up_to,

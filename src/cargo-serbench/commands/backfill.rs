@@ -1,4 +1,4 @@
-//! `cargo serbench backfill`: records old commits, each measured as a plain run in its own checkout would.
+//! `cargo serbench backfill`: records old commits, as a plain run at each of them would.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -40,7 +40,7 @@ fn range(text: &str) -> Result<(String, String), &'static str> {
     Ok((from.to_owned(), to.to_owned()))
 }
 
-/// What came of the commits.
+/// How many commits had which result.
 #[derive(Default)]
 struct Tally {
     recorded: usize,
@@ -58,7 +58,7 @@ pub fn backfill(args: &Backfill) -> Result<Exit> {
         return Err(Usage::new(message).into());
     }
     let mut commits = repo.range(&from, &to, false)?.commits;
-    // From TO back, so that what is worth most is there first.
+    // From TO backwards, so that the most useful records come first.
     commits.reverse();
     let chosen: Vec<Commit> = commits.into_iter().step_by(args.every as usize).collect();
     let mut tally = Tally::default();
@@ -83,7 +83,7 @@ fn one(session: &mut Session, commit: &Commit, what: &str, tally: &mut Tally) ->
             return Ok(());
         }
         Ok(false) => shell::status("Backfilling", what),
-        // The build below says more.
+        // The build prints more.
         Err(_) => {}
     }
     let attempt = |session: &Session| -> Result<()> {
@@ -108,13 +108,13 @@ fn one(session: &mut Session, commit: &Commit, what: &str, tally: &mut Tally) ->
                 .push(format!("{} ({})", commit.short(), commit.subject));
         }
     }
-    // Each is as large as a target folder.
+    // Each source tree is as large as a target folder.
     build::prune(&session.workspace.scratch());
     Ok(())
 }
 
-/// Whether this machine has a record of the commit, built as its own configuration says. The session
-/// follows that from here on.
+/// Whether this machine has a record of the commit, built with that commit's configuration, which
+/// the session uses from now on.
 fn recorded(session: &mut Session, commit: &Commit) -> Result<bool> {
     session.adopt(commit)?;
     let toolchain = toolchain::toolchain(&session.options)?;

@@ -1,5 +1,5 @@
-//! Whether stored runs are of the two commits that a publisher was called for. Whoever uploads them may
-//! have written them.
+//! Checks that stored runs are of the two commits to be published. Whoever uploaded them may have
+//! made them up.
 
 use std::{fs, path::Path};
 
@@ -11,10 +11,10 @@ use crate::{
     run::{self, Run, Source},
 };
 
-/// Thousands of benchmarks take a tenth of it.
+/// Thousands of benchmarks need a tenth of this.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Refuses runs of another commit than `sha`, or with changes: a published verdict must be about it.
+/// Rejects runs of other commits than `sha`, or with uncommitted changes.
 pub fn check_candidate(runs: &[(&Path, Run)], sha: &str) -> Result<()> {
     for (file, run) in runs {
         let candidate = &run.candidate;
@@ -29,8 +29,8 @@ pub fn check_candidate(runs: &[(&Path, Run)], sha: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses runs whose baseline is not the merge base of `revision` and their candidate: the rules are
-/// the baseline's, so a change must not choose it.
+/// Rejects runs whose baseline is not the merge base of `revision` and their candidate: the baseline
+/// has the policy, so a change must not choose it.
 pub fn check_baseline(runs: &[(&Path, Run)], revision: &str, project: &Project) -> Result<()> {
     let root = workspace::members(&project.choice())?.root;
     let repo = git::open(&root)?.context("`--baseline` needs a git repository")?;
@@ -38,7 +38,9 @@ pub fn check_baseline(runs: &[(&Path, Run)], revision: &str, project: &Project) 
     for (file, run) in runs {
         let sha = run.candidate.commit.as_deref().unwrap_or_default();
         let candidate = repo.commit(sha).with_context(|| {
-            format!("commit {sha} is not in this repository; `git fetch origin {sha}` brings it")
+            format!(
+                "commit {sha} is not in this repository; fetch it with `git fetch origin {sha}`"
+            )
         })?;
         let base = repo.merge_base(&tip, &candidate)?.with_context(|| {
             format!("{revision} and {} have no common commit", candidate.short())
@@ -62,7 +64,7 @@ pub fn check_baseline(runs: &[(&Path, Run)], revision: &str, project: &Project) 
     Ok(())
 }
 
-/// A run from a file that is one itself and of a size that a run can have.
+/// Reads a run, if the file is a regular file of plausible size.
 pub fn load(file: &Path) -> Result<Run> {
     let metadata =
         fs::symlink_metadata(file).with_context(|| format!("read the run {}", file.display()))?;

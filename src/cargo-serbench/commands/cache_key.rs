@@ -28,8 +28,8 @@ pub fn cache_key(args: &CacheKey) -> Result<Exit> {
     let frame = revision::frame(&session, &baseline)
         .with_context(|| format!("no key for commit {}", baseline.short()))?;
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    // The baseline's tree comes last: caches of other baselines begin alike and hold builds that
-    // can be used, those of another toolchain or other flags hold none.
+    // The baseline's tree comes last, so that caches of other baselines match by prefix, because they have
+    // useful builds; those of other toolchains or flags have none.
     let (frame, tree) = (&frame[..16], &baseline.tree[..16]);
     shell::print(&format!("serbench-{os}-{arch}-{frame}-{tree}\n"))?;
     Ok(Exit::Passed)

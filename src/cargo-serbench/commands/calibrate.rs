@@ -1,4 +1,4 @@
-//! `cargo serbench calibrate`: the reference encoder beside the real orjson and Python's own steps.
+//! `cargo serbench calibrate`: compares the reference encoder with the real orjson and Python's own steps.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -34,7 +34,7 @@ pub struct Calibrate {
     #[command(flatten)]
     pub build: Build,
 
-    /// Measure fewer processes and slices: rougher figures, sooner
+    /// Measure fewer processes and slices: faster, but less precise
     #[arg(long, help_heading = "Measuring")]
     pub quick: bool,
 
@@ -58,7 +58,7 @@ pub struct Calibrate {
 }
 
 impl Calibrate {
-    /// The same for the stages. Nothing is decided, so no limit and no threshold can be given.
+    /// The request for the stages. Nothing is decided, so limits and thresholds don't apply.
     fn request(&self) -> Request {
         let Self {
             select,
@@ -89,7 +89,7 @@ impl Calibrate {
     }
 }
 
-/// Measures each array in every way, and prints a table for each and the factors of all.
+/// Measures each array in every way, and prints a table for each and a summary of ratios.
 pub fn calibrate(args: &Calibrate) -> Result<Exit> {
     args.voice.apply();
     let interpreter = Interpreter::find(&args.python)?;
@@ -120,7 +120,7 @@ pub fn calibrate(args: &Calibrate) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// The chosen benchmarks by array, each reference in front of what is divided by it.
+/// The selected benchmarks by array, each reference before the benchmarks divided by it.
 fn groups<'a>(session: &Session, tree: &'a Tree) -> Result<Vec<Vec<&'a Listed>>> {
     let chosen = revision::choose(session, &[&tree.catalog])?;
     let mut groups: BTreeMap<&BenchId, Vec<&Listed>> = BTreeMap::new();
@@ -135,12 +135,12 @@ fn groups<'a>(session: &Session, tree: &'a Tree) -> Result<Vec<Vec<&'a Listed>>>
     let is_led = |group: &&Vec<&Listed>| group[0].reference.is_none() && group.len() > 1;
     let led: Vec<_> = groups.values().filter(is_led).cloned().collect();
     if led.is_empty() {
-        bail!("nothing to calibrate: no chosen benchmark is a reference; see --reference");
+        bail!("nothing to calibrate: no selected benchmark is a reference; see --reference");
     }
     Ok(led)
 }
 
-/// Times in the manner of orjson's pynumpy, each beside orjson's.
+/// Times in the style of orjson's pynumpy, with their ratios to orjson's.
 fn table(case: &Case) -> String {
     let width = case
         .rows
@@ -171,7 +171,7 @@ fn note(row: &Row) -> &'static str {
     }
 }
 
-/// Three digits, whatever the size.
+/// Three significant digits.
 fn ratio(ratio: f64) -> String {
     match ratio {
         _ if ratio < 10.0 => format!("{ratio:.2}"),
@@ -197,7 +197,7 @@ fn summary(cases: &[Case]) -> String {
             .iter()
             .map(|(name, version)| format!("{name} {version}"));
         text = format!(
-            "Reference beside the real orjson ({})\n",
+            "Reference compared with the real orjson ({})\n",
             versions.collect::<Vec<_>>().join(", ")
         );
     }
@@ -207,7 +207,7 @@ fn summary(cases: &[Case]) -> String {
     text
 }
 
-/// In words, for every set of processes must agree.
+/// The verdict, which takes all sets of processes into account.
 fn verdict(case: &Case) -> String {
     let factor = case.factor;
     let range = format!(

@@ -1,4 +1,4 @@
-//! `cargo serbench clean`: removes what builds left; stored runs stay.
+//! `cargo serbench clean`: removes build artifacts, but keeps stored runs.
 
 use std::path::PathBuf;
 
@@ -19,14 +19,14 @@ pub struct Clean {
     pub place: Place,
 }
 
-/// Folders under `target/serbench` that every run can make again.
+/// Folders in `target/serbench` that are made again when needed.
 const FOLDERS: [&str; 5] = ["build", "cache", "source", "arm-a", "arm-b"];
 
 pub fn clean(args: &Clean) -> Result<Exit> {
     args.place.voice.apply();
     let workspace = workspace::without_dependencies(args.place.manifest.manifest_path.clone())?;
     let scratch = workspace.scratch();
-    // Held until everything is removed: a run would find half of it.
+    // Locked until everything is removed, so that no run sees a partly removed folder.
     let _lock = match scratch.exists() {
         true => Some(session::try_lock(&scratch)?),
         false => None,

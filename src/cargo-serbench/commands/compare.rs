@@ -1,4 +1,4 @@
-//! `cargo serbench compare`: any commit against any other.
+//! `cargo serbench compare`: compares any two commits.
 
 use anyhow::Result;
 use clap::Args;

@@ -70,7 +70,7 @@ mod tests {
         folder
     }
 
-    /// The line that shows `threshold`, or what is wrong.
+    /// The line that shows `threshold`, or the error.
     fn threshold(folder: &tempfile::TempDir, flags: &str) -> String {
         let manifest = folder.path().join("Cargo.toml");
         let words = ["config", "--manifest-path"].map(str::to_owned);

@@ -13,7 +13,7 @@ use crate::{
     session::Session,
 };
 
-/// Adds notes to `run` that a reader needs beside the figures.
+/// Adds notes to `run` that help to interpret the figures.
 pub fn note(session: &Session, baseline: &Tree, candidate: &Tree, run: &mut Run) {
     run.notes.extend(baseline.notes.iter().cloned());
     run.notes.extend(how_to_build(session, baseline, candidate));
@@ -48,8 +48,8 @@ fn how_to_build(session: &Session, baseline: &Tree, candidate: &Tree) -> Vec<Str
     notes
 }
 
-/// The compilers of both commits, where each has its own and they differ: by a file of theirs, or
-/// by what rustup was told of a folder.
+/// The compilers of both commits, if each uses its own and they differ because of a file or a rustup
+/// override.
 fn compilers(session: &Session, sides: [&Tree; 2]) -> Option<String> {
     let versions = sides.map(|tree| {
         let own = session.options.own_toolchain.then_some(&tree.root)?;
@@ -105,7 +105,7 @@ fn locked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     versions
 }
 
-/// Names source files that differ though the executable made of them has the same code.
+/// Lists source files that differ although the executable has the same code.
 fn same_code(baseline: &Tree, candidate: &Tree, run: &Run) -> Option<String> {
     let mut files = BTreeSet::new();
     for benchmark in run.benchmarks.values() {
@@ -124,12 +124,12 @@ fn same_code(baseline: &Tree, candidate: &Tree, run: &Run) -> Option<String> {
     }
     let files = Vec::from_iter(files);
     Some(format!(
-        "{} differs, and was compiled to the same code",
+        "{} differs, but compiles to the same code",
         few(&files)?
     ))
 }
 
-/// The first of some words and the number of the others.
+/// The first few words and the number of the others.
 fn few(words: &[String]) -> Option<String> {
     const SHOWN: usize = 5;
     let shown = words.iter().take(SHOWN).cloned().collect::<Vec<_>>();

@@ -23,19 +23,19 @@ use crate::{
 /// A tree to build, and where.
 pub struct Place<'a> {
     pub workspace: &'a Workspace,
-    /// The top of the tree.
+    /// The root of the tree.
     pub top: &'a Path,
-    /// Where cargo builds it.
+    /// The target folder.
     pub directory: &'a Path,
-    /// Of the repository, if there is one.
+    /// The root of the repository, if any.
     pub trees: Option<&'a Trees>,
-    /// Absent for the work tree.
+    /// `None` for the work tree.
     pub commit: Option<&'a Commit>,
-    /// What it is called in messages.
+    /// Its name in messages.
     pub what: &'a str,
 }
 
-/// What a kept build of a tree is found by.
+/// Identifies a cached build of a tree.
 struct Key<'a> {
     trees: &'a Trees,
     frame: String,
@@ -48,7 +48,7 @@ impl Key<'_> {
     }
 }
 
-/// The executables of `targets`, built if need be.
+/// The executables of `targets`, built if necessary.
 pub fn obtain(session: &Session, place: &Place<'_>, targets: &[BenchTarget]) -> Result<Vec<Built>> {
     let scratch = session.workspace.scratch();
     let cache = Cache::new(&scratch, session.config.cache_size);
@@ -75,7 +75,7 @@ pub fn obtain(session: &Session, place: &Place<'_>, targets: &[BenchTarget]) -> 
     Ok(done.built)
 }
 
-/// How long a build may take, from the last one here or, for a new commit, of the work tree.
+/// The duration of the last build of this commit or, for a new commit, of the work tree.
 fn took(scratch: &Path, place: &Place<'_>) -> String {
     let work_tree = build::target_directory(scratch, None);
     let seconds = build::last_seconds(place.directory).or_else(|| build::last_seconds(&work_tree));
@@ -85,7 +85,7 @@ fn took(scratch: &Path, place: &Place<'_>) -> String {
     }
 }
 
-/// What a thread needs for a build.
+/// The parts of a build that a thread needs.
 struct Task<'a> {
     workspace: &'a Workspace,
     top: &'a Path,
@@ -114,7 +114,7 @@ fn cargo(options: &Options, task: &Task<'_>, share: &Share) -> Result<Done> {
     build::build(workspace, top, targets, directory, options, share)
 }
 
-/// Makes the folder of a commit's build ready.
+/// Prepares the folder for a commit's build.
 fn prepare(scratch: &Path, place: &Place<'_>) {
     if place.commit.is_some() {
         build::seed(&build::target_directory(scratch, None), place.directory);
@@ -122,8 +122,8 @@ fn prepare(scratch: &Path, place: &Place<'_>) {
     }
 }
 
-/// Whether two builds at once are worth it here: there are cores for both, and neither has to
-/// compile all packages of registries, which one could copy from the other.
+/// Whether building two trees at once pays off: there are cores for both, and neither has to
+/// compile all registry packages, which could be copied from the other.
 pub fn can_build_two(session: &Session) -> bool {
     let work_tree = build::target_directory(&session.workspace.scratch(), None);
     cores() > 1 && build::has_seed(&work_tree)
@@ -133,7 +133,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Builds two trees at once and keeps both, if neither is kept already.
+/// Builds two trees at once and caches both, unless one is cached already.
 pub fn build_two(
     session: &Session,
     places: [&Place<'_>; 2],
@@ -188,8 +188,8 @@ pub fn build_two(
     Ok(())
 }
 
-/// Refuses a commit that was built of files of the work tree: it would be compared with itself. Files
-/// elsewhere are as they are now, for both commits.
+/// Rejects a commit that was built with files of the work tree: it would be compared with itself. Files
+/// outside the repository are used as they are now, for both commits.
 fn check_outside(session: &Session, place: &Place<'_>, done: &Done) -> Result<()> {
     let (Some(_), Some(repo)) = (place.commit, &session.repo) else {
         return Ok(());
@@ -218,7 +218,7 @@ fn check_outside(session: &Session, place: &Place<'_>, done: &Done) -> Result<()
     Ok(())
 }
 
-/// Builds both. When one fails, the other one ends.
+/// Builds both. If one fails, stops the other.
 fn at_once(options: &Options, tasks: &[Task<'_>; 2], names: [&str; 2]) -> Result<[Done; 2]> {
     let mut shares = Share::halves(cores()).context("make a file for cargo's messages")?;
     let first_to_fail = OnceLock::new();
@@ -239,7 +239,7 @@ fn at_once(options: &Options, tasks: &[Task<'_>; 2], names: [&str; 2]) -> Result
     match (one, other) {
         (Ok(one), Ok(other)) => Ok([one, other]),
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
-        // The second to fail was stopped.
+        // The second one to fail was stopped.
         (Err(one), Err(other)) => Err(if first_to_fail.get() == Some(&1) {
             other
         } else {
@@ -248,7 +248,7 @@ fn at_once(options: &Options, tasks: &[Task<'_>; 2], names: [&str; 2]) -> Result
     }
 }
 
-/// What to look a build up by; `None`, with the reason said, where it can't be known.
+/// The cache key of a build; `None` if it can't be determined, after printing the reason.
 fn key<'a>(
     session: &Session,
     place: &Place<'a>,
@@ -267,7 +267,7 @@ fn key<'a>(
     match frame {
         Ok(frame) => Ok(Some(Key { trees, frame, tree })),
         Err(error) => {
-            shell::status("Not kept", format_args!("for the next time: {error:#}"));
+            shell::status("Not cached", format_args!("{error:#}"));
             Ok(None)
         }
     }
@@ -300,7 +300,7 @@ fn find(
     Some(found.built)
 }
 
-/// Why a build of other files serves.
+/// Why a build of other files can be used.
 fn unread(files: &[PathBuf]) -> String {
     let Some((first, others)) = files.split_first() else {
         return String::new();
@@ -314,9 +314,9 @@ fn unread(files: &[PathBuf]) -> String {
     format!(" from the same code: only {differ}")
 }
 
-/// Keeps a build for the next time. Where that fails, the next time takes longer.
+/// Caches a build. If that fails, it will be built again.
 fn keep(cache: &Cache, place: &Place<'_>, targets: &[BenchTarget], key: &Key<'_>, done: &Done) {
-    // What was edited while cargo was building is in no tree.
+    // Files edited during the build are in no tree.
     let still = tree(key.trees, place.commit);
     if !still.is_ok_and(|tree| tree.as_ref() == Some(&key.tree)) || !done.proof.holds(place.top) {
         return;

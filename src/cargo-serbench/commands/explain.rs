@@ -1,5 +1,5 @@
-//! `cargo serbench explain`: why benchmarks are slower, by looking into the executables that were
-//! measured.
+//! `cargo serbench explain`: explains why benchmarks are slower, by running the measured executables
+//! under valgrind.
 
 use std::{
     collections::BTreeSet,
@@ -78,7 +78,7 @@ pub fn explain(args: &Explain) -> Result<Exit> {
     if ids.is_empty() {
         shell::status(
             "Explained",
-            "nothing: nothing regressed; name a benchmark to explain it anyway",
+            "nothing: no benchmark regressed; name one to explain it anyway",
         );
         return Ok(Exit::Passed);
     }
@@ -98,11 +98,11 @@ pub fn explain(args: &Explain) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Looks into what regressed in a pair that was just measured, and stores that with it. Nothing that
-/// goes wrong here changes the verdict.
+/// Explains the regressions of a pair that was just measured, and stores the result with it. Failures
+/// here don't change the verdict.
 ///
 /// # Errors
-/// When the user interrupts.
+/// If the user interrupts.
 pub fn after(session: &Session, pair: &mut Pair) -> Result<()> {
     let explaining = &session.request.explaining;
     let ids = regressed(&pair.decided);
@@ -119,11 +119,11 @@ pub fn after(session: &Session, pair: &mut Pair) -> Result<()> {
     Ok(())
 }
 
-/// Looks into one benchmark of a run that was stored in `file`, and stores that with it; `None` where
-/// that is not wanted.
+/// Explains one benchmark of the run stored in `file`, and stores the result with it; `None` if
+/// explanations are disabled.
 ///
 /// # Errors
-/// When the user interrupts.
+/// If the user interrupts.
 pub fn one(session: &Session, file: &Path, id: &BenchId) -> Result<Option<Run>> {
     let explaining = &session.request.explaining;
     if !explaining.wanted {
@@ -146,14 +146,14 @@ pub fn one(session: &Session, file: &Path, id: &BenchId) -> Result<Option<Run>> 
     Ok(Some(run))
 }
 
-/// Stores a run with its explanations; a verdict does not depend on that.
+/// Stores a run with its explanations. Failures don't affect the verdict.
 fn store(run: &Run, file: &Path) {
     if let Err(error) = run::replace(run, file) {
         shell::warning(format_args!("the explanation is not stored: {error:#}"));
     }
 }
 
-/// Looks into benchmarks one by one until the time is up.
+/// Explains benchmarks one by one until the time limit.
 fn observe(
     workspace: &Workspace,
     options: &explain::Options,
@@ -170,11 +170,11 @@ fn observe(
         folded: options.folded.as_deref(),
     };
     for (number, id) in ids.iter().enumerate() {
-        // What was not looked into has no explanation, rather than an unknown one.
+        // Benchmarks that were not profiled have no explanation, instead of an unknown one.
         if number > 0 && Instant::now() >= surroundings.deadline {
             let left = ids.len() - number;
             shell::hint(format_args!(
-                "{left} of {} benchmarks are not explained: {seconds} s were up; raise \
+                "stopped after {seconds} s with {left} of {} benchmarks not explained; raise \
                  --explain-timeout, or run `cargo serbench explain ID`",
                 ids.len()
             ));
@@ -187,7 +187,7 @@ fn observe(
     Ok(())
 }
 
-/// What regressed and was not accepted, the largest change first.
+/// The regressions that were not accepted, largest first.
 fn regressed(decided: &Decided) -> Vec<BenchId> {
     let decisions = decided.decisions.iter();
     let mut regressed: Vec<_> = decisions
@@ -199,7 +199,7 @@ fn regressed(decided: &Decided) -> Vec<BenchId> {
     regressed.into_iter().map(|it| it.id.clone()).collect()
 }
 
-/// The benchmarks of a run that are called so, or match.
+/// The benchmarks of a run with these ids or matching these expressions.
 fn named(run: &Run, wanted: &[&String]) -> Result<Vec<BenchId>> {
     let both = run.benchmarks.iter().filter(|(_, benchmark)| {
         let measurable = |side| benchmark.at(side).is_some_and(|it| it.is_measurable());
@@ -218,7 +218,7 @@ fn named(run: &Run, wanted: &[&String]) -> Result<Vec<BenchId>> {
         if matching.is_empty() {
             let there: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
             bail!(Usage::new(format!(
-                "no benchmark `{word}` in both commits of the run; there are: {}",
+                "no benchmark `{word}` in both commits of the run; available: {}",
                 there.join(", ")
             )));
         }
@@ -227,7 +227,7 @@ fn named(run: &Run, wanted: &[&String]) -> Result<Vec<BenchId>> {
     Ok(found.into_iter().collect())
 }
 
-/// The last stored run of two commits.
+/// The newest stored run of two commits.
 fn newest(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.scratch().join("runs");
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
@@ -243,7 +243,7 @@ fn newest(workspace: &Workspace) -> Result<PathBuf> {
     })
 }
 
-/// Keeps the executables of two commits that differ, for explanations after the next build.
+/// Keeps the executables of two commits if they differ, for explanations after the next build.
 pub fn keep(session: &Session, catalogs: [&Catalog; 2], run: &mut Run) {
     let scratch = session.workspace.scratch();
     let folder = scratch.join("executables");
@@ -281,11 +281,11 @@ pub fn keep(session: &Session, catalogs: [&Catalog; 2], run: &mut Run) {
     run.kept = kept;
 }
 
-/// Makes `to` the same file as `from`, which is replaced and not written to by the next build; a
-/// copy where the file system has no links.
+/// Hard-links `from`, which the next build replaces without writing to it, to `to`; copies it if the
+/// file system has no links.
 fn link(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
-        // As if it were new, for `prune`.
+        // Mark it as new, for `prune`.
         let touched = fs::File::open(to).and_then(|file| file.set_modified(SystemTime::now()));
         return touched.with_context(|| format!("touch {}", to.display()));
     }
@@ -296,7 +296,7 @@ fn link(from: &Path, to: &Path) -> Result<()> {
     make().with_context(|| format!("keep an executable as {}", to.display()))
 }
 
-/// Removes the executables that were kept longest ago, except a few.
+/// Removes the oldest kept executables, except a few.
 fn prune(folder: &Path, kept: &[Kept]) {
     const MOST: usize = 12;
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

@@ -1,4 +1,4 @@
-//! `cargo serbench gate`: the work tree against a baseline commit.
+//! `cargo serbench gate`: compares the work tree with a baseline commit.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub struct Gate {
     #[arg(long, requires = "baseline")]
     pub exact: bool,
 
-    /// The older name of `cargo serbench report FILE`
+    /// Old name of `cargo serbench report FILE`
     #[arg(long, value_name = "FILE", conflicts_with = "baseline", hide = true)]
     pub replay: Option<PathBuf>,
 

@@ -1,4 +1,4 @@
-//! `cargo serbench list`: the benchmarks that would be measured.
+//! `cargo serbench list`: lists the benchmarks that would be measured.
 
 use anyhow::Result;
 use clap::Args;
@@ -26,7 +26,7 @@ pub fn list(args: &List) -> Result<Exit> {
             Some(Obstacle::Ignored) => shell::hint(format_args!(
                 "`{id}` is marked with `#[ignore]`, so it is not measured"
             )),
-            // Building the catalog has said why.
+            // Building the catalog has printed the reason.
             Some(Obstacle::Unlisted(_)) => exit = Exit::CouldNotMeasure,
         }
     }

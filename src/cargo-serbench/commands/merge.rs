@@ -74,7 +74,7 @@ pub fn merge(args: &Merge) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// A file itself; of a folder all that end in `.json`, by name.
+/// The file itself; for a folder, all files ending in `.json`, by name.
 fn records_in(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
@@ -86,7 +86,7 @@ fn records_in(path: &Path) -> Result<Vec<PathBuf>> {
     inner.sort();
     let mut files = Vec::new();
     for path in inner {
-        // A link could lead back here.
+        // A link could lead back to this folder.
         if path.is_dir() && !path.is_symlink() {
             files.extend(records_in(&path)?);
         } else if path
@@ -99,15 +99,15 @@ fn records_in(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A benchmark with the run that measured it and the file that says so.
+/// A benchmark with the run that measured it and its file.
 struct Part<'a> {
     file: &'a Path,
     origin: &'a Origin,
     measured: &'a Measured,
 }
 
-/// Joins records of one commit on one machine. A reference was measured by every shard that needs
-/// it; of those the run that began first is kept.
+/// Joins records of one commit on one machine. Every shard that needs a reference measured it;
+/// the one from the earliest run is kept.
 pub fn join(parts: Vec<(PathBuf, Record)>) -> Result<Record> {
     let (first_file, first) = parts.first().context("there is a record to join")?;
     let references: BTreeSet<&str> = parts
@@ -142,7 +142,7 @@ pub fn join(parts: Vec<(PathBuf, Record)>) -> Result<Record> {
     for (id, part) in kept {
         let run = joined.runs.len();
         joined.runs.push(part.origin.clone());
-        // Each shard has compared the reference that it measured; all else is of one shard.
+        // Each shard has compared the reference it measured; all other benchmarks are in one shard only.
         let slower_than = parts
             .iter()
             .filter_map(|(_, record)| record.benchmarks.get(id)?.slower_than.clone())
@@ -179,7 +179,7 @@ fn comparable(one: (&Path, &Record), other: (&Path, &Record)) -> Result<()> {
     Ok(())
 }
 
-/// Whether `new` is to be kept instead of `old`.
+/// Whether to keep `new` instead of `old`.
 fn replaces(id: &str, old: &Part<'_>, new: &Part<'_>, is_reference: bool) -> Result<bool> {
     let conflict = |what: &str| {
         bail!(
@@ -235,7 +235,7 @@ mod tests {
 
     const REFERENCE: &str = "json::orjson::f64";
 
-    /// What a job that started at this minute measured: these encoders and their reference.
+    /// The results of a job started at this minute: these encoders and their reference.
     fn shard(minute: u32, encoders: &[&str]) -> Record {
         let mut run = two_encoders();
         run.started_at = format!("2026-11-21T01:{minute:02}:00Z");
@@ -269,14 +269,14 @@ mod tests {
             ids,
             ["a", "b", "c", "d", "orjson"].map(|name| format!("json::{name}::f64"))
         );
-        // The reference is of the run that began first.
+        // The reference comes from the earliest run.
         assert_eq!(all.benchmarks[REFERENCE].latency_ns, Some(10.0));
         let seed = |id: &str| all.runs[all.benchmarks[id].run].seed;
         assert_eq!(
             [seed("json::a::f64"), seed("json::b::f64"), seed(REFERENCE)],
             [20, 10, 10]
         );
-        // In any order, in any grouping, as often as one likes.
+        // In any order, grouping and number of times.
         assert_eq!(joined(&[&three, &two, &one]).unwrap(), all);
         let some = joined(&[&three, &one]).unwrap();
         assert_eq!(joined(&[&some, &two]).unwrap(), all);

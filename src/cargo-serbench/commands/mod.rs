@@ -1,4 +1,4 @@
-//! One file for each command, which owns its arguments; and what several of them share.
+//! One file per command, with its arguments, and code shared by several commands.
 
 mod accept;
 mod backfill;
@@ -86,19 +86,19 @@ pub enum Command {
     Report(report::Report),
     /// Print the effective configuration and where each value comes from
     Config(config::Config),
-    /// Show what was recorded for a commit; without one, list all records
+    /// Show the record of a commit, or list all records
     Show(show::Show),
     /// Chart the recorded ratios to the reference over commits
     History(history::History),
     /// Measure and record old commits
     Backfill(backfill::Backfill),
-    /// Accept an intended change, in a file that reviewers see
+    /// Accept an intended change, in a file for review
     Accept(accept::Accept),
     /// Join the records of shards into one
     Merge(merge::Merge),
-    /// Set up the gate: a CI workflow, and a first bench where there is none; never overwrites files
+    /// Set up the gate: a CI workflow, and a first bench if there is none; never overwrites files
     Init(init::Init),
-    /// Remove build artifacts under target/serbench, but no stored runs
+    /// Remove build artifacts under target/serbench, keeping stored runs
     Clean(clean::Clean),
     /// Print a CI cache key for target/serbench/cache
     CacheKey(cache_key::CacheKey),

@@ -1,4 +1,4 @@
-//! Gathers what a report needs from the earlier stages, and writes it where the user wants it.
+//! Collects what a report needs from the earlier stages, and writes it where the user wants it.
 
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
@@ -23,18 +23,18 @@ use crate::{
     shell,
 };
 
-/// What one invocation found out.
+/// The results of one invocation.
 #[derive(Default)]
 pub struct Findings {
-    /// One run, or those of all shards; that of two commits first.
+    /// One run, or those of all shards; the run of two commits first.
     pub runs: Vec<Run>,
     pub tables: Vec<CaseTable>,
     pub decided: Option<Decided>,
-    /// Whether people are shown nothing but why benchmarks are slower.
+    /// Whether to show only why benchmarks are slower.
     pub only_explanations: bool,
 }
 
-/// Writes `findings` in every form that was asked for: to stdout, or to one file per form and the
+/// Writes `findings` in every requested format: to stdout, or to one file per format and the
 /// answer to stdout.
 pub fn write(
     findings: &Findings,
@@ -47,7 +47,7 @@ pub fn write(
     })
 }
 
-/// Hands the whole report to `then`.
+/// Calls `then` with the complete report.
 pub fn with_report<T>(
     findings: &Findings,
     exit: Exit,
@@ -102,7 +102,7 @@ fn write_report(report: &Report<'_>, output: &Output) -> Result<()> {
 fn write_file(report: &Report<'_>, format: &Format, folder: &Path) -> Result<()> {
     let path = folder.join(format.file);
     let text = anstream::adapter::strip_str(&format.render(report, None)?).to_string();
-    // The runner reads annotations from stdout only.
+    // The runner only reads annotations from stdout.
     if format.is_for_github() {
         shell::print(&text)?;
     }
@@ -110,7 +110,7 @@ fn write_file(report: &Report<'_>, format: &Format, folder: &Path) -> Result<()>
         .with_context(|| format!("write the report to {}", path.display()))
 }
 
-/// Adds `text` to the file that this variable of GitHub Actions names, where there is one.
+/// Appends `text` to the file in this variable of GitHub Actions, if set.
 fn append(variable: &str, text: &str) -> Result<()> {
     let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) else {
         return Ok(());
@@ -127,14 +127,14 @@ fn append(variable: &str, text: &str) -> Result<()> {
 
 fn measured(runs: &[Run]) -> BTreeMap<BenchId, Both<Measured>> {
     let mut all = BTreeMap::new();
-    // The first run that has a benchmark is the one that verdicts are from.
+    // The first run that has a benchmark has its verdict.
     for run in runs.iter().rev() {
         all.extend(sides::measured(run));
     }
     all
 }
 
-/// Means over what has a reference: of changes if commits were compared, else of the tables.
+/// Means over benchmarks with a reference: of changes if commits were compared, otherwise of the tables.
 fn means_of(findings: &Findings, measured: &BTreeMap<BenchId, Both<Measured>>) -> Means {
     let ratio = |id: &str| measured.get(id).copied().unwrap_or_default();
     let log = |measured: Option<Measured>| Some(measured?.ratio?.ln());
@@ -156,7 +156,7 @@ fn means_of(findings: &Findings, measured: &BTreeMap<BenchId, Both<Measured>>) -
             });
         }
     }
-    // Of what lacks a figure nothing can be averaged with the others.
+    // A benchmark without a figure can't be averaged.
     points.retain(|point| point.candidate.is_some());
     means::means(&points)
 }

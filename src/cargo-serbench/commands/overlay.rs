@@ -1,5 +1,5 @@
-//! The baseline of a gate: with its own benches, or, where these can't be measured, with the
-//! candidate's over its library.
+//! The baseline of a gate: with its own benches or, if these can't be measured, with the
+//! candidate's benches and its own library.
 
 use std::{fs, path::Path};
 
@@ -18,8 +18,8 @@ use crate::{
     shell,
 };
 
-/// The baseline, built. One from before its project knew this tool never fails a gate: what its own
-/// benches can't say, the candidate's say, and else there is no baseline yet.
+/// Builds the baseline. A baseline from before the project used this tool never fails a gate: if its own
+/// benches can't be measured, the candidate's are used, and if these don't work, there is no baseline yet.
 pub fn baseline(session: &Session, commit: &Commit, candidate: &Tree) -> Result<Tree> {
     let own = revision::commit(session, commit, Side::Baseline);
     let why = match own {
@@ -27,7 +27,7 @@ pub fn baseline(session: &Session, commit: &Commit, candidate: &Tree) -> Result<
         Ok(_) => "it has none of these benches".to_owned(),
         Err(error) => {
             interrupt::check()?;
-            // Without a manifest here, the benches may just have moved.
+            // Without a manifest in this folder, the benches may have moved.
             if is_adopted(session, commit)? || !has_manifest(session, commit)? {
                 return Err(error);
             }
@@ -54,7 +54,7 @@ fn has_manifest(session: &Session, commit: &Commit) -> Result<bool> {
     Ok(root.join("Cargo.toml").is_file())
 }
 
-/// The candidate's benches over the baseline's library, in folders of their own.
+/// The candidate's benches with the baseline's library, in folders of their own.
 fn overlaid(session: &Session, commit: &Commit, candidate: &Tree) -> Result<Tree> {
     let repo = session.repository()?;
     let sources = revision::sources_folder(session)?.join("overlay");
@@ -78,7 +78,7 @@ fn overlaid(session: &Session, commit: &Commit, candidate: &Tree) -> Result<Tree
         workspace: &workspace,
         top: &top,
         directory: &directory,
-        // Not kept: the tree belongs to no commit.
+        // Not cached: the tree belongs to no commit.
         trees: None,
         commit: Some(commit),
         what: &what,
@@ -92,7 +92,7 @@ fn overlaid(session: &Session, commit: &Commit, candidate: &Tree) -> Result<Tree
     Ok(tree)
 }
 
-/// A baseline in which there is nothing, unless one is required.
+/// A baseline without benchmarks, unless one is required.
 fn without(session: &Session, commit: &Commit, why: &str) -> Result<Tree> {
     if session.config.require_baseline {
         bail!(
@@ -109,8 +109,8 @@ fn without(session: &Session, commit: &Commit, why: &str) -> Result<Tree> {
     Ok(revision::empty(commit, repo.top_of(&root), root))
 }
 
-/// Whether the project used this tool at a commit: then that it can't be measured is a fault, not a
-/// matter of the past.
+/// Whether the project used this tool at a commit. If so, a failure to measure it is an
+/// error.
 fn is_adopted(session: &Session, commit: &Commit) -> Result<bool> {
     let repo = session.repository()?;
     let root = repo.extract(commit, &revision::sources_folder(session)?)?;

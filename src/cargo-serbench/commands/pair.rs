@@ -1,4 +1,4 @@
-//! Two commits, measured in pairs until every benchmark is decided.
+//! Measures two commits in pairs until every benchmark is decided.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,7 +34,7 @@ use crate::{
     values::quantities::Percent,
 };
 
-/// For trials of the gate itself.
+/// Options to test the gate itself.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Trials")]
 pub struct Trial {
@@ -47,7 +47,7 @@ pub struct Trial {
     pub inject: Option<Percent>,
 }
 
-/// The answer about two commits.
+/// The decisions on two commits.
 pub struct Decided {
     pub evidence: Vec<Evidence>,
     pub decisions: Vec<Decision>,
@@ -56,7 +56,7 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// The ids that are not known to be as fast as at the baseline, and not accepted as slower.
+    /// The ids that may be slower than at the baseline and were not accepted as slower.
     pub fn slower(&self) -> BTreeSet<BenchId> {
         let uncleared = self
             .decisions
@@ -66,11 +66,11 @@ impl Decided {
     }
 }
 
-/// What was measured of two commits and decided.
+/// The measurements and decisions of two commits.
 pub struct Pair {
     pub runs: Vec<Run>,
     pub decided: Decided,
-    /// The file of the run, if it could be stored: it is shown even if not.
+    /// The file of the run, if it could be stored; the results are shown in any case.
     pub stored: Result<PathBuf>,
 }
 
@@ -140,7 +140,7 @@ pub fn measured(
     let catalogs = [&baseline.catalog, &candidate.catalog];
     let mut chosen = revision::choose(session, &catalogs)?;
     chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
-    // A plain run has said it when it measured what is suspected.
+    // A plain run has printed it when it measured the suspects.
     let ids = chosen.iter().filter(|_| only.is_none());
     for loosened in config.loosened(ids.map(BenchId::as_str)) {
         shell::warning(loosened);
@@ -181,13 +181,13 @@ pub fn measured(
     Ok(run)
 }
 
-/// A gate that was a trial.
+/// The result of a gate that was a trial.
 pub struct Trialled {
     pub run: Run,
     pub decided: Decided,
 }
 
-/// The gate of a tree against itself. Nothing is stored.
+/// Compares a tree with itself. Nothing is stored.
 pub fn against_itself(session: &Session, trial: Trial, tree: &Tree) -> Result<Trialled> {
     let run = measured(session, trial, tree, tree, None)?;
     let (mut runs, decided) = decide(vec![run], &session.config, &Waivers::default());
@@ -195,7 +195,7 @@ pub fn against_itself(session: &Session, trial: Trial, tree: &Tree) -> Result<Tr
     Ok(Trialled { run, decided })
 }
 
-/// A benchmark that a trial can't slow down: divan itself times it.
+/// A benchmark that a trial can't slow down, because divan itself times it.
 pub fn not_slowable(run: &Run) -> Option<&BenchId> {
     let foreign = |(_, benchmark): &(&BenchId, &run::Benchmark)| {
         let timed_by_divan = |it: &run::Verification| it.failure().is_none() && !it.native;
@@ -204,7 +204,7 @@ pub fn not_slowable(run: &Run) -> Option<&BenchId> {
     run.benchmarks.iter().find(foreign).map(|(id, _)| id)
 }
 
-/// Fails where a trial would slow benchmarks down and can't: it would pass and prove nothing.
+/// Fails if a trial should slow down benchmarks but can't: it would pass and prove nothing.
 fn refuse_injection(run: &Run) -> Result<()> {
     match not_slowable(run) {
         None => Ok(()),
@@ -215,16 +215,16 @@ fn refuse_injection(run: &Run) -> Result<()> {
     }
 }
 
-/// Stores a run where `cargo serbench report` finds it.
+/// Stores a run for `cargo serbench report`.
 pub fn store(session: &Session, run: &Run) -> Result<PathBuf> {
     let path = run::store(run, &session.workspace.scratch().join("runs"))?;
     shell::status("Stored", shell::shown(&path).display());
     Ok(path)
 }
 
-/// Decides runs of two commits, one or those of all shards, as one gate with one correction for the
-/// number of suspects. A reference that several shards measured is a benchmark of each: the ids of
-/// the later ones say which.
+/// Decides one run of two commits, or those of all shards, as one gate with one correction for the
+/// number of suspects. A reference measured by several shards becomes one benchmark per shard, with
+/// ids that name the later shards.
 pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Run>, Decided) {
     let mut all: Vec<(BenchId, Evidence)> = Vec::new();
     let mut taken = BTreeSet::new();
@@ -282,7 +282,7 @@ pub fn decide(mut runs: Vec<Run>, config: &Config, waivers: &Waivers) -> (Vec<Ru
     (runs, decided)
 }
 
-/// What a new benchmark lacks where one is demanded.
+/// The problem if a new benchmark has no baseline although one is required.
 fn without_baseline(decisions: &[Decision], ids: &[BenchId], config: &Config) -> Option<String> {
     let new = decisions.iter().zip(ids).find(|(decision, id)| {
         let gated = decision.waived.is_none() && config.mode(id) == Mode::Gate;
@@ -296,7 +296,7 @@ fn without_baseline(decisions: &[Decision], ids: &[BenchId], config: &Config) ->
     })
 }
 
-/// Why a benchmark's regression does not fail the gate: it is only tracked, or was accepted.
+/// Why a regression does not fail the gate: it is only tracked, or was accepted.
 fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> Option<String> {
     if config.mode(id) == Mode::Track {
         return Some("tracked, not gated".to_owned());
@@ -311,7 +311,7 @@ fn waiver(id: &str, decision: &Decision, config: &Config, waivers: &Waivers) -> 
             (entry, entry.covers(lower))
         }
         Waivable::FailedBaseline => (waivers.of(id)?, true),
-        // Accepting a slower benchmark must not accept its removal, which would hide the next change.
+        // Accepting a slowdown must not accept the removal, which would hide the next change.
         Waivable::Removal => (waivers.of_removal(id)?, true),
     };
     covered.then(|| format!("accepted: {}", entry.reason))

@@ -1,4 +1,4 @@
-//! Commands that print what the program knows about itself: schema, completions, manual, a page for
+//! Commands that print information about the program: schema, completions, manual, and a page for
 //! coding agents.
 
 use anyhow::{Context, Result};
@@ -23,7 +23,7 @@ pub fn agents() -> Result<Exit> {
     print(include_str!("agents.md"))
 }
 
-/// Prints a completion script for `cargo-serbench`, the name that shells complete.
+/// Prints a completion script for `cargo-serbench`, the name that shells can complete.
 pub fn completions(args: &Completions) -> Result<Exit> {
     let mut command = serbench()?;
     let mut script = Vec::new();

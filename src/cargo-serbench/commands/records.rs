@@ -1,4 +1,4 @@
-//! Shared by commands that only read and write records, without building, measuring or locking.
+//! Code shared by commands that only read and write records, without building or measuring.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ use crate::{
     shell,
 };
 
-/// Where records are.
+/// The location of records.
 pub struct Place {
     pub store: Store,
     pub repo: Option<Repo>,
@@ -41,25 +41,25 @@ pub fn open(at: &cli::Place) -> Result<Place> {
     })
 }
 
-/// The commit checked out.
+/// The commit at HEAD.
 pub fn head(repo: Option<&Repo>) -> Result<Commit> {
     in_git(repo)?
         .head()?
         .context("no commit yet; make the first with `git commit`")
 }
 
-/// The repository, which there must be.
+/// The repository, or an error if there is none.
 pub fn in_git(repo: Option<&Repo>) -> Result<&Repo> {
     repo.context("records need a git repository, but this workspace is not in one; run `git init`")
 }
 
-/// The index of all records there are, brought up to date. Warns about and skips records that can't
-/// be read.
+/// The up-to-date index of all records. Skips unreadable records with a
+/// warning.
 pub fn index(store: &Store) -> Result<Index> {
     let path = store.scratch.join("records.index");
     let not_kept = |error: std::io::Error| {
         shell::warning(format_args!(
-            "can't write {} ({error}), so every record is read again each time",
+            "can't write {} ({error}), so all records are read again each time",
             shell::shown(&path).display()
         ));
     };
@@ -111,7 +111,7 @@ pub fn ids(index: &Index) -> BTreeSet<String> {
         .collect()
 }
 
-/// The machine keys that are asked for, those of this machine when none is; all when this machine
+/// The requested machine keys; by default this machine's, or all if this machine
 /// has no record.
 pub fn keys(index: &Index, machine: Option<&str>) -> Result<BTreeSet<String>> {
     let pick = |wanted: &dyn Fn(&Entry) -> bool| -> BTreeSet<String> {
@@ -133,7 +133,7 @@ pub fn keys(index: &Index, machine: Option<&str>) -> Result<BTreeSet<String>> {
     if !asked.is_empty() {
         if machine.is_none() && asked.len() < all.len() {
             shell::hint(format_args!(
-                "skipped the records of {}; `--machine all` shows them",
+                "skipped the records of {}; show them with `--machine all`",
                 shell::count(all.len() - asked.len(), "other machine key")
             ));
         }
@@ -148,7 +148,7 @@ pub fn keys(index: &Index, machine: Option<&str>) -> Result<BTreeSet<String>> {
     }
 }
 
-/// A description of the machine, the same for equal ones.
+/// A description of the machine.
 pub fn machine_words(machine: &Machine) -> String {
     let Machine {
         os,
@@ -172,18 +172,18 @@ pub fn toolchain_words(toolchain: &Toolchain) -> String {
     format!("{rustc}, profile {profile}{separator}{features}")
 }
 
-/// A table on stdout.
+/// Formats a table for stdout.
 pub fn terminal(table: &Table) -> String {
     table::for_terminal(table, shell::width())
 }
 
-/// The estimate of a benchmark's ratio to its reference, and of how many blocks.
+/// The estimate of a benchmark's ratio to its reference, and the number of blocks.
 pub fn ratio(record: &Record, id: &str) -> (usize, Option<crate::compare::stats::LogRatio>) {
     let logs = record.log_ratios(id).unwrap_or_default();
     (logs.len(), compare::estimate(logs))
 }
 
-/// The figures of a record, without the stamp of its file.
+/// The index entry of a record, without its file's stamp.
 fn entry(record: &Record) -> (Entry, Vec<Name>) {
     let point = |(id, measured): (&crate::select::BenchId, &crate::record::Measured)| Point {
         ratio: record
@@ -212,14 +212,14 @@ fn entry(record: &Record) -> (Entry, Vec<Name>) {
     (entry, names.collect())
 }
 
-/// The point estimate alone, which is there for any number of blocks.
+/// The point estimate, which exists for any number of blocks.
 fn middle(logs: &[f64]) -> f64 {
     crate::compare::stats::WalshAverages::new(logs)
         .estimate(compare::LEVEL)
         .point
 }
 
-/// Six figures are more than a chart shows.
+/// Rounds to six digits, more than a chart shows.
 fn figures(value: f64) -> f64 {
     format!("{value:.5e}")
         .parse()

@@ -1,4 +1,4 @@
-//! `cargo serbench report`: stored runs once more, without measuring.
+//! `cargo serbench report`: reports stored runs again, without measuring.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ pub struct Report {
     #[arg(long, value_name = "SHA")]
     pub candidate: Option<String>,
 
-    /// Refuse runs that were not compared with the merge base of their commit and this revision
+    /// Reject runs that were not compared with the merge base of their commit and this revision
     #[arg(long, value_name = "REV")]
     pub baseline: Option<String>,
 
@@ -66,7 +66,7 @@ pub fn report(args: &Report) -> Result<Exit> {
     loaded(runs, &args.project, &args.keys, &args.output)
 }
 
-/// Decides and prints the runs in `files`, with what is configured and typed now.
+/// Decides and prints the runs in `files` with the current configuration and flags.
 pub fn stored(files: &[PathBuf], project: &Project, keys: &Keys, output: &Output) -> Result<Exit> {
     let runs = files
         .iter()
@@ -86,7 +86,7 @@ fn loaded(runs: Vec<Run>, project: &Project, keys: &Keys, output: &Output) -> Re
             runs,
             ..Findings::default()
         };
-        // A single commit's tables need no project.
+        // Tables of a single commit need no project.
         let workspace = workspace::workspace(&choice).ok();
         output::write(&findings, exit, workspace.as_ref(), output)?;
         return Ok(exit);
@@ -103,7 +103,7 @@ fn loaded(runs: Vec<Run>, project: &Project, keys: &Keys, output: &Output) -> Re
     Ok(exit)
 }
 
-/// Decides runs of two commits with what is configured and typed now.
+/// Decides runs of two commits with the current configuration and flags.
 pub fn decided(runs: Vec<Run>, project: &Project, keys: &Keys) -> Result<(Vec<Run>, Decided)> {
     let choice = project.choice();
     let first = runs.first().context("no run to decide")?;
@@ -122,7 +122,7 @@ pub fn decided(runs: Vec<Run>, project: &Project, keys: &Keys) -> Result<(Vec<Ru
     Ok(pair::decide(runs, &config, &waivers))
 }
 
-/// The workspace as a commit has it, if that is here.
+/// The workspace at a commit, if this repository has it.
 fn workspace_of(
     sha: &str,
     repo: Option<&Repo>,
@@ -137,7 +137,7 @@ fn workspace_of(
     workspace::workspace(&choice.at(&root, &workspace.root))
 }
 
-/// Whether all that was measured of one commit worked.
+/// Whether all benchmarks of a single commit could be measured.
 pub fn exit_of(tables: &[CaseTable]) -> Exit {
     let failed = |row: &compare::Row| row.verification.failure().is_some();
     match tables.iter().flat_map(|table| &table.rows).any(failed) {
@@ -146,7 +146,7 @@ pub fn exit_of(tables: &[CaseTable]) -> Exit {
     }
 }
 
-/// Refuses runs that are not all shards of one gate: a joint verdict would pass what was not measured.
+/// Rejects runs that are not all shards of one gate: a joint verdict could pass unmeasured benchmarks.
 fn check_joinable(runs: &[Run]) -> Result<()> {
     let [first, others @ ..] = runs else {
         return Ok(());
@@ -172,13 +172,13 @@ fn check_joinable(runs: &[Run]) -> Result<()> {
             .iter()
             .any(|other| same(&other) && other.shard == run.shard)
         {
-            bail!("the run of {} is given twice", run.started_at);
+            bail!("the run of {} was passed twice", run.started_at);
         }
     }
     check_shards(runs)
 }
 
-/// Whether the shards `1/n` to `n/n` are all there.
+/// Checks that all shards `1/n` to `n/n` are present.
 fn check_shards(runs: &[Run]) -> Result<()> {
     let shards: Vec<&str> = runs.iter().filter_map(|run| run.shard.as_deref()).collect();
     let Some(of) = shards.first().and_then(|shard| shard.split_once('/')) else {
@@ -193,7 +193,7 @@ fn check_shards(runs: &[Run]) -> Result<()> {
     }
     if shards.len() != count || runs.len() != count {
         bail!(
-            "{} runs are given for {count} shards; pass one run per shard",
+            "got {} runs for {count} shards; pass one run per shard",
             runs.len()
         );
     }
@@ -242,14 +242,14 @@ mod tests {
         ];
         let all: Vec<String> = all.into_iter().map(Result::unwrap_err).collect();
         insta::assert_snapshot!(all.join("\n"), @r"
-        the run of 2026-11-21T01:10:52Z is given twice
+        the run of 2026-11-21T01:10:52Z was passed twice
         these runs have different candidates, so they are not shards of one gate
         only runs of two commits can be reported together; report each of these by itself
         shard 2/2 is missing; a joint verdict needs the runs of all shards
         ");
     }
 
-    /// The configuration of a workspace without any.
+    /// The configuration of a workspace that has none.
     fn config() -> Config {
         let folder = tempfile::tempdir().unwrap();
         let manifest = folder.path().join("Cargo.toml");
@@ -264,7 +264,7 @@ mod tests {
         in_force.unwrap().config
     }
 
-    /// The same as a comparison of two commits.
+    /// The same run as a comparison of two commits.
     fn two_commits() -> Run {
         let mut run = two_encoders();
         run.baseline = Some(run.candidate.clone());
@@ -285,7 +285,7 @@ mod tests {
         run
     }
 
-    /// All values in `value`, as pointers; of a list only the first and the last.
+    /// JSON pointers to all values in `value`; in lists, only to the first and last element.
     fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
         all.push(at.to_owned());
         let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
@@ -307,7 +307,7 @@ mod tests {
         }
     }
 
-    /// Decides and prints a run in every form, if it can be read.
+    /// Decides and prints a run in every format, if it can be read.
     fn print(value: &Value, config: &Config) {
         let Ok(run) = Run::deserialize(value) else {
             return;

@@ -1,4 +1,4 @@
-//! Builds a source tree, a commit or the work tree, and lists its benchmarks.
+//! Builds a source tree (a commit or the work tree) and lists its benchmarks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,16 +27,16 @@ use crate::{
 pub struct Tree {
     pub source: Source,
     pub catalog: Catalog,
-    /// The top of the repository in its tree, and the workspace in that.
+    /// The root of the repository in its tree, and the workspace in it.
     pub top: PathBuf,
     pub root: PathBuf,
     /// The source files of each executable, by its hash.
     pub sources: BTreeMap<String, Inputs>,
-    /// What a reader must know of how it was built.
+    /// Notes on how it was built.
     pub notes: Vec<String>,
 }
 
-/// A commit in which there is nothing to measure.
+/// A commit without benchmarks.
 pub fn empty(commit: &Commit, top: PathBuf, root: PathBuf) -> Tree {
     Tree {
         source: source(commit, &root, None),
@@ -114,12 +114,12 @@ pub fn worktree(session: &Session) -> Result<Tree> {
 /// A commit's files.
 struct Extracted {
     workspace: Workspace,
-    /// The top of the repository in its tree, and the workspace in that.
+    /// The root of the repository in its tree, and the workspace in it.
     top: PathBuf,
     root: PathBuf,
 }
 
-/// What a build of a commit depends on besides its tree.
+/// The hash of everything a commit's build depends on besides its tree.
 pub fn frame(session: &Session, commit: &Commit) -> Result<String> {
     let Extracted { workspace, top, .. } = extracted(session, commit)?;
     let targets = targets(&workspace, &session.config, &session.request);
@@ -157,7 +157,7 @@ fn extracted(session: &Session, commit: &Commit) -> Result<Extracted> {
     })
 }
 
-/// Builds a commit from a source tree and in a target folder of its own.
+/// Builds a commit in its own source tree and target folder.
 pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
     let scratch = session.workspace.scratch();
     let Extracted {
@@ -179,7 +179,7 @@ pub fn commit(session: &Session, commit: &Commit, side: Side) -> Result<Tree> {
     built(session, (commit, root), &place, side)
 }
 
-/// Builds a commit's files at `root`, as they are in `place`.
+/// Builds a commit from the files at `root`, described by `place`.
 pub fn built(
     session: &Session,
     (commit, root): (&Commit, PathBuf),
@@ -199,8 +199,8 @@ pub fn built(
     })
 }
 
-/// Builds the baseline and the candidate, the work tree if absent, at once, where neither is kept
-/// and the machine has cores for both. Whatever is wrong with either is said when it is opened.
+/// Builds the baseline and the candidate (`None` is the work tree) at once, if neither is cached
+/// and the machine has enough cores. Errors are reported later, when each is opened.
 pub fn build_both(session: &Session, baseline: &Commit, candidate: Option<&Commit>) -> Result<()> {
     if !executables::can_build_two(session) || candidate.is_some_and(|it| it.tree == baseline.tree)
     {
@@ -264,7 +264,7 @@ fn sources(built: Vec<Built>) -> BTreeMap<String, Inputs> {
     built.map(|bench| (bench.hash, bench.sources)).collect()
 }
 
-/// A commit without Cargo.lock would get today's newest dependencies: it gets the work tree's.
+/// Copies the work tree's Cargo.lock to a commit without one, which would get the newest dependencies.
 fn lend_lock_file(session: &Session, commit: &Commit, root: &Path) -> Result<()> {
     const NAME: &str = "Cargo.lock";
     let repo = session.repository()?;
@@ -278,7 +278,7 @@ fn lend_lock_file(session: &Session, commit: &Commit, root: &Path) -> Result<()>
     Ok(())
 }
 
-/// Packages in folders outside of the repository at `top`, in words.
+/// Descriptions of packages outside the repository at `top`.
 fn packages_outside(workspace: &Workspace, top: &Path) -> Vec<String> {
     let packages = workspace.local_packages();
     packages
@@ -287,8 +287,8 @@ fn packages_outside(workspace: &Workspace, top: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Refuses a commit that would be built with packages of the work tree. Those that lie outside the
-/// repository are as they are, for both commits.
+/// Rejects a commit that would be built with packages of the work tree. Packages outside the
+/// repository are used as they are now, for both commits.
 fn check_packages_of(
     workspace: &Workspace,
     commit: &Commit,
@@ -319,8 +319,8 @@ fn check_packages_of(
     Ok(())
 }
 
-/// Where commits are extracted. For their own configuration to count, and that of the work tree
-/// not, they must lie outside of it: cargo reads `.cargo/config.toml` in all folders above.
+/// The folder to extract commits to. For their own configuration to apply instead of the work
+/// tree's, it must be outside of it: cargo reads `.cargo/config.toml` in all parent folders.
 pub fn sources_folder(session: &Session) -> Result<PathBuf> {
     let scratch = session.workspace.scratch();
     if !session.options.own_toolchain {
@@ -345,7 +345,7 @@ fn build_catalog(
         match side {
             Side::Candidate => return Err(reason),
             Side::Baseline => {
-                // A bench newer than the baseline counts as added, not as an error.
+                // A bench that is newer than the baseline counts as added, not as an error.
                 shell::warning(format_args!("nothing to compare with in {what}: {reason}"));
                 return Ok((Catalog::default(), Vec::new()));
             }
@@ -370,7 +370,7 @@ fn build_catalog(
     }
     let mut built =
         executables::obtain(session, place, &targets).with_context(|| format!("build {what}"))?;
-    // Names of one length, so that both sides find the same on their stacks.
+    // Names of equal length, so that the stacks of both sides are equal.
     let aside = match side {
         Side::Baseline => "arm-a",
         Side::Candidate => "arm-b",
@@ -388,10 +388,10 @@ fn build_catalog(
     Ok((catalog, built))
 }
 
-/// The bench targets that the user wants.
+/// The requested bench targets.
 pub fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
     let named = &request.benches;
-    // `--bench` by itself means that bench and none of the configured suites.
+    // `--bench` without `--suite` means only that bench, not the configured suites.
     let by_suite = named.is_empty() || !request.suites.is_empty();
     let wanted = |target: &&BenchTarget| {
         let all = config.suites.is_empty();
@@ -420,7 +420,7 @@ fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyho
     }
 }
 
-/// The selected packages have no bench: says which packages of the workspace have some.
+/// The error if the selected packages have no bench: lists the packages that do.
 fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
     let mut elsewhere: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (package, suite) in workspace.suites() {
@@ -445,7 +445,7 @@ fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
     )
 }
 
-/// Refuses names of benches and suites that the workspace does not have.
+/// Rejects names of benches and suites that the workspace does not have.
 fn check_names(workspace: &Workspace, request: &Request) -> Result<(), Usage> {
     let targets = &workspace.targets;
     let mut benches = request.benches.iter();
@@ -482,7 +482,7 @@ fn no_bench(asked: &[&str], workspace: &Workspace) -> Usage {
     ))
 }
 
-/// The ids that the user wants out of one or two catalogs.
+/// The requested ids from one or two catalogs.
 pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<BenchId>> {
     let Session {
         config, request, ..
@@ -494,8 +494,8 @@ pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<Bench
     if ids.is_empty() {
         bail!("nothing to measure: the benches contain no benchmarks");
     }
-    // By the first catalog that has it, the baseline's: else a candidate could hide a benchmark
-    // among the large cases.
+    // Decided by the baseline if it has the benchmark, or a candidate could hide benchmarks
+    // as large cases.
     let is_large = |id: &&BenchId| {
         let mut listed = catalogs.iter().filter_map(|it| it.benchmarks.get(*id));
         listed.next().is_some_and(|listed| listed.large)
@@ -508,7 +508,7 @@ pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<Bench
         .filter(|id| config.mode(id) != Mode::Off)
         .cloned()
         .collect();
-    // A reference comes along as long as something is divided by it.
+    // A reference is included if something is divided by it.
     let needed: BTreeSet<BenchId> = on
         .iter()
         .filter_map(|id| id.reference(config.reference(id.suite())?))

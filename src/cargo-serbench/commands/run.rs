@@ -1,4 +1,4 @@
-//! Plain `cargo serbench`: measures one commit, prints the tables, records it, and gates it against a record.
+//! Plain `cargo serbench`: measures one commit, prints tables, records it, and gates it against a record.
 
 use std::{
     collections::BTreeSet,
@@ -53,7 +53,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Measures one commit by itself: every encoder beside its reference.
+    /// Measures one commit: every encoder against its reference.
     pub fn execute(&self) -> Result<Exit> {
         let output = &self.measure.output;
         output.voice.apply();
@@ -108,10 +108,10 @@ impl Run {
     }
 }
 
-/// What comparing with a record led to.
+/// The result of comparing with a record.
 struct Gated {
     exit: Exit,
-    /// What looked slower, measured beside that commit.
+    /// Suspects, measured against that commit.
     pair: Option<Pair>,
 }
 
@@ -121,13 +121,13 @@ impl From<Exit> for Gated {
     }
 }
 
-/// Data types in the order in which they are measured when none is asked for: people look at
+/// Data types in the default order of measuring: most people look at
 /// float64 first.
 const DTYPES: [&str; 12] = [
     "f64", "f16", "f32", "bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64",
 ];
 
-/// Prints the table of an array that was measured, and returns its suite and name.
+/// Prints the table of an array once it is measured, and returns its suite and name.
 fn show_case(run: &run::Run, id: &BenchId) -> Result<Option<(String, String)>> {
     let tables = compare::cases(run).into_iter();
     let mut compared = tables.filter(CaseTable::is_compared);
@@ -139,7 +139,7 @@ fn show_case(run: &run::Run, id: &BenchId) -> Result<Option<(String, String)>> {
     Ok(Some((case.suite, case.case)))
 }
 
-/// Measures every encoder of one commit beside its reference, and calls `finished` after each array.
+/// Measures every encoder of one commit against its reference, and calls `finished` after each array.
 pub fn measured(
     session: &Session,
     tree: &Tree,
@@ -173,15 +173,15 @@ pub fn measured(
         place.unwrap_or(first.len())
     });
     let budget = config.budget.map_or(75.0, Seconds::value);
-    // No clock goes further than some years.
+    // Instants can't represent more than a few years.
     let deadline = started + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
     measure::measure_cases(&mut engine, &mut run, &cases, deadline, finished)?;
     run.seconds = started.elapsed().as_secs_f64();
     Ok(run)
 }
 
-/// The record to compare the work tree with. It is looked for before the new one is there to be
-/// found, and before anything is measured: its commit says by which rules.
+/// The record to compare the work tree with. It is chosen before measuring, because its commit has the
+/// policy, and before a new record could be found.
 fn recorded(session: &Session, baseline: Option<&str>) -> Result<Lookup> {
     let missing = |why: &str| {
         let (why, first) = (why.to_owned(), true);
@@ -212,8 +212,8 @@ fn recorded(session: &Session, baseline: Option<&str>) -> Result<Lookup> {
     Ok(answer.lookup)
 }
 
-/// Records what was measured of a clean commit, and compares it with an earlier record. What looks
-/// slower is built at that commit and measured beside it now: only pairs decide.
+/// Records the measurements of a clean commit, and compares them with an earlier record. Suspects
+/// are built at that commit and measured as pairs, because only pairs decide.
 fn against_record(
     session: &Session,
     lookup: &Lookup,
@@ -243,7 +243,7 @@ fn against_record(
     }
 }
 
-/// Records what was measured with what looks slower than in a stored record, and measures that.
+/// Records the measurements, marks suspects compared with a stored record, and measures those.
 fn keep_screened(
     session: &Session,
     (baseline, stored, why): (&Commit, &Stored, &str),
@@ -253,7 +253,7 @@ fn keep_screened(
     let store = Store::of(&session.workspace);
     let record = store::load(stored)?;
     let suspects = suspects::suspects(&record, run, &session.config);
-    // Until pairs have cleared them: a run that is killed now must not hide them from the next.
+    // Marked until pairs clear them, so that killing this run does not hide them from the next one.
     let than = &baseline.sha;
     keep_record(session.repository()?, &store, run, Some((&suspects, than)))?;
     let short = baseline.short();
@@ -291,7 +291,7 @@ fn keep_screened(
     })
 }
 
-/// Warns why the nearest records can't be the baseline; after the first few it is always the same.
+/// Warns about the nearest records that can't be the baseline; names only the first few.
 fn warn_passed_over(reasons: &[String]) {
     const TOLD: usize = 3;
     for reason in reasons.iter().take(TOLD) {
@@ -305,7 +305,7 @@ fn warn_passed_over(reasons: &[String]) {
     }
 }
 
-/// Benchmarks that look slower than in the record of a commit, and that commit.
+/// Suspects, and the commit whose record they were compared with.
 type Suspicion<'a> = Option<(&'a BTreeSet<BenchId>, &'a str)>;
 
 fn keep_record(repo: &Repo, store: &Store, run: &run::Run, suspicion: Suspicion<'_>) -> Result<()> {
@@ -322,7 +322,7 @@ fn keep_record(repo: &Repo, store: &Store, run: &run::Run, suspicion: Suspicion<
     Ok(())
 }
 
-/// The file, if the run is of a commit.
+/// Saves the record, unless the run is not of a commit.
 pub fn save_record(
     store: &Store,
     run: &run::Run,
@@ -347,7 +347,7 @@ fn changes(paths: &[PathBuf]) -> String {
     format!("uncommitted changes ({what})")
 }
 
-/// Fails where every benchmark must have a baseline and a gated one is not in the record.
+/// Fails if every benchmark must have a baseline and a gated one is not in the record.
 fn unrecorded(session: &Session, record: &Record, run: &run::Run) -> Exit {
     let config = &session.config;
     let ids = run.benchmarks.keys();
@@ -365,7 +365,7 @@ fn unrecorded(session: &Session, record: &Record, run: &run::Run) -> Exit {
     }
 }
 
-/// Whether an encoder is surely over a limit on its ratio to the reference.
+/// Whether an encoder certainly exceeds a limit on its ratio to the reference.
 fn over_limits(run: &run::Run, config: &Config) -> Exit {
     let decisions = decide::decide(&evidence::evidence(run, config), &decide::policy(None));
     let mut code = Exit::Passed;
@@ -376,7 +376,7 @@ fn over_limits(run: &run::Run, config: &Config) -> Exit {
                 code = Exit::Regressed;
             }
             shell::error(format_args!(
-                "`{}` is over a limit: its {} is {:.2} times the reference's, {} is allowed",
+                "`{}` is over a limit: its {} is {:.2} times the reference's; the limit is {}",
                 decision.id,
                 check.metric.word(),
                 check.ratio.ratios()[0],
@@ -387,7 +387,7 @@ fn over_limits(run: &run::Run, config: &Config) -> Exit {
     code
 }
 
-/// Fails where a baseline was `asked` for, or is required.
+/// Fails if a baseline was requested (`asked`) or is required.
 fn without_baseline(session: &Session, asked: bool, why: &str) -> Result<Exit> {
     if asked || session.config.require_baseline {
         bail!("no baseline to compare with: {why}");

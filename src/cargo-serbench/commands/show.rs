@@ -43,7 +43,7 @@ pub enum Format {
     Terminal,
     /// GitHub-flavoured tables
     Markdown,
-    /// The stored record, with block-level values
+    /// The stored record, with the values of all blocks
     Json,
 }
 
@@ -153,7 +153,7 @@ fn heading(case: &compare::CaseTable) -> String {
     }
 }
 
-/// An entry and how many commits back it is, if it is in the history.
+/// An entry and how many commits back it is; `None` outside the history.
 struct Row<'a> {
     entry: &'a Entry,
     back: Option<usize>,
@@ -182,7 +182,7 @@ fn list(args: &Show, store: &Store, repo: &Repo) -> Result<String> {
     })
 }
 
-/// Newest commit first, those of other branches last.
+/// Newest commit first, commits of other branches last.
 fn listed<'a>(
     index: &'a Index,
     history: &[String],

@@ -1,4 +1,4 @@
-//! What a bisection found, as text and as JSON.
+//! The result of a bisection, as text and as JSON.
 
 use std::fmt::Write;
 
@@ -19,16 +19,16 @@ use crate::{
     select::BenchId,
 };
 
-/// A culprit beside its parent.
+/// A culprit, compared with its parent.
 pub struct Found {
     pub culprit: usize,
     pub parent: Commit,
     pub pair: Entry,
-    /// The run of both with why the culprit is slower, if it was looked into.
+    /// The run of both with an explanation, if there is one.
     pub explained: Option<Run>,
 }
 
-/// How it ended.
+/// The result of a bisection.
 pub struct Ending {
     pub exit: Exit,
     /// The benchmark that was followed.
@@ -39,14 +39,14 @@ pub struct Ending {
 }
 
 enum Outcome {
-    /// Why there was nothing to search.
+    /// Why there was nothing to bisect.
     Nothing(String),
     Culprit(Box<Named>),
-    /// Possible culprits, each with why it could not be judged; the last is bad.
+    /// Possible culprits, each with the reason why it could not be judged; the last one is bad.
     Range(Vec<(Person, String)>),
 }
 
-/// A commit that was found.
+/// A culprit to report.
 struct Named {
     person: Person,
     parent: String,
@@ -59,11 +59,11 @@ struct Named {
 /// Why the culprit is slower.
 struct Why {
     signature: &'static str,
-    /// The figures that the signature rests on.
+    /// The figures that the signature is based on.
     sentence: String,
     /// Functions and lines.
     look_at: Vec<String>,
-    /// Why something is missing.
+    /// Why something could not be determined.
     notes: Vec<String>,
 }
 
@@ -80,17 +80,17 @@ impl Why {
     }
 }
 
-/// What measuring the culprit beside its parent said.
+/// The result of measuring the culprit against its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Standing {
     Confirmed,
-    /// It changes nothing by itself: several commits add up, and this one reaches the threshold.
+    /// No change on its own: several commits add up, and the sum reaches the threshold here.
     Gradual,
     Unconfirmed,
 }
 
-/// A commit in words.
+/// A commit, for the report.
 #[derive(Clone, Debug, Serialize)]
 struct Person {
     sha: String,
@@ -180,7 +180,7 @@ impl Ending {
     }
 }
 
-/// The answer for people.
+/// The result as text.
 pub fn text(ending: &Ending, good: &Commit, bad: &Commit, repo: &Repo) -> String {
     let mut text = String::new();
     let id = ending.id.as_deref().unwrap_or_default();
@@ -245,7 +245,7 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
     .expect(WRITING);
 }
 
-/// Why the culprit is slower, and where to look, line by line.
+/// Why the culprit is slower, and where to look, one line each.
 fn because(why: &Why) -> Vec<String> {
     let Why {
         signature,
@@ -284,7 +284,7 @@ fn range(text: &mut String, commits: &[(Person, String)], id: &str, good: Person
     }
     writeln!(text, "  {}\n    {}", last.line(), visible(reason)).expect(WRITING);
     let good: String = good.sha.chars().take(10).collect();
-    writeln!(text, "Those before are like GOOD ({good}).").expect(WRITING);
+    writeln!(text, "Earlier commits are like GOOD ({good}).").expect(WRITING);
 }
 
 /// `+5.1 % [+4.2, +6.0]`.
@@ -328,11 +328,11 @@ struct Culprit<'a> {
     change: Option<Ratio>,
     standing: Standing,
     reason: &'a str,
-    /// What kind of change it is, where that is known.
+    /// The kind of change, if known.
     signature: Option<&'a str>,
-    /// The figures that it rests on.
+    /// The figures that it is based on.
     rests_on: Option<&'a str>,
-    /// The functions that run more instructions, with source lines where they are known.
+    /// The functions with the most additional instructions, with source lines if known.
     look_at: &'a [String],
 }
 
@@ -386,7 +386,7 @@ struct Line<'a> {
     change: Option<Ratio>,
 }
 
-/// The answer for programs, with every step.
+/// The result as JSON, with every step.
 pub fn json(
     ending: &Ending,
     good: &Commit,

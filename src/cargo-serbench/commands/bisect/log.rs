@@ -1,4 +1,4 @@
-//! The run log of a bisection: a line of JSON for each answer, so that a killed one can go on.
+//! The run log of a bisection: one line of JSON per answer, so that a killed bisection can resume.
 
 use std::{
     fs::{self, File},
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{decide::bisect::Answer, select::BenchId, shell};
 
-/// The version of the lines; a log of another is begun anew.
+/// The version of the format; logs of other versions are replaced.
 const SCHEMA: u32 = 1;
 
-/// What is looked for, and where. A log with another can't be gone on with.
+/// What is bisected, and where. A log with another task can't be resumed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
@@ -24,7 +24,7 @@ pub struct Task {
     pub bad: String,
     pub all_parents: bool,
     pub improvement: bool,
-    /// What was selected and configured.
+    /// The selection and configuration.
     pub settings: String,
     /// The factors of the machine key.
     pub machine: Vec<(String, String)>,
@@ -36,18 +36,18 @@ impl Task {
     }
 }
 
-/// What GOOD beside BAD said.
+/// The result of measuring BAD against GOOD.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmed {
-    /// The benchmark that is followed.
+    /// The benchmark to bisect.
     pub id: BenchId,
-    /// The other benchmarks with such a change.
+    /// Other benchmarks with such a change.
     pub others: Vec<BenchId>,
     pub bad: Entry,
 }
 
-/// What is known of a commit.
+/// What is known about a commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -56,7 +56,7 @@ pub struct Entry {
     pub tree: String,
     #[serde(with = "words")]
     pub answer: Answer,
-    /// Whether it was built and measured for this; otherwise it follows from another commit.
+    /// Whether it was built and measured; otherwise the answer was derived from another commit.
     pub measured: bool,
     /// One sentence.
     pub reason: String,
@@ -66,12 +66,12 @@ pub struct Entry {
     pub executable: Option<String>,
     /// The source files of the executable, relative to the workspace.
     pub sources: Vec<PathBuf>,
-    /// The stored run that the answer is from, for explanations.
+    /// The stored run that the answer comes from, for explanations.
     #[serde(default)]
     pub run: Option<PathBuf>,
 }
 
-/// Answers as they are stored.
+/// The stored form of answers.
 mod words {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -104,11 +104,11 @@ enum Line {
     Task(Task),
     Confirmed(Confirmed),
     Entry(Entry),
-    /// An answer was given: the next bisection begins anew.
+    /// The bisection is complete: the next one starts over.
     Ended,
 }
 
-/// A log, open for more.
+/// A log to append to.
 pub struct Log {
     file: File,
     path: PathBuf,
@@ -117,8 +117,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the log of `task` at `path`. One that ended is begun anew; `ours` says whether one of
-    /// another task may be, too.
+    /// Opens the log of `task` at `path`. Replaces the log of a completed bisection, and, if `ours`, that of
+    /// another task.
     pub fn open(path: &Path, task: &Task, ours: bool) -> Result<Self> {
         let text = match fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -127,7 +127,7 @@ impl Log {
         };
         let (mut lines, length) = parse(&text);
         let same = matches!(lines.first(), Some(Line::Task(other)) if other == task);
-        // Killed before its first line was whole.
+        // Killed before the first line was complete.
         let begun = lines.is_empty() && text.starts_with("{\"Task\"");
         if !text.is_empty() && !same && !begun && !ours {
             bail!(
@@ -146,7 +146,7 @@ impl Log {
             let mut options = File::options();
             let options = options.create(true).truncate(false).write(true);
             let mut file = options.open(path)?;
-            // What follows the last whole line was cut off by a kill.
+            // Anything after the last complete line was cut off by a kill.
             file.set_len(if fresh { 0 } else { length })?;
             file.seek(SeekFrom::End(0))?;
             Ok(file)
@@ -195,7 +195,7 @@ impl Log {
     }
 }
 
-/// The lines up to the first that is not whole, and how many bytes they take.
+/// The lines before the first incomplete one, and their size in bytes.
 fn parse(text: &str) -> (Vec<Line>, u64) {
     let mut lines = Vec::new();
     let mut length = 0;
@@ -294,7 +294,7 @@ mod tests {
             0
         );
         Log::open(&path, &task("other"), true).unwrap();
-        // Only a log is overwritten, never another file.
+        // Only logs are overwritten, never other files.
         fs::write(&path, "my notes\n").unwrap();
         assert!(Log::open(&path, &task("g"), false).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "my notes\n");

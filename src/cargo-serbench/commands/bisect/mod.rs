@@ -1,7 +1,7 @@
 //! `cargo serbench bisect`: finds the commit that made a benchmark slower.
 //!
-//! Every step measures a commit beside GOOD, on this machine and now, until there is a verdict. A
-//! commit that says nothing is stepped around; what is found is measured again beside its parent.
+//! Every step measures a commit against GOOD, in pairs, until there is a verdict. Commits that
+//! can't be measured are skipped. The result is measured again against its parent.
 
 mod answer;
 mod log;
@@ -40,7 +40,7 @@ pub struct Bisect {
     /// A revision after it
     pub bad: String,
 
-    /// Search merged branches, too, not only first parents
+    /// Also search merged branches, not only first parents
     #[arg(long)]
     pub all_parents: bool,
 
@@ -69,7 +69,7 @@ pub struct Bisect {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// The commit, or the range that it is in
+    /// The commit, or the range that contains it
     Terminal,
     /// The same with every step
     Json,
@@ -169,8 +169,8 @@ fn announce(confirmed: &log::Confirmed, range: &Range) {
     }
 }
 
-/// The answer about the commits that are left: one is measured again beside its parent and, where
-/// that confirms that it is slower, explained.
+/// The result, given the remaining commits: a single one is measured against its parent and
+/// explained if that confirms it.
 fn ended(search: &mut Search<'_>, found: &[usize]) -> Result<Ending> {
     let [culprit] = found else {
         return Ok(Ending::range(search, found));

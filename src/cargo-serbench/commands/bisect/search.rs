@@ -1,4 +1,4 @@
-//! Asks for one commit after the other, and answers for nothing what is known already.
+//! Measures one commit after the other, and derives answers from known ones where possible.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ use crate::{
     shell,
 };
 
-/// A bisection under way.
+/// A bisection in progress.
 pub struct Search<'a> {
     pub session: &'a Session,
     pub good: &'a Commit,
@@ -37,7 +37,7 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The places of the possible culprits, oldest first.
+    /// Indices of the possible culprits, oldest first.
     pub fn run(&mut self) -> Result<Vec<usize>> {
         let records = self.records();
         let hints = self.hints(&records);
@@ -73,7 +73,7 @@ impl Search<'_> {
         }
     }
 
-    /// Frees the builds of earlier steps, but never that of GOOD.
+    /// Removes the builds of earlier steps, except GOOD's.
     fn keep_baseline(&self) -> Result<()> {
         let scratch = self.session.workspace.scratch();
         build::touch(&build::target_directory(&scratch, Some(&self.good.tree)));
@@ -85,7 +85,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// What is known of each commit; BAD is the last.
+    /// The known answers by commit; BAD is the last.
     fn answers(&self) -> Vec<Option<Answer>> {
         let mut answers = vec![None; self.range.commits.len()];
         for entry in &self.log.entries {
@@ -106,8 +106,8 @@ impl Search<'_> {
             .position(|commit| commit.sha == sha)
     }
 
-    /// The answer for a commit that is built of what another was: the same tree, the same code by its
-    /// record, or a tree that differs in no file that the other's executable was made of.
+    /// The answer for a commit that builds the same as a known one: it has the same tree, the same code
+    /// according to its record, or differs in no file that the other's executable was built from.
     fn known(&self, commit: &Commit, record: Option<&Record>) -> Result<Option<Entry>> {
         let recorded = record.and_then(|it| it.benchmarks.get(&self.confirmed.id));
         let good = self.of_good();
@@ -136,7 +136,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// GOOD as an answer.
+    /// GOOD, as an answer.
     fn of_good(&self) -> Entry {
         let listed = self.baseline.catalog.benchmarks.get(&self.confirmed.id);
         let executable = listed.map(|listed| listed.hash.clone());
@@ -156,8 +156,8 @@ impl Search<'_> {
         }
     }
 
-    /// Whether nothing that the executable of `entry` was made of differs in `commit`. A file that no
-    /// build knows yet may be found by one, so those that cargo looks for by name count.
+    /// Whether `commit` differs in no file that the executable of `entry` was built from. New files
+    /// count if cargo finds them by name.
     fn builds_the_same(&self, commit: &Commit, entry: &Entry) -> Result<bool> {
         let repo = self.session.repository()?;
         let Some(other) = repo
@@ -175,7 +175,7 @@ impl Search<'_> {
         Ok(!differing.any(|path| sources.contains(&path) || is_looked_for(&path)))
     }
 
-    /// The records of the commits by this machine.
+    /// This machine's records of the commits.
     fn records(&self) -> Vec<Option<Record>> {
         let Ok(toolchain) = toolchain::toolchain(&self.session.options) else {
             return vec![None; self.range.commits.len()];
@@ -190,7 +190,7 @@ impl Search<'_> {
         self.range.commits.iter().map(load).collect()
     }
 
-    /// The commits on both sides of the largest recorded step in the direction that is looked for.
+    /// The commits on both sides of the largest recorded change in the right direction.
     fn hints(&self, records: &[Option<Record>]) -> Vec<usize> {
         let id = &self.confirmed.id;
         let level = |record: &Option<Record>| {
@@ -218,7 +218,7 @@ impl Search<'_> {
         best.map_or_else(Vec::new, |pair| vec![pair[0].0, pair[1].0])
     }
 
-    /// Measures the culprit beside its parent, and returns that with the answer. Where the parent is
+    /// Measures the culprit against its parent, and returns the parent and the answer. If the parent is
     /// GOOD, that was measured already.
     pub fn beside_parent(&mut self, culprit: usize) -> Result<(Commit, Entry)> {
         let repo = self.session.repository()?;
@@ -240,7 +240,7 @@ impl Search<'_> {
         }
         shell::status(
             "Confirming",
-            format_args!("{} beside its parent {}", commit.short(), parent.short()),
+            format_args!("{} against its parent {}", commit.short(), parent.short()),
         );
         let baseline = revision::commit(self.session, &parent, Side::Baseline)?;
         let wanted = (&self.confirmed.id, self.improvement);
@@ -249,7 +249,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether cargo or rustc finds a file by its name alone.
+/// Whether cargo or rustc finds a file by its name.
 fn is_looked_for(path: &Path) -> bool {
     const NAMES: [&str; 4] = [
         "Cargo.toml",

@@ -1,4 +1,4 @@
-//! Measures one commit beside another and says which of the two ends of a bisection it is like.
+//! Measures one commit against another and decides which end of a bisection it is like.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -21,13 +21,13 @@ use crate::{
     session::Session,
 };
 
-/// What GOOD beside BAD said.
+/// The result of measuring BAD against GOOD.
 pub enum Confirmation {
     Confirmed(Box<Confirmed>),
     Nothing { exit: Exit, words: String },
 }
 
-/// Measures everything at BAD beside GOOD and picks the benchmark that changed most.
+/// Measures everything at BAD against GOOD and picks the benchmark that changed most.
 pub fn confirm(
     session: &Session,
     baseline: &Tree,
@@ -56,7 +56,7 @@ pub fn confirm(
     })))
 }
 
-/// Why there is nothing to bisect. Only what was decided counts as nothing.
+/// Why there is nothing to bisect.
 fn nothing(decided: &Decided, improvement: bool) -> (Exit, String) {
     let of = |wanted: &[Verdict]| benchmarks(decided).find(|it| wanted.contains(&it.verdict));
     let word = if improvement { "faster" } else { "slower" };
@@ -82,7 +82,7 @@ fn benchmarks(decided: &Decided) -> impl Iterator<Item = &Decision> {
     decisions.filter(|decision| decision.role == Role::Benchmark)
 }
 
-/// How large a change is, however it was decided and whatever its direction.
+/// The size of a change, in any metric and direction.
 fn size(decision: &Decision) -> f64 {
     let memory = decision
         .memory
@@ -93,8 +93,8 @@ fn size(decision: &Decision) -> f64 {
     change.unwrap_or(0.0).abs()
 }
 
-/// Measures two built commits in pairs, `only` these benchmarks if any are named. What somebody has
-/// accepted is a change all the same.
+/// Measures two built commits in pairs; only the benchmarks in `only`, if given. Ignores
+/// accepted changes.
 fn measured(
     session: &Session,
     baseline: &Tree,
@@ -107,8 +107,8 @@ fn measured(
     Ok((runs.remove(0), file, decided))
 }
 
-/// Builds `commit` and measures the benchmark `id` there beside `baseline`. What goes wrong with it
-/// is an answer, too.
+/// Builds `commit` and measures the benchmark `id` there against `baseline`. Failures are answers,
+/// too.
 pub fn measure(
     session: &Session,
     baseline: &Tree,
@@ -131,7 +131,7 @@ pub fn measure(
         Ok(entry(commit, &candidate, measured, improvement))
     };
     attempt().or_else(|error| {
-        // What an interrupt broke says nothing about the commit.
+        // A failure caused by an interrupt says nothing about the commit.
         interrupt::check()?;
         Ok(Entry {
             commit: commit.sha.clone(),
@@ -182,7 +182,7 @@ fn entry(
     }
 }
 
-/// Which end a benchmark is like. A verdict on time that a self-check contradicts is none.
+/// Which end a benchmark is like; unknown if a self-check contradicts a verdict on time.
 fn answer(decided: &Decided, decision: &Decision, improvement: bool) -> Answer {
     let distrusted = decided.decisions.iter().any(|control| {
         control.role == Role::NullControl

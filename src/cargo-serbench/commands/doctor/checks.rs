@@ -1,27 +1,27 @@
-//! What the facts about a machine mean for verdicts, and what to do about them.
+//! What the facts about a machine mean for verdicts, and how to improve them.
 
 use serde::Serialize;
 
 use super::facts::{Facts, Git};
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     Pass,
-    /// Verdicts stay right, but take longer or say less.
+    /// Verdicts stay correct, but take longer or are less certain.
     Warn,
-    /// Nothing can be measured like this.
+    /// Measuring is impossible.
     Fail,
 }
 
-/// One line of the answer.
+/// One line of the output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     pub name: &'static str,
     pub state: State,
     pub found: String,
-    /// What to do about it.
+    /// How to fix it.
     pub advice: Option<&'static str>,
 }
 
@@ -52,7 +52,7 @@ fn fail(name: &'static str, found: impl Into<String>, advice: &'static str) -> C
     }
 }
 
-/// All checks, those of the machine first. A fact that the system does not tell has no line.
+/// All checks, the machine first. Facts that are unknown have no line.
 pub fn checks(facts: &Facts) -> Vec<Check> {
     let machine = [
         governor(facts),
@@ -97,7 +97,7 @@ fn governor(facts: &Facts) -> Option<Check> {
         other => warn(
             NAME,
             other,
-            "the clock follows the load, which costs blocks; `sudo cpupower frequency-set -g performance` fixes it",
+            "the clock rate depends on the load, so more blocks are needed; `sudo cpupower frequency-set -g performance` fixes it",
         ),
     })
 }
@@ -118,12 +118,12 @@ fn power(facts: &Facts) -> Option<Check> {
         true => warn(
             "power",
             "battery",
-            "plug it in: on battery the clock changes from block to block",
+            "plug it in: on battery the clock rate varies",
         ),
     })
 }
 
-/// A load above this share of the CPUs costs blocks.
+/// A higher load per CPU means more blocks.
 const BUSY: f64 = 0.75;
 
 fn load(facts: &Facts) -> Option<Check> {
@@ -142,7 +142,7 @@ fn load(facts: &Facts) -> Option<Check> {
 fn steal(facts: &Facts) -> Option<Check> {
     let steal = facts.steal?;
     let found = format!(
-        "{:.1} % of the CPU's time goes to other virtual machines",
+        "{:.1} % of CPU time goes to other virtual machines",
         100.0 * steal
     );
     Some(match steal < 0.02 {
@@ -150,7 +150,7 @@ fn steal(facts: &Facts) -> Option<Check> {
         false => warn(
             "steal",
             found,
-            "neighbours take the CPU away; expect more blocks, or use another host",
+            "other virtual machines use the CPU; expect more blocks, or use another host",
         ),
     })
 }
@@ -173,7 +173,7 @@ fn quota(facts: &Facts) -> Option<Check> {
         false => warn(
             "CPU quota",
             found,
-            "the container stops programs many times a second; raise its CPU limit to 1 or more",
+            "the container pauses programs many times a second; raise its CPU limit to 1 or more",
         ),
     })
 }
@@ -228,7 +228,7 @@ fn aslr(facts: &Facts) -> Option<Check> {
         false => warn(
             "ASLR",
             "off",
-            "every process lies at the same addresses, so restarts average nothing out; `sudo sysctl kernel.randomize_va_space=2`",
+            "every process gets the same addresses, so restarting does not average them out; `sudo sysctl kernel.randomize_va_space=2`",
         ),
         true => pass("ASLR", "on"),
     })
@@ -243,7 +243,7 @@ fn clock(facts: &Facts) -> Option<Check> {
         false => warn(
             "clock",
             found,
-            "reading the clock is slow; choose the clock source tsc if the machine has it (/sys/devices/system/clocksource)",
+            "reading the clock is slow; use the clock source tsc if available (/sys/devices/system/clocksource)",
         ),
     })
 }
@@ -282,8 +282,8 @@ fn valgrind(facts: &Facts) -> Check {
 
 fn counters(facts: &Facts) -> Option<Check> {
     Some(match facts.counters? {
-        true => pass("hardware counters", "there; not needed"),
-        false => pass("hardware counters", "none; not needed"),
+        true => pass("hardware counters", "available; not needed"),
+        false => pass("hardware counters", "not available; not needed"),
     })
 }
 
@@ -318,7 +318,7 @@ fn git(facts: &Facts) -> Option<Check> {
         Git::Refused(error) => fail(
             NAME,
             error,
-            "`git config --global --add safe.directory FOLDER` if the folder is yours",
+            "`git config --global --add safe.directory FOLDER` if you own the folder",
         ),
         Git::NoCommit => fail(
             NAME,
@@ -353,15 +353,11 @@ fn disk(facts: &Facts) -> Option<Check> {
 fn temporary(facts: &Facts) -> Check {
     match &facts.temporary {
         Ok(()) => pass("temporary folder", "writable"),
-        Err(error) => fail(
-            "temporary folder",
-            error,
-            "set TMPDIR to a folder that can be written to",
-        ),
+        Err(error) => fail("temporary folder", error, "set TMPDIR to a writable folder"),
     }
 }
 
-/// The checks as lines, with advice under what did not pass.
+/// The checks, one per line, with advice below those that did not pass.
 pub fn text(checks: &[Check]) -> String {
     let width = checks
         .iter()

@@ -1,4 +1,4 @@
-//! Reads from the system the facts that verdicts depend on. Unknown ones are `None`.
+//! Reads the facts that verdicts depend on from the system. Unknown facts are `None`.
 
 use std::{
     fs,
@@ -21,12 +21,12 @@ pub struct Facts {
     pub governor: Option<String>,
     pub turbo: Option<bool>,
     pub on_battery: Option<bool>,
-    /// Average number of running programs in the last minute.
+    /// Average number of runnable processes in the last minute.
     pub load: Option<f64>,
-    /// Share of CPU time that a hypervisor gave to others in the last half second.
+    /// Fraction of CPU time that the hypervisor gave to others in the last half second.
     pub steal: Option<f64>,
     pub smt: Option<bool>,
-    /// CPUs that a container may use; `None` without a limit.
+    /// The number of CPUs a container may use; `None` if unlimited.
     pub quota: Option<f64>,
     pub allowed_cpus: Option<usize>,
     /// Bytes.
@@ -38,7 +38,7 @@ pub struct Facts {
     pub clock_step_ns: f64,
     pub clock_cost_ns: f64,
     pub rustc: Result<String, String>,
-    /// Why layout can't be checked, if it can't.
+    /// Why layout can't be checked; `Ok` if it can.
     pub layout: Result<(), String>,
     pub valgrind: Option<String>,
     pub counters: Option<bool>,
@@ -46,7 +46,7 @@ pub struct Facts {
     pub benches: Result<usize, String>,
     /// `None` outside a workspace.
     pub git: Option<Git>,
-    /// Bytes free where builds go.
+    /// Free space for builds, in bytes.
     pub disk: Option<u64>,
     pub temporary: Result<(), String>,
 }
@@ -55,7 +55,7 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Git {
     None,
-    /// libgit2 refuses to read it, for this reason.
+    /// libgit2 refuses to read it; the reason.
     Refused(String),
     NoCommit,
     Shallow,
@@ -136,7 +136,7 @@ fn turbo() -> Option<bool> {
     intel.or_else(|| line("/sys/devices/system/cpu/cpufreq/boost").map(|text| text == "1"))
 }
 
-/// Whether a battery is being emptied; `None` without one.
+/// Whether the machine runs on battery; `None` without a battery.
 fn on_battery() -> Option<bool> {
     let supplies = fs::read_dir("/sys/class/power_supply").ok()?.flatten();
     let states = supplies.filter_map(|supply| {
@@ -147,7 +147,7 @@ fn on_battery() -> Option<bool> {
     (!states.is_empty()).then(|| states.iter().any(|state| state == "Discharging"))
 }
 
-/// CPUs of a `cpu.max` of cgroup 2: `QUOTA PERIOD` in microseconds, or `max PERIOD`.
+/// The number of CPUs in cgroup 2's `cpu.max`: `QUOTA PERIOD` in microseconds, or `max PERIOD`.
 fn quota(text: &str) -> Option<f64> {
     let (quota, period) = text.split_once(' ')?;
     let (quota, period): (f64, f64) = (quota.parse().ok()?, period.parse().ok()?);
@@ -161,9 +161,9 @@ fn meminfo(field: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Counters of the system that only grow.
+/// System counters that only increase.
 struct Counters {
-    /// CPU time by use, in ticks, steal among them.
+    /// CPU time by kind, in ticks, including steal time.
     ticks: Vec<u64>,
     /// Pages swapped in and out.
     swapped: u64,
@@ -186,7 +186,7 @@ impl Counters {
         })
     }
 
-    /// The share of steal in all CPU time since `before`. The fields are those of proc(5): user,
+    /// Steal time as a fraction of all CPU time since `before`. The fields are those of proc(5): user,
     /// nice, system, idle, iowait, irq, softirq, steal, and guests, which user already holds.
     fn stolen_since(&self, before: &Self) -> f64 {
         const STEAL: usize = 7;
@@ -202,7 +202,7 @@ impl Counters {
     }
 }
 
-/// Smallest step of the clock that is seen and what a reading costs, in nanoseconds.
+/// The smallest observed step of the clock, and the cost of a reading, in nanoseconds.
 fn clock() -> (f64, f64) {
     const READINGS: u32 = 100_000;
     let started = Instant::now();
@@ -242,7 +242,7 @@ fn repository(root: &Path) -> Git {
     }
 }
 
-/// Bytes free on the disk of `folder`, or of the nearest folder above that exists.
+/// Free bytes on the disk of `folder`, or of its nearest existing parent.
 fn free(folder: &Path) -> Option<u64> {
     let there = folder.ancestors().find(|folder| folder.exists())?;
     let disk = rustix::fs::statvfs(there).ok()?;

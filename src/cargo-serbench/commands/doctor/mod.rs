@@ -1,4 +1,4 @@
-//! `cargo serbench doctor`: can this machine be trusted with a verdict?
+//! `cargo serbench doctor`: checks whether verdicts on this machine are reliable.
 
 mod checks;
 mod facts;
@@ -21,7 +21,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Doctor {
-    /// Prove it on these benchmarks: gates of equal code must pass, slowed ones must fail
+    /// Prove it on these benchmarks: gates of identical code must pass, slowed-down code must fail
     #[arg(long)]
     pub prove: bool,
 
@@ -42,7 +42,7 @@ pub struct Doctor {
     pub measure: Measure,
 }
 
-/// What is printed as JSON.
+/// The JSON output.
 #[derive(Serialize)]
 struct Answer<'a> {
     schema: u32,
@@ -50,7 +50,7 @@ struct Answer<'a> {
     proof: Option<&'a crate::run::Proof>,
 }
 
-/// A badge as shields.io reads it (<https://shields.io/badges/endpoint-badge>).
+/// A badge in the format of shields.io (<https://shields.io/badges/endpoint-badge>).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Badge {

@@ -1,4 +1,4 @@
-//! The gate's trial on the user's own benchmarks: equal code must pass, slowed code must fail.
+//! Tests the gate on the user's own benchmarks: identical code must pass, slowed-down code must fail.
 
 use std::time::Instant;
 
@@ -20,17 +20,17 @@ use crate::{
     values::quantities::Percent,
 };
 
-/// Slowdowns below this are looked for at a smaller threshold: at 3 % they are tolerated, not missed.
+/// Slowdowns below this are tested with a smaller threshold: a threshold of 3 % would tolerate them.
 const SMALL: f64 = 0.05;
 
-/// The threshold for them, as a fraction.
+/// That threshold, as a fraction.
 const SMALL_THRESHOLD: f64 = 0.01;
 
-/// How many of the benchmarks that were slowed down by at least [`SMALL`] a gate must find.
+/// The fraction of benchmarks slowed down by at least [`SMALL`] that a gate must find.
 const REQUIRED: f64 = 0.95;
 
-/// Runs `gates` gates of equal code and as many for each slowdown, stores what came out, and says
-/// whether the gate held what it promises.
+/// Runs `gates` gates of identical code and as many for each slowdown, stores the results, and returns
+/// whether the gate kept its promises.
 pub fn prove(request: Request, gates: u32, slowdowns: &[Percent]) -> Result<(Proof, bool)> {
     let started = Instant::now();
     let mut trials = Trials::new(request, gates as usize, slowdowns.len())?;
@@ -46,11 +46,11 @@ pub fn prove(request: Request, gates: u32, slowdowns: &[Percent]) -> Result<(Pro
     Ok((proof, passed))
 }
 
-/// Gates of the work tree against itself.
+/// Gates that compare the work tree with itself.
 struct Trials {
     session: Session,
     tree: Tree,
-    /// Gates of each kind, and of all.
+    /// The number of gates of each kind, and in total.
     gates: usize,
     all: usize,
     done: usize,
@@ -85,7 +85,7 @@ impl Trials {
             measure_identical: true,
             inject,
         };
-        // The status lines of one gate help, those of fifty do not.
+        // The status lines of one gate are useful, those of fifty are not.
         let quiet = shell::is_quiet();
         shell::set_quiet(true);
         let trialled = pair::against_itself(&self.session, trial, &self.tree);
@@ -154,7 +154,7 @@ impl Trials {
     }
 }
 
-/// Whether no gate of equal code failed and slowdowns that matter were found.
+/// Whether no gate of identical code failed and the relevant slowdowns were found.
 fn holds(proof: &Proof) -> bool {
     let large = proof.found.iter().filter(|it| it.slowdown >= SMALL);
     let sees = |it: &Found| it.of > 0 && it.found as f64 >= REQUIRED * it.of as f64;

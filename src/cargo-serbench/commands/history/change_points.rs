@@ -1,4 +1,4 @@
-//! Change points of recorded series, beside the commits that they may come from.
+//! Change points of recorded series, with the commits that may have caused them.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -17,10 +17,10 @@ use crate::{
     values::quantities::Percent,
 };
 
-/// Most that a table shows.
+/// Most rows in a table.
 const SHOWN: usize = 20;
 
-/// What counts as a change point.
+/// Options that define a change point.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Change points")]
 pub struct Sensitivity {
@@ -37,7 +37,7 @@ pub struct Sensitivity {
     #[arg(long, value_name = "P", default_value_t = 0.001, value_parser = probability, allow_hyphen_values = true)]
     pub max_p: f64,
 
-    /// Look at this many records at a time
+    /// Search for changes in windows of this many records
     #[arg(long, value_name = "RECORDS", default_value_t = 50, value_parser = clap::value_parser!(u16).range(4..))]
     pub window: u16,
 }
@@ -67,7 +67,7 @@ pub struct Found<'a> {
     pub key: &'a str,
     pub id: &'a str,
     pub reference: Option<&'a str>,
-    /// The first commit recorded on the new level, and the one recorded before it.
+    /// The first commit recorded on the new level, and the previous recorded one.
     pub commit: &'a str,
     pub previous: &'a str,
     pub point: ChangePoint,
@@ -94,7 +94,7 @@ pub fn of<'a>(series: &Series<'a>, sensitivity: &Sensitivity) -> Vec<Found<'a>> 
     found.collect()
 }
 
-/// A change point as programs read it. Levels are geometric means.
+/// A change point in JSON. Levels are geometric means.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exported<'a> {
     pub commit: &'a str,
@@ -128,13 +128,13 @@ impl<'a> From<&Found<'a>> for Exported<'a> {
 /// A line of the table.
 struct Line<'a> {
     found: &'a Found<'a>,
-    /// The first line of the commit.
+    /// The subject of the commit.
     subject: &'a str,
-    /// Commits since the record before.
+    /// Number of commits since the previous record.
     commits: usize,
 }
 
-/// The newest change points of one machine in words and a table; empty without any.
+/// The newest change points of one machine as text and table; empty if there are none.
 pub fn section(
     found: &mut [Found<'_>],
     index: &Index,
@@ -152,7 +152,7 @@ pub fn section(
     text
 }
 
-/// What counts as a change point, and what it is worth.
+/// The definition of a change point, and a note on its reliability.
 pub fn rule(sensitivity: &Sensitivity) -> String {
     let Sensitivity {
         min_change, max_p, ..
@@ -163,7 +163,7 @@ pub fn rule(sensitivity: &Sensitivity) -> String {
     )
 }
 
-/// A table of the newest change points, and how many it leaves out.
+/// A table of the newest change points, and the number of those left out.
 pub fn newest(found: &mut [Found<'_>], index: &Index, order: &[String]) -> (Table, usize) {
     let places: HashMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
     let place = |commit: &str| places.get(commit).copied().unwrap_or(0);
@@ -194,7 +194,7 @@ fn columns<'a>() -> Vec<Column<Line<'a>>> {
             Cell::plain(probability_text(line.found.point.p))
         }),
         left("Commit", |line| Cell::plain(git::short(line.found.commit))),
-        // Any of so many commits may have done it.
+        // The change may be in any of these commits.
         right("One of", |line| match line.commits {
             1 => Cell::absent(),
             commits => Cell::plain(commits.to_string()),

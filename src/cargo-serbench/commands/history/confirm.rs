@@ -1,4 +1,4 @@
-//! `cargo serbench history --confirm`: a change point's two commits, built and measured as a pair.
+//! `cargo serbench history --confirm`: builds and measures the two commits of a change point as a pair.
 
 use anyhow::{Context, Result, bail};
 
@@ -23,8 +23,8 @@ pub struct Chosen {
     ids: Vec<String>,
 }
 
-/// The change points at the commit that begins with `asked`, or the newest. `found` are in any order;
-/// `order` are full hashes, oldest first.
+/// The change points at the commit whose hash starts with `asked`, or the newest. `found` may be in any
+/// order; `order` has full hashes, oldest first.
 pub fn choose(found: &[Found<'_>], order: &[String], asked: &str) -> Result<Chosen> {
     let place = |found: &&Found<'_>| order.iter().position(|sha| sha == found.commit);
     let first = match asked {
@@ -67,7 +67,7 @@ pub fn confirm(args: &History, chosen: &Chosen) -> Result<Exit> {
     shell::status(
         "Confirming",
         format_args!(
-            "{} beside {}, {}",
+            "{} against {}, {}",
             git::short(commit),
             git::short(previous),
             shell::count(ids.len(), "benchmark")
@@ -75,8 +75,8 @@ pub fn confirm(args: &History, chosen: &Chosen) -> Result<Exit> {
     );
     if between > 1 {
         shell::hint(format_args!(
-            "{between} commits are between these records; `cargo serbench bisect {} {}` finds which \
-             it is",
+            "{between} commits are between these records; find the right one with `cargo serbench bisect \
+             {} {}`",
             before.short(),
             after.short()
         ));
@@ -92,7 +92,7 @@ pub fn confirm(args: &History, chosen: &Chosen) -> Result<Exit> {
     )
 }
 
-/// What a comparison of these benchmarks takes.
+/// The options for comparing these benchmarks.
 fn measure(args: &History, ids: &[String]) -> Result<Measure> {
     let name = match args.format {
         Format::Terminal => "terminal",

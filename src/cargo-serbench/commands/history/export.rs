@@ -1,4 +1,4 @@
-//! History for programs: every value and every change point, as JSON and as CSV.
+//! History as JSON and CSV: every value and every change point.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::change_points::{Exported, Found};
 use crate::{escape::visible, record::series::Series};
 
-/// The version of the JSON form.
+/// The version of the JSON format.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct One<'a> {
     change_points: Vec<Exported<'a>>,
 }
 
-/// A line of the CSV.
+/// A row of the CSV.
 #[derive(Serialize)]
 struct Line<'a> {
     machine_key: &'a str,
@@ -35,7 +35,7 @@ struct Line<'a> {
     commit: &'a str,
     value: f64,
     unit: &'static str,
-    /// after / before, where the level changed with this commit, and the p-value.
+    /// after / before if the level changed with this commit, and the p-value.
     change: Option<f64>,
     p: Option<f64>,
 }

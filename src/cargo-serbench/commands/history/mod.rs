@@ -1,4 +1,4 @@
-//! `cargo serbench history`: charts each benchmark's recorded ratios over commits, and where they changed.
+//! `cargo serbench history`: charts the recorded ratios of each benchmark over commits, with change points.
 
 mod change_points;
 mod confirm;
@@ -31,7 +31,7 @@ use crate::{
     shell,
 };
 
-/// Columns of a chart.
+/// Width of a chart in columns.
 const WIDTH: usize = 40;
 
 #[derive(Clone, Debug, Args)]
@@ -108,7 +108,7 @@ pub fn history(args: &History) -> Result<Exit> {
     if let Some(asked) = &args.confirm {
         let found: Vec<Found<'_>> = all.into_iter().flat_map(|(_, found)| found).collect();
         let chosen = confirm::choose(&found, &order, asked)?;
-        // Measuring writes records, which the index is locked for.
+        // Measuring writes records, which locks the index.
         drop(index);
         return confirm::confirm(args, &chosen);
     }
@@ -123,7 +123,7 @@ pub fn history(args: &History) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// Says what is not shown.
+/// Warns about records that are not shown.
 fn warn_elsewhere(
     index: &Index,
     order: &[String],
@@ -138,9 +138,9 @@ fn warn_elsewhere(
         .count();
     if elsewhere > 0 && args.last.is_none() {
         let way_out = if shallow {
-            "this clone is shallow, `git fetch --unshallow` brings the other commits"
+            "this clone is shallow: fetch the other commits with `git fetch --unshallow`"
         } else {
-            "`cargo serbench show` lists them"
+            "list them with `cargo serbench show`"
         };
         shell::hint(format_args!(
             "{} of commits outside the first-parent history of {}; {way_out}",
@@ -172,7 +172,7 @@ fn nothing(index: &Index, args: &History) -> String {
     )
 }
 
-/// A series as one line of a table.
+/// A series as a table row.
 struct Line<'a> {
     series: &'a Series<'a>,
     values: Vec<f64>,
@@ -252,7 +252,7 @@ fn columns<'a>() -> Vec<Column<Line<'a>>> {
     ]
 }
 
-/// A ratio, or a time where there is nothing to divide by.
+/// A ratio, or a time if there is no reference.
 fn value(line: &Line<'_>, value: f64) -> Cell {
     Cell::plain(match line.series.reference {
         Some(_) => cells::figures(value),

@@ -1,4 +1,4 @@
-//! History as a page: what its charts show, from series and their change points.
+//! Prepares the history page: the content of its charts, from series and their change points.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,16 +16,16 @@ use crate::{
     report::html::{self, Accepted, Dot, Level, Machine, Multiple, Stop, Track},
 };
 
-/// Most marks in a chart; more would lie on each other.
+/// Most dots in a chart; more would overlap.
 const MARKS: usize = 80;
 
-/// Part of a level's values below its band, and above.
+/// The fraction of a level's values below its band, and the fraction above.
 const TAIL: f64 = 0.05;
 
-/// A series with its change points.
+/// A series and its change points.
 type Changed<'a> = (Series<'a>, Vec<Found<'a>>);
 
-/// The page. `order` are full hashes, oldest first, `accepted` the changes accepted by now.
+/// Renders the page. `order` has full hashes, oldest first; `accepted` are the changes accepted so far.
 pub fn page(
     args: &History,
     index: &Index,
@@ -124,7 +124,7 @@ fn track(
 ) -> Track {
     let point = |point: &crate::record::series::Value<'_>| {
         let place = places.get(point.commit).copied()?;
-        // As for change points: what has no logarithm is on no scale.
+        // As for change points, only values with a logarithm count.
         (point.value.ln().is_finite()).then_some((place, point.value))
     };
     let points: Vec<(usize, f64)> = series.points.iter().filter_map(point).collect();
@@ -135,7 +135,7 @@ fn track(
     }
 }
 
-/// At most [`MARKS`] medians of equally many neighbours.
+/// At most [`MARKS`] dots, each the median of equally many neighbours.
 fn dots(points: &[(usize, f64)]) -> Vec<Dot> {
     let marks = points.len().min(MARKS);
     let bound = |mark: usize| mark * points.len() / marks;
@@ -150,7 +150,7 @@ fn dots(points: &[(usize, f64)]) -> Vec<Dot> {
     (0..marks).map(dot).collect()
 }
 
-/// The stretches that the change points part.
+/// The segments between change points.
 fn levels(points: &[(usize, f64)], found: &[Found<'_>]) -> Vec<Level> {
     let starts = std::iter::once(0).chain(found.iter().map(|found| found.point.index));
     let ends = found.iter().map(|found| found.point.index);
@@ -178,7 +178,7 @@ fn levels(points: &[(usize, f64)], found: &[Found<'_>]) -> Vec<Level> {
         .collect()
 }
 
-/// Accepted changes where they came in: at the first record after the commit that was checked out then.
+/// Accepted changes, each at the first record after the commit it was accepted on.
 fn marks<'a>(
     accepted: &'a [Entry],
     order: &[String],

@@ -1,5 +1,5 @@
-//! A start: two encoders of arrays as JSON, the second divided by the first. Put your own in place
-//! of `Mine`; `cargo serbench` checks its output before it measures.
+//! A first bench: two encoders of arrays as JSON, the second compared with the first. Replace `Mine`
+//! by your own encoder; `cargo serbench` checks its output before measuring.
 
 use std::{fmt::Display, io::Write};
 
@@ -11,7 +11,7 @@ use serbench::{
     bench_encoder,
 };
 
-// Counts what is allocated, exactly.
+// Counts all allocations exactly.
 #[global_allocator]
 static ALLOCATOR: serbench::CountingAllocator = serbench::CountingAllocator;
 
@@ -19,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// The reference, by the name in Cargo.toml.
+/// The reference, as named in Cargo.toml.
 #[divan::bench(types = [i64, f64], args = shapes(&[100, 50]))]
 fn display<T: Element + Display>(bencher: Bencher, shape: &Shape) {
     bench_encoder(bencher, &ByDisplay, seeded::<T>(shape, SEED).view());
@@ -49,7 +49,7 @@ impl<T: Element + Display> Encoder<T> for Mine {
     }
 }
 
-/// Lists in lists; seeded arrays hold neither NaN nor infinities, which JSON lacks.
+/// Nested lists. The seeded arrays contain no NaN or infinity, which JSON can't represent.
 fn nested<T>(
     array: &ArrayViewD<'_, T>,
     out: &mut Vec<u8>,

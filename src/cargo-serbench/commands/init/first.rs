@@ -1,4 +1,4 @@
-//! A first benchmark: put calls of your own code in its place.
+//! A first benchmark: replace it by calls of your own code.
 
 use divan::{Bencher, black_box};
 

@@ -1,4 +1,4 @@
-//! Edits a Cargo.toml where it is, with its comments and its order.
+//! Edits a Cargo.toml in place, keeping comments and order.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -9,13 +9,13 @@ use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike,
 pub struct Edit<'a> {
     /// The bench target.
     pub template: &'a str,
-    /// Whether it is of encoders of arrays.
+    /// Whether it is a bench of array encoders.
     pub encoders: bool,
-    /// The library's folder, if it is not that of crates.io.
+    /// The folder of the library, if it is not taken from crates.io.
     pub serbench: Option<&'a Path>,
 }
 
-/// The dependencies that members inherit from the workspace's manifest.
+/// The dependencies that members can inherit from the workspace's manifest.
 pub fn inherited(root: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(root).unwrap_or_default();
     let document: DocumentMut = text.parse().unwrap_or_default();
@@ -28,7 +28,7 @@ pub fn inherited(root: &Path) -> BTreeSet<String> {
 }
 
 impl Edit<'_> {
-    /// The text of a manifest with what it lacks.
+    /// The text of a manifest after adding what is missing.
     pub fn apply(&self, old: &str, inherited: &BTreeSet<String>) -> Result<String> {
         let mut document: DocumentMut = old.parse()?;
         self.add_dependencies(&mut document, inherited)?;
@@ -69,7 +69,7 @@ impl Edit<'_> {
             .entry("bench")
             .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(benches) = item.as_array_of_tables_mut() else {
-            bail!("`bench` is not an array of tables; write `[[bench]]`");
+            bail!("`bench` is not an array of tables; use `[[bench]]`");
         };
         let name = |bench: &Table| bench.get("name").and_then(Item::as_str).map(str::to_owned);
         if benches
@@ -97,7 +97,7 @@ impl Edit<'_> {
     }
 }
 
-/// The table of that name in another, made where there is none. `implicit` ones get no header of
+/// The table with that name in `parent`, created if missing. `implicit` tables get no header of
 /// their own.
 fn entry<'a>(
     table: &'a mut dyn TableLike,
@@ -184,7 +184,7 @@ mod tests {
         };
         assert_eq!(
             error("bench = 1\n"),
-            "`bench` is not an array of tables; write `[[bench]]`"
+            "`bench` is not an array of tables; use `[[bench]]`"
         );
         assert_eq!(
             error("dev-dependencies = 1\n"),

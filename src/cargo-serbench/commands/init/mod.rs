@@ -1,4 +1,4 @@
-//! `cargo serbench init`: a CI workflow, and a first bench where a package has none. Never overwrites
+//! `cargo serbench init`: writes a CI workflow, and a first bench if a package has none. Never overwrites
 //! files.
 
 mod manifest;
@@ -99,8 +99,8 @@ pub fn init(args: &Init) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// The packages whose divan benches are there already: of those selected, else of all, unless some were
-/// asked for by name. None where a template asks for a new bench.
+/// The packages that already have divan benches: the selected ones, otherwise all, unless packages were
+/// requested by name. None if a template requests a new bench.
 fn with_benches<'a>(
     args: &Init,
     selected: &'a Workspace,
@@ -128,7 +128,7 @@ fn chosen(workspace: &Workspace) -> Vec<&Package> {
     members.filter(is_chosen).collect()
 }
 
-/// The one package that a first bench is for: the selected one, or the one that the user is in.
+/// The package that gets a first bench: the selected one, or the one in the current folder.
 fn package(workspace: &Workspace) -> Result<&Package> {
     let selected = chosen(workspace);
     if let [package] = selected.as_slice() {
@@ -153,7 +153,7 @@ fn package(workspace: &Workspace) -> Result<&Package> {
 fn first_bench(args: &Init, package: &Package, workspace: &Workspace) -> Result<Vec<Change>> {
     if has_divan_benches(package, workspace, args.template) {
         return Err(Usage::new(format!(
-            "`{}` has divan benches already, which are measured as they are; leave --template out",
+            "`{}` already has divan benches, which need no changes; omit --template",
             package.name
         ))
         .into());
@@ -171,7 +171,7 @@ fn first_bench(args: &Init, package: &Package, workspace: &Workspace) -> Result<
         .join(template.name())
         .with_extension("rs");
     let inherited = manifest::inherited(&workspace.root.join("Cargo.toml"));
-    // The bench first: a manifest that names a missing one is invalid.
+    // The bench first: a manifest that refers to a missing file is invalid.
     Ok(vec![
         Change::new(bench, template.text().to_owned()),
         Change::edit(manifest, |old| edit.apply(old, &inherited))?,
@@ -188,7 +188,7 @@ fn has_divan_benches(package: &Package, workspace: &Workspace, own: Option<Templ
     has_target && package.dependencies.iter().any(|it| is_divan(&it.name))
 }
 
-/// The template that was chosen, or that the user chooses now.
+/// The requested template, or ask the user for one.
 fn template(args: &Init, package: &Package) -> Result<Template> {
     if let Some(template) = args.template {
         return Ok(template);
@@ -197,13 +197,13 @@ fn template(args: &Init, package: &Package) -> Result<Template> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() || shell::is_quiet() {
         return Err(Usage::new(format!(
-            "`{name}` has no divan benches; choose what to begin with: --template plain, or \
+            "`{name}` has no divan benches; choose a first one: --template plain, or \
              --template array-encoder for encoders of arrays"
         ))
         .into());
     }
     shell::hint(format_args!(
-        "`{name}` has no divan benches. Begin with 1: a plain benchmark, or 2: encoders of arrays? [1]"
+        "`{name}` has no divan benches. Start with 1: a plain benchmark, or 2: array encoders? [1]"
     ));
     let mut answer = String::new();
     stdin
@@ -217,7 +217,7 @@ fn template(args: &Init, package: &Package) -> Result<Template> {
     }
 }
 
-/// The workflow, for the packages' benches where there are other packages.
+/// The workflow, restricted to the packages' benches if there are other packages.
 fn workflow_for(workspace: &Workspace, packages: &[&Package]) -> String {
     let selection = match workspace.metadata.workspace_packages().len() {
         1 => String::new(),
@@ -226,7 +226,7 @@ fn workflow_for(workspace: &Workspace, packages: &[&Package]) -> String {
     WORKFLOW.replace("$SELECTION", &selection)
 }
 
-/// The flags for these packages, each behind a blank.
+/// The flags to select these packages, each preceded by a space.
 fn selection(packages: &[&Package]) -> String {
     let flags = packages
         .iter()
@@ -242,16 +242,16 @@ fn next(workspace: &Workspace, packages: &[&Package], had_benches: bool) {
     let next = match had_benches {
         true => format!("try the gate: `cargo serbench gate{selection} --baseline HEAD`"),
         false => format!(
-            "measure it: `cargo serbench{selection}`; then commit, and put your own code in the bench"
+            "measure it: `cargo serbench{selection}`; then commit, and replace the example by your own code"
         ),
     };
     shell::hint(next);
 }
 
-/// A file as it is and as it should be.
+/// A file's old and new content.
 struct Change {
     path: PathBuf,
-    /// `None` for a file that is to be new.
+    /// `None` for a new file.
     old: Option<String>,
     new: String,
 }
@@ -294,12 +294,12 @@ impl Change {
             return Ok(());
         }
         atomic::write(&self.path, self.new.as_bytes())
-            .with_context(|| format!("write {file}; the old one is as it was"))?;
+            .with_context(|| format!("write {file}; the old one is unchanged"))?;
         shell::status("Edited", file);
         Ok(())
     }
 
-    /// What [`Self::make`] would change, as a unified diff.
+    /// The changes that [`Self::make`] would make, as a unified diff.
     fn diff(&self) -> Result<String> {
         let file = shell::shown(&self.path).display().to_string();
         if self.old.is_none() && self.path.exists() {
