@@ -1,5 +1,5 @@
-//! Writes files so that neither a full disk nor `kill -9` leaves half of one: all of it is written to
-//! another name in the same folder and then renamed.
+//! Writes files so that neither a full disk nor `kill -9` leaves a partial one: writes to another name
+//! in the same folder, then renames it.
 
 use std::{
     fs::{self, File, Permissions},
@@ -10,17 +10,17 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-/// How the names of half-written files begin.
+/// Prefix of temporary file names.
 const STAGING: &str = ".serbench-writing-";
 
-/// Replaces the file at `path` by `bytes`, or makes it. An error leaves the old file as it was.
+/// Creates or replaces the file at `path`. On error, the old file is unchanged.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_by(folder_of(path), path, bytes)
 }
 
-/// The same, with the other name in `staging`, a folder of the same file system.
+/// The same, with the temporary file in `staging`, a folder on the same file system.
 pub fn write_by(staging: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A link stays a link.
+    // Keep a link a link.
     let real = path.canonicalize();
     let path = real.as_deref().unwrap_or(path);
     let staged = stage(staging, bytes)?;
@@ -32,7 +32,7 @@ pub fn write_by(staging: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// Makes a file where there is none. The error of an existing one is `AlreadyExists`.
+/// Creates a file. If it exists, the error is `AlreadyExists`.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(ErrorKind::AlreadyExists.into());
@@ -41,26 +41,26 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// Removes what killed writers left in `folder`. A writer locks its file, and the kernel unlocks it
-/// however the writer ends.
+/// Removes temporary files of killed writers from `folder`. A writer locks its file, and the kernel
+/// unlocks it however the writer ends.
 pub fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(STAGING);
         let abandoned = |path: &Path| File::open(path).is_ok_and(|file| file.try_lock().is_ok());
         if is_ours && abandoned(&entry.path()) {
-            // At worst it stays until the next time.
+            // If this fails, it is removed next time.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// The bytes on the disk under another name, in a folder that is made if it is not there.
+/// Writes the bytes to a temporary file in `folder`, which is created if missing.
 fn stage(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     make(folder)?;
     sweep(folder);
     let mut file = tempfile::Builder::new()
         .prefix(STAGING)
-        // What the user's umask leaves of them, as for any file.
+        // Limited by the user's umask, as for any file.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
     file.as_file().lock()?;
@@ -69,7 +69,7 @@ fn stage(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Makes a folder. A file in its place must not look like the existing file of [`write_new`].
+/// Creates a folder. A file in its place must not look like the existing file of [`write_new`].
 fn make(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
@@ -77,7 +77,7 @@ fn make(folder: &Path) -> io::Result<()> {
     })
 }
 
-/// Makes the new name last, too.
+/// Makes the new name durable, too.
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }

@@ -25,7 +25,7 @@ use crate::{
     shell,
 };
 
-/// Which workspace, and which of its packages.
+/// Which workspace and packages to use.
 #[derive(Clone, Debug, Args)]
 pub struct Project {
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// The same for the stages.
+    /// The same, for the stages.
     pub fn choice(&self) -> Choice {
         let Self { manifest, packages } = self;
         Choice {
@@ -47,7 +47,7 @@ impl Project {
         }
     }
 
-    /// The same for all members of the workspace.
+    /// The same, for all members of the workspace.
     pub fn everywhere(&self) -> Choice {
         Choice {
             packages: Vec::new(),
@@ -57,7 +57,7 @@ impl Project {
     }
 }
 
-/// What is said on stderr, and in which colours.
+/// What to print on stderr, and in which colours.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Voice {
@@ -71,7 +71,7 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// Makes them hold from now on.
+    /// Applies the options to all further output.
     pub fn apply(self) {
         shell::set_quiet(self.quiet);
         shell::set_color(match self.color {
@@ -82,7 +82,7 @@ impl Voice {
     }
 }
 
-/// What commands that only read and write records need.
+/// Options of commands that only read and write records.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
     #[command(flatten)]
@@ -92,7 +92,7 @@ pub struct Place {
     pub voice: Voice,
 }
 
-/// Which records are shown.
+/// Which records to show.
 #[derive(Clone, Debug, Args)]
 pub struct Records {
     /// Show only records whose machine key starts with this, or `all` [default: this machine's]
@@ -103,7 +103,7 @@ pub struct Records {
     pub place: Place,
 }
 
-/// What is measured, and how.
+/// What to measure, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Plan {
     #[command(flatten)]
@@ -122,7 +122,7 @@ pub struct Plan {
     pub keys: Keys,
 }
 
-/// What is measured, how, and how it is reported.
+/// What to measure, how, and how to report it.
 #[derive(Clone, Debug, Args)]
 pub struct Measure {
     #[command(flatten)]
@@ -135,7 +135,7 @@ pub struct Measure {
     pub output: Output,
 }
 
-/// What is measured, and how, for commands that print no report.
+/// What to measure, and how, for commands without a report.
 #[derive(Clone, Debug, Args)]
 pub struct Unreported {
     #[command(flatten)]
@@ -146,21 +146,21 @@ pub struct Unreported {
 }
 
 impl Unreported {
-    /// The same for the stages; nothing is explained without a report.
+    /// The same, for the stages; without a report, nothing is explained.
     pub fn request(&self) -> Request {
         self.plan.request(explain::Options::default())
     }
 }
 
 impl Measure {
-    /// The same for the stages.
+    /// The same, for the stages.
     pub fn request(&self) -> Request {
         self.plan.request(self.explaining.options())
     }
 }
 
 impl Plan {
-    /// The same for the stages, which know nothing of command lines.
+    /// The same, for the stages, which are independent of the command line.
     pub fn request(&self, explaining: explain::Options) -> Request {
         let Self {
             select,
@@ -195,7 +195,7 @@ impl Plan {
     }
 }
 
-/// Flags that mean something only where benchmarks are of encoders.
+/// Flags for benchmarks of encoders only.
 const ENCODERS: &str = "Benchmark selection in suites of encoders";
 
 #[derive(Clone, Debug, Default, Args)]
@@ -237,7 +237,7 @@ pub struct Build {
     #[arg(long)]
     pub offline: bool,
 
-    /// Fail when Cargo.lock would change
+    /// Fail if Cargo.lock would change
     #[arg(long)]
     pub locked: bool,
 
@@ -262,7 +262,7 @@ pub struct Effort {
     pub timeout: u64,
 }
 
-/// Whether and how regressions are looked into.
+/// Whether to explain regressions, and how.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Explaining")]
 pub struct Explaining {
@@ -274,7 +274,7 @@ pub struct Explaining {
     pub depth: Depth,
 }
 
-/// How regressions are looked into.
+/// How to explain regressions.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Explaining")]
 pub struct Depth {
@@ -288,7 +288,7 @@ pub struct Depth {
 }
 
 impl Explaining {
-    /// The same for the stages.
+    /// The same, for the stages.
     pub fn options(&self) -> explain::Options {
         explain::Options {
             wanted: !self.no_explain,
@@ -298,7 +298,7 @@ impl Explaining {
 }
 
 impl Depth {
-    /// The same for the stages.
+    /// The same, for the stages.
     pub fn options(&self) -> explain::Options {
         explain::Options {
             wanted: true,
@@ -310,7 +310,7 @@ impl Depth {
 
 const CONFIGURATION: &str = "Configuration (as in [package.metadata.serbench])";
 
-/// What a Cargo.toml can hold, too, under the same names; what is typed wins, also over overrides.
+/// Keys that Cargo.toml can also set, with the same names. Flags override all else, including overrides.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     pub suites: Suites,
@@ -318,7 +318,7 @@ pub struct Keys {
     pub rules: Flags,
 }
 
-/// Which suites are measured, and what they are divided by.
+/// Which suites to measure, and their references.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = CONFIGURATION)]
 pub struct Suites {
@@ -331,7 +331,7 @@ pub struct Suites {
     pub reference: Vec<String>,
 }
 
-/// How benches are compiled.
+/// How to compile benches.
 #[derive(Clone, Debug, Default)]
 pub struct Compiling {
     pub features: clap_cargo::Features,
@@ -339,7 +339,7 @@ pub struct Compiling {
 }
 
 impl Keys {
-    /// The keys that were typed.
+    /// The keys that were passed as flags.
     pub fn flags(&self) -> Flags {
         let flag = |key: &str, flag: &str, value| Flag {
             key: key.to_owned(),
@@ -419,14 +419,14 @@ impl FromArgMatches for Compiling {
     }
 }
 
-/// Keys that say how benches are compiled, or all others.
+/// The keys about compiling benches, or all others.
 fn keys(compiling: bool) -> impl Iterator<Item = &'static Key> {
     const COMPILING: [&str; 4] = ["default-features", "profile", "build-flags", "cache-size"];
     let keys = KEYS.iter();
     keys.filter(move |key| COMPILING.contains(&key.name) == compiling)
 }
 
-/// The flag of a key, unless it is written otherwise.
+/// The flag of a key, unless it is defined by hand.
 fn argument(key: &'static Key) -> Option<Arg> {
     let argument = Arg::new(key.name).long(key.name).help(key.help);
     let parse = |text: &str| key.parse(text);
@@ -457,7 +457,7 @@ fn argument(key: &'static Key) -> Option<Arg> {
     })
 }
 
-/// What was typed for a key.
+/// The value passed for a key.
 fn typed(key: &'static Key, matches: &ArgMatches) -> Option<Flag> {
     let values = matches.try_get_many::<Value>(key.name).ok().flatten()?;
     let joined = values.cloned().reduce(|one, other| match (one, other) {
@@ -471,7 +471,7 @@ fn typed(key: &'static Key, matches: &ArgMatches) -> Option<Flag> {
     })
 }
 
-/// A name that holds more than blanks.
+/// A name that is not blank.
 fn text() -> impl TypedValueParser<Value = String> {
     NonEmptyStringValueParser::new().try_map(|text| {
         if text.trim().is_empty() {
@@ -490,7 +490,7 @@ fn reference(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// Cargo separates names by commas and blanks alike.
+/// Cargo separates names by commas and by spaces.
 fn separate(features: &[String]) -> Vec<String> {
     let separator = |c: char| c == ',' || c.is_whitespace();
     let names = features.iter().flat_map(|names| names.split(separator));
@@ -504,7 +504,7 @@ fn names(names: &[String]) -> Option<Value> {
     (!names.is_empty()).then(|| Value::from(names.to_vec()))
 }
 
-/// An empty list stands for all suites.
+/// An empty list means all suites.
 fn suites(suites: &[String]) -> Option<Value> {
     if suites.iter().any(|name| name == "all") {
         return Some(Value::Array(Vec::new()));
@@ -528,7 +528,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Whether people read it where it is printed, so that it may come in pieces.
+    /// Whether people read it as it is printed, so that it may be printed in parts.
     pub fn is_for_reading(&self) -> bool {
         let terminal = self.format.iter().all(|format| format.name == "terminal");
         terminal && self.output.is_none()
@@ -542,7 +542,7 @@ fn formats() -> impl TypedValueParser<Value = &'static Format> {
     PossibleValuesParser::new(values).try_map(|name| Format::of(&name).ok_or("unknown format"))
 }
 
-/// What `-h` shows; `--help` shows the rest, too.
+/// What `-h` shows; `--help` also shows the rest.
 const FIRST: [&str; 13] = [
     "filters",
     "python",
@@ -559,7 +559,7 @@ const FIRST: [&str; 13] = [
     "version",
 ];
 
-/// Limits `-h` of a command and its subcommands to what matters first.
+/// Limits `-h` of a command and its subcommands to the most important options.
 pub fn with_short_help(command: Command) -> Command {
     let names: Vec<String> = command
         .get_subcommands()

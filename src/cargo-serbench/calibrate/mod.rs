@@ -1,4 +1,4 @@
-//! Measures the reference encoder beside the real orjson and other steps of Python, on the same array.
+//! Measures the reference encoder, the real orjson and other steps of Python on the same array.
 
 mod python;
 
@@ -15,10 +15,10 @@ use crate::{
     select::catalog::Listed,
 };
 
-/// One array, and everything that was timed on it.
+/// One array, and everything that was timed with it.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Data type and shape as divan has them.
+    /// Data type and shape, as in divan's names.
     pub name: String,
     pub versions: Versions,
     /// Fastest first.
@@ -45,7 +45,7 @@ pub enum Kind {
     Python,
 }
 
-/// A median of ratios, and the least and the greatest median of one set of processes.
+/// A median of ratios, and the smallest and largest median of a single set of processes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     pub median: f64,
@@ -54,25 +54,25 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Whether every set of processes puts it within 10 % of 1.
+    /// Whether every set of processes gives a ratio within 10 % of 1.
     pub fn is_near_one(self) -> bool {
         0.9 <= self.least && self.greatest <= 1.1
     }
 }
 
-/// How long is measured.
+/// How long to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Fresh sets of processes.
+    /// Number of sets of fresh processes.
     pub processes: usize,
-    /// Slices of each arm in each set.
+    /// Slices per arm in each set.
     pub slices: usize,
 }
 
-/// A slice is about this long, as in all of the tool's measuring.
+/// Approximate duration of a slice, as everywhere in this tool.
 const SLICE_NANOS: f64 = 2e6;
 
-/// An operation that takes longer is timed once for each set of processes.
+/// An operation that takes longer is timed once per set of processes.
 const LONG_NANOS: f64 = 300e6;
 
 /// Measures the benchmarks of one array, the first of which is the reference.
@@ -125,10 +125,10 @@ pub fn measure(
     })
 }
 
-/// The name of orjson's row, by which all others are divided.
+/// The name of orjson's row; all others are divided by it.
 pub const ORJSON: &str = "orjson (Python)";
 
-/// The times of each arm in one set of processes, slice by slice.
+/// The times of each arm in one set of processes, per slice.
 type Set = BTreeMap<String, Vec<f64>>;
 
 fn rows(samples: &Set, sets: &[Set], kind: impl Fn(&str) -> Kind) -> Vec<Row> {
@@ -143,7 +143,7 @@ fn rows(samples: &Set, sets: &[Set], kind: impl Fn(&str) -> Kind) -> Vec<Row> {
         .collect()
 }
 
-/// Slices of the same round lie next to each other in time, so those are divided by each other.
+/// Divides slices of the same round by each other, because they are adjacent in time.
 fn estimate(sets: &[Set], name: &str) -> Estimate {
     let pairs = |set: &Set| -> Vec<f64> {
         let (own, others) = (&set[name], &set[ORJSON]);
@@ -169,11 +169,11 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// What is timed beside others.
+/// Something to time.
 struct Arm {
     name: String,
     source: Source,
-    /// Operations of a slice.
+    /// Operations per slice.
     size: u64,
     is_long: bool,
     times: Vec<f64>,
@@ -211,7 +211,7 @@ impl Arm {
         Ok(total / self.size as f64)
     }
 
-    /// Warms up, and sets how many operations a slice has.
+    /// Warms up, and sets the number of operations per slice.
     fn settle(&mut self, steps: &mut Steps) -> Result<()> {
         for _ in 0..3 {
             let nanos = self.time(steps)?;
@@ -225,7 +225,7 @@ impl Arm {
     }
 }
 
-/// Times all arms in turn, forwards and backwards, so that what drifts falls on all alike.
+/// Times all arms in turn, forwards and backwards, so that drift affects all equally.
 fn measure_set(mut arms: Vec<Arm>, mut steps: Steps, slices: usize) -> Result<Set> {
     for step in steps.names.clone() {
         let name = format!("{step} (Python)");
@@ -252,9 +252,9 @@ fn measure_set(mut arms: Vec<Arm>, mut steps: Steps, slices: usize) -> Result<Se
     Ok(arms.into_iter().map(|arm| (arm.name, arm.times)).collect())
 }
 
-/// An array as the bench has it, in files.
+/// A bench's array, in files.
 struct Array {
-    /// As numpy has it.
+    /// In numpy's form.
     dtype: String,
     /// `100x50`.
     axes: String,
@@ -263,7 +263,7 @@ struct Array {
 const ELEMENTS: &str = "elements";
 const TEXT: &str = "text";
 
-/// Asks the reference for its array and its text, and keeps both in `folder`.
+/// Asks the reference for its array and its output, and writes both to `folder`.
 fn array(launcher: &Launcher, reference: &Listed, folder: &Path) -> Result<Array> {
     let id = &reference.id;
     let mut worker = start(launcher, reference)?;
@@ -300,7 +300,7 @@ fn start(launcher: &Launcher, benchmark: &Listed) -> Result<Worker> {
     }
 }
 
-/// The core that everything runs on.
+/// The CPU that everything is pinned to.
 fn cpu() -> Option<usize> {
     process::allowed_cpus().last().copied()
 }

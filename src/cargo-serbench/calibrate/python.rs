@@ -18,10 +18,10 @@ use crate::{
 
 const SCRIPT: &str = include_str!("calibrate.py");
 
-/// The version of orjson that the reference does the same as.
+/// The version of orjson that the reference corresponds to.
 const ORJSON: &str = "3.13.0";
 
-/// Of Python and the packages that are timed, by name.
+/// Versions of Python and the packages that are timed, by name.
 pub type Versions = BTreeMap<String, String>;
 
 /// A Python that has numpy and orjson.
@@ -31,7 +31,7 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// `program` is a name to be found on `PATH`, a path, or the folder of a venv.
+    /// `program` is a name on `PATH`, a path, or the folder of a venv.
     pub fn find(program: &Path) -> Result<Self> {
         let in_venv = program.join("bin/python3");
         let program = if in_venv.is_file() {
@@ -63,7 +63,7 @@ impl Interpreter {
         )
     }
 
-    /// Starts the process that has `array`, whose files lie in `folder`.
+    /// Starts a process with `array`, whose files are in `folder`.
     pub(super) fn start(&self, array: &Array, folder: &Path, cpu: Option<usize>) -> Result<Steps> {
         let script = folder.join("calibrate.py");
         std::fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
@@ -94,7 +94,7 @@ impl Interpreter {
         } = serde_json::from_str(&steps.answer()?).context("read what Python says of itself")?;
         if !equal {
             bail!(
-                "orjson {} writes another text than the reference for this array of {} {}, so \
+                "orjson {} and the reference write different text for this array of {} {}, so \
                  their times can't be compared; the reference is that of orjson {ORJSON}",
                 versions.get("orjson").map_or("", String::as_str),
                 array.dtype,
@@ -113,7 +113,7 @@ struct Hello {
     steps: Vec<String>,
 }
 
-/// A Python process that waits for the names of steps. Dropping it ends the process.
+/// A Python process that waits for the names of steps. Dropping it kills the process.
 pub(super) struct Steps {
     child: Child,
     commands: ChildStdin,
@@ -124,9 +124,9 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// CPU nanoseconds of all `operations`.
+    /// CPU nanoseconds of all `operations` together.
     pub(super) fn time(&mut self, step: &str, operations: u64) -> Result<f64> {
-        // If that fails, the process has ended, and so does reading.
+        // If this fails, the process has exited, and reading fails, too.
         let _ = writeln!(self.commands, "{step} {operations}");
         let answer = self.answer()?;
         let nanos = answer.trim().parse();

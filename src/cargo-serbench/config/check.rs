@@ -1,4 +1,4 @@
-//! Checks that need more than one value: whether suites exist, whether percentages fit each other.
+//! Checks that involve several values: whether suites exist, whether percentages fit together.
 
 use super::{
     keys::{Config, EVERY_SUITE},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::discover::suite_name;
 
-/// Reports suites that a Cargo.toml names and that don't exist. Flags may name what only another
+/// Reports suites that a Cargo.toml names but that don't exist. Flags may name suites that only another
 /// commit has.
 pub fn suites(layer: &Layer, there: &[String]) -> Vec<String> {
     let mut problems = Vec::new();
@@ -38,7 +38,7 @@ pub fn suites(layer: &Layer, there: &[String]) -> Vec<String> {
     problems
 }
 
-/// Reports an indifference above its threshold, where somebody has set it.
+/// Reports an indifference above its threshold, if it was set explicitly.
 pub fn indifference(layer: &Layer, config: &Config) -> Vec<String> {
     let usual = (None, Some(config.indifference), &layer.keys);
     let overrides = config.overrides.iter().zip(&layer.overrides);

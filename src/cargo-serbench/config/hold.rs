@@ -1,5 +1,5 @@
-//! Holds a configuration to the baseline's: what a change tightens counts at once, what it loosens
-//! counts after the merge.
+//! Limits a configuration to the baseline's: stricter settings apply immediately, looser ones after
+//! the merge.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ pub struct Held {
     changes: Vec<String>,
 }
 
-/// Keys that a change may tighten for the whole run, and the one that decides nothing. The rules of
-/// benchmarks can be tightened, too; every other key is the baseline's.
+/// Keys that a change may make stricter for the whole run, and the one that decides nothing. The rules
+/// of single benchmarks can be made stricter, too. All other keys are the baseline's.
 const OWN: [&str; 5] = [
     "strict",
     "require-baseline",
@@ -26,10 +26,10 @@ const OWN: [&str; 5] = [
 ];
 
 impl Config {
-    /// This configuration, where no key allows more than in `baseline`, and how is measured what
-    /// and against what is as there. Both hold the same flags, so what was typed stays.
+    /// This configuration, but no key allows more than in `baseline`, and what is measured against what
+    /// is taken from there. Flags are the same in both, so they keep applying.
     pub fn hold_to(mut self, baseline: Self) -> Self {
-        // A suite that is new has nothing to be compared with, and no other reference.
+        // A new suite has nothing to be compared with, so its reference is free to choose.
         let covered = |suite: &String| suite == EVERY_SUITE || baseline.there.contains(suite);
         let new = self.reference.iter().filter(|(suite, _)| !covered(suite));
         let mut reference: BTreeMap<_, _> = new.map(|(it, of)| (it.clone(), of.clone())).collect();
@@ -52,7 +52,7 @@ impl Config {
         }
     }
 
-    /// These rules, with what `other` measures and against what.
+    /// These rules, with what `other` measures against what.
     pub fn measured_like(self, other: &Self) -> Self {
         let [own, others] = [&self, other].map(table);
         let own = own.into_iter().filter(|(key, _)| is_own(key));
@@ -70,7 +70,7 @@ impl Config {
         suites.filter(|suite| !self.suites.contains(suite))
     }
 
-    /// What is looser or otherwise different than at the baseline, whatever the benchmark.
+    /// What is looser than at the baseline, or otherwise different, for all benchmarks.
     fn changes(&self, baseline: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         if !self.suites.is_empty() && baseline.suites.is_empty() {
@@ -93,8 +93,8 @@ impl Config {
         changes
     }
 
-    /// What is looser than at the baseline for these benchmarks, and does not count yet: a sentence
-    /// for each key and its values.
+    /// What is looser than at the baseline for these benchmarks and does not apply yet, one sentence
+    /// per key and values.
     pub fn loosened<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let Some(held) = &self.held else {
             return Vec::new();

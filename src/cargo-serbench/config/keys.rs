@@ -1,4 +1,4 @@
-//! Every key of the configuration: a field of [`Config`], and in [`KEYS`] its flag and its default.
+//! All keys of the configuration: fields of [`Config`], with their flags and defaults in [`KEYS`].
 
 use std::collections::BTreeMap;
 
@@ -24,24 +24,24 @@ pub const EVERY_SUITE: &str = "*";
 #[derive(Debug)]
 pub struct Key {
     pub name: &'static str,
-    /// As it would be written in Cargo.toml; empty for keys that may be absent.
+    /// As in Cargo.toml; empty if the key is optional.
     pub default: &'static str,
     pub takes: Takes,
     pub help: &'static str,
 }
 
-/// What is typed behind a flag, by the name of it that help shows.
+/// The value of a flag, with the placeholder that help shows for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// May begin with a minus sign, to be rejected with a better error.
+    /// May start with a minus sign, to be rejected with a better error.
     Quantity(&'static str),
     Text(&'static str),
-    /// May be given several times.
+    /// Can be repeated.
     List(&'static str),
     Switch,
-    /// Words, and what each does.
+    /// Possible values, and their descriptions.
     OneOf(&'static str, &'static [(&'static str, &'static str)]),
-    /// The flag is written otherwise than the key, see `cli`.
+    /// The flag is defined by hand, see `cli`.
     Other,
 }
 
@@ -58,21 +58,21 @@ const fn key(name: &'static str, default: &'static str, takes: Takes, help: &'st
 pub const KEYS: &[Key] = &[
     key("suites", "[]", Other, ""),
     key("features", "[]", Other, ""),
-    key("default-features", "true", Switch, "Activate the `default` feature where Cargo.toml says `default-features = false`"),
+    key("default-features", "true", Switch, "Activate the `default` feature if Cargo.toml disables it"),
     key("profile", "'bench'", Text("NAME"), "Build with this cargo profile"),
     key("build-flags", "[]", List("FLAG"), "Pass this extra flag to rustc; can be repeated"),
     key("cache-size", "'4 GiB'", Quantity("SIZE"), "Cache finished builds up to this size, such as 4GiB; 0 disables the cache"),
     key("threshold", "'3%'", Quantity("PERCENT"), "Tolerate latency changes up to this, such as 3%"),
     key("indifference", "'1%'", Quantity("PERCENT"), "Treat smaller changes as noise, such as 1%"),
     key("memory-threshold", "'3%'", Quantity("PERCENT"), "Tolerate memory changes up to this, such as 3%"),
-    key("max-latency-ratio", "", Quantity("RATIO"), "Fail when an encoder takes longer than this many times its reference"),
-    key("max-memory-ratio", "", Quantity("RATIO"), "Fail when an encoder's peak heap is above this many times its reference's"),
+    key("max-latency-ratio", "", Quantity("RATIO"), "Fail if an encoder takes more than this many times as long as its reference"),
+    key("max-memory-ratio", "", Quantity("RATIO"), "Fail if an encoder's peak heap is more than this many times its reference's"),
     key("budget", "", Quantity("SECONDS"), "Spend at most about this many seconds measuring"),
     key("layout", "'always'", OneOf("WHEN", LAYOUTS), "How to lay out code while two commits are measured"),
     key("default-branch", "", Text("BRANCH"), "Look for the baseline on this branch"),
-    key("strict", "false", Switch, "Fail when a verdict is inconclusive"),
-    key("require-baseline", "false", Switch, "Fail when there is no baseline"),
-    key("allow-removed", "false", Switch, "Pass even when a benchmark of the baseline is missing"),
+    key("strict", "false", Switch, "Fail if a verdict is inconclusive"),
+    key("require-baseline", "false", Switch, "Fail if there is no baseline"),
+    key("allow-removed", "false", Switch, "Pass even if a benchmark of the baseline is missing"),
     key("mode", "'gate'", OneOf("MODE", MODES), "How benchmarks affect the exit code"),
 ];
 
@@ -89,13 +89,13 @@ const LAYOUTS: &[(&str, &str)] = &[
 ];
 
 const MODES: &[(&str, &str)] = &[
-    ("gate", "Fail when it regresses or is over a limit"),
+    ("gate", "Fail if it regresses or is over a limit"),
     ("track", "Measure, store and report, never fail"),
     ("off", "Do not measure"),
 ];
 
 impl Key {
-    /// `text` as the value that it would be in a file, if it is right there.
+    /// Parses `text` like a value in Cargo.toml.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         let checked = |value: Value| {
             let table = Table::from_iter([(self.name.to_owned(), value.clone())]);
@@ -113,7 +113,7 @@ impl Key {
     }
 }
 
-/// Everything that can be configured, in the order in which it is shown.
+/// The whole configuration, in the order in which it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(
     rename_all = "kebab-case",
@@ -127,34 +127,34 @@ pub struct Config {
     pub features: Vec<Name>,
     pub default_features: bool,
     pub profile: Name,
-    /// For both commits, behind those of the user (RUSTFLAGS, build.rustflags).
+    /// For both commits, after the user's (RUSTFLAGS, build.rustflags).
     pub build_flags: Vec<Name>,
-    /// Builds that were used longest ago are removed first.
+    /// The least recently used builds are removed first.
     pub cache_size: Bytes,
-    /// Only what is surely slower than this has regressed.
+    /// A benchmark regressed only if it is certainly slower than this.
     #[serde(deserialize_with = "quantities::above_zero")]
     pub threshold: Percent,
-    /// Never above the threshold: a lower threshold takes the default down with it.
+    /// Never above the threshold: a lower threshold also lowers this default.
     pub indifference: Percent,
     /// Allocations are counted exactly, so 0 is possible.
     pub memory_threshold: Percent,
     pub max_latency_ratio: Option<Ratio>,
     pub max_memory_ratio: Option<Ratio>,
-    /// Builds not counted. Each command has its own default.
+    /// Without builds. Each command has its own default.
     pub budget: Option<Seconds>,
     pub layout: Layout,
-    /// Absent: the remote's default branch, else main, else master.
+    /// If absent: the remote's default branch, or main, or master.
     pub default_branch: Option<Name>,
     pub strict: bool,
     pub require_baseline: bool,
     pub allow_removed: bool,
     pub mode: Mode,
-    /// The encoder that others are divided by, for each suite and for [`EVERY_SUITE`].
+    /// The reference encoder of each suite and of [`EVERY_SUITE`].
     #[serde(deserialize_with = "references")]
     pub(super) reference: BTreeMap<String, Name>,
     #[serde(rename = "override")]
     pub(super) overrides: Vec<Override>,
-    /// The suites of the workspace; unknown for the defaults alone.
+    /// The suites of the workspace; empty for the built-in defaults.
     #[serde(skip)]
     pub(super) there: Vec<String>,
     /// The policy of the baseline, where it is stricter; see [`Config::hold_to`].
@@ -162,7 +162,7 @@ pub struct Config {
     pub(super) held: Option<Held>,
 }
 
-/// Other rules for some benchmarks.
+/// Different rules for some benchmarks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Override {
@@ -175,11 +175,11 @@ pub struct Override {
     pub max_memory_ratio: Option<Ratio>,
     pub allow_removed: Option<bool>,
     pub mode: Option<Mode>,
-    /// For people, who see it in `cargo serbench config`.
+    /// A comment, shown by `cargo serbench config`.
     pub reason: Option<Name>,
 }
 
-/// What a benchmark does to the exit code, strictest first; see [`MODES`].
+/// How a benchmark affects the exit code, strictest first; see [`MODES`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -189,9 +189,9 @@ pub enum Mode {
     Off,
 }
 
-/// Which blocks of two commits are measured in several orders of functions; see [`LAYOUTS`].
+/// Which blocks of two commits to measure with several orders of functions; see [`LAYOUTS`].
 ///
-/// Where code lies moves loops by up to a quarter with the same instructions.
+/// The address of a loop changes its speed by up to 25 %, with the same instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
@@ -224,9 +224,9 @@ fn references<'de, D: Deserializer<'de>>(
     })
 }
 
-/// The names of the fields of a struct that knows no others, which are the keys of a table.
+/// The field names of a struct, which are the keys of a table.
 pub fn fields<T: DeserializeOwned>() -> Vec<String> {
-    // Serde names them all when it meets an unknown one.
+    // Serde lists them all if it meets an unknown one.
     let error = toml::from_str::<T>("'?' = 0").err();
     let message = error.map_or_else(String::new, |error| error.message().to_owned());
     let quoted = message.split('`').skip(3).step_by(2);

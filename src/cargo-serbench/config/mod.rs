@@ -1,8 +1,8 @@
-//! The configuration in force: built-in defaults, the workspace's and the package's metadata, flags.
+//! The effective configuration: built-in defaults, the workspace's and the package's metadata, flags.
 //!
-//! Each of these layers is a table of the same keys, laid over the one before, key by key. The
-//! package whose table counts is the one that is selected, as cargo selects packages; where several
-//! are, it is the only one of them that has a table.
+//! Each layer is a table with the same keys and overrides the one before, key by key. The package
+//! metadata is that of the selected package, as cargo selects packages; if several are selected,
+//! only one of them may have a table.
 
 mod check;
 mod hold;
@@ -31,15 +31,15 @@ pub use self::{
 };
 use crate::discover::{Workspace, suite_name};
 
-/// The configuration, and where each value of it comes from.
+/// The configuration, and the origin of each value.
 #[derive(Clone, Debug)]
 pub struct InForce {
     pub config: Config,
     layer: Layer,
 }
 
-/// Reads what holds for the selected packages of `workspace`, under what was typed. Anything wrong in
-/// it is an error.
+/// Loads the configuration of the selected packages of `workspace`, overridden by flags. Any mistake
+/// is an error.
 pub fn load(workspace: &Workspace, flags: &Flags) -> Result<InForce> {
     let (in_force, problems) = load_what_is_right(workspace, flags)?;
     if !problems.is_empty() {
@@ -48,7 +48,7 @@ pub fn load(workspace: &Workspace, flags: &Flags) -> Result<InForce> {
     Ok(in_force)
 }
 
-/// The same, with the defaults for what is wrong, and what that is.
+/// The same, but replaces wrong values by defaults, and returns the errors.
 pub fn load_what_is_right(workspace: &Workspace, flags: &Flags) -> Result<(InForce, Vec<String>)> {
     let root = &workspace.root;
     let mut texts = vec![("workspace", root.join("Cargo.toml"))];
@@ -65,12 +65,12 @@ pub fn load_what_is_right(workspace: &Workspace, flags: &Flags) -> Result<(InFor
     in_force(&sources, flags, Some(&suites(&workspace.metadata)))
 }
 
-/// What holds where no file says anything, under what was typed.
+/// The configuration without any files, overridden by flags.
 pub fn built_in(flags: &Flags) -> Result<InForce> {
     in_force(&[], flags, None).map(|(in_force, _)| in_force)
 }
 
-/// The manifest of the package whose table counts.
+/// The manifest with the package table to use.
 fn package_manifest(workspace: &Workspace) -> Result<Option<PathBuf>> {
     let mut with_table = workspace
         .metadata
@@ -97,14 +97,14 @@ fn relative(path: &Path, root: &Path) -> String {
     path.display().to_string().replace('\\', "/")
 }
 
-/// What holds where nothing is configured.
+/// The configuration if nothing is configured.
 #[cfg(test)]
 pub fn default_config() -> Config {
     let in_force = built_in(&Flags::default());
     in_force.expect("the defaults are right").config
 }
 
-/// The suites of all bench targets of the workspace.
+/// The suites of all bench targets in the workspace.
 fn suites(metadata: &Metadata) -> Vec<String> {
     metadata
         .workspace_packages()
@@ -115,8 +115,8 @@ fn suites(metadata: &Metadata) -> Vec<String> {
         .collect()
 }
 
-/// Lays the layers over each other, and says what is wrong in them. `suites` are those that there
-/// are, if that is known.
+/// Merges the layers and returns the errors in them. `suites` are the existing ones, if
+/// known.
 fn in_force(
     sources: &[Source<'_>],
     flags: &Flags,

@@ -1,11 +1,11 @@
-//! Resolves the rules of each benchmark: defaults, overrides, and the baseline's policy.
+//! Resolves the rules for each benchmark from defaults, overrides, and the baseline's policy.
 
 use serde::Serialize;
 
 use super::keys::{Config, EVERY_SUITE, Mode, Override};
 use crate::values::quantities::{Percent, Ratio};
 
-/// Every key that an override may have, for one benchmark.
+/// Every key that can be overridden, for one benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Rules {
@@ -18,18 +18,18 @@ pub struct Rules {
     mode: Mode,
 }
 
-/// What a benchmark is allowed; fractions, 0.03 is 3 %.
+/// Limits for a benchmark; as fractions, 0.03 is 3 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Change of latency that is tolerated.
+    /// Tolerated change of latency.
     pub threshold: f64,
     /// Smaller changes are noise.
     pub indifference: f64,
-    /// Change of memory that is tolerated.
+    /// Tolerated change of memory.
     pub memory_threshold: f64,
-    /// Most that the candidate's latency may be of its reference's; 1.5 is half as much again.
+    /// Maximum of the candidate's latency relative to its reference; 1.5 is 50 % more.
     pub max_latency_ratio: Option<f64>,
-    /// Most that the candidate's peak heap may be of its reference's.
+    /// Maximum of the candidate's peak heap relative to its reference.
     pub max_memory_ratio: Option<f64>,
 }
 
@@ -47,7 +47,7 @@ impl Default for Tolerance {
 }
 
 impl Config {
-    /// The encoder that the others of `suite` are divided by.
+    /// The reference encoder of `suite`.
     pub fn reference(&self, suite: &str) -> Option<&str> {
         let references = &self.reference;
         let found = references
@@ -56,7 +56,7 @@ impl Config {
         found.map(|name| &**name)
     }
 
-    /// What the benchmark `id` is allowed, key by key no more than by the baseline's policy.
+    /// The limits for benchmark `id`: for each key, the stricter of this and the baseline's policy.
     pub fn tolerance(&self, id: &str) -> Tolerance {
         let rules = self.rules(id);
         Tolerance {
@@ -68,17 +68,17 @@ impl Config {
         }
     }
 
-    /// What the benchmark `id` does to the exit code.
+    /// How benchmark `id` affects the exit code.
     pub fn mode(&self, id: &str) -> Mode {
         self.rules(id).mode
     }
 
-    /// Whether the benchmark `id` may disappear.
+    /// Whether benchmark `id` may be removed.
     pub fn allows_removal(&self, id: &str) -> bool {
         self.rules(id).allow_removed
     }
 
-    /// What counts for the benchmark `id`.
+    /// The rules for benchmark `id`.
     pub(super) fn rules(&self, id: &str) -> Rules {
         let own = self.own_rules(id);
         match &self.held {
@@ -87,7 +87,7 @@ impl Config {
         }
     }
 
-    /// The same by this configuration alone.
+    /// The same, from this configuration only.
     pub(super) fn own_rules(&self, id: &str) -> Rules {
         let last = Last(&self.overrides, id);
         let threshold = last.of(|it| it.threshold).unwrap_or(self.threshold);
@@ -95,7 +95,7 @@ impl Config {
         let memory_threshold = last.of(|it| it.memory_threshold);
         Rules {
             threshold,
-            // Two overrides of one benchmark may each be right and contradict each other.
+            // Two overrides of one benchmark may each be valid but contradict each other.
             indifference: smaller(indifference, threshold),
             memory_threshold: memory_threshold.unwrap_or(self.memory_threshold),
             max_latency_ratio: last
@@ -128,11 +128,11 @@ fn smaller<T: PartialOrd>(one: T, other: T) -> T {
     if other < one { other } else { one }
 }
 
-/// Overrides, and the id of a benchmark.
+/// Finds the last override of a benchmark.
 struct Last<'a>(&'a [Override], &'a str);
 
 impl Last<'_> {
-    /// What the last override of the benchmark that has a key says.
+    /// The value in the last override that matches the benchmark and has the key.
     fn of<T>(&self, key: impl Fn(&Override) -> Option<T>) -> Option<T> {
         let Self(overrides, id) = self;
         let matching = |it: &&Override| it.benchmarks.is_match(id);

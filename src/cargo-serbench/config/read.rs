@@ -1,4 +1,4 @@
-//! Reads the table of one Cargo.toml, or the flags, into values with their origin.
+//! Reads the table of a Cargo.toml, or flags, into values with their origins.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::Range};
 
@@ -12,10 +12,10 @@ use toml::{
 use super::keys::{Config, EVERY_SUITE, KEYS, Override};
 use crate::discover::suite_name;
 
-/// A text that may hold a table of ours.
+/// The text of a Cargo.toml, which may have a table for this tool.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// As it is shown.
+    /// The path to show.
     pub file: &'a str,
     pub text: &'a str,
     /// `package` or `workspace`: the table is its `metadata.serbench`.
@@ -23,7 +23,7 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Where the text at `start` comes from.
+    /// The origin of the text at `start`.
     fn origin(self, start: usize) -> Origin {
         Origin::Line {
             file: self.file.to_owned(),
@@ -32,7 +32,7 @@ impl Source<'_> {
     }
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Default,
@@ -40,7 +40,7 @@ pub enum Origin {
         file: String,
         line: usize,
     },
-    /// Name of the flag without its dashes.
+    /// The flag's name without dashes.
     Flag(String),
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value as it was written, valid by itself.
+/// A value as written, which is valid by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Valued {
     pub value: Value,
@@ -62,42 +62,42 @@ pub struct Valued {
 }
 
 impl Valued {
-    /// Whether anybody has set it.
+    /// Whether it was set explicitly.
     pub fn is_set(&self) -> bool {
         self.origin != Origin::Default
     }
 }
 
-/// By key; the reference of a suite is `reference.SUITE`.
+/// Values by key; the key of a suite's reference is `reference.SUITE`.
 pub type Table = BTreeMap<String, Valued>;
 
-/// What one source gives, or several merged.
+/// The values from one source, or several merged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layer {
     pub keys: Table,
     pub overrides: Vec<Table>,
 }
 
-/// A key that was typed; the command line has checked its value.
+/// A key set on the command line, which has checked its value.
 #[derive(Clone, Debug)]
 pub struct Flag {
-    /// As in [`Table`].
+    /// The key in [`Table`].
     pub key: String,
-    /// What was typed to set it, without dashes.
+    /// The flag that set it, without dashes.
     pub flag: String,
     pub value: Value,
 }
 
-/// All that was typed.
+/// All keys set on the command line.
 pub type Flags = Vec<Flag>;
 
-/// The key of the reference of a suite.
+/// The key of a suite's reference.
 pub fn reference_of(suite: &str) -> String {
     format!("reference.{}", suite_name(suite))
 }
 
 impl Layer {
-    /// What holds where nothing is configured.
+    /// The built-in defaults.
     pub fn of_defaults() -> Result<Self> {
         let set = KEYS.iter().filter(|key| !key.default.is_empty());
         let lines = set.map(|key| format!("{} = {}\n", key.name, key.default));
@@ -113,7 +113,7 @@ impl Layer {
         })
     }
 
-    /// Lays `upper` over this layer: key by key, overrides after those that are there.
+    /// Overrides this layer by `upper`, key by key; appends its overrides.
     pub fn merge(&mut self, upper: Self) {
         if upper.keys.contains_key(&reference_of(EVERY_SUITE)) {
             self.keys.retain(|key, _| !key.starts_with("reference."));
@@ -122,7 +122,7 @@ impl Layer {
         self.overrides.extend(upper.overrides);
     }
 
-    /// Lays `flags` over this layer. What is typed holds for every benchmark, whatever overrides say.
+    /// Overrides this layer by `flags`, which apply to every benchmark, whatever overrides say.
     pub fn merge_flags(&mut self, flags: &[Flag]) {
         for table in &mut self.overrides {
             table.retain(|key, _| !flags.iter().any(|flag| flag.key == *key));
@@ -139,7 +139,7 @@ impl Layer {
         });
     }
 
-    /// As one table of plain values.
+    /// Converts it to a single table of plain values.
     pub fn to_value(&self) -> Value {
         let mut table = toml::Table::new();
         let mut references = toml::Table::new();
@@ -160,7 +160,7 @@ impl Layer {
     }
 }
 
-/// Reads the table of `source`: what is right in it, and what is wrong with the rest, with its line.
+/// Reads the table of `source`: the valid values, and the errors with their lines.
 pub fn read(source: Source<'_>) -> Result<(Layer, Vec<String>)> {
     let document = DeTable::parse(source.text).with_context(|| format!("read {}", source.file))?;
     let metadata = |of| document.get_ref().get(of)?.get_ref().get("metadata");
@@ -178,10 +178,10 @@ pub fn read(source: Source<'_>) -> Result<(Layer, Vec<String>)> {
 type Key<'a> = toml::Spanned<Cow<'a, str>>;
 type Spanned<'a> = toml::Spanned<DeValue<'a>>;
 
-/// Takes over the keys of a table that are right, each by itself.
+/// Collects the valid keys of a table, each checked by itself.
 struct Reader<'a> {
     source: Source<'a>,
-    /// With where they are.
+    /// Errors with their positions.
     problems: Vec<(usize, String)>,
 }
 
@@ -251,7 +251,7 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// Whether a value is right. If not, notes why, `at` that place if nothing better is known.
+    /// Whether a value is valid. If not, notes the error, at position `at` if serde gives none.
     fn accepts<T: DeserializeOwned>(&mut self, at: Range<usize>, value: Spanned<'a>) -> bool {
         let error = T::deserialize(ValueDeserializer::from(value)).err();
         let found = error.map(|error| {
@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
         right
     }
 
-    /// As it was written, which is known to be right.
+    /// The value as written, which is known to be valid.
     fn valued(&self, name: &Key<'a>, written: &Spanned<'a>) -> Valued {
         let value = Value::deserialize(ValueDeserializer::from(written.clone()));
         Valued {
@@ -273,8 +273,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What serde has to say of what begins at `start`, with the line, or with what a misspelt key was
-/// meant to be.
+/// Serde's error for the text at `start`: with the line, or with a suggestion for a misspelt
+/// key.
 fn problem(source: Source<'_>, start: usize, error: &toml::de::Error) -> String {
     let origin = source.origin(start);
     if error.message().starts_with("unknown field") {
@@ -293,8 +293,8 @@ fn problem(source: Source<'_>, start: usize, error: &toml::de::Error) -> String 
     format!("{origin}: `{}`: {expected}", line.trim())
 }
 
-/// What would be right, from what serde says. The beginning of "invalid type: integer `3`, expected a
-/// string" goes without saying, since the value is shown.
+/// What serde expected. The start of "invalid type: integer `3`, expected a string" is dropped,
+/// because the value is shown anyway.
 pub fn expected(message: &str) -> String {
     let message = message.lines().next().unwrap_or_default();
     let expected = &message[message.rfind("expected ").unwrap_or_default()..];
@@ -304,7 +304,7 @@ pub fn expected(message: &str) -> String {
         .replace("wanted string or table", "expected a word in quotes")
 }
 
-/// The one of `known` that `unknown` was probably meant to be.
+/// The one of `known` most similar to `unknown`, if similar enough.
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()

@@ -1,4 +1,4 @@
-//! Prints the configuration in force, with the origin of each value.
+//! Prints the effective configuration, with the origin of each value.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::{
 };
 
 impl InForce {
-    /// TOML that could stand in a Cargo.toml as it is.
+    /// TOML that is valid in a Cargo.toml.
     pub fn to_toml(&self) -> String {
         let all = self.to_json();
         let mut text = "[package.metadata.serbench]\n".to_owned();
@@ -30,7 +30,7 @@ impl InForce {
         text
     }
 
-    /// The same for programs: `value` and `origin` of each key.
+    /// The same as JSON: `value` and `origin` of each key.
     pub fn to_json(&self) -> Value {
         let Self { config, layer } = self;
         let mut all = json!(config);

@@ -1,4 +1,4 @@
-//! Checks what is in force under tables and flags as people write them, and every error.
+//! Checks the effective configuration for realistic tables and flags, and every error.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{
     reference_of,
 };
 
-/// Flags from the keys of a table, as the command line hands them on.
+/// Flags from the keys of a table, in the form that the command line produces.
 fn typed(keys: &str) -> Flags {
     let table: toml::Table = keys.parse().unwrap();
     let flags = table.into_iter().flat_map(|(flag, value)| match value {
@@ -27,7 +27,7 @@ fn package(keys: &str) -> String {
     format!("[package.metadata.serbench]\n{keys}")
 }
 
-/// What is in force under a Cargo.toml and flags, or what is wrong.
+/// The effective configuration for a Cargo.toml and flags, or the errors.
 #[track_caller]
 fn load(text: &str, flags: &str) -> Result<InForce, String> {
     let source = |of| Source {
@@ -49,7 +49,7 @@ fn config(text: &str, flags: &str) -> Config {
     load(text, flags).unwrap().config
 }
 
-/// What is wrong with `lines` in the package's table.
+/// The errors for `lines` in the package's table.
 #[track_caller]
 fn problems(lines: &str) -> String {
     let text = format!("[package]\nname = \"x\"\n\n[package.metadata.serbench]\n{lines}\n");
@@ -151,7 +151,7 @@ fn layers_and_origins() {
     max-latency-ratio = 4.0         # Cargo.toml:28
     reason = "slow"                 # Cargo.toml:29
     "#);
-    // What is typed holds for all benchmarks, so an override that says nothing else goes.
+    // Flags apply to all benchmarks, so an override without other keys is dropped.
     let typed = shown(
         "threshold = '10%'\nmode = 'gate'\nreference.'*' = 'sonic_rs'\ndefault-features = false",
     );
@@ -231,7 +231,7 @@ fn wrong_keys_and_values() {
         "reference.json = 3",
         "reference.jsn = 'orjson'",
         "indifference = 0.05",
-        // All of them, in the order of their lines.
+        // All errors, in the order of their lines.
         "strct = true\nmode = 'on'\nbudget = -1",
         "\n[[package.metadata.serbench.override]]\nthreshold = 0.1",
         "[[package.metadata.serbench.override]]\nbenchmarks = []\nthreshold = 0.1",
@@ -320,7 +320,7 @@ fn what_has_no_effect() {
     ");
 }
 
-/// What `after` allows and loosens where the baseline has `before`, both keys of a package's table.
+/// The result for `after` if the baseline has `before`, both keys of a package's table.
 fn held(before: &str, after: &str, flags: &str) -> (Config, Vec<String>) {
     let there = ["a".to_owned(), "b".to_owned()];
     let of = |keys: &str| {
@@ -339,7 +339,7 @@ fn held(before: &str, after: &str, flags: &str) -> (Config, Vec<String>) {
     (config, loosened)
 }
 
-/// All that decides, apart from what is held.
+/// Everything that decides, without the held policy.
 fn policy(config: &Config) -> String {
     let rules = ["a::b", "a::c"].map(|id| config.rules(id));
     let mut plain = config.clone();
@@ -385,7 +385,7 @@ fn what_is_loosened_waits_and_what_is_tightened_counts() {
         );
         let (strict, _) = held(before, before, "");
         assert_eq!(policy(&config), policy(&strict), "{line}");
-        // The other way round it is tightened.
+        // The reverse makes it stricter.
         let (config, said) = held(after, before, "");
         assert_eq!(said, [""; 0], "{line}");
         assert_eq!(policy(&config), policy(&strict), "{line}");
@@ -416,7 +416,7 @@ fn what_decides_otherwise_is_the_baselines() {
             "{key}"
         );
     }
-    // A suite that the baseline lacks has no other reference.
+    // A suite that the baseline lacks can choose its reference.
     let new = config(&package("reference.my-bench = 'x'"), "");
     let config = new.hold_to(held("", "", "").0);
     assert_eq!(config.reference("my_bench"), Some("x"));

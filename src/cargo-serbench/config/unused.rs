@@ -9,8 +9,8 @@ use super::{
 use crate::values::glob::Globs;
 
 impl Config {
-    /// Globs that match none of `ids`, and references that are none of their encoders, a sentence
-    /// each. `ids` are all benchmarks of some suites; other suites are left alone.
+    /// Globs that match none of `ids`, and references that are not among their encoders, one sentence
+    /// each. `ids` are all benchmarks of some suites; other suites are not checked.
     pub fn unused<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let ids: BTreeSet<&str> = ids.into_iter().collect();
         let mut encoders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! Extracts a commit's files, as `git checkout` would write them: filters and line ends included.
+//! Extracts a commit's files as `git checkout` would, including filters and line endings.
 //!
-//! git itself does it, since filters are programs and libgit2 runs none.
+//! git does the work, because filters are programs, which libgit2 does not run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,28 +19,28 @@ use git2::{Oid, Repository};
 use super::git::{Commit, Repo, short};
 use crate::{atomic, interrupt, shell};
 
-/// A repository, a submodule's or the outermost, and where its files go.
+/// A repository (the outermost one or a submodule's), and the folder for its files.
 struct Checkout<'a> {
     repository: &'a Repository,
-    /// The files.
+    /// The folder for the files.
     to: PathBuf,
-    /// git's index of them, kept so that the next time only what differs is written.
+    /// git's index for that folder, kept so that next time only changed files are written.
     index: PathBuf,
-    /// What it is called in messages: empty, or the submodule's path with a slash.
+    /// Its name in messages: empty, or the submodule's path with a slash.
     name: String,
-    /// Held while files are written, by git too: it may outlive a run that is killed.
+    /// Locked while files are written, also by git, which may outlive a killed run.
     lock: Option<&'a File>,
 }
 
-/// A file that git has by reference only: a submodule.
+/// An entry that git stores by reference only: a submodule.
 struct Link {
     commit: String,
     path: PathBuf,
 }
 
 impl Repo {
-    /// Writes the commit's files to a folder below `sources`, named after its tree, and returns
-    /// the workspace in it. Files that are there already are checked and written again if they
+    /// Writes the commit's files to a folder in `sources` named after its tree, and returns
+    /// the workspace in it. Existing files are checked and rewritten if they
     /// differ.
     pub fn extract(&self, commit: &Commit, sources: &Path) -> Result<PathBuf> {
         let folder = folder_of_sources(sources).join(&commit.tree[..16]);
@@ -57,12 +57,12 @@ impl Repo {
             .write(&commit.tree)
             .with_context(|| format!("extract the source of {}", commit.short()))?;
         self.check_work_tree()?;
-        // `prune` removes what was not used for longest.
+        // `prune` removes the least recently used.
         let _ = fs::File::open(&folder).and_then(|it| it.set_modified(SystemTime::now()));
         Ok(top.join(&self.prefix))
     }
 
-    /// Refuses pointers of git-lfs in the work tree: they would be compared with content.
+    /// Rejects git-lfs pointers in the work tree: they would be compared with content.
     fn check_work_tree(&self) -> Result<()> {
         let Some(top) = self.repository.workdir() else {
             return Ok(());
@@ -78,8 +78,8 @@ impl Repo {
     }
 }
 
-/// The folder of extracted trees. Cargo looks for a workspace in all folders above a package, up to
-/// one called `target/package`: a commit must not become part of the workspace that it lies in.
+/// The folder for extracted trees. Cargo looks for a workspace in all parent folders of a package, up to
+/// one called `target/package`: a commit must not become part of the workspace around it.
 pub fn folder_of_sources(sources: &Path) -> PathBuf {
     sources.join("target").join("package")
 }
@@ -89,7 +89,7 @@ impl Checkout<'_> {
         let settings = self.settings()?;
         let settings_file = beside(&self.index, ".settings");
         if fs::read(&settings_file).ok() != Some(settings.clone()) || !self.index.exists() {
-            // Left by a run that was killed: nothing says what of it is complete. Or written by
+            // Left by a killed run, so possibly incomplete, or written with
             // other filters.
             remove_folder(&self.to)?;
             let _ = fs::remove_file(&self.index);
@@ -107,7 +107,7 @@ impl Checkout<'_> {
         Ok(())
     }
 
-    /// What decides, besides attributes in the tree, how files are written.
+    /// Everything that affects how files are written, except attributes in the tree.
     fn settings(&self) -> Result<Vec<u8>> {
         let mut settings = Vec::new();
         for (name, value) in self.configured(r"^(filter\..*|core\.(autocrlf|eol))$")? {
@@ -118,7 +118,7 @@ impl Checkout<'_> {
         Ok(settings)
     }
 
-    /// Entries of git's configuration by a regular expression over their names, as they hold.
+    /// The effective entries of git's configuration whose names match a regular expression.
     fn configured(&self, pattern: &str) -> Result<BTreeMap<String, String>> {
         let config = self.repository.config().and_then(|mut it| it.snapshot())?;
         let mut entries = config.entries(Some(pattern))?;
@@ -133,7 +133,7 @@ impl Checkout<'_> {
         Ok(found)
     }
 
-    /// Refuses a tree with two entries of one name: git keeps either.
+    /// Rejects a tree with two entries of the same name: git would write either of them.
     fn check_names(&self, tree: &str) -> Result<()> {
         let entries = self.git(&["ls-tree", "-r", "-t", "-z", "--full-tree", tree], &[])?;
         let mut names = BTreeSet::new();
@@ -155,7 +155,7 @@ impl Checkout<'_> {
 
     fn git(&self, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
         let mut command = Command::new("git");
-        // Those of a hook that runs us are about the user's index.
+        // Variables set by a git hook refer to the user's index.
         for (name, _) in std::env::vars_os() {
             if name.as_bytes().starts_with(b"GIT_") && !is_setting(&name) {
                 command.env_remove(name);
@@ -177,7 +177,7 @@ impl Checkout<'_> {
         ] {
             command.args(["-c", setting]);
         }
-        // Where a filter fails that is not required, git writes what it should have filtered.
+        // If an optional filter fails, git writes the unfiltered content.
         for (name, value) in self.configured(r"^filter\..*\.(smudge|process)$")? {
             if let (Some((filter, _)), false) = (name.rsplit_once('.'), value.is_empty()) {
                 command.args(["-c", &format!("{filter}.required=true")]);
@@ -198,7 +198,7 @@ impl Checkout<'_> {
         run(command, input).with_context(|| format!("run git {}", arguments[0]))
     }
 
-    /// Refuses files that a filter should have written and did not.
+    /// Rejects files that a filter should have written but did not.
     fn check_filters(&self) -> Result<()> {
         let files = self.git(&["ls-files", "-z"], &[])?;
         if files.is_empty() {
@@ -225,7 +225,7 @@ impl Checkout<'_> {
             ensure!(
                 &*filter != "lfs" || !is_pointer(&self.to.join(path)),
                 "{shown} holds a pointer of git-lfs instead of its content; \
-                 `git lfs pull` brings it"
+                 fetch it with `git lfs pull`"
             );
         }
         Ok(())
@@ -252,7 +252,7 @@ impl Checkout<'_> {
         let stored = self.repository.commondir().join("modules").join(&link.path);
         let repository = match inner.map_or_else(|| Repository::open(stored), Repository::open) {
             Ok(repository) => repository,
-            // Not checked out in the work tree either: both sides lack it alike.
+            // Not checked out in the work tree either, so both sides lack it.
             Err(_) if work_tree.is_some_and(|path| path.is_dir()) => return Ok(()),
             Err(_) => {
                 bail!("submodule `{name}` is not checked out; run `git submodule update --init`")
@@ -262,7 +262,7 @@ impl Checkout<'_> {
         let Ok(commit) = commit else {
             bail!(
                 "submodule `{name}` lacks its commit {}; `git submodule update --init` or \
-                 `git -C {name} fetch origin {}` brings it",
+                 `git -C {name} fetch origin {}` fetches it",
                 short(&link.commit),
                 link.commit
             );
@@ -280,14 +280,14 @@ impl Checkout<'_> {
     }
 }
 
-/// The path with something after its name, which may have dots in it.
+/// The path with something appended to its name, which may contain dots.
 fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
 }
 
-/// The only writer to a folder, for as long as this is open here or in a git that was started.
+/// Locks a folder against other writers, as long as the file is open in this process or a git it started.
 fn lock(folder: &Path) -> Result<File> {
     fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     let path = folder.join("lock");
@@ -315,7 +315,7 @@ fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Whether a variable says how git behaves, not where its repository is.
+/// Whether a variable configures how git behaves, not where its repository is.
 fn is_setting(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("GIT_CONFIG")
@@ -332,7 +332,7 @@ fn run(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
     let stdin = child.stdin.take();
     let mut stderr = child.stderr.take().expect("stderr is piped");
     let (output, complaint) = std::thread::scope(|scope| -> Result<_> {
-        // git answers while it reads; a full pipe on either side would block both.
+        // git writes while it reads; a full pipe on either side would block both.
         scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
         let complaint = scope.spawn(move || {
             let mut bytes = Vec::new();
@@ -355,20 +355,20 @@ fn run(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
     Ok(output)
 }
 
-/// What to do about what git complains of.
+/// How to fix what git reports.
 fn way_out(complaint: &str) -> &'static str {
     if complaint.contains("promisor remote") {
         "\nthis clone is partial and its remote did not send these files: run again when it can be \
          reached; `git fetch --refetch --no-filter origin` completes the clone"
     } else if complaint.contains("smudge filter") {
-        "\nthe filter has failed (`git config --get-regexp '^filter'` shows its commands); mend it, \
+        "\nthe filter failed (`git config --get-regexp '^filter'` shows its commands); fix it, \
          or `git config --unset` it and remove it from .gitattributes"
     } else {
         ""
     }
 }
 
-/// Whether a file begins as pointers of git-lfs do (its specification, "The Pointer").
+/// Whether a file starts like a git-lfs pointer (its specification, "The Pointer").
 fn is_pointer(path: &Path) -> bool {
     const BEGIN: &[u8] = b"version https://git-lfs.github.com/spec/";
     let mut bytes = [0; BEGIN.len()];

@@ -1,4 +1,4 @@
-//! The repository: revisions to commits, commits to source trees, ancestors.
+//! Reads the git repository: revisions, commits, trees, ancestors.
 
 use std::{
     ffi::OsStr,
@@ -11,10 +11,10 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use git2::{ErrorCode, ObjectType, Oid, Repository, StatusOptions, Tree};
 
-/// The repository that a workspace lies in.
+/// The repository that contains the workspace.
 pub struct Repo {
     pub(super) repository: Repository,
-    /// The workspace's folder relative to the top of the work tree.
+    /// The workspace's folder relative to the root of the work tree.
     pub(super) prefix: PathBuf,
 }
 
@@ -30,7 +30,7 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// The first ten digits, as people quote them.
+    /// The first ten digits, for messages.
     pub fn short(&self) -> &str {
         short(&self.sha)
     }
@@ -38,18 +38,18 @@ impl Commit {
 
 /// The first ten digits of a hash.
 pub fn short(sha: &str) -> &str {
-    // Files can be edited, so it may be no hash at all.
+    // The hash may come from an edited file, so it can be any text.
     sha.get(..10).unwrap_or(sha)
 }
 
-/// Opens the repository around `workspace`; `None` when there is none.
+/// Opens the repository around `workspace`; `None` if there is none.
 pub fn open(workspace: &Path) -> Result<Option<Repo>> {
     let repository = match Repository::discover(workspace) {
         Ok(repository) => repository,
         Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
         Err(error) if error.code() == ErrorCode::Owner => bail!(
             "the git repository around {} belongs to another user, so git does not read it; \
-             `git config --global --add safe.directory {}` lets it",
+             trust it with `git config --global --add safe.directory {}`",
             workspace.display(),
             top_of(workspace).display()
         ),
@@ -69,7 +69,7 @@ pub fn open(workspace: &Path) -> Result<Option<Repo>> {
     Ok(Some(Repo { repository, prefix }))
 }
 
-/// The nearest folder around `workspace` that holds a repository.
+/// The nearest parent folder of `workspace` with a repository.
 fn top_of(workspace: &Path) -> &Path {
     let mut folders = workspace.ancestors();
     folders
@@ -78,25 +78,25 @@ fn top_of(workspace: &Path) -> &Path {
 }
 
 impl Repo {
-    /// The top folder of the work tree.
+    /// The root of the work tree.
     pub fn top(&self) -> PathBuf {
         let top = self.repository.workdir().unwrap_or(Path::new("."));
         top.canonicalize().unwrap_or_else(|_| top.to_path_buf())
     }
 
-    /// The top of an extracted tree in which the workspace is at `root`.
+    /// The root of an extracted tree whose workspace is at `root`.
     pub fn top_of(&self, root: &Path) -> PathBuf {
         let depth = self.prefix.components().count();
         let top = root.ancestors().nth(depth).unwrap_or(root);
         top.canonicalize().unwrap_or_else(|_| top.to_path_buf())
     }
 
-    /// The folder that the workspace has in an extracted tree or the work tree, whose top is `top`.
+    /// The workspace's folder relative to the root of the work tree or an extracted tree.
     pub fn prefix(&self) -> &Path {
         &self.prefix
     }
 
-    /// The commit checked out; `None` before the first.
+    /// The commit at HEAD; `None` before the first commit.
     pub fn head(&self) -> Result<Option<Commit>> {
         match self.repository.head() {
             Ok(head) => {
@@ -110,7 +110,7 @@ impl Repo {
         }
     }
 
-    /// The commit that any git revision names.
+    /// The commit of any git revision.
     pub fn resolve(&self, revision: &str) -> Result<Commit> {
         let found = self
             .repository
@@ -125,15 +125,15 @@ impl Repo {
         })
     }
 
-    /// How to fetch a missing commit; empty if there is none. Each command names where
-    /// the commit goes: a clone of one branch, or of actions/checkout, fetches no other by itself.
+    /// How to fetch a missing commit; empty if unknown. Each command names the local
+    /// branch to write: a clone of one branch, or by actions/checkout, fetches no other by default.
     fn way_to(&self, revision: &str) -> String {
         let shallow = self.repository.is_shallow();
-        // A remote can't be asked for `HEAD~1` and the like.
+        // `HEAD~1` and the like can't be fetched from a remote.
         if revision.contains(['~', '^', '@', ':']) || revision == "HEAD" {
             return match shallow {
                 true => {
-                    "\nthis clone is shallow: `git fetch --deepen=1` brings one commit more of \
+                    "\nthis clone is shallow: `git fetch --deepen=1` fetches one more commit of \
                          its history, `git fetch --unshallow` all of it"
                         .to_owned()
                 }
@@ -153,18 +153,18 @@ impl Repo {
             ""
         };
         format!(
-            "\n{clone}`git fetch{depth} origin {what}` brings it as `{name}` if the remote has it"
+            "\n{clone}`git fetch{depth} origin {what}` fetches it as `{name}` if the remote has it"
         )
     }
 
-    /// The files in which the work tree differs from the commit checked out, of all that git would
-    /// track, relative to the workspace. Those for which `ours` is true are left out: writing a
-    /// record must not be a change.
+    /// The files in which the work tree differs from HEAD, tracked or not ignored, relative
+    /// to the workspace. Files for which `ours` is true are left out: writing a
+    /// record must not count as a change.
     pub fn changes(&self, ours: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
         self.differences(true, ours)
     }
 
-    /// The same for files that git tracks already.
+    /// The same for tracked files only.
     pub fn is_modified(&self, ours: impl Fn(&Path) -> bool) -> Result<bool> {
         Ok(!self.differences(false, ours)?.is_empty())
     }
@@ -189,7 +189,7 @@ impl Repo {
         Ok(changed.filter(|path| !ours(path)).collect())
     }
 
-    /// The best common ancestor of two commits.
+    /// The merge base of two commits.
     pub fn merge_base(&self, one: &Commit, other: &Commit) -> Result<Option<Commit>> {
         match self
             .repository
@@ -201,7 +201,7 @@ impl Repo {
         }
     }
 
-    /// The default branch: the remote's, else main or master.
+    /// The default branch: the remote's, or main, or master.
     pub fn default_branch(&self) -> Option<String> {
         let remote = || {
             let reference = self
@@ -220,8 +220,8 @@ impl Repo {
         })
     }
 
-    /// First-parent ancestors of `from`, itself first, as full hashes. A shallow clone's ends
-    /// where its history does.
+    /// Full hashes of first-parent ancestors of `from`, starting with itself. Ends early in a shallow
+    /// clone.
     pub fn first_parents(&self, from: &Commit) -> Result<impl Iterator<Item = String>> {
         let mut walk = self.repository.revwalk().context("walk the history")?;
         walk.simplify_first_parent()?;
@@ -229,8 +229,8 @@ impl Repo {
         Ok(walk.map_while(|commit| Some(commit.ok()?.to_string())))
     }
 
-    /// The id that a commit's tree would have without `folder`, named relative to the workspace:
-    /// the same for commits that differ in it alone.
+    /// The id that a commit's tree would have without `folder`, relative to the workspace. It is
+    /// equal for commits that differ only in that folder.
     pub fn tree_without(&self, commit: &Commit, folder: &str) -> Result<String> {
         let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
         let path: Vec<_> = self.prefix.iter().chain([OsStr::new(folder)]).collect();
@@ -253,20 +253,20 @@ impl Repo {
                     }
                 }
             }
-            // As git stores a tree.
+            // The mode git uses for trees.
             write!(object, "{:o} ", entry.filemode_raw())?;
             object.extend([entry.name_bytes(), b"\0", id.as_bytes()].concat());
         }
         Ok(Oid::hash_object(ObjectType::Tree, &object)?)
     }
 
-    /// Whether the history ends early, as in most CI jobs.
+    /// Whether the history is incomplete, as in most CI jobs.
     pub fn is_shallow(&self) -> bool {
         self.repository.is_shallow()
     }
 
-    /// The text of a file, named relative to the workspace, as a commit has it; `None` when it has
-    /// no such file.
+    /// The text of a file at a commit, relative to the workspace; `None` if it does not
+    /// exist.
     pub fn file(&self, commit: &Commit, path: &Path) -> Result<Option<String>> {
         let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
         let entry = match tree.get_path(&self.prefix.join(path)) {
@@ -279,7 +279,7 @@ impl Repo {
         }
         let blob = self.repository.find_blob(entry.id()).with_context(|| {
             format!(
-                "read {} of commit {}; in a partial clone `git show {}:{}` fetches it",
+                "read {} of commit {}; in a partial clone, fetch it with `git show {}:{}`",
                 path.display(),
                 commit.short(),
                 commit.short(),
@@ -289,7 +289,7 @@ impl Repo {
         Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))
     }
 
-    /// The files right in a folder, named relative to the workspace, as a commit has them, with
+    /// The files directly in a folder at a commit, relative to the workspace, with
     /// their text.
     pub fn files(&self, commit: &Commit, folder: &Path) -> Result<Vec<(PathBuf, String)>> {
         let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
@@ -307,14 +307,14 @@ impl Repo {
         Ok(files)
     }
 
-    /// A commit by its full hash, if it is here.
+    /// The commit with a full hash, if this clone has it.
     pub fn commit(&self, sha: &str) -> Option<Commit> {
         let commit = self.repository.find_commit(Oid::from_str(sha).ok()?).ok()?;
         Some(describe(&commit))
     }
 }
 
-/// What to fetch so that a branch of the remote is there as `origin/BRANCH`.
+/// The refspec that fetches a branch of the remote as `origin/BRANCH`.
 pub fn tracking(branch: &str) -> String {
     format!("{branch}:refs/remotes/origin/{branch}")
 }

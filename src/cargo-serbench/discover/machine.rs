@@ -1,20 +1,20 @@
-//! The machine: what times depend on besides the code.
+//! The properties of the machine that affect times.
 
 use serde::{Deserialize, Serialize};
 
-/// The factors of the machine that times depend on.
+/// The properties of the machine that affect times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
     pub os: String,
     pub arch: String,
-    /// The processor's name as it gives it.
+    /// The name of the processor, as it reports it.
     pub cpu: String,
-    /// CPUs in the machine.
+    /// Number of CPUs.
     pub cpus: usize,
 }
 
-/// Reads the machine's factors.
+/// Reads the machine's properties.
 pub fn machine() -> Machine {
     Machine {
         os: std::env::consts::OS.to_owned(),
@@ -27,7 +27,7 @@ pub fn machine() -> Machine {
 #[cfg(target_os = "linux")]
 fn cpu_model() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    // x86 names the model, Arm only its numbers.
+    // x86 reports the model's name, Arm only numbers.
     let field = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;
         Some(line.split_once(':')?.1.trim().to_owned())

@@ -1,4 +1,4 @@
-//! What there is to measure: the workspace, its git repository, the machine.
+//! Finds what there is to measure: the workspace, its git repository, the machine.
 
 pub mod checkout;
 pub mod git;

@@ -1,4 +1,4 @@
-//! Lays the benches of a newer source tree over an older one: the old library under the new benches.
+//! Copies the benches of a newer source tree into an older one, to measure the older library with them.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -9,15 +9,15 @@ use toml::{Table, Value};
 use super::{BenchTarget, Workspace};
 use crate::atomic;
 
-/// Copies the benches that `targets` of `newer` name into the tree at `root`, and what they need
-/// besides the library: dev-dependencies, `[[bench]]` entries, versions in Cargo.lock. A package
-/// that `root` lacks is copied whole.
+/// Copies the benches in `targets` of `newer` into the tree at `root`, with what they need
+/// besides the library: dev-dependencies, `[[bench]]` entries, versions in Cargo.lock. Packages
+/// missing from `root` are copied whole.
 pub fn lay_over(root: &Path, newer: &Workspace, targets: &[BenchTarget]) -> Result<()> {
     let wanted: BTreeSet<&str> = targets.iter().map(|it| it.package.as_str()).collect();
     let members = newer.metadata.workspace_packages().into_iter();
     for package in members.filter(|package| wanted.contains(package.name.as_str())) {
         lay_package(root, newer, package)
-            .with_context(|| format!("lay the benches of `{}` over it", package.name))?;
+            .with_context(|| format!("copy the benches of `{}` into it", package.name))?;
     }
     let (from, to) = (newer.root.join("Cargo.toml"), root.join("Cargo.toml"));
     let (from, mut to_table) = (read(&from)?, read(&to)?);
@@ -52,7 +52,7 @@ fn lay_package(root: &Path, newer: &Workspace, package: &Package) -> Result<()> 
     if from.join("benches").is_dir() {
         copy_folder(&from.join("benches"), &benches)?;
     }
-    // A bench may lie elsewhere in its package.
+    // A bench may be elsewhere in its package.
     for target in package.targets.iter().filter(|target| target.is_bench()) {
         let source = target.src_path.as_std_path();
         if let Ok(place) = source.strip_prefix(from) {
@@ -65,7 +65,7 @@ fn lay_package(root: &Path, newer: &Workspace, package: &Package) -> Result<()> 
     write(&path, &manifest)
 }
 
-/// Gives a manifest the benches and dev-dependencies of a newer one.
+/// Replaces the benches and dev-dependencies of a manifest by those of a newer one.
 fn take_benches(manifest: &mut Table, newer: &Table) {
     for key in ["bench", "dev-dependencies", "dev_dependencies"] {
         replace(manifest, newer, key);
@@ -95,7 +95,7 @@ fn replace(manifest: &mut Table, newer: &Table, key: &str) {
     };
 }
 
-/// Adds what members of a workspace may inherit and what `to` lacks.
+/// Adds what members of a workspace can inherit and `to` lacks.
 fn inherit(to: &mut Table, newer: &Table) {
     let Some(newer) = newer.get("workspace").and_then(Value::as_table) else {
         return;
@@ -113,7 +113,7 @@ fn inherit(to: &mut Table, newer: &Table) {
     }
 }
 
-/// Enters a new member into the workspace at `root`.
+/// Adds a new member to the workspace at `root`.
 fn enter_member(root: &Path, folder: &Path) -> Result<()> {
     let path = root.join("Cargo.toml");
     let mut manifest = read(&path)?;
@@ -127,8 +127,8 @@ fn enter_member(root: &Path, folder: &Path) -> Result<()> {
     write(&path, &manifest)
 }
 
-/// Adds the locked packages that only `newer` has, and divan as it is there: whatever benches need.
-/// Cargo removes what is not used.
+/// Adds the locked packages that only `newer` has, and its version of divan, which benches need.
+/// Cargo removes unused ones.
 fn lock(own: &mut Table, newer: &Table) {
     let name = |package: &Value| Some(package.get("name")?.as_str()?.to_owned());
     let is_divan = |name: &str| name.starts_with("divan") || name.starts_with("codspeed");
@@ -147,7 +147,7 @@ fn lock(own: &mut Table, newer: &Table) {
     packages.extend(added.cloned());
 }
 
-/// The table of that name, made if there is none.
+/// The table with that name, created if missing.
 fn table<'a>(parent: &'a mut Table, name: &str) -> Option<&'a mut Table> {
     let entry = parent.entry(name.to_owned());
     entry
@@ -163,7 +163,7 @@ fn read(path: &Path) -> Result<Table> {
 
 fn write(path: &Path, table: &Table) -> Result<()> {
     let text = toml::to_string(table).with_context(|| format!("write {}", path.display()))?;
-    // Cargo goes by the time of a file.
+    // Cargo compares modification times, so don't touch an unchanged file.
     if fs::read_to_string(path).is_ok_and(|before| before == text) {
         return Ok(());
     }
@@ -175,7 +175,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     for entry in entries {
         let entry = entry.with_context(|| format!("read {}", from.display()))?;
         let (path, target) = (entry.path(), to.join(entry.file_name()));
-        // What cargo built is large, and not part of the source.
+        // Build outputs are large, and not part of the source.
         if path.is_dir() && entry.file_name() != "target" {
             copy_folder(&path, &target)?;
         } else if path.is_file() {

@@ -1,12 +1,12 @@
-//! Finds where in the source the bench functions are, by their names.
+//! Finds bench functions in the source, by name.
 
 use std::{collections::BTreeMap, fs};
 
 use super::Workspace;
 
 /// File, relative to the workspace's root, and line of the functions behind `ids`. Divan does not
-/// say where a benchmark is, so this looks in the bench's own file for a function, a type or a
-/// module by the name in the id, the innermost first. What is generated otherwise is not found.
+/// report them, so this searches the bench's own file for a function, type or module with a name in
+/// the id, innermost first. Functions generated in other ways are not found.
 pub fn find<'a>(
     workspace: &Workspace,
     ids: impl Iterator<Item = &'a str>,
@@ -36,12 +36,12 @@ fn source(workspace: &Workspace, suite: &str) -> Option<(String, String)> {
     let bench = benches.find(|target| target.name.replace('-', "_") == suite)?;
     let path = bench.src_path.as_std_path();
     let file = path.strip_prefix(&workspace.root).ok()?;
-    // On GitHub an annotation's path has slashes.
+    // GitHub needs slashes in the path of an annotation.
     let file = file.to_str()?.replace('\\', "/");
     Some((file, fs::read_to_string(path).ok()?))
 }
 
-/// The line, from 1, that defines the innermost of `names`.
+/// The line (counted from 1) that defines the innermost of `names`.
 fn line(text: &str, names: &str) -> Option<usize> {
     let defines = |line: &str, name: &str| {
         let words: Vec<&str> = line

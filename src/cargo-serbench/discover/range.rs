@@ -1,4 +1,4 @@
-//! The commits between two commits, what differs between their trees, and who wrote them when.
+//! The commits between two commits, the files that differ, and the commits' authors.
 
 use std::{
     collections::HashMap,
@@ -10,25 +10,25 @@ use git2::{Oid, Sort};
 
 use super::git::{Commit, Repo};
 
-/// The commits that one commit has and another lacks.
+/// The commits that one commit contains and another does not.
 #[derive(Clone, Debug)]
 pub struct Range {
     /// Oldest first.
     pub commits: Vec<Commit>,
-    /// The parents of each that are among them, by place.
+    /// The indices of each commit's parents, as far as they are in the range.
     pub parents: Vec<Vec<usize>>,
 }
 
-/// Who wrote a commit, and when.
+/// The author and date of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     pub name: String,
-    /// The day where the author was, as `2026-11-27`.
+    /// The author's local date, as `2026-11-27`.
     pub day: String,
 }
 
 impl Repo {
-    /// The commits after `good` up to `bad`, by first parents, or with all that was merged.
+    /// The commits after `good` up to `bad`: first parents only, or including merged branches.
     pub fn range(&self, good: &Commit, bad: &Commit, all_parents: bool) -> Result<Range> {
         self.check_order(good, bad)?;
         let shas = match all_parents {
@@ -71,7 +71,7 @@ impl Repo {
             ),
             None if self.is_shallow() => bail!(
                 "the history between GOOD ({one}) and BAD ({other}) is not in this clone; `git \
-                 fetch --unshallow` brings it"
+                 fetch --unshallow` fetches it"
             ),
             None => bail!("GOOD ({one}) and BAD ({other}) have no history in common"),
         }
@@ -107,7 +107,7 @@ impl Repo {
         Ok(commit.parent_ids().map(|id| id.to_string()).collect())
     }
 
-    /// The files in which two commits differ, relative to the top of the repository.
+    /// The files that differ between two commits, relative to the root of the repository.
     pub fn differing(&self, one: &Commit, other: &Commit) -> Result<Vec<PathBuf>> {
         let tree = |commit: &Commit| self.repository.find_tree(Oid::from_str(&commit.tree)?);
         let (one, other) = (tree(one)?, tree(other)?);
@@ -120,7 +120,7 @@ impl Repo {
         Ok(paths.flatten().collect())
     }
 
-    /// Who wrote a commit, if it is here.
+    /// The author of a commit, if this clone has it.
     pub fn author(&self, sha: &str) -> Option<Author> {
         let commit = self.repository.find_commit(Oid::from_str(sha).ok()?).ok()?;
         let author = commit.author();

@@ -1,4 +1,4 @@
-//! The work tree as a git tree, and the files in which two trees differ.
+//! The work tree as a git tree, and the differences between two trees.
 
 use std::path::{Path, PathBuf};
 
@@ -7,30 +7,30 @@ use git2::{Delta, FileMode, Oid, Repository, StatusOptions};
 
 use super::git::Repo;
 
-/// Trees of a repository, and of its work tree. What is made of the work tree stays in memory.
+/// The trees of a repository and of its work tree. Objects created for the work tree stay in memory.
 pub struct Trees {
     repository: Repository,
 }
 
-/// A file in which two trees differ, relative to the top of the repository.
+/// A file that differs between two trees, relative to the root of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub path: PathBuf,
-    /// Whether it is a file wherever it is there: no link, no submodule.
+    /// Whether it is a regular file in both trees that have it, not a link or submodule.
     pub plain: bool,
-    /// Its first bytes in the earlier tree.
+    /// Its first bytes in the older tree.
     pub before: Vec<u8>,
 }
 
-/// Priority above git's own stores of objects.
+/// Higher priority than git's own object stores.
 const FIRST: i32 = 1000;
 
-/// Bytes of a file that tell it from others.
+/// How many first bytes to keep.
 const SAMPLE: usize = 64;
 
 impl Trees {
     pub fn open(repo: &Repo) -> Result<Self> {
-        // Opened again: the index below is changed, and must not be what others see.
+        // Open it again: the index is changed below, which other code must not see.
         let repository =
             Repository::open(repo.repository.path()).context("open the git repository")?;
         repository
@@ -40,8 +40,8 @@ impl Trees {
         Ok(Self { repository })
     }
 
-    /// The tree that a commit of everything in the work tree would have; `None` where that can't be
-    /// said: a changed submodule, an unresolved merge, no commit yet.
+    /// The tree that a commit of everything in the work tree would have; `None` if it
+    /// can't be determined: a changed submodule, an unresolved merge, no commit yet.
     pub fn of_work_tree(&self) -> Result<Option<String>> {
         let mut options = StatusOptions::new();
         options
@@ -72,7 +72,7 @@ impl Trees {
                 Ok(_) => index.add_path(path),
                 Err(_) => index.remove_path(path),
             };
-            // A file that can't be read, or changes right now.
+            // A file that can't be read, or is being changed.
             if entered.is_err() {
                 return Ok(None);
             }
@@ -81,7 +81,7 @@ impl Trees {
         Ok(tree.ok().map(|tree| tree.to_string()))
     }
 
-    /// The files in which two trees differ. Fails where either is not in this repository.
+    /// The files that differ between two trees. Fails if this repository lacks one of them.
     pub fn changes(&self, from: &str, to: &str) -> Result<Vec<Change>> {
         let tree = |id: &str| self.repository.find_tree(Oid::from_str(id)?);
         let read = "compare two trees";

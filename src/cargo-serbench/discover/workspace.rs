@@ -10,14 +10,14 @@ use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use sha2::{Digest, Sha256};
 
-/// Which workspace and which of its packages, as cargo's own flags say it.
+/// Which workspace and packages to use, as in cargo's own flags.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
-    /// Absent for the current folder's.
+    /// `None` for the workspace of the current folder.
     pub manifest_path: Option<PathBuf>,
     pub packages: Vec<String>,
     pub exclude: Vec<String>,
-    /// All members.
+    /// Whether to select all members.
     pub workspace: bool,
 }
 
@@ -30,8 +30,8 @@ impl Choice {
         command
     }
 
-    /// The same choice in the copy at `root` of the workspace at `here`: what is chosen in a
-    /// member's folder is that member in the copy, too, if it has it.
+    /// The same choice in a copy at `root` of the workspace at `here`: choosing from a
+    /// member's folder selects that member in the copy, too, if it exists.
     pub fn at(&self, root: &Path, here: &Path) -> Self {
         let folder = self.folder(here).unwrap_or_default();
         let own = root.join(folder).join("Cargo.toml");
@@ -57,7 +57,7 @@ impl Choice {
         Some(below.ok()?.to_path_buf())
     }
 
-    /// The chosen members: those named, else all where that is asked for, else the default ones.
+    /// The selected members: named ones, or all if requested, or the default members.
     fn members(&self, metadata: &Metadata) -> Vec<String> {
         let all = self.workspace || (self.packages.is_empty() && !self.exclude.is_empty());
         let members = metadata.workspace_packages().into_iter();
@@ -79,9 +79,9 @@ impl Choice {
 pub struct Workspace {
     pub root: PathBuf,
     pub target_directory: PathBuf,
-    /// Names of the packages that the user selected.
+    /// Names of the selected packages.
     pub packages: Vec<String>,
-    /// The bench targets of these.
+    /// The bench targets of the selected packages.
     pub targets: Vec<BenchTarget>,
     pub metadata: Metadata,
 }
@@ -91,24 +91,24 @@ pub struct Workspace {
 pub struct BenchTarget {
     pub package: String,
     pub name: String,
-    /// Features without which cargo does not build it.
+    /// Its required features.
     pub required_features: Vec<String>,
 }
 
 impl BenchTarget {
-    /// The first segment of the ids of its benchmarks.
+    /// The first segment of its benchmarks' ids.
     pub fn suite(&self) -> String {
         suite_name(&self.name)
     }
 }
 
-/// The suite of the bench target `name`: divan prints the crate's name.
+/// The suite of bench target `name`: divan prints the crate's name.
 pub fn suite_name(name: &str) -> String {
     name.replace('-', "_")
 }
 
 impl Workspace {
-    /// The package and suite of every bench target, selected or not.
+    /// Package and suite of every bench target, selected or not.
     pub fn suites(&self) -> impl Iterator<Item = (&str, String)> + Clone {
         self.metadata
             .workspace_packages()
@@ -118,9 +118,9 @@ impl Workspace {
             .map(|(package, target)| (package.name.as_str(), suite_name(&target.name)))
     }
 
-    /// Where this tool keeps what it can make again: builds, runs, the index. In a target folder
-    /// that other workspaces may share, each has a folder of its own: they would take one
-    /// another's builds for theirs.
+    /// The folder for files that can be made again: builds, runs, the index. If the target folder
+    /// is shared with other workspaces, each has a folder of its own; otherwise they would use each
+    /// other's builds.
     pub fn scratch(&self) -> PathBuf {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let folder = self.target_directory.join("serbench");
@@ -134,21 +134,21 @@ impl Workspace {
         folder.join(format!("{name}-{number:08x}"))
     }
 
-    /// Packages that lie in folders, not in a registry or a git repository.
+    /// Packages in local folders, not from a registry or git repository.
     pub fn local_packages(&self) -> impl Iterator<Item = &Package> {
         let packages = self.metadata.packages.iter();
         packages.filter(|package| package.source.is_none())
     }
 }
 
-/// Asks cargo about the chosen workspace and its dependencies.
+/// Runs `cargo metadata` for the chosen workspace and its dependencies.
 pub fn workspace(choice: &Choice) -> Result<Workspace> {
     let metadata = metadata(&mut choice.command())?;
     let packages = choice.members(&metadata);
     Ok(of(metadata, packages))
 }
 
-/// The workspace around a manifest, or the current folder, without dependencies and targets: at once.
+/// Quickly finds the workspace around a manifest or the current folder, without dependencies and targets.
 pub fn without_dependencies(manifest_path: Option<PathBuf>) -> Result<Workspace> {
     let choice = Choice {
         manifest_path,
@@ -157,7 +157,7 @@ pub fn without_dependencies(manifest_path: Option<PathBuf>) -> Result<Workspace>
     Ok(of(metadata(choice.command().no_deps())?, Vec::new()))
 }
 
-/// The chosen packages and their targets, without dependencies: no network, no Cargo.lock.
+/// The selected packages and their targets, without dependencies: needs no network or Cargo.lock.
 pub fn members(choice: &Choice) -> Result<Workspace> {
     let metadata = metadata(choice.command().no_deps())?;
     let packages = choice.members(&metadata);
@@ -198,8 +198,8 @@ fn of(metadata: Metadata, packages: Vec<String>) -> Workspace {
     }
 }
 
-/// The version of divan that one of `packages` depends on, if it is older than 0.1.14: arguments
-/// and the options that this tool needs are not all there before.
+/// The version of divan that one of `packages` depends on, if it is older than 0.1.14, which lacks
+/// arguments and options that this tool needs.
 pub fn old_divan(metadata: &Metadata, packages: &BTreeSet<&str>) -> Option<String> {
     let resolved = metadata.resolve.as_ref()?.nodes.iter();
     resolved
@@ -212,8 +212,8 @@ pub fn old_divan(metadata: &Metadata, packages: &BTreeSet<&str>) -> Option<Strin
         .map(ToString::to_string)
 }
 
-/// What cargo knows the workspace's `package` by; the bare name may be another version's, too, that
-/// something depends on.
+/// Cargo's id of the workspace's `package`: the name alone may also match another version among the
+/// dependencies.
 pub fn package_id<'a>(workspace: &'a Workspace, package: &'a str) -> &'a str {
     workspace
         .metadata
@@ -223,7 +223,7 @@ pub fn package_id<'a>(workspace: &'a Workspace, package: &'a str) -> &'a str {
         .map_or(package, |found| found.id.repr.as_str())
 }
 
-/// The folder of the manifest that `package` has in the workspace, relative to its root.
+/// The folder of `package`'s manifest, relative to the workspace's root.
 pub fn package_folder(workspace: &Workspace, package: &str) -> PathBuf {
     workspace
         .metadata

@@ -1,19 +1,19 @@
-//! Reasons why divan's output has no numbers, each with a way out.
+//! Reasons why divan's output has no numbers, each with a solution.
 
 use std::{error::Error, fmt};
 
-/// Why an output has no numbers that can be trusted.
+/// Why an output has no trustworthy numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParseError {
     /// The output is empty.
     Nothing { id: String },
-    /// The output holds no table.
+    /// The output has no table.
     NoTable { id: String },
     /// The executable tested its benchmarks.
     TestMode { id: String },
-    /// The output holds several headers.
+    /// The output has several headers.
     SeveralTables { id: String },
-    /// The table holds no row of the benchmark.
+    /// The table has no row for the benchmark.
     NoRow { id: String },
     /// The benchmark's row has no numbers.
     NoNumbers { id: String },
@@ -21,9 +21,9 @@ pub enum ParseError {
     Unfinished { id: String },
     /// The benchmark is ignored.
     Ignored { id: String },
-    /// There are more rows than one benchmark has.
+    /// There are more rows than one benchmark can have.
     SeveralRows { id: String, rows: usize },
-    /// Something else stands where divan prints a number. Line and column count from 1.
+    /// Something other than divan's number format. Line and column count from 1.
     Malformed {
         line: usize,
         column: usize,
@@ -49,11 +49,11 @@ impl fmt::Display for ParseError {
             ),
             Self::SeveralTables { id } => write!(
                 f,
-                "several tables in the output of {id:?}; call `divan::main()` once, and print to stderr what looks like a table"
+                "several tables in the output of {id:?}; call `divan::main()` only once, and print other tables to stderr"
             ),
             Self::NoRow { id } => write!(
                 f,
-                "no row of {id:?} in divan's table; run it alone with `--exact`, and print to stderr what looks like a row"
+                "no row of {id:?} in divan's table; run it alone with `--exact`, and print other output to stderr"
             ),
             Self::NoNumbers { id } => write!(
                 f,
@@ -70,7 +70,7 @@ impl fmt::Display for ParseError {
             ),
             Self::SeveralRows { id, rows } => write!(
                 f,
-                "{rows} rows instead of one for {id:?}; choose one of its numbers of threads with `--threads N`, give colliding benchmarks other names, or print to stderr what looks like a row"
+                "{rows} rows instead of one for {id:?}; select a number of threads with `--threads N`, rename benchmarks with equal names, or print other output to stderr"
             ),
             Self::Malformed {
                 line,
@@ -79,7 +79,7 @@ impl fmt::Display for ParseError {
                 found,
             } => write!(
                 f,
-                "line {line}, column {column} of divan's output: expected {expected}, found {found:?}; divan 0.1.21 is the version we read, and what the bench itself prints belongs on stderr"
+                "line {line}, column {column} of divan's output: expected {expected}, found {found:?}; divan 0.1.21 is supported, and the bench itself must print to stderr"
             ),
         }
     }

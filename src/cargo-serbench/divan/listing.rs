@@ -4,25 +4,25 @@ use std::{collections::BTreeMap, fmt};
 
 use super::shortened;
 
-/// What `exe --list --format terse` says under `NEXTEST=1`.
+/// The output of `exe --list --format terse` under `NEXTEST=1`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Benchmarks that can be run one by one, in divan's order, each once.
+    /// Benchmarks that can be run one by one, without duplicates, in divan's order.
     pub ids: Vec<String>,
-    /// What the listing holds besides.
+    /// Everything else in the listing.
     pub problems: Vec<Problem>,
 }
 
-/// A benchmark that can't be run by itself, or a line that names none.
+/// A benchmark that can't be run by itself, or a line without a benchmark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Several benchmarks have one id.
+    /// Several benchmarks have the same id.
     Colliding { id: String, times: usize },
-    /// A name is longer than its line.
+    /// A name contains a newline.
     Newline { id: String },
-    /// A name that can't be handed to a process.
+    /// A name that can't be passed to a process.
     Nul { id: String },
-    /// The executable printed this line itself.
+    /// A line printed by the executable itself.
     Printed { line: usize, text: String },
 }
 
@@ -48,7 +48,7 @@ pub fn listing(text: &str) -> Listing {
         } else if has_root(id) {
             entries.push(id.to_owned());
         } else if let Some(front) = entries.pop() {
-            // A name that holds the listing's own end of line, so its front looked like a benchmark.
+            // A name contains the listing's end of line, so its first part looked like a benchmark.
             let id = format!("{front}{LISTED}\n{id}");
             problems.push(Problem::Newline { id });
         } else {
@@ -79,7 +79,7 @@ fn runnable(mut entries: Vec<String>, problems: &mut Vec<Problem>) -> Vec<String
     entries
 }
 
-/// Whether a line begins like every id: with the name of a crate.
+/// Whether a line starts like every id: with the name of a crate.
 fn has_root(line: &str) -> bool {
     line.split_once("::").is_some_and(|(root, _)| {
         !root.starts_with(|first: char| first.is_ascii_digit())
@@ -89,7 +89,7 @@ fn has_root(line: &str) -> bool {
 }
 
 impl Problem {
-    /// A line, unless it is empty.
+    /// The problem of a line, unless it is empty.
     fn printed((line, text): (usize, &str)) -> Option<Self> {
         let text = shortened(text);
         (!text.trim().is_empty()).then_some(Self::Printed { line, text })
@@ -105,15 +105,15 @@ impl fmt::Display for Problem {
             ),
             Self::Newline { id } => write!(
                 f,
-                "{id:?} holds a newline and can't be read back; give the argument a `Display` or `Debug` of one line, or use `eprintln!` for what the bench prints while it lists"
+                "{id:?} contains a newline and can't be parsed; give the argument a single-line `Display` or `Debug`, or print with `eprintln!` while listing"
             ),
             Self::Nul { id } => write!(
                 f,
-                "{id:?} holds a NUL byte and can't be passed to a process; print the argument without it"
+                "{id:?} contains a NUL byte and can't be passed to a process; print the argument without it"
             ),
             Self::Printed { line, text } => write!(
                 f,
-                "line {line} of the listing names no benchmark: {text:?}; if the bench prints it, use `eprintln!`"
+                "line {line} of the listing is not a benchmark: {text:?}; if the bench prints it, use `eprintln!`"
             ),
         }
     }
@@ -211,7 +211,7 @@ mod tests {
         ];
         expected.sort_by_key(ToString::to_string);
         assert_eq!(problems, expected);
-        // Two lines of each of the colliding three and of the three with a newline, one with a NUL.
+        // Two lines each for the three with equal names and the three with a newline, one with a NUL.
         let lines = recording!("traps-listing").lines().count();
         assert_eq!(ids.len(), lines - 13);
         for id in [
@@ -271,11 +271,11 @@ mod tests {
     fn problems_say_a_way_out() {
         for (problem, words) in [
             (colliding("a::b", 2), "2 benchmarks share the name `a::b`"),
-            (newline("a::x\ny"), r#""a::x\ny" holds a newline"#),
-            (nul("a::\0"), r#""a::\0" holds a NUL"#),
+            (newline("a::x\ny"), r#""a::x\ny" contains a newline"#),
+            (nul("a::\0"), r#""a::\0" contains a NUL"#),
             (
                 printed(3, "done"),
-                r#"line 3 of the listing names no benchmark: "done""#,
+                r#"line 3 of the listing is not a benchmark: "done""#,
             ),
         ] {
             let said = problem.to_string();

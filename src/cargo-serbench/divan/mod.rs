@@ -1,8 +1,8 @@
 //! Parses the output of divan benches: the list of benchmarks, and the numbers of one of them.
 //!
-//! Everything the tool knows about the text of divan 0.1.21 is here. Divan says nothing in a
-//! machine-readable form but its listing, and the program it measures prints to the same place:
-//! ambiguous text is rejected, and no number is guessed.
+//! Everything the tool knows about the text of divan 0.1.21 is here. Divan's only machine-readable
+//! output is its listing, and the measured program prints to the same stream: ambiguous text is
+//! rejected, and numbers are never guessed.
 
 mod cells;
 mod error;
@@ -21,7 +21,7 @@ pub use table::{Allocations, Measurement, measurement, timer_precision};
 #[cfg(test)]
 pub use table::{Tally, table};
 
-/// Text of the program in a message.
+/// Program output, shortened for a message.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(60) {
         None => text.to_owned(),
@@ -29,7 +29,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A file that `tests/data/divan/record.sh` wrote.
+/// A file written by `tests/data/divan/record.sh`.
 #[cfg(test)]
 macro_rules! recording {
     ($name:literal) => {

@@ -1,12 +1,12 @@
-//! Parses the number in a cell of divan's table, with every digit that was printed.
+//! Parses numbers in cells of divan's table, with all printed digits.
 
 use std::fmt;
 
-/// A time as divan prints it, in whole picoseconds.
+/// A time printed by divan, in whole picoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Picos(pub u64);
 
-/// A number as divan prints it, in thousandths: no figure of divan's has more than three decimals.
+/// A number printed by divan, in thousandths: it prints at most three decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Thousandths(pub u64);
 
@@ -37,7 +37,7 @@ const SIZES: [(&str, u64); 11] = [
 ];
 
 impl Picos {
-    /// Reads `20.47 µs`; nothing but what divan itself would print.
+    /// Parses `20.47 µs`; rejects anything that divan would not print.
     pub(super) fn parse(cell: &str) -> Option<Self> {
         let (number, unit) = cell.split_once(' ')?;
         let (_, scale) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
@@ -48,7 +48,7 @@ impl Picos {
 }
 
 impl fmt::Display for Picos {
-    /// Divan's form: four digits at most, cut; nothing smaller than a thousandth of a nanosecond.
+    /// Divan's form: at most four digits, truncated; nothing below a thousandth of a nanosecond.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = UNITS.into_iter().find(|(_, scale)| *scale <= self.0);
         let (name, scale) = unit.unwrap_or(("ns", 1_000));
@@ -63,7 +63,7 @@ impl fmt::Display for Picos {
 }
 
 impl Thousandths {
-    /// Reads `0.142` or `12`.
+    /// Parses `0.142` or `12`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| {
@@ -78,7 +78,7 @@ impl Thousandths {
         Some(Self(sum))
     }
 
-    /// Reads `1.024 KB` as bytes.
+    /// Parses `1.024 KB` as bytes.
     pub(super) fn parse_bytes(text: &str) -> Option<Self> {
         let (number, unit) = text.split_once(' ')?;
         let (_, scale) = SIZES.into_iter().find(|(name, _)| *name == unit)?;
@@ -92,7 +92,7 @@ mod tests {
 
     use super::{Picos, Thousandths};
 
-    /// What divan prints of a time, and what is left of it.
+    /// Checks what divan prints for a time, and what is read back.
     fn check(picos: u64, printed: &str, read: u64) {
         assert_eq!(Picos(picos).to_string(), printed);
         assert_eq!(Picos::parse(printed), Some(Picos(read)), "{printed}");
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn times_are_cut_to_four_digits() {
-        // The first of these are facts of divan's own tests (src/time/fine_duration.rs).
+        // The first of these come from divan's own tests (src/time/fine_duration.rs).
         check(0, "0 ns", 0);
         check(1, "0.001 ns", 1);
         check(12, "0.012 ns", 12);
@@ -203,7 +203,7 @@ mod tests {
             let read = Picos::parse(&printed).expect("divan's own form");
             prop_assert_eq!(read.to_string(), printed);
             prop_assert!(read.0 <= picos);
-            // Four digits, or a picosecond: what is cut is less than a thousandth.
+            // Four digits or a picosecond: less than a thousandth is truncated.
             prop_assert!(picos - read.0 <= picos / 1000);
         }
 

@@ -1,4 +1,4 @@
-//! The tree that divan draws, read as a tree: the names of `--list`, of `--test` and of a table.
+//! Parses the tree that divan draws for `--list`, `--test` and tables.
 
 use super::cells::{BRANCH, INDENT, LAST_BRANCH, count};
 
@@ -15,23 +15,23 @@ pub struct Node {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     pub roots: Vec<Node>,
-    /// Path of the leaf at which the output ends before its line does: the process died there.
+    /// Path of the leaf at which the output ends within a line: the process died there.
     pub unfinished: Option<String>,
     /// Whether it is a table of times: the executable measured instead of listing.
     pub is_table: bool,
 }
 
 const IGNORED: &str = "(ignored)";
-/// Before what belongs to a name that others follow.
+/// Drawn before the children of a name that is not the last.
 const CONTINUED: &str = "│  ";
 
-/// Reads a tree. Lines that are not part of one are the program's own.
+/// Parses a tree. Other lines were printed by the program itself.
 pub fn outline(text: &str) -> Outline {
     let mut outline = Outline::default();
     let mut cells_at = None;
-    // The last line outside of a tree, which names the root of the tree that may follow.
+    // The last line outside of a tree: the name of the root if a tree follows.
     let mut outside = "";
-    // Whether the last child of the current root was drawn, so that the next one is of another.
+    // Whether the last child of the current root was drawn, so that the next child has another root.
     let mut closed = true;
     for line in text.lines() {
         let Some((depth, last, name)) = branch(line) else {
@@ -69,7 +69,7 @@ pub fn outline(text: &str) -> Outline {
     outline
 }
 
-/// The depth of a line below its root, whether it is the last of its parent, and what follows.
+/// The depth of a line below its root, whether it is the last child, and the rest of the line.
 fn branch(line: &str) -> Option<(usize, bool, &str)> {
     let (mut rest, mut depth) = (line, 0);
     loop {
@@ -86,7 +86,7 @@ fn branch(line: &str) -> Option<(usize, bool, &str)> {
     }
 }
 
-/// The root's name and the column of the first cells, in the header of a table.
+/// The root's name and the column of the first cells, from the header of a table.
 fn header(line: &str) -> Option<(&str, usize)> {
     let titles = ["slowest", "median", "mean", "samples", "iters"];
     let cells = super::cells::cells(line)?;
@@ -95,7 +95,7 @@ fn header(line: &str) -> Option<(&str, usize)> {
     (rest.map(str::trim) == titles).then(|| (before.trim_end(), count(before)))
 }
 
-/// The name in `text`, which ends `width` characters on where there are cells.
+/// The name in `text`, which is `width` characters wide if cells follow.
 fn label(text: &str, width: Option<usize>) -> (&str, bool) {
     let (name, rest) = match width.and_then(|width| text.char_indices().nth(width)) {
         Some((at, _)) if text[..at].ends_with("  ") => text.split_at(at),
@@ -108,7 +108,7 @@ fn label(text: &str, width: Option<usize>) -> (&str, bool) {
     }
 }
 
-/// Where a node `depth` levels below the last root's children belongs.
+/// The list that a node `depth` levels below the last root's children belongs to.
 fn siblings(roots: &mut [Node], depth: usize) -> Option<&mut Vec<Node>> {
     let mut children = &mut roots.last_mut()?.children;
     for _ in 0..depth {
@@ -137,7 +137,7 @@ impl Outline {
         leaves
     }
 
-    /// The node at a path that may hold `::` within names.
+    /// The node with a path; names may contain `::`.
     pub fn find(&self, path: &str) -> Option<&Node> {
         find(&self.roots, path)
     }
@@ -163,7 +163,7 @@ fn find<'a>(nodes: &'a [Node], path: &str) -> Option<&'a Node> {
 }
 
 impl Node {
-    /// The numbers of threads below a benchmark, if that is what its children are.
+    /// The numbers of threads, if these are the children of a benchmark.
     pub fn threads(&self) -> Option<Vec<u32>> {
         let numbers = self
             .children

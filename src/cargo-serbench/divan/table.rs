@@ -1,4 +1,4 @@
-//! Reads the numbers of one benchmark from divan's table in the output of its process.
+//! Parses the numbers of one benchmark from divan's table in the output of its process.
 
 use super::{
     ParseError,
@@ -7,18 +7,18 @@ use super::{
     tree::{Header, Label, labels, pair},
 };
 
-/// One row of divan's table. Times are per iteration, cut (not rounded) to four digits.
+/// One row of divan's table. Times are per iteration, truncated (not rounded) to four digits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     pub fastest: Picos,
     pub slowest: Picos,
     pub median: Picos,
     pub mean: Picos,
-    /// At least 1; with threads a multiple of their number.
+    /// At least 1; with threads, a multiple of their number.
     pub samples: u64,
     /// A multiple of `samples`.
     pub iterations: u64,
-    /// Threads, where divan says it: it doesn't when a benchmark has only one number of threads.
+    /// Number of threads, if divan prints it: it doesn't if a benchmark has only one such number.
     pub threads: Option<u32>,
     /// What one iteration processes, for each counter of the benchmark.
     pub counted: Vec<(Counter, f64)>,
@@ -26,7 +26,7 @@ pub struct Measurement {
     pub allocations: Option<Allocations>,
 }
 
-/// What a benchmark counts, so that divan prints a throughput.
+/// A counter for which divan prints a throughput.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
     Bytes,
@@ -35,10 +35,10 @@ pub enum Counter {
     Items,
 }
 
-/// What divan's profiler saw per iteration; a row divan doesn't print is zero.
+/// Allocations per iteration from divan's profiler; rows that divan does not print are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allocations {
-    /// The peak of a whole sample divided by the sample's size: right only for samples of one iteration.
+    /// The peak of a whole sample divided by its size: correct only for samples of one iteration.
     pub max: Tally,
     pub alloc: Tally,
     pub dealloc: Tally,
@@ -50,15 +50,15 @@ pub struct Allocations {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub count: [Thousandths; 4],
-    /// Cut to four digits.
+    /// Truncated to four digits.
     pub bytes: [Thousandths; 4],
 }
 
-/// The one row in the output of `exe --bench --exact ID`.
+/// The single row in the output of `exe --bench --exact ID`.
 ///
-/// Divan obeys `--sample-count` and `--sample-size` only if the bench's `main` doesn't set its
-/// own: compare [`Measurement::samples`] and [`Measurement::sample_size`] with what was asked.
-/// `--threads N` makes one row of a benchmark with several numbers of threads.
+/// Divan obeys `--sample-count` and `--sample-size` only if the bench's `main` doesn't set them:
+/// compare [`Measurement::samples`] and [`Measurement::sample_size`] with the requested values.
+/// `--threads N` selects one row of a benchmark with several numbers of threads.
 ///
 /// # Errors
 /// See [`ParseError`].
@@ -73,7 +73,7 @@ pub fn measurement(text: &str, id: &str) -> Result<Measurement, ParseError> {
     }
 }
 
-/// The rows in the output of `exe --bench --exact ID`: one, or one for each number of threads.
+/// The rows in the output of `exe --bench --exact ID`: one, or one per number of threads.
 ///
 /// # Errors
 /// See [`ParseError`].
@@ -101,7 +101,7 @@ fn first_width(lines: &[&str], line: usize, label: &Label) -> Option<usize> {
     count(first).checked_sub(label.cells_at)
 }
 
-/// Reads the row at `line`, whose first cell is `width` characters wide, and the rows below it.
+/// Parses the row at `line`, whose first cell is `width` characters wide, and the rows below it.
 fn row(
     lines: &[&str],
     line: usize,
@@ -114,7 +114,7 @@ fn row(
     };
     let cells =
         data_cells(lines[line]).ok_or_else(|| at.malformed(lines[line], "a row of six cells"))?;
-    // The program may have printed into the row, so the first cell is cut from the right.
+    // The program may have printed into the row, so cut the first cell from the right.
     let first = last_chars(cells[0], width)
         .ok_or_else(|| at.malformed(cells[0], "a cell as wide as the header's"))?;
     let time = |cell: &str| {
@@ -150,8 +150,8 @@ fn row(
     Ok(measurement)
 }
 
-/// What one iteration processes, by the throughputs below the row at `line`: divan prints no more
-/// than four digits of these, cut, so that this is right to about a thousandth.
+/// What one iteration processes, from the throughputs below the row at `line`: divan truncates them
+/// to four digits, so this is accurate to about a thousandth.
 fn counted(lines: &[&str], line: usize, median: Picos) -> Vec<(Counter, f64)> {
     let cells = lines[line + 1..].iter().map_while(|text| extra_cells(text));
     let throughputs = cells.map_while(|[_, _, cell, ..]| throughput(cell.trim_end()));
@@ -161,7 +161,7 @@ fn counted(lines: &[&str], line: usize, median: Picos) -> Vec<(Counter, f64)> {
         .collect()
 }
 
-/// Reads `9.534 TB/s`.
+/// Parses `9.534 TB/s`.
 fn throughput(cell: &str) -> Option<(Counter, f64)> {
     const COUNTERS: [(&str, Counter); 4] = [
         ("B/s", Counter::Bytes),
@@ -183,7 +183,7 @@ fn throughput(cell: &str) -> Option<(Counter, f64)> {
     Some((counter, thousandths as f64 / 1e3 * base.powi(power as i32)))
 }
 
-/// The precision of the clock that divan says on stderr before it measures.
+/// The precision of the clock, which divan prints on stderr before measuring.
 pub fn timer_precision(stderr: &str) -> Option<Picos> {
     let said = stderr
         .lines()
@@ -191,7 +191,7 @@ pub fn timer_precision(stderr: &str) -> Option<Picos> {
     Picos::parse(said.trim_end())
 }
 
-/// Reads the rows of divan's profiler below the row at `line`.
+/// Parses the rows of divan's profiler below the row at `line`.
 fn allocations(
     lines: &[&str],
     line: usize,
@@ -231,7 +231,7 @@ fn allocations(
             let mut cells = cells.iter().map(|cell| cell.trim());
             cells.all(|cell| Thousandths::parse(cell).is_none())
         };
-        // 0.1.15 gives the bytes of `max alloc:` without a count.
+        // 0.1.15 prints the bytes of `max alloc:` without a count.
         if first.trim_end() != "max alloc:" || !rows.peek().is_some_and(bytes_alone) {
             tally.count = figures(rows.next(), &at, "a count", Thousandths::parse)?;
         }

@@ -77,7 +77,7 @@ fn asked_for(repo: &Repo, revision: &str, exact: bool) -> Result<(Commit, String
             let branch = revision.strip_prefix("origin/").unwrap_or(revision);
             bail!(
                 "the merge base with {revision} is not here\n\
-                 this clone is shallow: `git fetch --unshallow origin {}` brings it; \
+                 this clone is shallow: `git fetch --unshallow origin {}` fetches it; \
                  --exact compares with the tip",
                 git::tracking(branch)
             )
