@@ -214,6 +214,35 @@ fn integers_at_the_edges() {
     check(all.iter().map(|&value| value as i16).collect());
 }
 
+/// How a block is written depends on its longest integer; the others have any length.
+#[test]
+fn integers_of_every_width() {
+    let mut random = Random::seeded(9);
+    for width in 1..=64 {
+        let shifts: [u64; 192] = std::array::from_fn(|_| random.below(width));
+        let values = shifts.map(|shift| random.next_u64() >> (64 - width) >> shift);
+        let expected = |texts: Vec<String>| format!("[{}]", texts.join(","));
+        let texts = values.iter().map(u64::to_string).collect();
+        assert_eq!(text(ArrayView::from(&values)), expected(texts));
+        let signed = values.map(|value| (value as i64).wrapping_neg());
+        let texts = signed.iter().map(i64::to_string).collect();
+        assert_eq!(text(ArrayView::from(&signed)), expected(texts));
+        if width <= 32 {
+            let signed = values.map(|value| (value as i32).wrapping_neg());
+            let texts = signed.iter().map(i32::to_string).collect();
+            assert_eq!(text(ArrayView::from(&signed)), expected(texts));
+            let floats = values.map(|value| -(value as f64));
+            let texts = values.iter().map(|value| format!("-{value}.0")).collect();
+            assert_eq!(text(ArrayView::from(&floats)), expected(texts));
+        }
+        if width <= 24 {
+            let floats = values.map(|value| value as f32);
+            let texts = values.iter().map(|value| format!("{value}.0")).collect();
+            assert_eq!(text(ArrayView::from(&floats)), expected(texts));
+        }
+    }
+}
+
 #[test]
 fn floats_of_every_form() {
     let floats = array![

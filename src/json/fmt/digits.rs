@@ -93,9 +93,6 @@ const fn end_of_ten(comma: bool) -> u64 {
     }
 }
 
-/// The text of an integer of 64 bits: four digits, sixteen digits, and a comma set beforehand.
-pub(super) type Twenty = [u32; 6];
-
 /// The instructions to make digits with.
 ///
 /// All texts are in little-endian order, so that they can be read as bytes, and there are as many
@@ -115,13 +112,6 @@ pub trait Digits {
     /// # Safety
     /// The processor has the instructions.
     unsafe fn write_ten<const COMMA: bool>(values: &[u32], texts: &mut [Ten]);
-
-    /// The sixteen digits of each of `values`, which are given in halves, and whose number is
-    /// even. They go to the words from the second to the fifth.
-    ///
-    /// # Safety
-    /// The processor has the instructions.
-    unsafe fn write_sixteen(values: &[[u32; 2]], texts: &mut [Twenty]);
 }
 
 /// Those that every processor of the target has.
@@ -140,12 +130,6 @@ impl Digits for Baseline {
     unsafe fn write_ten<const COMMA: bool>(values: &[u32], texts: &mut [Ten]) {
         // SAFETY: as above.
         unsafe { x86::write_ten_sse2::<COMMA>(values, texts) }
-    }
-
-    #[inline(always)]
-    unsafe fn write_sixteen(values: &[[u32; 2]], texts: &mut [Twenty]) {
-        // SAFETY: as above.
-        unsafe { x86::write_sixteen_sse2(values, texts) }
     }
 }
 
@@ -171,14 +155,6 @@ impl Digits for Baseline {
                 (pair | (low << 16)).to_le(),
                 ((low >> 48) | (end_of_ten(COMMA) & !0xffff)).to_le(),
             ];
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn write_sixteen(values: &[[u32; 2]], texts: &mut [Twenty]) {
-        for (text, value) in texts.iter_mut().zip(values) {
-            let digits: [u32; 4] = zerocopy::transmute!(value.map(|value| digits8(value).to_le()));
-            text[1..5].copy_from_slice(&digits);
         }
     }
 }

@@ -7,7 +7,7 @@ use half::f16;
 use super::{
     cursor::Cursor,
     digits::{Digits, TENS, ZEROS, alone, count, split8},
-    integer::{Magnitudes, survey, write_single},
+    integer::{FOUR, Magnitudes, survey, write_four, write_single},
     place::{FIRST, Place, exponent_text},
     shortest::{
         Decimal, Scaled, power_of_two_32, power_of_two_64, round_32, round_64, scale_32, scale_64,
@@ -491,6 +491,8 @@ unsafe fn write_integers<I: Digits, T: Float, const N: usize>(
     unsafe {
         if bits < 8 && !negative {
             write_single::<_, true>(elements, magnitude, rows, cursor)
+        } else if bits < FOUR.len() as u64 {
+            write_four::<_, true, true>(elements, magnitude, is_negative, rows, cursor)
         } else if bits < 1 << 23 {
             integers.write_seven::<I, _, true, true>(elements, magnitude, is_negative, rows, cursor)
         } else {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::{
     cursor::Cursor,
-    digits::{Digits, Twenty, ZEROS, alone, count, digits8, split8},
+    digits::{Digits, ZEROS, alone, digits8, split8},
 };
 use crate::json::{
     kernel::{BLOCK, Kept, Kernel, lend},
@@ -84,9 +84,9 @@ macro_rules! bytes {
 
 bytes! { u8, UNSIGNED_BYTES, 4; i8, SIGNED_BYTES, 5; }
 
-/// The first digits of integers from 10¹⁶ on: four digits of each number up to 1,844, and
-/// of those up to a power of two. 8 KiB.
-static FOUR: [u32; 2048] = {
+/// Four digits of each number below 2,048: what integers from 10¹⁶ on start with is at most 1,844,
+/// and all of a small integer. 8 KiB.
+pub(super) static FOUR: [u32; 2048] = {
     let mut table = [0; 2048];
     let mut value = 0;
     while value < 2048 {
@@ -98,14 +98,11 @@ static FOUR: [u32; 2048] = {
 
 /// The magnitudes of a block of integers, and their digits.
 pub struct Magnitudes<const N: usize> {
+    /// Or the texts of the four digits before the last sixteen.
     values: [u32; N],
     halves: [[u32; 2]; N],
     /// Texts of 8 or 16 bytes, and room to read beyond the last.
-    short: [[u64; N]; 3],
-    /// Texts of 24 bytes, and room.
-    long: [[Twenty; N]; 2],
-    /// How many zeros the long texts start with.
-    leads: [u8; N],
+    texts: [[u64; N]; 3],
 }
 
 thread_local! {
@@ -117,9 +114,7 @@ impl<const N: usize> Default for Magnitudes<N> {
         Self {
             values: [0; N],
             halves: [[0; 2]; N],
-            short: [[0; N]; 3],
-            long: [[[0, 0, 0, 0, 0, u32::from(b',').to_le()]; N]; 2],
-            leads: [0; N],
+            texts: [[0; N]; 3],
         }
     }
 }
@@ -146,15 +141,14 @@ impl<const N: usize> Magnitudes<N> {
             *value = magnitude(element) * 10;
         }
         let padded = elements.len().next_multiple_of(4);
-        let texts = &mut self.short.as_flattened_mut()[..padded];
+        let texts = &mut self.texts.as_flattened_mut()[..padded];
         // SAFETY: the caller's contract.
         unsafe { I::write::<true>(&self.values[..padded], texts) };
-        let texts = self.short.as_ptr().cast::<u8>();
+        let texts = self.texts.as_ptr().cast::<u8>();
         // SAFETY: the texts are those of the elements, and there are more bytes behind them.
         unsafe {
-            copy_each::<8, SIGNED, POINT>(texts, elements.len(), 7, rows, cursor, |index, text| {
-                (lead_of_seven(text), is_negative(elements[index]))
-            })
+            let lead = |index: usize, text| (lead_of_seven(text), is_negative(elements[index]));
+            copy_each::<8, SIGNED, POINT>(texts, elements.len(), 7, rows, cursor, lead)
         }
     }
 
@@ -175,29 +169,23 @@ impl<const N: usize> Magnitudes<N> {
             *value = magnitude(element);
         }
         let padded = elements.len().next_multiple_of(4);
-        let texts = self.short.as_flattened_mut().as_chunks_mut().0;
+        let texts = self.texts.as_flattened_mut().as_chunks_mut().0;
         // SAFETY: the caller's contract.
         unsafe { I::write_ten::<true>(&self.values[..padded], &mut texts[..padded]) };
-        let texts = self.short.as_ptr().cast::<u8>();
+        let texts = self.texts.as_ptr().cast::<u8>();
         // SAFETY: the texts are those of the elements, and there are more bytes behind them.
         unsafe {
-            copy_each::<16, SIGNED, POINT>(
-                texts,
-                elements.len(),
-                10,
-                rows,
-                cursor,
-                |index, text| (lead_of_ten(text), is_negative(elements[index])),
-            )
+            let lead = |index: usize, text| (lead_of(text, 9), is_negative(elements[index]));
+            copy_each::<16, SIGNED, POINT>(texts, elements.len(), 10, rows, cursor, lead)
         }
     }
 
-    /// The same with any magnitude of 64 bits.
+    /// The same with any magnitude of 64 bits, below 10¹⁶ unless `ABOVE`.
     ///
     /// # Safety
     /// As [`write_seven`](Self::write_seven).
     #[inline(always)]
-    unsafe fn write_twenty<I: Digits, T: Copy, const SIGNED: bool>(
+    unsafe fn write_twenty<I: Digits, T: Copy, const SIGNED: bool, const ABOVE: bool>(
         &mut self,
         elements: &[T],
         magnitude: impl Fn(T) -> u64,
@@ -205,24 +193,69 @@ impl<const N: usize> Magnitudes<N> {
         rows: &mut Rows,
         cursor: Cursor,
     ) -> Cursor {
-        let texts = self.long.as_flattened_mut();
+        let elements = &elements[..elements.len().min(N)];
         for (index, &element) in elements.iter().enumerate() {
-            let magnitude = alone(magnitude(element));
-            let high = magnitude / 10_000_000_000_000_000;
-            texts[index][0] = FOUR[high as usize % FOUR.len()];
-            self.halves[index] = split8(magnitude - high * 10_000_000_000_000_000);
-            self.leads[index] = (20 - count(magnitude)) as u8;
+            let mut magnitude = alone(magnitude(element));
+            if ABOVE {
+                let high = magnitude / 10_000_000_000_000_000;
+                self.values[index] = FOUR[high as usize % FOUR.len()];
+                magnitude -= high * 10_000_000_000_000_000;
+            }
+            self.halves[index] = split8(magnitude);
         }
-        let padded = elements.len().next_multiple_of(2);
+        let padded = (2 * elements.len()).next_multiple_of(4);
+        let texts = &mut self.texts.as_flattened_mut()[..padded];
         // SAFETY: the caller's contract.
-        unsafe { I::write_sixteen(&self.halves[..padded], &mut texts[..padded]) };
-        let texts = texts.as_ptr().cast::<u8>();
-        // SAFETY: the texts are those of the elements, and there are more bytes behind them.
         unsafe {
-            copy_each::<24, SIGNED, false>(texts, elements.len(), 20, rows, cursor, |index, _| {
-                (self.leads[index].into(), is_negative(elements[index]))
-            })
+            I::write::<false>(&self.halves.as_flattened()[..padded], texts);
+            self.copy_twenty::<T, SIGNED, ABOVE>(elements, is_negative, rows, cursor)
         }
+    }
+
+    /// # Safety
+    /// There is room as for [`write_seven`](Self::write_seven).
+    #[inline(always)]
+    unsafe fn copy_twenty<T: Copy, const SIGNED: bool, const ABOVE: bool>(
+        &self,
+        elements: &[T],
+        is_negative: impl Fn(T) -> bool,
+        rows: &mut Rows,
+        mut cursor: Cursor,
+    ) -> Cursor {
+        let texts = self.texts.as_ptr().cast::<u8>();
+        let mut index = 0;
+        while index < elements.len() {
+            let end = index + rows.take(elements.len() - index);
+            for (step, &element) in elements[index..end].iter().enumerate() {
+                // SAFETY: there are texts of all elements, and more bytes behind them;
+                // the caller has the room.
+                unsafe {
+                    if SIGNED {
+                        cursor.put(0, *b"-");
+                        cursor.advance(is_negative(element).into());
+                    }
+                    let mut last = 15;
+                    if ABOVE {
+                        let digits = u32::from_le(self.values[index + step]);
+                        let zeros = u64::from(digits ^ ZEROS as u32) | (1 << 32);
+                        let zeros = zeros.trailing_zeros() & !7;
+                        cursor.put(0, (u64::from(digits) >> zeros).to_le_bytes());
+                        cursor.advance(4 - zeros as usize / 8);
+                        // Then no digit of the sixteen is left out.
+                        last = if zeros < 32 { 0 } else { last };
+                    }
+                    let text = texts.add(16 * (index + step));
+                    let lead = lead_of(text, last);
+                    cursor.copy::<16>(0, text.add(lead));
+                    cursor.put(16 - lead, *b",");
+                    cursor.advance(17 - lead);
+                }
+            }
+            // SAFETY: an element has been written; there is room for the brackets.
+            cursor = unsafe { rows.close(cursor) };
+            index = end;
+        }
+        cursor
     }
 }
 
@@ -255,14 +288,7 @@ unsafe fn copy_each<const STRIDE: usize, const SIGNED: bool, const POINT: bool>(
                     cursor.put(0, *b"-");
                     cursor.advance(is_negative.into());
                 }
-                match STRIDE {
-                    8 => cursor.copy::<8>(0, text),
-                    16 => cursor.copy::<16>(0, text),
-                    _ => {
-                        cursor.copy::<16>(0, text);
-                        cursor.copy::<8>(16, text.add(16));
-                    }
-                }
+                cursor.copy::<STRIDE>(0, text);
                 if POINT {
                     cursor.put(digits - lead, *b".0,");
                     cursor.advance(2);
@@ -290,13 +316,13 @@ unsafe fn lead_of_seven(text: *const u8) -> usize {
     digits.trailing_zeros() as usize / 8
 }
 
-/// How many of the first nine digits are zeros before any other digit.
+/// How many of sixteen digits are zeros before any other digit or the one at `last`.
 ///
 /// # Safety
 /// Sixteen bytes from `text` on can be read.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
-unsafe fn lead_of_ten(text: *const u8) -> usize {
+unsafe fn lead_of(text: *const u8, last: u32) -> usize {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{
@@ -307,15 +333,59 @@ unsafe fn lead_of_ten(text: *const u8) -> usize {
             let text = _mm_loadu_si128(text.cast());
             _mm_movemask_epi8(_mm_cmpgt_epi8(text, _mm_set1_epi8(b'0' as i8)))
         };
-        (digits | (1 << 9)).trailing_zeros() as usize
+        (digits | (1 << last)).trailing_zeros() as usize
     }
     #[cfg(any(not(target_arch = "x86_64"), miri))]
     {
         // SAFETY: the caller's contract.
-        let (first, second) = unsafe { (text.cast::<u64>().read_unaligned(), *text.add(8)) };
-        let eight = (u64::from_le(first) ^ ZEROS).trailing_zeros() as usize / 8;
-        eight + usize::from(eight == 8 && second == b'0')
+        let text = u128::from_le(unsafe { text.cast::<u128>().read_unaligned() });
+        let digits = text ^ (u128::from(ZEROS) | (u128::from(ZEROS) << 64));
+        (digits | (1 << (8 * last))).trailing_zeros() as usize / 8
     }
+}
+
+/// Writes `elements` of which `magnitude` is below 2,048 and `is_negative` tells the sign, if
+/// `SIGNED`. A comma follows each, or `.0,` if `POINT`.
+///
+/// The four digits and what follows them fit into a register, where the zeros at the start are
+/// shifted out.
+///
+/// # Safety
+/// There is room for them, for the brackets, and for 64 bytes more.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+pub(super) unsafe fn write_four<T: Copy, const SIGNED: bool, const POINT: bool>(
+    elements: &[T],
+    magnitude: impl Fn(T) -> u32,
+    is_negative: impl Fn(T) -> bool,
+    rows: &mut Rows,
+    mut cursor: Cursor,
+) -> Cursor {
+    let (suffix, len) = if POINT { (*b".0, ", 7) } else { (*b",   ", 5) };
+    let suffix = u64::from(u32::from_le_bytes(suffix)) << 32;
+    let mut rest = elements;
+    while !rest.is_empty() {
+        let (row, after) = rest.split_at(rows.take(rest.len()));
+        for &element in row {
+            let digits = u32::from_le(FOUR[magnitude(element) as usize % FOUR.len()]);
+            // The last digit stays, even if it is 0.
+            let zeros = ((digits ^ ZEROS as u32) | (1 << 24)).trailing_zeros() & !7;
+            let text = (u64::from(digits) | suffix) >> zeros;
+            // SAFETY: the caller's contract.
+            unsafe {
+                if SIGNED {
+                    cursor.put(0, *b"-");
+                    cursor.advance(is_negative(element).into());
+                }
+                cursor.put(0, text.to_le_bytes());
+                cursor.advance(len - zeros as usize / 8);
+            }
+        }
+        // SAFETY: an element has been written; there is room for the brackets.
+        cursor = unsafe { rows.close(cursor) };
+        rest = after;
+    }
+    cursor
 }
 
 /// Writes numbers below 10, none negative, with a comma after each, or `.0,` if `POINT`.
@@ -395,12 +465,16 @@ macro_rules! integers {
                 let (bits, negative) = survey(elements, magnitude, is_negative);
                 macro_rules! signed {
                     ($signed:literal) => {
-                        if bits < 1 << 23 {
+                        if bits < FOUR.len() as u64 {
+                            write_four::<_, $signed, false>(elements, short, is_negative, rows, cursor)
+                        } else if bits < 1 << 23 {
                             magnitudes.write_seven::<I, _, $signed, false>(elements, short, is_negative, rows, cursor)
                         } else if bits < 1 << 32 {
                             magnitudes.write_ten::<I, _, $signed, false>(elements, short, is_negative, rows, cursor)
+                        } else if bits < 1 << 53 {
+                            magnitudes.write_twenty::<I, _, $signed, false>(elements, magnitude, is_negative, rows, cursor)
                         } else {
-                            magnitudes.write_twenty::<I, _, $signed>(elements, magnitude, is_negative, rows, cursor)
+                            magnitudes.write_twenty::<I, _, $signed, true>(elements, magnitude, is_negative, rows, cursor)
                         }
                     };
                 }

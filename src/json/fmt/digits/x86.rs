@@ -19,7 +19,7 @@ use std::arch::x86_64::{
 
 use zerocopy::transmute;
 
-use super::{Digits, TO_COMMA, Ten, Twenty, ZEROS, end_of_ten};
+use super::{Digits, TO_COMMA, Ten, ZEROS, end_of_ten};
 
 /// 2⁴⁵ / 10⁴ and 2⁵⁷ / 10⁸, rounded up: enough for numbers below 10⁸ and for all of 32 bits.
 const OVER_10_TO_4: i64 = 0xd1b7_1759;
@@ -36,15 +36,6 @@ pub(super) fn write_sse2<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
     for (text, &values) in texts.iter_mut().zip(values) {
         let digits = digits_of_two(two(values));
         *text = transmute!(_mm_xor_si128(digits, _mm_set1_epi64x(zeros::<COMMA>())));
-    }
-}
-
-#[target_feature(enable = "sse2")]
-pub(super) fn write_sixteen_sse2(values: &[[u32; 2]], texts: &mut [Twenty]) {
-    for (text, &values) in texts.iter_mut().zip(values) {
-        let digits = digits_of_two(two(values));
-        let digits: [u32; 4] = transmute!(_mm_or_si128(digits, _mm_set1_epi8(b'0' as i8)));
-        text[1..5].copy_from_slice(&digits);
     }
 }
 
@@ -116,12 +107,6 @@ impl Digits for Avx2 {
         // SAFETY: the caller's contract.
         unsafe { write_ten_avx2::<COMMA>(values, texts) }
     }
-
-    #[inline(always)]
-    unsafe fn write_sixteen(values: &[[u32; 2]], texts: &mut [Twenty]) {
-        // SAFETY: the caller's contract.
-        unsafe { write_sixteen_avx2(values, texts) }
-    }
 }
 
 #[target_feature(enable = "avx2")]
@@ -134,19 +119,6 @@ fn write_avx2<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
             digits,
             _mm256_set1_epi64x(zeros::<COMMA>())
         ));
-    }
-}
-
-#[target_feature(enable = "avx2")]
-fn write_sixteen_avx2(values: &[[u32; 2]], texts: &mut [Twenty]) {
-    let (values, _) = values.as_chunks::<2>();
-    let (texts, _) = texts.as_chunks_mut::<2>();
-    for ([first, second], &values) in texts.iter_mut().zip(values) {
-        let digits = digits_of_four(_mm256_cvtepu32_epi64(transmute!(values)));
-        let digits = _mm256_or_si256(digits, _mm256_set1_epi8(b'0' as i8));
-        let [low, high]: [[u32; 4]; 2] = transmute!(digits);
-        first[1..5].copy_from_slice(&low);
-        second[1..5].copy_from_slice(&high);
     }
 }
 
