@@ -33,6 +33,8 @@ mod recorded;
 mod records;
 mod reports;
 mod repository;
+#[cfg(unix)]
+mod runner;
 mod stale;
 #[expect(clippy::print_stderr, reason = "says which toolchain is missing")]
 mod toolchains;
@@ -41,6 +43,8 @@ mod trial;
 mod verdicts;
 #[expect(clippy::print_stderr, reason = "says which version takes so long")]
 mod versions;
+#[cfg(unix)]
+mod workflows;
 
 use repository::Repository;
 

@@ -286,7 +286,7 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
 
 /// Takes away what the user, `cargo test` or a git hook has put into the environment. `CARGO`
 /// stays: it is the cargo that runs these tests.
-fn clean(command: &mut Command) -> &mut Command {
+pub(crate) fn clean(command: &mut Command) -> &mut Command {
     const PREFIXES: [&str; 6] = ["CARGO_", "DIVAN_", "SERBENCH_", "FAKE_", "GIT_", "GITHUB_"];
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();

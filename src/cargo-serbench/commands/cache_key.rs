@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
-    commands::{gate::Gate, revision},
+    commands::{gate::Gate, output, revision},
     exit::Exit,
     session, shell,
 };
@@ -31,6 +31,13 @@ pub fn cache_key(args: &CacheKey) -> Result<Exit> {
     // The baseline's tree comes last, so that caches of other baselines match by prefix, because they have
     // useful builds; those of other toolchains or flags have none.
     let (frame, tree) = (&frame[..16], &baseline.tree[..16]);
-    shell::print(&format!("serbench-{os}-{arch}-{frame}-{tree}\n"))?;
+    let prefix = format!("serbench-{os}-{arch}-{frame}-");
+    shell::print(&format!("{prefix}{tree}\n"))?;
+    if measure.output.format.iter().any(|it| it.is_for_github()) {
+        output::append(
+            "GITHUB_OUTPUT",
+            &format!("key={prefix}{tree}\nprefix={prefix}\n"),
+        )?;
+    }
     Ok(Exit::Passed)
 }

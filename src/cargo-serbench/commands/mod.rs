@@ -22,6 +22,7 @@ mod output;
 mod overlay;
 mod pair;
 mod print;
+mod publish;
 mod records;
 mod report;
 mod revision;
@@ -84,6 +85,8 @@ pub enum Command {
     List(list::List),
     /// Print a stored run again, or re-evaluate it with other thresholds
     Report(report::Report),
+    /// Publish the verdict of a gate as a pull request's comment and check, on GitHub
+    Publish(publish::Publish),
     /// Print the effective configuration and where each value comes from
     Config(config::Config),
     /// Show the record of a commit, or list all records
@@ -124,6 +127,7 @@ impl Command {
             Self::Calibrate(args) => calibrate::calibrate(args),
             Self::List(args) => list::list(args),
             Self::Report(args) => report::report(args),
+            Self::Publish(args) => publish::publish(args),
             Self::Config(args) => config::config(args),
             Self::Show(args) => show::show(args),
             Self::History(args) => history::history(args),

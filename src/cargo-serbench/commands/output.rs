@@ -111,7 +111,7 @@ fn write_file(report: &Report<'_>, format: &Format, folder: &Path) -> Result<()>
 }
 
 /// Appends `text` to the file in this variable of GitHub Actions, if set.
-fn append(variable: &str, text: &str) -> Result<()> {
+pub fn append(variable: &str, text: &str) -> Result<()> {
     let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) else {
         return Ok(());
     };

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Identifies the comment that a later run replaces.
-const MARKER: &str = "<!-- cargo-serbench -->\n";
+pub const MARKER: &str = "<!-- cargo-serbench -->\n";
 
 /// In bytes, never fewer than characters. The rest is left for what a publisher adds.
 const MOST: usize = 60_000;
@@ -46,10 +46,16 @@ fn fitting(section: &Section, room: usize) -> String {
         part.table.rows.truncate(rows);
         part.notes.truncate(rows);
         let left = section.table.rows.len() - rows;
-        format!(
-            "{}{left} more in the artifact\n\n",
-            markdown::render_section(&part)
-        )
+        match rows {
+            0 => format!(
+                "{}: {left} in the artifact\n\n",
+                markdown::escape(&section.title)
+            ),
+            _ => format!(
+                "{}{left} more in the artifact\n\n",
+                markdown::render_section(&part)
+            ),
+        }
     };
     // The largest number of rows that fits, by bisection: length grows with rows.
     let (mut fits, mut exceeds) = (0, section.table.rows.len());

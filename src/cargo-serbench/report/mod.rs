@@ -4,7 +4,7 @@ mod bencher;
 mod benchmark_action;
 pub mod cells;
 pub mod columns;
-mod comment;
+pub mod comment;
 mod csv;
 mod document;
 pub mod explained;
@@ -179,6 +179,12 @@ impl Format {
     pub fn render(&self, report: &Report<'_>, width: Width) -> Result<String> {
         (self.render)(report, width)
     }
+}
+
+/// The answer in one line; empty without a verdict.
+pub fn title(report: &Report<'_>) -> String {
+    let headline = headline::headline(report);
+    headline.map_or_else(String::new, |it| format!("{}: {}", it.word, it.sentence))
 }
 
 /// The report as a job summary, which GitHub limits to 1 MiB.

@@ -1,0 +1,158 @@
+//! `cargo serbench publish`: shows the verdict of a gate as a pull request's comment and check on GitHub.
+//!
+//! Runs in a workflow that may write, after one that ran the change's code and may not. So everything in
+//! the artifact is data: it can't choose the commit, the pull request, the baseline or the rules.
+
+mod artifact;
+mod event;
+mod github;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use self::{
+    event::Event,
+    github::{GitHub, Pull},
+};
+use crate::{
+    cli::{Keys, Project, Voice},
+    commands::{
+        bound,
+        output::{self, Findings},
+        report,
+    },
+    decide::Outcome,
+    discover::workspace,
+    exit::Exit,
+    report::{Format, comment::MARKER, markdown::escape, title},
+    run::Run,
+    shell,
+};
+
+#[derive(Clone, Debug, Args)]
+pub struct Publish {
+    /// Folder with what the gate uploaded, the runs of all shards included
+    #[arg(value_name = "FOLDER", default_value = "target/artifact")]
+    pub folder: PathBuf,
+
+    #[command(flatten)]
+    pub project: Project,
+
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// What is shown on the pull request.
+struct Answer {
+    /// As GitHub calls it: `success`, `neutral` or `failure`.
+    conclusion: &'static str,
+    title: String,
+    comment: String,
+}
+
+pub fn publish(args: &Publish) -> Result<Exit> {
+    args.voice.apply();
+    let event = Event::read()?;
+    let run = &event.workflow_run;
+    if run.event != "pull_request" {
+        shell::status("Skipped", format_args!("a run for {}", run.event));
+        return Ok(Exit::Passed);
+    }
+    let github = GitHub::new(&event);
+    let pull = github.open_pull()?;
+    let base = pull.as_ref().map(|it| it.base.sha.as_str());
+    let base = base.unwrap_or(&event.repository.default_branch);
+    let answer = answer(args, &event, base)?;
+    if let Some(Pull { number, .. }) = pull {
+        github.comment(number, &answer.comment)?;
+    } else {
+        // A newer commit has its own run, which writes the comment.
+        let head = &run.head_sha;
+        shell::status(
+            "Skipped",
+            format_args!("the comment: no open pull request has the head {head}"),
+        );
+    }
+    github.check(&json!({
+        "name": "serbench",
+        "head_sha": run.head_sha,
+        "status": "completed",
+        "conclusion": answer.conclusion,
+        "details_url": run.html_url,
+        "output": { "title": answer.title, "summary": answer.comment },
+    }))?;
+    Ok(Exit::Passed)
+}
+
+/// The verdict on the runs that were uploaded. What can't be shown is a failure.
+fn answer(args: &Publish, event: &Event, base: &str) -> Result<Answer> {
+    let gate = &event.workflow_run;
+    github::fetch(&gate.head_sha)?;
+    let decided = runs(args, &gate.head_sha, base).and_then(|runs| decide(runs, &args.project));
+    match decided {
+        // What an earlier attempt measured says nothing of one that failed.
+        Ok(answer) if answer.conclusion != "failure" && gate.conclusion != "success" => {
+            let why = "the gate failed, though the runs that it stored pass";
+            shell::warning(why);
+            Ok(without_report(event, why))
+        }
+        Ok(answer) => Ok(answer),
+        Err(error) => {
+            shell::warning(format_args!("{error:#}"));
+            Ok(without_report(event, &format!("{error:#}")))
+        }
+    }
+}
+
+fn without_report(event: &Event, why: &str) -> Answer {
+    let (why, url) = (escape(why), &event.workflow_run.html_url);
+    Answer {
+        conclusion: "failure",
+        title: "Not measured".to_owned(),
+        comment: format!(
+            "{MARKER}**Not measured**: {why}\n\nNext: see the log of the [gate]({url}).\n"
+        ),
+    }
+}
+
+/// The uploaded runs, if they compare the head with its merge base.
+fn runs(args: &Publish, head: &str, base: &str) -> Result<Vec<Run>> {
+    let files = artifact::runs(&args.folder)?;
+    if files.is_empty() {
+        bail!("the gate stored no run");
+    }
+    let files = files.iter().map(PathBuf::as_path);
+    let runs = files.map(|file| Ok((file, bound::load(file)?)));
+    let runs = runs.collect::<Result<Vec<(&Path, Run)>>>()?;
+    bound::check_candidate(&runs, head)?;
+    bound::check_baseline(&runs, base, &args.project)?;
+    Ok(runs.into_iter().map(|(_, run)| run).collect())
+}
+
+fn decide(runs: Vec<Run>, project: &Project) -> Result<Answer> {
+    let (runs, decided) = report::decided(runs, project, &Keys::default())?;
+    let workspace = workspace::workspace(&project.choice())?;
+    let (exit, outcome) = (decided.exit, decided.summary.outcome);
+    let findings = Findings {
+        runs,
+        decided: Some(decided),
+        ..Findings::default()
+    };
+    let format = Format::of("comment").context("find the format of comments")?;
+    let (title, comment) = output::with_report(&findings, exit, Some(&workspace), |report| {
+        (title(report), format.render(report, None))
+    });
+    Ok(Answer {
+        conclusion: match (exit, outcome) {
+            // A check that must succeed may be neutral.
+            (Exit::Passed, Outcome::Inconclusive) => "neutral",
+            (Exit::Passed, _) => "success",
+            _ => "failure",
+        },
+        title,
+        comment: comment?,
+    })
+}
