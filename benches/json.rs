@@ -1,9 +1,10 @@
 //! JSON: every data type through every encoder; `orjson` is the reference.
 
-use divan::Bencher;
+use divan::{Bencher, black_box};
 use serbench::{
+    Description, Encoder,
     array::{SEED, Shape, seeded, shapes},
-    bench_encoder, bench_encoder_reused,
+    bench_described, bench_encoder, bench_encoder_reused,
     datetime::DatetimeNs,
     encoders::{
         JsonElement, Orjson, Serbench, SerdeJson, SerdeJsonValue, SerdeJsonWriter, SimdJson,
@@ -20,6 +21,30 @@ static ALLOCATOR: serbench::CountingAllocator = serbench::CountingAllocator;
 
 fn main() {
     divan::main();
+}
+
+/// The floor of all encoders: as many bytes as the text has, in a new vector.
+#[divan::bench(
+    types = [bool, i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64, DatetimeNs],
+    args = shapes(&SMALL)
+)]
+fn memset<T: JsonElement>(bencher: Bencher, shape: &Shape) {
+    let array = seeded::<T>(shape, SEED);
+    let mut text = Vec::new();
+    Serbench
+        .encode(array.view(), &mut text)
+        .expect("seeded arrays have a text");
+    let len = text.len();
+    bench_described(
+        bencher,
+        || vec![black_box(b' '); len],
+        |fill| {
+            let is_full = fill().len() == len;
+            Description::of(&array.view())
+                .bytes_out(len as u64)
+                .check(is_full.then_some(()).ok_or("another length"))
+        },
+    );
 }
 
 macro_rules! encoders {

@@ -33,9 +33,10 @@ pub fn alone() -> Vec<Column<Row>> {
     columns
 }
 
-fn figures() -> [Column<Row>; 6] {
+fn figures() -> [Column<Row>; 7] {
     [
         right("Latency", latency),
+        right("ns/element", nanos_per_element),
         right("GB/s", throughput),
         right("B/element", bytes_per_element),
         right("Peak heap", peak),
@@ -90,20 +91,25 @@ fn throughput(row: &Row) -> Cell {
         .map_or_else(Cell::absent, |rate| Cell::plain(cells::figures(rate)))
 }
 
+fn nanos_per_element(row: &Row) -> Cell {
+    per_element(row, row.latency_ns)
+}
+
 /// Output bytes per input element: the size of a format.
 fn bytes_per_element(row: &Row) -> Cell {
-    let Verification {
-        bytes_out, shape, ..
-    } = &row.verification;
+    per_element(row, row.verification.bytes_out.map(|bytes| bytes as f64))
+}
+
+fn per_element(row: &Row, total: Option<f64>) -> Cell {
     let product = |shape: &Vec<usize>| {
         shape
             .iter()
             .try_fold(1_usize, |all, axis| all.checked_mul(*axis))
     };
-    let elements = shape.as_ref().and_then(product);
-    match (bytes_out, elements) {
-        (Some(bytes), Some(elements)) if elements > 0 => {
-            Cell::plain(cells::brief(*bytes as f64 / elements as f64))
+    let elements = row.verification.shape.as_ref().and_then(product);
+    match (total, elements) {
+        (Some(total), Some(elements)) if elements > 0 => {
+            Cell::plain(cells::brief(total / elements as f64))
         }
         (_, _) => Cell::absent(),
     }
