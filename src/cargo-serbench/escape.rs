@@ -1,10 +1,10 @@
-//! Makes foreign text safe to show: ids, commit subjects and panic messages come from other people.
+//! Makes untrusted text safe to print: ids, commit subjects and panic messages.
 
-/// Shows what a terminal or a CI log would act on as an escape.
+/// Escapes everything that a terminal or a CI log would interpret.
 ///
-/// Besides control characters these are invisible and direction-changing characters (Unicode
-/// TR 36, "Bidirectional text spoofing") and the beginnings of GitHub's workflow commands, which
-/// the runner finds after leading blanks (`::`) or anywhere in a line (`##[`).
+/// Besides control characters, these are invisible and direction-changing characters (Unicode
+/// TR 36, "Bidirectional text spoofing") and the start of GitHub's workflow commands, which
+/// the runner recognises after leading spaces (`::`) or anywhere in a line (`##[`).
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -26,14 +26,14 @@ pub fn visible(text: &str) -> String {
     shown.replace("##[", "\\u{23}#[")
 }
 
-/// A message for a terminal, whose first line follows other words. Line breaks stay, since some
-/// messages have several lines, but the later ones are indented: none looks like a message of its own.
+/// A message for a terminal, printed after other words. Messages may have several lines, but
+/// all except the first are indented, so that none looks like a separate message.
 pub fn message(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(visible).collect();
     lines.join("\n  ")
 }
 
-/// Text with styles, ready for a terminal: line breaks, tabs and the escape sequences of styles stay.
+/// Text with styles for a terminal: line breaks, tabs and the escape sequences of styles are kept.
 pub fn styled(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -51,7 +51,7 @@ pub fn styled(text: &str) -> String {
     shown.replace("##[", "\\u{23}#[")
 }
 
-/// Lines of another program, with their styles.
+/// Output of another program; its styles are kept.
 pub fn foreign(text: &str) -> String {
     let lines = text.split_inclusive('\n').map(|line| {
         let (blanks, rest) = line.split_at(line.len() - line.trim_start().len());
@@ -63,7 +63,7 @@ pub fn foreign(text: &str) -> String {
     lines.collect()
 }
 
-/// The length of the escape sequence of a style that `text` begins with: `ESC [ 1 ; 31 m`.
+/// The length of the style's escape sequence at the start of `text`: `ESC [ 1 ; 31 m`.
 fn style(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\u{1b}[")?;
     let end = codes.find(|it: char| !(it.is_ascii_digit() || it == ';'))?;
@@ -72,8 +72,8 @@ fn style(text: &str) -> Option<usize> {
         .then_some(end + "\u{1b}[m".len())
 }
 
-/// JSON that means the same, with escapes for what a terminal would act on. JSON itself asks for
-/// them below U+0020 only.
+/// Equivalent JSON, with escapes for everything that a terminal would interpret. JSON itself only
+/// requires them below U+0020.
 pub fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -91,7 +91,7 @@ pub fn json(text: &str) -> String {
     shown.replace("##[", "\\u0023#[")
 }
 
-/// Whether a character controls a terminal, leaves no mark of its own, or turns the direction of its
+/// Whether a character controls a terminal, is invisible, or changes the direction of its
 /// neighbours.
 fn is_active(character: char) -> bool {
     character.is_control()

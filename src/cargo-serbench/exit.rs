@@ -1,8 +1,8 @@
-//! Exit codes by name, and the errors that have one of their own.
+//! Names of exit codes, and the errors that have their own.
 
 use std::process::ExitCode;
 
-/// How the program ends. The numbers are documented: scripts and CI rely on them.
+/// The exit code. The numbers are documented: scripts and CI rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Passed = 0,
@@ -12,7 +12,7 @@ pub enum Exit {
     Regressed = 100,
     /// A build failed, an output is wrong, nothing was measured, a required baseline is missing.
     CouldNotMeasure = 101,
-    /// Undecided, and asked to be strict.
+    /// Inconclusive, in strict mode.
     Inconclusive = 102,
     /// Ctrl-C or SIGTERM.
     Interrupted = 130,
@@ -23,12 +23,12 @@ impl Exit {
         self as u8
     }
 
-    /// `self` if it is a failure, else `next`.
+    /// `self` if it is a failure, otherwise `next`.
     pub fn or(self, next: Self) -> Self {
         if self == Self::Passed { next } else { self }
     }
 
-    /// The code that goes with an error.
+    /// The exit code of an error.
     pub fn of(error: &anyhow::Error) -> Self {
         if error.is::<Usage>() {
             Self::Usage
@@ -44,7 +44,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A mistake on the command line that only shows once the workspace is known.
+/// A command line mistake that is only found once the workspace is known.
 #[derive(Clone, Debug)]
 pub struct Usage(String);
 

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: noticed between steps, so that a run ends cleanly.
+//! Handles Ctrl-C and SIGTERM: checked between steps, so that a run ends cleanly.
 
 use std::{
     os::unix::process::ExitStatusExt,
@@ -17,7 +17,7 @@ use crate::exit::Exit;
 /// Set by Ctrl-C and SIGTERM.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// What is returned from deep inside a measurement when the user interrupts it.
+/// The error returned when the user interrupts a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Interrupted;
 
@@ -29,26 +29,26 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// From now on Ctrl-C and SIGTERM are noticed by [`check`] instead of ending the process.
+/// Makes Ctrl-C and SIGTERM be noticed by [`check`] instead of ending the process.
 pub fn catch() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Relaxed) {
-            // The second time the user means it. 130 is what shells call death by SIGINT.
+            // The second time, exit immediately. 130 is the shells' code for death by SIGINT.
             std::process::exit(Exit::Interrupted.code().into());
         }
     })
     .context("listen for Ctrl-C")
 }
 
-/// From now on a write beyond the limit on file sizes (`ulimit -f`) fails, as on a full disk. By
-/// itself it would end the process without a word.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail as on a full disk. By default
+/// it would kill the process without a message.
 pub fn survive_file_limit() {
     const SIGXFSZ: i32 = signal_hook::consts::SIGXFSZ;
-    // Without it the process ends as it would have.
+    // If this fails, the default applies.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// Fails when the user has interrupted.
+/// Returns an error if the user has interrupted.
 pub fn check() -> Result<()> {
     if INTERRUPTED.load(Relaxed) {
         Err(Interrupted.into())
@@ -57,8 +57,8 @@ pub fn check() -> Result<()> {
     }
 }
 
-/// Fails when the user's interrupt ended a process of ours. A terminal sends it to all at once, so
-/// our own notice may come a moment later.
+/// Returns an error if the user's interrupt ended a child process. A terminal sends it to all processes,
+/// so this process may notice it slightly later.
 pub fn check_ended(status: ExitStatus) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(1);
     while was_interrupted(status) && check().is_ok() && Instant::now() < deadline {

@@ -1,8 +1,8 @@
 //! `cargo serbench`: a performance gate for divan benchmarks. Parses the command line and dispatches.
 //!
 //! A measurement passes through the stages in this order: discover, build, process, divan, select,
-//! verify, compare, decide, measure, explain, record, report. `tests/cli/layers.rs` holds the whole list;
-//! nothing imports from what comes later.
+//! verify, compare, decide, measure, explain, record, report. `tests/cli/layers.rs` has the whole list;
+//! no stage imports from a later one.
 
 #[cfg(not(unix))]
 compile_error!(
@@ -42,7 +42,7 @@ use clap::{CommandFactory, FromArgMatches};
 use commands::Cargo;
 use exit::Exit;
 
-/// The command line, with a short `-h`.
+/// The command line parser, with a short `-h`.
 fn command() -> clap::Command {
     Cargo::command().mut_subcommand("serbench", cli::with_short_help)
 }
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let parsed = Cargo::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let Cargo::Serbench(serbench) = parsed;
     let exit = serbench.execute().unwrap_or_else(|error| {
-        // What an interrupt broke is not what went wrong.
+        // An error caused by an interrupt is reported as the interrupt.
         let (exit, error) = match interrupt::check() {
             Err(interrupted) => (Exit::Interrupted, interrupted),
             Ok(()) => (Exit::of(&error), error),
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-/// The arguments with cargo's `serbench` put back where the program was called by itself.
+/// The arguments, with cargo's `serbench` inserted if the program was called directly.
 fn command_line() -> Vec<std::ffi::OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();
     if arguments.get(1).is_none_or(|first| first != "serbench") {
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    /// What any command's help is divided into, from what is done to how it is shown.
+    /// The headings of all commands' help, from what is done to how it is shown.
     const HEADINGS: [&str; 11] = [
         "Arguments",
         "Options",

@@ -1,5 +1,5 @@
-//! The facts of one invocation, as they are stored: who measured what where, and every slice.
-//! Derived figures (ratios, intervals, verdicts) are never stored; they are made again from this.
+//! The stored facts of one invocation: who measured what where, and every slice.
+//! Derived figures (ratios, intervals, verdicts) are never stored; they are computed from these.
 
 mod explained;
 
@@ -19,8 +19,8 @@ pub use crate::process::Disturbance;
 
 pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept, Line, Site};
 
-/// The version of the stored form: it goes up with every new field. Older ones are read, newer ones
-/// are refused by name. 2 has `budget`, `layout`, `notes`, what `explain` found, the
+/// The version of the format, increased with every new field. Older versions can be read; newer ones
+/// are rejected with an error. 2 added `budget`, `layout`, `notes`, the results of `explain`, the
 /// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block; 4 the `heap` of a
 /// benchmark.
 pub const SCHEMA: u32 = 4;
@@ -28,7 +28,7 @@ pub const SCHEMA: u32 = 4;
 /// This program and version, as stored files name their writer.
 pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
 
-/// The refusal of a file of a later schema.
+/// The error for a file with a newer schema.
 pub fn newer(file: &Path, schema: u32, known: u32, writer: &str) -> String {
     let writer = match writer {
         "" => "a later version",
@@ -41,7 +41,7 @@ pub fn newer(file: &Path, schema: u32, known: u32, writer: &str) -> String {
     )
 }
 
-/// What may explain why a file can't be read: another version wrote it. Empty for this one.
+/// A hint for unreadable files: another version wrote it. Empty for this version.
 pub fn written_by(writer: &str) -> String {
     match writer {
         "" | TOOL => String::new(),
@@ -49,7 +49,7 @@ pub fn written_by(writer: &str) -> String {
     }
 }
 
-/// Everything one invocation found out.
+/// All results of one invocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
@@ -60,111 +60,111 @@ pub struct Run {
     pub started_at: String,
     /// Wall time from the first verification to the last block.
     pub seconds: f64,
-    /// Determines order and placement of everything random.
+    /// The seed for everything random.
     pub seed: u64,
     pub machine: Machine,
     pub toolchain: Toolchain,
-    /// Absent when one commit was measured by itself.
+    /// Absent if a single commit was measured.
     pub baseline: Option<Source>,
     pub candidate: Source,
-    /// Seconds that measuring might take; absent in runs of one commit and of older versions.
+    /// Seconds allowed for measuring; absent in runs of one commit and of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<f64>,
-    /// Whether benchmarks were measured whose executables are equal at both commits.
+    /// Whether benchmarks with identical executables were measured, too.
     pub identical_measured: bool,
-    /// How the executables of the two commits were linked again; absent where they were measured as
+    /// How the executables of the two commits were relinked; absent if they were measured as
     /// cargo linked them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
-    /// Which part of the benchmarks was measured, as `2/4`; absent for all.
+    /// The measured part of the benchmarks, as `2/4`; absent for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
-    /// The benchmark that was also measured against itself, to check the measurement.
+    /// The benchmark of the self-check, which was also measured against itself.
     #[serde(alias = "canary")]
     pub self_check: Option<BenchId>,
-    /// What a reader must know of the builds: what else differs between the commits.
+    /// Notes for readers: other differences between the commits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What `cargo serbench doctor --prove` last found out on this machine.
+    /// The last result of `cargo serbench doctor --prove` on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
     /// By id.
     pub benchmarks: BTreeMap<BenchId, Benchmark>,
-    /// The executables that are kept, to explain changes later.
+    /// The executables kept for explaining changes later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Kept>,
-    /// What was observed to explain changes, by id.
+    /// The profiles that explain changes, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub explained: BTreeMap<BenchId, Explained>,
     /// In the order in which they were measured.
     pub blocks: Vec<Block>,
 }
 
-/// Executables of two commits in which the same code lies at the same addresses.
+/// Executables of two commits in which common functions have equal addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
-    /// Orders of functions that blocks drew from.
+    /// Number of function orders that blocks chose from.
     pub variants: usize,
-    /// Functions that both commits have, by name and size.
+    /// Number of functions that both commits have, by name and size.
     pub common: usize,
-    /// Those of them that lie at equal addresses.
+    /// How many of them have equal addresses.
     pub equal: usize,
-    /// Whether the orders are for the confirmation of suspects alone.
+    /// Whether the orders were used only for the confirmation of suspects.
     #[serde(default, skip_serializing_if = "is_false")]
     pub screened_as_linked: bool,
 }
 
-/// What trials of the gate found out: gates of equal code, and gates of slowed code.
+/// The results of testing the gate with identical code and with slowed-down code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
-    /// The program and version that tried.
+    /// The program and version that ran the test.
     pub tool: String,
     /// RFC 3339, UTC.
     pub at: String,
     pub machine: Machine,
     pub benchmarks: usize,
-    /// Gates of equal code.
+    /// Number of gates of identical code.
     pub gates: usize,
-    /// Those of them that failed.
+    /// How many of them failed.
     pub false_alarms: usize,
-    /// Those of them that were inconclusive.
+    /// How many of them were inconclusive.
     pub inconclusive: usize,
     pub found: Vec<Found>,
-    /// A benchmark that can't be slowed down, so that nothing is known of what the gate finds.
+    /// A benchmark that can't be slowed down; if set, detection was not tested.
     pub not_slowed: Option<BenchId>,
-    /// Of a gate of equal code, on average.
+    /// Average duration of a gate of identical code.
     pub seconds: f64,
 }
 
-/// What gates of slowed code found.
+/// The results of gates of slowed-down code.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Found {
     /// As a fraction: 0.05 is 5 % slower.
     pub slowdown: f64,
-    /// The change that was tolerated, as a fraction.
+    /// The threshold, as a fraction.
     pub threshold: f64,
-    /// Slowed benchmarks that were called regressed, of how many.
+    /// How many slowed-down benchmarks were called regressed, of how many.
     pub found: usize,
     pub of: usize,
 }
 
 impl Proof {
-    /// Where the last proof is kept.
+    /// The file of the last proof.
     pub fn path(scratch: &Path) -> PathBuf {
         scratch.join("proof.json")
     }
 
-    /// The last proof, if this machine gave it.
+    /// The last proof, if it is from this machine.
     pub fn load(scratch: &Path, machine: &Machine) -> Option<Self> {
         let text = std::fs::read(Self::path(scratch)).ok()?;
         let proof: Self = serde_json::from_slice(&text).ok()?;
         (proof.machine == *machine).then_some(proof)
     }
 
-    /// All of it in one sentence.
+    /// A summary in one sentence.
     pub fn sentence(&self) -> String {
         let Self {
             gates,
@@ -186,31 +186,34 @@ impl Proof {
         }));
         if let Some(id) = &self.not_slowed {
             parts.push(format!(
-                "what it finds is not known: divan times `{id}` itself, so it can't be slowed down"
+                "detection was not tested: divan itself times `{id}`, so it can't be slowed down"
             ));
         }
-        format!("here: {}, {seconds:.0} s a gate", parts.join(", "))
+        format!(
+            "on this machine: {}, {seconds:.0} s per gate",
+            parts.join(", ")
+        )
     }
 }
 
-/// Where an executable's source came from.
+/// The source that an executable was built from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Full hash; absent outside a git repository.
     pub commit: Option<String>,
-    /// The id of the commit's tree as it would be without records.
+    /// The id of the commit's tree without records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
-    /// The commit's first line.
+    /// The subject of the commit.
     pub subject: Option<String>,
-    /// Whether the tree differed from the commit.
+    /// Whether there were uncommitted changes.
     pub dirty: bool,
-    /// SHA-256 of Cargo.lock, shortened; absent without the file.
+    /// Shortened SHA-256 of Cargo.lock; absent if there is no such file.
     pub lock: Option<String>,
 }
 
-/// Which of the two commits an arm is of.
+/// Which of the two commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -218,60 +221,60 @@ pub enum Side {
     Candidate,
 }
 
-/// One benchmark, at one commit or at both.
+/// One benchmark, at one or both commits.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Benchmark {
-    /// The id of the benchmark that this one is divided by; absent for the reference itself and
-    /// where there is none.
+    /// The id of the reference; absent for the reference itself and if there
+    /// is none.
     pub reference: Option<BenchId>,
     pub baseline: Option<Verification>,
     pub candidate: Option<Verification>,
 }
 
-/// A benchmark at one commit: what verification and the memory processes found.
+/// A benchmark at one commit: the results of verification and of counting memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
     pub state: State,
-    /// Whether the bench speaks the protocol, or divan's table was read.
+    /// Whether the bench speaks the protocol; otherwise divan's table was read.
     pub native: bool,
     /// Hash of the executable's code and data.
     pub executable: String,
-    /// Hash of the code and data that the benchmark can reach in it, if that is known.
+    /// Hash of the code and data that the benchmark can reach, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     pub dtype: Option<String>,
     pub shape: Option<Vec<usize>>,
     pub bytes_in: Option<u64>,
     pub bytes_out: Option<u64>,
-    /// Whether other threads worked too; then wall time decides.
+    /// Whether it used other threads; then wall time decides.
     pub multithreaded: bool,
-    /// Whether the operation wrote to stdout, which costs it time.
+    /// Whether the operation wrote to stdout, which makes it slower.
     pub prints: bool,
     pub memory: Option<Memory>,
-    /// Live bytes of one operation by nanoseconds since it began, for large inputs. Not comparable
-    /// with latency: the run counts every allocation.
+    /// Live bytes of one operation by nanoseconds since its start, for large inputs. The times can't be
+    /// compared with latency, because every allocation was counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heap: Vec<(u64, u64)>,
-    /// Growth of the peak resident set by the first operation of a fresh process, in bytes.
+    /// Growth of the peak resident set size by the first operation of a fresh process, in bytes.
     pub rss: Option<u64>,
-    /// How long a process took that ran it once; zero where that isn't known. Only for the schedule.
+    /// Duration of a process that ran it once; zero if unknown. Only used for scheduling.
     #[serde(skip)]
     pub seconds: f64,
 }
 
-/// What verification said.
+/// The result of verification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum State {
-    /// The output is right.
+    /// The output is correct.
     Verified,
-    /// It ran; nothing is known of its output.
+    /// It ran; its output could not be checked.
     Unchecked,
-    /// There is nothing to run, for this reason.
+    /// Nothing to run; the reason.
     Skipped(String),
-    /// It failed, for this reason.
+    /// It failed; the reason.
     Failed(String),
 }
 
@@ -282,7 +285,7 @@ pub struct Memory {
     pub peak: u64,
     pub bytes: u64,
     pub allocations: u64,
-    /// Whether a second process counted the same.
+    /// Whether a second process gave the same counts.
     pub repeatable: bool,
 }
 
@@ -297,40 +300,40 @@ pub struct Arm {
     pub slowdown: f64,
 }
 
-/// What a block was measured for.
+/// The purpose of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// First look, and more of the same.
+    /// The screen.
     Screen,
-    /// Fresh data on a suspect.
+    /// The confirmation of a suspect.
     Confirm,
 }
 
-/// Alternated slices of some arms by one fresh process each.
+/// Alternated slices of several arms, each by one fresh process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
     pub phase: Phase,
     pub arms: Vec<Arm>,
-    /// The CPU all processes were pinned to.
+    /// The CPU that all processes were pinned to.
     pub cpu: Option<usize>,
-    /// What the block cost, starting the processes included.
+    /// Duration, including the start of processes.
     pub seconds: f64,
-    /// For each arm the slices, all arms the same number. Even ones ran in the order of `arms`,
-    /// odd ones backwards, or the other way round when `backwards` is set.
+    /// The slices of each arm, the same number for all. Even ones ran in the order of `arms`,
+    /// odd ones in reverse order; the other way round if `backwards` is set.
     pub slices: Vec<Vec<Times>>,
     pub backwards: bool,
-    /// Absent where nothing happened, where the system doesn't say, and where divan measured.
+    /// Absent without disturbance, if the system has no counters, and if divan measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturbance: Option<Disturbance>,
 }
 
-/// Times of one slice, nanoseconds per operation.
+/// Times of one slice, in nanoseconds per operation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "(Option<f64>, f64, f64)", into = "(Option<f64>, f64, f64)")]
 pub struct Times {
-    /// CPU time of the thread; absent where divan measured.
+    /// CPU time of the thread; absent if divan measured.
     pub cpu: Option<f64>,
     /// Wall time of the median batch.
     pub wall: f64,
@@ -346,7 +349,7 @@ impl From<(Option<f64>, f64, f64)> for Times {
 
 impl From<Times> for (Option<f64>, f64, f64) {
     fn from(Times { cpu, wall, fastest }: Times) -> Self {
-        // Picoseconds are finer than any clock here; more digits would only fill the disk.
+        // Picoseconds are finer than any clock; more digits would only waste space.
         let rounded = |time: f64| (time * 1e3).round() / 1e3;
         (cpu.map(rounded), rounded(wall), rounded(fastest))
     }
@@ -361,7 +364,7 @@ fn is_zero(slowdown: &f64) -> bool {
 }
 
 impl Run {
-    /// Gives benchmarks other ids, everywhere.
+    /// Renames benchmarks everywhere.
     pub fn rename(&mut self, name: impl Fn(&BenchId) -> BenchId) {
         let benchmarks = std::mem::take(&mut self.benchmarks).into_iter();
         self.benchmarks = benchmarks.map(|(id, it)| (name(&id), it)).collect();
@@ -391,7 +394,7 @@ impl Benchmark {
 }
 
 impl Verification {
-    /// A benchmark that was not started because its executable, or its code in it, is the same at
+    /// A benchmark that was not started because its executable, or its code, is the same at
     /// both commits.
     pub fn unseen(executable: &str) -> Self {
         Self {
@@ -412,7 +415,7 @@ impl Verification {
         }
     }
 
-    /// A benchmark that can't be started, for this reason.
+    /// A benchmark that can't be started; the reason.
     pub fn failed(reason: &str) -> Self {
         Self {
             state: State::Failed(reason.to_owned()),
@@ -420,12 +423,12 @@ impl Verification {
         }
     }
 
-    /// Whether the same code and data run at another commit.
+    /// Whether it has the same code and data as `other`.
     pub fn is_same_code(&self, other: &Self) -> bool {
         self.executable == other.executable || (self.code.is_some() && self.code == other.code)
     }
 
-    /// The reason why it can't be measured, if it can't.
+    /// The reason why it can't be measured, if so.
     pub fn failure(&self) -> Option<&str> {
         match &self.state {
             State::Verified | State::Unchecked | State::Skipped(_) => None,
@@ -433,7 +436,7 @@ impl Verification {
         }
     }
 
-    /// The reason why there is nothing to measure, if there is nothing.
+    /// The reason why there is nothing to measure, if so.
     pub fn skipped(&self) -> Option<&str> {
         match &self.state {
             State::Verified | State::Unchecked | State::Failed(_) => None,
@@ -447,9 +450,9 @@ impl Verification {
     }
 }
 
-/// Writes `run` to `folder` and returns the file: named after its start, or, where another run began
-/// in the same second, `name_2.json` and so on, which sorts behind. Either all of it is there
-/// afterwards or nothing.
+/// Stores `run` in `folder` and returns the file, named after the start time. If another run started
+/// in the same second, it is `name_2.json` and so on, which sorts later. Either the whole file is
+/// stored or nothing.
 pub fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
     let name = run.started_at.replace([':', '-'], "");
     let write = || -> Result<PathBuf> {
@@ -471,7 +474,7 @@ pub fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
     write().with_context(|| format!("store the run in {}", folder.display()))
 }
 
-/// Writes `run` in the place of an older version of it.
+/// Replaces an older version of a stored run.
 pub fn replace(run: &Run, path: &Path) -> Result<()> {
     let write = || -> Result<()> {
         let mut bytes = serde_json::to_vec(run)?;
@@ -481,7 +484,7 @@ pub fn replace(run: &Run, path: &Path) -> Result<()> {
     write().with_context(|| format!("store the run as {}", path.display()))
 }
 
-/// Whether estimates can be made of all blocks.
+/// Checks that all blocks have valid numbers.
 pub fn check(run: &Run) -> Result<()> {
     for (number, block) in run.blocks.iter().enumerate() {
         let number = number + 1;
@@ -497,7 +500,7 @@ fn check_block(block: &Block) -> Result<()> {
     }
     let each = slices[0].len();
     if each == 0 || slices.iter().any(|slices| slices.len() != each) {
-        bail!("its arms have no slices, or not the same number");
+        bail!("its arms have no slices, or different numbers of slices");
     }
     let times = slices.iter().flatten();
     let mut figures =
@@ -514,7 +517,7 @@ fn check_block(block: &Block) -> Result<()> {
 /// Reads a stored run.
 pub fn load(path: &Path) -> Result<Run> {
     let read = || format!("read the run {}", path.display());
-    // Opening a pipe without a writer blocks.
+    // Opening a pipe without a writer would block.
     if !std::fs::metadata(path).with_context(read)?.is_file() {
         bail!(
             "{} is not a file; a run is read from a file under target/serbench/runs",

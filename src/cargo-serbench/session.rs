@@ -1,4 +1,4 @@
-//! Set-up of every command that measures: the workspace, its configuration, the lock.
+//! Sets up commands that measure: the workspace, its configuration, the lock.
 
 use std::{
     cell::RefCell,
@@ -27,11 +27,11 @@ use crate::{
     values::name::Name,
 };
 
-/// What the user asks for, apart from how it is reported.
+/// What the user requests, except how to report it.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub choice: Choice,
-    /// Bench targets by name, and suites, that were typed.
+    /// Names of bench targets and suites from the command line.
     pub benches: Vec<String>,
     pub suites: Vec<String>,
     pub selection: Selection,
@@ -42,13 +42,13 @@ pub struct Request {
     pub own_toolchain: bool,
     pub quick: bool,
     pub seed: Option<u64>,
-    /// For each bench process.
+    /// The limit for each bench process.
     pub timeout: Duration,
     pub explaining: explain::Options,
 }
 
 impl Request {
-    /// Whether nothing narrows down what is measured.
+    /// Whether everything is measured.
     pub fn is_of_all(&self) -> bool {
         self.benches.is_empty() && self.suites.is_empty() && self.selection.is_of_all()
     }
@@ -62,14 +62,14 @@ pub struct Session {
     pub options: Options,
     pub repo: Option<Repo>,
     pub launcher: Launcher,
-    /// Kept builds that this run has made itself.
+    /// Cached builds that this run has made.
     pub made: RefCell<BTreeSet<String>>,
-    /// Held until the program ends, however it ends: two runs at once would measure each other.
+    /// Held until the program exits: two runs at the same time would disturb each other.
     _lock: File,
 }
 
 impl Session {
-    /// The repository that commits are in.
+    /// The git repository of the workspace.
     pub fn repository(&self) -> Result<&Repo> {
         self.repo.as_ref().with_context(|| {
             format!(
@@ -79,19 +79,19 @@ impl Session {
         })
     }
 
-    /// Holds the policy to that of `baseline`, see [`Config::hold_to`].
+    /// Limits the policy to that of `baseline`, see [`Config::hold_to`].
     pub fn hold_to(&mut self, baseline: &Commit) -> Result<()> {
         let before = self.workspace_of(baseline);
         let held = held(self.config.clone(), before, &self.request.flags)?;
         let options = options(&held, &self.request);
         if options.features != self.options.features {
-            // Said before a build may fail of it.
+            // Printed first, because the build may fail because of it.
             let features = match options.features.as_slice() {
                 [] => "the default features".to_owned(),
                 some => some.join(" "),
             };
             shell::warning(format_args!(
-                "this change configures other features; until the merge both commits are built with \
+                "this change configures other features; until the merge, both commits are built with \
                  the baseline's: {features}; --features chooses others"
             ));
         }
@@ -100,14 +100,14 @@ impl Session {
         Ok(())
     }
 
-    /// Configures what comes next as the tree of `commit` says, under what was typed.
+    /// Uses the configuration of `commit` from now on, overridden by flags.
     pub fn adopt(&mut self, commit: &Commit) -> Result<()> {
         self.config = self.policy_of(commit)?;
         self.options = options(&self.config, &self.request);
         Ok(())
     }
 
-    /// The commit that a gate compares with, and why that one.
+    /// The commit that a gate compares with, and the reason.
     pub fn baseline(&self, asked: Option<&str>, exact: bool) -> Result<(Commit, String)> {
         let branch = match asked {
             Some(_) => None,
@@ -116,7 +116,7 @@ impl Session {
         baseline::for_gate(self.repository()?, asked, exact, branch.as_deref())
     }
 
-    /// The default branch as typed, or by the configuration where the work tree left it: a change
+    /// The default branch from the command line, or from the configuration at the merge base: a change
     /// must not choose what it is compared with.
     pub fn default_branch(&self) -> Result<Option<String>> {
         let repo = self.repository()?;
@@ -139,7 +139,7 @@ impl Session {
         })
     }
 
-    /// The configuration of a commit, under what was typed.
+    /// The configuration of a commit, overridden by flags.
     fn policy_of(&self, commit: &Commit) -> Result<Config> {
         policy_at(&self.workspace_of(commit)?, &self.request.flags)
     }
@@ -149,31 +149,31 @@ impl Session {
         self.workspace_at(&self.repository()?.extract(commit, &folder)?)
     }
 
-    /// The workspace at `root`, with the packages that were selected.
+    /// The workspace at `root`, with the selected packages.
     pub fn workspace_at(&self, root: &Path) -> Result<Workspace> {
         workspace::workspace(&self.request.choice.at(root, &self.workspace.root))
     }
 }
 
-/// The configuration of a commit's `workspace`, under what was typed. It was in force there, so what
-/// is wrong in it by now, such as a key of an older version, stops nobody: there the defaults count.
+/// The configuration of a commit's `workspace`, overridden by flags. It was valid for the version used
+/// then, so invalid parts, such as keys of an older version, are replaced by defaults.
 pub fn policy_at(workspace: &Workspace, flags: &Flags) -> Result<Config> {
     let (in_force, problems) = config::load_what_is_right(workspace, flags).context(
-        "the baseline's configuration can't be read, and a change could loosen anything then; \
+        "the baseline's configuration can't be read, so a change could loosen anything; \
          --baseline REV compares with another commit",
     )?;
     if !problems.is_empty() {
         shell::warning(format_args!(
             "parts of the baseline's configuration can't be read, so nothing looser than the \
-             built-in defaults counts there: {}",
+             built-in defaults applies there: {}",
             problems.join("\n")
         ));
     }
     Ok(in_force.config)
 }
 
-/// `config` held to that of the baseline's workspace; to the built-in defaults where there is no
-/// workspace to read, and so no benches to build either.
+/// Limits `config` to that of the baseline's workspace, or to the built-in defaults if there is no
+/// workspace to read, and so no benches to build.
 pub fn held(config: Config, baseline: Result<Workspace>, flags: &Flags) -> Result<Config> {
     let before = match baseline {
         Ok(workspace) => policy_at(&workspace, flags)?,
@@ -188,7 +188,7 @@ pub fn held(config: Config, baseline: Result<Workspace>, flags: &Flags) -> Resul
     Ok(config.hold_to(before))
 }
 
-/// Reads the workspace and its configuration, and waits for its turn.
+/// Opens the workspace, reads its configuration, and waits for the lock.
 pub fn open(request: Request) -> Result<Session> {
     let workspace = workspace::workspace(&request.choice)?;
     check_packages(&workspace, &request.choice)?;
@@ -216,14 +216,14 @@ pub fn open(request: Request) -> Result<Session> {
     })
 }
 
-/// The configuration by itself, without waiting for a turn.
+/// Reads the configuration only, without the lock.
 pub fn configuration(choice: &Choice, flags: &Flags) -> Result<InForce> {
     let workspace = workspace::workspace(choice)?;
     check_packages(&workspace, choice)?;
     config::load(&workspace, flags)
 }
 
-/// Refuses names of packages that there are not. Another commit may well lack one.
+/// Rejects names of packages that don't exist. Another commit may lack one.
 fn check_packages(workspace: &Workspace, asked: &Choice) -> Result<()> {
     let members = workspace.metadata.workspace_packages();
     let there: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
@@ -241,7 +241,7 @@ fn check_packages(workspace: &Workspace, asked: &Choice) -> Result<()> {
     }
 }
 
-/// Fails where the output of processes can't be kept. Later it would look like a bench's own failure.
+/// Checks that the output of processes can be stored. Later, an error would look like a bench's failure.
 pub fn check_temporary() -> Result<()> {
     let write = || tempfile::tempfile()?.write_all(&[0; 1 << 16]);
     write().with_context(|| {
@@ -252,22 +252,22 @@ pub fn check_temporary() -> Result<()> {
     })
 }
 
-/// Waits until nothing else measures here; held until the program ends or it is dropped.
+/// Waits until nothing else measures here. The lock is held until the program exits or it is dropped.
 pub fn turn(scratch: &Path) -> Result<File> {
     let lock = lock(scratch)?;
     sweep(scratch);
     Ok(lock)
 }
 
-/// Where commits are extracted for `--own-toolchain`: outside of the work tree, whose configuration
-/// of cargo must not count for them. `None` without a home folder.
+/// The folder to extract commits to for `--own-toolchain`: outside of the work tree, whose cargo
+/// configuration must not apply to them. `None` without a home folder.
 pub fn sources_at_home(root: &Path) -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
     Some(home.join("serbench").join(build::path_hash(root)))
 }
 
-/// Refuses what configures cargo above the repository: it would count for the work tree alone.
+/// Rejects cargo configuration above the repository: it would only apply to the work tree.
 fn refuse_above(top: &Path, root: &Path) -> Result<()> {
     let sources = sources_at_home(root).unwrap_or_default();
     let above = top.ancestors().skip(1);
@@ -276,7 +276,7 @@ fn refuse_above(top: &Path, root: &Path) -> Result<()> {
     match files.find(|file| file.is_file()) {
         None => Ok(()),
         Some(file) => bail!(
-            "{} lies above the repository, so with --own-toolchain it would count for the work tree \
+            "{} is above the repository, so with --own-toolchain it would apply to the work tree \
              and not for other commits; move it into the repository, or into CARGO_HOME",
             file.display()
         ),
@@ -289,12 +289,12 @@ fn lock_file(scratch: &Path) -> Result<(PathBuf, File)> {
     Ok((path, file))
 }
 
-/// The turn of a command that does not wait for it.
+/// Takes the lock without waiting.
 pub fn try_lock(scratch: &Path) -> Result<File> {
     let (path, file) = lock_file(scratch)?;
     if file.try_lock().is_err() {
         bail!(
-            "another run here is using these builds ({}); try again when it has ended",
+            "another run is using these builds ({}); try again when it has finished",
             shell::shown(&path).display()
         );
     }
@@ -309,7 +309,7 @@ fn lock(scratch: &Path) -> Result<File> {
         if !announced {
             shell::status(
                 "Waiting",
-                format_args!("for another run here ({})", path.display()),
+                format_args!("for another run ({})", path.display()),
             );
             announced = true;
         }
@@ -319,12 +319,12 @@ fn lock(scratch: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Removes what killed runs left half done. The lock is held, so no other run is at work.
+/// Removes what killed runs left. The lock is held, so no other run is active.
 fn sweep(scratch: &Path) {
     for folder in ["source", "source/target/package", "build", "cache", "runs"] {
         let entries = std::fs::read_dir(scratch.join(folder));
         for entry in entries.into_iter().flatten().flatten() {
-            // The names that `tempfile` gives.
+            // The names that `tempfile` uses.
             if entry.file_name().to_string_lossy().starts_with(".tmp") {
                 let path = entry.path();
                 let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));

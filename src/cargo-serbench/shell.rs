@@ -1,4 +1,4 @@
-//! The only writer to stdout and stderr: answers, status lines like cargo's, warnings, progress.
+//! The only module that writes to stdout and stderr: answers, status lines like cargo's, warnings, progress.
 
 use std::{
     fmt::Display,
@@ -22,17 +22,17 @@ pub const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 pub const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 const NOTE: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 
-/// Silences status and progress, not warnings and errors.
+/// Hides status and progress, but not warnings and errors.
 pub fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Relaxed);
 }
 
-/// Decides about colour on stdout and stderr.
+/// Chooses colours for stdout and stderr.
 pub fn set_color(choice: Color) {
     choice.write_global();
 }
 
-/// Prints to stdout. A reader that closes it early, as `head` does, has seen enough: no error.
+/// Prints to stdout. It is not an error if the reader closes it early, as `head` does.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = anstream::stdout().lock();
     let written = stdout
@@ -46,12 +46,12 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Whether stdout is read by somebody who sees it grow.
+/// Whether stdout is a terminal, where output appears immediately.
 pub fn is_watched() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// The columns that a report may take: what `COLUMNS` says, else the terminal's on stdout. Files and
+/// The maximum width of a report: `COLUMNS`, or the width of the terminal on stdout. Files and
 /// pipes have no limit.
 pub fn width() -> Option<usize> {
     let asked = std::env::var("COLUMNS");
@@ -60,12 +60,12 @@ pub fn width() -> Option<usize> {
     asked.filter(|columns| *columns > 0).or_else(terminal)
 }
 
-/// Whether status and progress are silenced.
+/// Whether status and progress are hidden.
 pub fn is_quiet() -> bool {
     QUIET.load(Relaxed)
 }
 
-/// A line of what is being done: `   Measuring 104 pairs`.
+/// Prints a status line: `   Measuring 104 pairs`.
 pub fn status(verb: &str, message: impl Display) {
     if !QUIET.load(Relaxed) {
         line(GOOD, format_args!("{verb:>12}"), message);
@@ -80,7 +80,7 @@ pub fn count(number: usize, thing: &str) -> String {
     }
 }
 
-/// A path as the user would type it from where they stand.
+/// A path relative to the current folder, as a user would type it.
 pub fn shown(path: &Path) -> &Path {
     std::env::current_dir()
         .ok()
@@ -88,42 +88,42 @@ pub fn shown(path: &Path) -> &Path {
         .unwrap_or(path)
 }
 
-/// What another program has said on its stderr, with its colours and nothing else that a terminal or
-/// a CI log would obey.
+/// Prints another program's stderr, with its colours but nothing else that a terminal or
+/// a CI log would interpret.
 pub fn pass_on(text: &str) {
     let _ = anstream::stderr()
         .lock()
         .write_all(escape::foreign(text).as_bytes());
 }
 
-/// Warns of something that does not stop the run.
+/// Prints a warning.
 pub fn warning(message: impl Display) {
     line(WARN, "warning:", message);
 }
 
-/// Says what to do next.
+/// Prints a hint on what to do next.
 pub fn hint(message: impl Display) {
     line(NOTE, "hint:", message);
 }
 
-/// Says why the command failed.
+/// Prints an error.
 pub fn error(message: impl Display) {
     line(BAD, "error:", message);
 }
 
-/// Writes a styled word and a message, which may quote anything: here it is made safe to show.
+/// Prints a styled word and a message. The message may quote untrusted text, so it is escaped here.
 fn line(style: Style, word: impl Display, message: impl Display) {
     let message = escape::message(&message.to_string());
-    // A closed stderr is not a reason to fail.
+    // A closed stderr is no reason to fail.
     let _ = writeln!(
         anstream::stderr().lock(),
         "{style}{word}{style:#} {message}"
     );
 }
 
-/// Progress of long work, redrawn in place on a terminal, and a line now and then elsewhere. It is
-/// drawn only when [`Progress::update`] is called, never by a thread of its own: a ticking thread
-/// would disturb what is measured.
+/// Progress of long work, redrawn in place on a terminal, and occasional lines elsewhere. It is
+/// only drawn by [`Progress::update`], never by a separate thread: a ticking thread
+/// would disturb measurements.
 #[derive(Debug)]
 pub struct Progress {
     verb: &'static str,
@@ -143,7 +143,7 @@ impl Progress {
         }
     }
 
-    /// `done` and `total` are in any unit of work; `what` is what is under way.
+    /// `done` and `total` are in any unit; `what` is the current step.
     pub fn update(&mut self, done: f64, total: f64, what: impl Display) {
         let pause = if self.terminal {
             Duration::from_millis(100)
@@ -185,7 +185,7 @@ impl Drop for Progress {
 }
 
 impl Progress {
-    /// Takes the line away, for other lines to be printed.
+    /// Clears the line, so that other lines can be printed.
     pub fn clear(&self) {
         if self.terminal && !QUIET.load(Relaxed) {
             let _ = write!(anstream::stderr().lock(), "\r\x1b[2K");

@@ -58,8 +58,8 @@ const EDITS: [Edit; 9] = [
     Edit {
         name: "an error message",
         file: "src/encoders/nested.rs",
-        from: "a 0-d array is not a list; encode its element, or give it an axis",
-        to: "an array without axes is not a list; encode its only element, or give it an axis",
+        from: "a 0-d array is not a list; encode its element, or add an axis",
+        to: "an array without axes is not a list; encode its only element, or add an axis",
     },
     Edit {
         name: "an unused pub function",
@@ -83,7 +83,7 @@ const EDITS: [Edit; 9] = [
     Edit {
         name: "a log line",
         file: "src/bench.rs",
-        from: "the encoder refused the array: {error}",
+        from: "the encoder rejected the array: {error}",
         to: "this encoder could not encode the array that it was given: {error}",
     },
     Edit {

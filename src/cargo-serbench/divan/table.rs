@@ -271,9 +271,9 @@ impl Measurement {
         self.iterations / self.samples
     }
 
-    /// Whether what was timed is nothing: the compiler removed the work, or the samples are too
-    /// short for the clock. `false` promises nothing: divan subtracts an overhead it measured at
-    /// another moment, so that an empty benchmark may read as a cycle or as some nanoseconds.
+    /// Whether the work was optimised away: the compiler removed it, or the samples are too
+    /// short for the clock. `false` proves nothing: divan subtracts an overhead it measured at
+    /// another moment, so an empty benchmark may read as a cycle or a few nanoseconds.
     pub fn optimised_away(&self) -> bool {
         // Less than a third of a cycle at 3 GHz.
         self.fastest == Picos(0) || self.median < Picos(100)
@@ -304,7 +304,7 @@ mod tests {
         format!("{fastest} │ {slowest} │ {median} │ {mean} │ {samples} │ {iterations}")
     }
 
-    /// The one line that ends as a row must.
+    /// The single line that ends like the row.
     fn line_of<'a>(text: &'a str, row: &Measurement) -> &'a str {
         let printed = printed(row);
         let single = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -403,7 +403,7 @@ mod tests {
         }
     }
 
-    /// A program that prints an empty line leaves alone a name that ends like a header or a row.
+    /// A program that prints an empty line may cut a name that ends like a header or a row.
     #[test]
     fn names_cut_from_their_numbers() {
         for (text, id) in [
@@ -500,7 +500,7 @@ mod tests {
             ),
         ] {
             let row = check(text, id, 3, 12);
-            // One digit for each iteration.
+            // One digit per iteration.
             let cell = format!("  {}{} ", "1".repeat(12), row.fastest);
             assert!(text.contains(&cell), "{cell:?} is not in\n{text}");
         }
@@ -733,7 +733,7 @@ mod tests {
                 shrink: tally(1_000, shrink),
             })
         };
-        // In thousandths; sizes of 12345, 5000, 12655 and 20000 bytes are cut to four digits.
+        // In thousandths; sizes of 12345, 5000, 12655 and 20000 bytes are truncated to four digits.
         let mebibyte = tally(1_000, 1_048_000_000);
         let kibibyte = tally(1_000, 1_024_000);
         let hundred = tally(1_000, 100_000);
@@ -748,7 +748,7 @@ mod tests {
                 "memory::returns",
                 one(mebibyte, mebibyte, zero),
             ),
-            // One buffer alive at a time, divided by four.
+            // A single live buffer, divided by four.
             (
                 recording!("memory_scratch"),
                 "memory::scratch",
@@ -915,7 +915,7 @@ mod tests {
     const CELLS: &str =
         "7.5 ns        │ 9 ns          │ 8 ns          │ 8.1 ns        │ 3       │ 6";
 
-    /// Pieces of divan's own text and others, in any order.
+    /// Pieces of divan's text and other text, in any order.
     fn noise() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             "[0-9a-z .=:│├╰─\n]{0,6}",

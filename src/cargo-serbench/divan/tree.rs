@@ -1,4 +1,4 @@
-//! Finds divan's header, labels and rows among the lines that one benchmark's process printed.
+//! Finds divan's header, labels and rows in the output of one benchmark's process.
 
 use super::{
     ParseError,
@@ -55,17 +55,17 @@ impl Header {
 pub(super) struct Label {
     pub(super) line: usize,
     pub(super) threads: Option<u32>,
-    /// Drawn as the last one of its parent.
+    /// Whether it is drawn as the last child.
     last: bool,
     ignored: bool,
-    /// Column of the first cells from here on, in characters.
+    /// Column of the first cells below, in characters.
     pub(super) cells_at: usize,
 }
 
-/// Follows the id's components down the tree, to its leaf or its leaves `t=N`.
+/// Follows the id's components down the tree, to its leaf or to its leaves `t=N`.
 ///
-/// The benchmark is the only one, so that each of its parents is drawn as a last one. Lines that
-/// don't continue the path are the program's own.
+/// Only one benchmark runs, so each of its parents is drawn as a last child. Lines that
+/// don't continue the path were printed by the program itself.
 pub(super) fn labels(lines: &[&str], header: &Header, id: &str) -> Vec<Label> {
     let mut path = id.split_once("::").map_or("", |(_, path)| path);
     let mut indent = String::new();
@@ -109,7 +109,7 @@ pub(super) fn labels(lines: &[&str], header: &Header, id: &str) -> Vec<Label> {
     labels
 }
 
-/// Whether a line at this depth is its parent's last one, and what follows the branch.
+/// Whether a line at this depth is the last child, and the rest after the branch.
 fn branch<'a>(text: &'a str, indent: &str) -> Option<(bool, &'a str)> {
     let branch = text.strip_prefix(indent)?;
     match branch.strip_prefix(LAST_BRANCH) {
@@ -118,26 +118,26 @@ fn branch<'a>(text: &'a str, indent: &str) -> Option<(bool, &'a str)> {
     }
 }
 
-/// The name `t=4`, its number, and what follows.
+/// The name `t=4`, its number, and the rest.
 fn thread_leaf(text: &str) -> Option<(&str, Option<u32>, &str)> {
     let (name, tail) = text.split_at(text.find("  ")?);
     let threads = name.strip_prefix("t=")?.parse().ok()?;
     Some((name, Some(threads), tail))
 }
 
-/// The name that ends `path`, no number of threads, and what follows.
+/// The name that ends `path`, no number of threads, and the rest.
 fn only_leaf<'a>(text: &'a str, path: &str) -> Option<(&'a str, Option<u32>, &'a str)> {
     let (name, tail) = text.split_at_checked(path.len())?;
     (name == path && tail.starts_with("  ")).then_some((name, None, tail))
 }
 
-/// Whether divan says so in the first cell, and nothing in the others.
+/// Whether the first cell says so, and the others are empty.
 fn is_ignored(tail: &str) -> bool {
     let first = tail.trim_start();
     first.strip_prefix("(ignored)").is_some_and(is_blank)
 }
 
-/// The beginning of `path` that stands in a line without numbers, up to a `::` or its end.
+/// The start of `path`, up to a `::` or its end, that is the name in a line without numbers.
 fn parent<'a>(name: &str, path: &'a str) -> Option<&'a str> {
     path.match_indices("::")
         .map(|(end, _)| end)
@@ -150,7 +150,7 @@ fn parent<'a>(name: &str, path: &'a str) -> Option<&'a str> {
         })
 }
 
-/// Checks that each label has its row, that no other row is there, and that nothing is cut off.
+/// Checks that each label has its row, that there are no other rows, and that nothing is cut off.
 pub(super) fn pair(
     lines: &[&str],
     labels: &[Label],
@@ -176,7 +176,7 @@ pub(super) fn pair(
         && spans
             .zip(rows)
             .all(|((label, end), row)| (label.line..end).contains(row))
-        // A program can print `t=N` as well.
+        // A program can print `t=N`, too.
         && labels.iter().rev().skip(1).all(|label| !label.last);
     if !in_order {
         let rows = rows.len();
@@ -186,7 +186,7 @@ pub(super) fn pair(
     if labels.iter().zip(rows).any(foreign) {
         return Err(ParseError::NoRow { id });
     }
-    // Divan ends its table with an empty line: nothing is cut off.
+    // Divan ends its table with an empty line; if it is missing, the output is cut off.
     let all = labels.last().is_some_and(|label| label.last);
     let below = rows.last().map_or(lines.len(), |row| row + 1);
     let end = (below..lines.len()).find(|&line| extra_cells(lines[line]).is_none());

@@ -1,5 +1,5 @@
-//! What was observed to explain a change: counts by function, allocation sites, code. Facts, like
-//! all of a run; the signature is made from them again.
+//! Profiles that explain a change: counts by function, allocation sites, code. As all of a run, these
+//! are facts; the signature is derived from them.
 
 use std::path::PathBuf;
 
@@ -8,42 +8,42 @@ use serde::{Deserialize, Serialize};
 use super::Side;
 use crate::select::BenchId;
 
-/// A measured executable that was kept, and a benchmark in it.
+/// A stored executable that was measured, and a benchmark in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     pub id: BenchId,
     pub side: Side,
-    /// Relative to the folder of all runs and builds.
+    /// Relative to the folder for runs and builds.
     pub file: PathBuf,
-    /// Where it is run; relative to the workspace where it lies inside.
+    /// Its working directory; relative to the workspace if inside.
     pub folder: PathBuf,
-    /// What `--exact` selects the benchmark by.
+    /// The name passed to `--exact`.
     pub path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,
 }
 
-/// One benchmark at two commits. All counts are of one operation.
+/// One benchmark at two commits. All counts are per operation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Explained {
-    /// Operations that one process ran more than another, whose counts are subtracted.
+    /// Difference in operations between the two processes whose counts are subtracted.
     pub operations: u64,
-    /// Absent where nothing could be counted.
+    /// Absent if nothing could be counted.
     pub baseline: Option<Counts>,
     pub candidate: Option<Counts>,
-    /// By change, largest first; what is left out is in the totals.
+    /// Largest change first; the totals include those left out.
     pub functions: Vec<Function>,
     /// How many are left out.
     pub more_functions: usize,
-    /// Call sites of allocations that differ, by change of bytes.
+    /// Call sites whose allocations differ, largest change in bytes first.
     pub sites: Vec<Site>,
     /// Code of the function that changed most.
     pub assembly: Option<Assembly>,
-    /// Where most of the time is waited, from the function outwards.
+    /// Where it waits most, from the waiting function outwards.
     pub waits: Vec<String>,
-    /// Why something is missing.
+    /// Why something could not be determined.
     pub notes: Vec<String>,
 }
 
@@ -58,27 +58,27 @@ pub struct Counts {
     pub d1_misses: f64,
     /// Instructions and data that were not in the last-level cache.
     pub ll_misses: f64,
-    /// Time in system calls in which the CPU did not work, nanoseconds.
+    /// Nanoseconds in system calls during which the CPU was idle.
     pub waited_ns: f64,
 }
 
-/// Instructions of one function, callees excluded.
+/// Instructions of one function, excluding callees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
     pub name: String,
     pub baseline: f64,
     pub candidate: f64,
-    /// What seems to have become of it: inlined, outlined or renamed.
+    /// What became of it: inlined, outlined or renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fate: Option<Fate>,
-    /// The source lines that run most at the candidate, at the baseline where it is gone; only where
-    /// debug information is there.
+    /// The source lines that run most at the candidate (at the baseline if it is gone). Requires
+    /// debug information.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
 }
 
-/// What seems to have become of a function that only one commit runs.
+/// What probably became of a function that only one commit runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
@@ -102,16 +102,16 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
-    /// Functions, the allocating one first; those of the allocator and the standard collections left
-    /// out.
+    /// The call stack, allocating function first, without the allocator and standard
+    /// collections.
     pub stack: Vec<String>,
     pub baseline: Allocated,
     pub candidate: Allocated,
-    /// Whether buffers grow there.
+    /// Whether it grows buffers.
     pub grows: bool,
 }
 
-/// What a call site allocates.
+/// Bytes and number of allocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Allocated {
@@ -124,6 +124,6 @@ pub struct Allocated {
 #[serde(deny_unknown_fields)]
 pub struct Assembly {
     pub function: String,
-    /// Lines that begin with `-`, `+` or a blank, and `...` for equal ones that are left out.
+    /// Lines that start with `-`, `+` or a space, and `...` for equal lines that are left out.
     pub difference: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The benchmarks of one commit: which executable holds each.
+//! The benchmarks of one commit, and the executable of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,15 +13,15 @@ use crate::{
     select::BenchId,
 };
 
-/// A benchmark and where to find it.
+/// A benchmark and its executable.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// Names it in this tool; see [`Naming`].
+    /// Its id in this tool; see [`Naming`].
     pub id: BenchId,
     pub executable: Executable,
-    /// What `--exact` selects it by.
+    /// The name passed to `--exact`.
     pub path: String,
-    /// One of several numbers of threads that it runs with.
+    /// The number of threads to run with, for benchmarks with several.
     pub threads: Option<u32>,
     /// Hash of the executable's code and data.
     pub hash: String,
@@ -39,34 +39,34 @@ pub struct Listed {
 pub enum Obstacle {
     /// It is marked with `#[ignore]`.
     Ignored,
-    /// Its bench target can't list its benchmarks, for this reason; it stands for all of them.
+    /// Its bench target can't list its benchmarks; the reason. This entry stands for all of them.
     Unlisted(String),
 }
 
-/// What the executables of one commit hold.
+/// The benchmarks of one commit.
 #[derive(Debug, Default)]
 pub struct Catalog {
     /// By id.
     pub benchmarks: BTreeMap<BenchId, Listed>,
-    /// Benchmarks that can't be addressed, and bench targets that aren't divan's, in words.
+    /// Benchmarks that can't be addressed, and bench targets that don't use divan, as messages.
     pub problems: Vec<String>,
-    /// Why bench targets of the workspace list nothing, by their suite as ids have it.
+    /// Why bench targets of the workspace list nothing, by suite.
     pub silent: BTreeMap<String, String>,
-    /// Why bench targets of the baseline could not list their benchmarks, by their suite as ids have it.
+    /// Why bench targets of the baseline could not list their benchmarks, by suite.
     pub unlisted: BTreeMap<String, String>,
 }
 
-/// Which benchmarks have their package in front of their id, as in `package/suite::function`.
+/// Which ids start with their package, as in `package/suite::function`.
 #[derive(Clone, Debug, Default)]
 pub struct Naming {
     /// Suites that several packages have.
     shared: BTreeSet<String>,
-    /// Packages and suites that go without all the same, because the other commit has them so.
+    /// Exceptions: packages and suites without prefix, because the other commit has them without.
     plain: BTreeSet<(String, String)>,
 }
 
 impl Naming {
-    /// From the package and the suite of every bench of a workspace.
+    /// From package and suite of every bench in a workspace.
     pub fn new<'a>(benches: impl Iterator<Item = (&'a str, String)>) -> Self {
         let mut packages: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
         for (package, suite) in benches {
@@ -79,7 +79,7 @@ impl Naming {
         }
     }
 
-    /// Names the benchmarks that another workspace has, too, as they are named there.
+    /// Names benchmarks that another workspace also has as they are named there.
     pub fn like<'a>(mut self, others: impl Iterator<Item = (&'a str, String)> + Clone) -> Self {
         let there = Self::new(others.clone());
         for (package, suite) in others {
@@ -91,7 +91,7 @@ impl Naming {
         self
     }
 
-    /// What stands in front of the ids of a package's suite.
+    /// The prefix of the ids in a package's suite.
     fn prefix(&self, package: &str, suite: &str) -> String {
         let bench = (package.to_owned(), suite.to_owned());
         match self.shared.contains(suite) && !self.plain.contains(&bench) {
@@ -107,11 +107,11 @@ impl Naming {
     }
 }
 
-const NO_ARGUMENTS: &str = "its main never reads its arguments, so no benchmark can be run by itself; \
+const NO_ARGUMENTS: &str = "its main ignores its arguments, so no benchmark can be run by itself; \
     call `divan::main()`, or `Divan::from_args()` in place of `Divan::default()`";
 
-/// Asks each executable for its benchmarks. One that can't say does not take the others with it: in
-/// place of its benchmarks is one that fails, with the bench target's name.
+/// Lists the benchmarks of each executable. If one can't list, the others are unaffected: a
+/// failed benchmark with the bench target's name takes the place of its benchmarks.
 pub fn catalog(
     launcher: &Launcher,
     built: &[Built],
@@ -127,7 +127,7 @@ pub fn catalog(
         }
         if !bench.divan {
             catalog.problems.push(format!(
-                "bench `{}` of {} does not call divan::main(), so it is left out",
+                "bench `{}` of {} does not call divan::main(), so it is ignored",
                 bench.target.name, bench.target.package
             ));
             continue;
@@ -169,7 +169,7 @@ fn could_not_list(bench: &Built) -> String {
 }
 
 impl Catalog {
-    /// Adds what a bench target holds.
+    /// Adds the benchmarks of a bench target.
     fn enter(&mut self, bench: &Built, naming: &Naming, inventory: Inventory) {
         self.problems.extend(inventory.problems);
         for entry in inventory.benchmarks {
@@ -187,7 +187,7 @@ impl Catalog {
         }
     }
 
-    /// Notes which of all benches of the workspace list nothing, and why.
+    /// Notes which benches of the workspace list nothing, and why.
     pub fn note_silent<'a>(
         &mut self,
         benches: impl Iterator<Item = (&'a str, String)>,
@@ -213,20 +213,20 @@ impl Catalog {
                 Some(_) => "lists no benchmarks".to_owned(),
             };
             let reason = format!(
-                "bench `{suite}` of {package} is still there but {why}; remove its [[bench]] if its \
-                 benchmarks are to go"
+                "bench `{suite}` of {package} still exists but {why}; remove its [[bench]] to remove its \
+                 benchmarks"
             );
             self.silent.insert(name, reason);
         }
     }
 
-    /// Why a benchmark that is not listed is not just gone.
+    /// Why a benchmark that is not listed may not have been removed.
     pub fn silence(&self, id: &BenchId) -> Option<&str> {
         let reason = self.silent.get(id.qualified_suite())?;
         (!self.benchmarks.contains_key(id)).then_some(reason)
     }
 
-    /// Leaves the benchmarks of targets that can't list to the other commit, which may know them.
+    /// Drops the benchmarks of targets that can't list, because the other commit may know them.
     pub fn set_unlisted_aside(&mut self) {
         let unlisted = &mut self.unlisted;
         self.benchmarks.retain(|id, listed| match &listed.obstacle {

@@ -1,4 +1,4 @@
-//! The id of a benchmark, as divan lists it, and the parts of it that have a meaning.
+//! The id of a benchmark, as divan lists it, and its parts.
 
 use std::{
     borrow::Borrow,
@@ -11,20 +11,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::escape::visible;
 
-/// `suite::encoder::case`, where the case is data type, shape and whatever else the bench has. Where
-/// several packages have the suite, the package is in front: `package/suite::encoder::case`. Ordered
+/// `suite::encoder::case`, where the case is data type, shape and anything else. If several packages
+/// have the suite, the package comes first: `package/suite::encoder::case`. Sorted
 /// as text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BenchId {
     text: String,
-    /// Where the suite begins and ends, the encoder begins and ends, and the case begins.
+    /// Start and end of the suite, start and end of the encoder, and start of the case.
     suite: (usize, usize),
     encoder: (usize, usize),
     case: usize,
 }
 
 impl BenchId {
-    /// Splits an id once. A benchmark may have no more than its suite, or not even that.
+    /// Parses an id. A benchmark may have only a suite, or not even that.
     pub fn new(text: impl Into<String>) -> Self {
         const SEPARATOR: &str = "::";
         let text = text.into();
@@ -36,7 +36,7 @@ impl BenchId {
             Some(length) => (start + length, start + length + SEPARATOR.len()),
             None => (text.len(), text.len()),
         };
-        // Names of packages and crates have no slash.
+        // Names of packages and crates contain no slash.
         let suite_start = text[..suite_end].find('/').map_or(0, |slash| slash + 1);
         Self {
             text,
@@ -50,12 +50,12 @@ impl BenchId {
         &self.text
     }
 
-    /// Empty when the id has one segment.
+    /// Empty if the id has one segment.
     pub fn suite(&self) -> &str {
         &self.text[self.suite.0..self.suite.1]
     }
 
-    /// The suite with its package in front, where the id has it.
+    /// The suite, preceded by its package if the id has it.
     pub fn qualified_suite(&self) -> &str {
         &self.text[..self.suite.1]
     }
@@ -64,12 +64,12 @@ impl BenchId {
         &self.text[self.encoder.0..self.encoder.1]
     }
 
-    /// Data type and shape; empty when the id has two segments.
+    /// Data type and shape; empty if the id has two segments.
     pub fn case(&self) -> &str {
         &self.text[self.case..]
     }
 
-    /// The benchmark of the same case that this one is divided by, for a reference encoder called
+    /// The benchmark with the same case that this one is divided by, if the reference encoder is
     /// `reference`; `None` for the reference itself.
     pub fn reference(&self, reference: &str) -> Option<Self> {
         let (before, after) = (&self.text[..self.encoder.0], &self.text[self.encoder.1..]);
@@ -128,7 +128,7 @@ impl From<&BenchId> for String {
     }
 }
 
-/// For people: control characters are escaped. What is stored is [`BenchId::as_str`].
+/// For messages: control characters are escaped. [`BenchId::as_str`] is what is stored.
 impl fmt::Display for BenchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&visible(&self.text))

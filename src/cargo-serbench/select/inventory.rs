@@ -1,11 +1,11 @@
-//! Lists the benchmarks of an executable, whichever version of divan it links.
+//! Lists the benchmarks of an executable, for all supported versions of divan.
 //!
-//! - `--list --format terse` names every benchmark exactly, from divan 0.1.19 on; 0.1.18 leaves
-//!   arguments out, and older versions refuse the option.
-//! - `--list` draws a tree of all functions, ignored ones too, without their arguments.
+//! - `--list --format terse` lists every benchmark exactly, from divan 0.1.19 on; 0.1.18 omits
+//!   arguments, and older versions reject the option.
+//! - `--list` draws a tree of all functions, including ignored ones, without arguments.
 //! - `--test --max-time 0` draws the tree with arguments and numbers of threads. It calls each
-//!   bench function, which prepares its input, but divan leaves before it runs the operation.
-//! - `--list --exact ID` draws something only if `ID` is the whole name of a benchmark.
+//!   bench function, which prepares its input, but divan returns before running the operation.
+//! - `--list --exact ID` prints something only if `ID` is the full name of a benchmark.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,28 +17,28 @@ use crate::{
     process::{Ended, Launcher, failure_summary},
 };
 
-/// What an executable holds.
+/// The benchmarks of an executable.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
     pub benchmarks: Vec<Entry>,
     /// Paths of functions marked with `#[ignore]`.
     pub ignored: Vec<String>,
-    /// Benchmarks that can't be addressed, in words.
+    /// Benchmarks that can't be addressed, as messages.
     pub problems: Vec<String>,
 }
 
 /// A benchmark that can be run by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What `--exact` selects it by.
+    /// The name passed to `--exact`.
     pub path: String,
-    /// One of several numbers of threads that it runs with.
+    /// The number of threads to run with, for benchmarks with several.
     pub threads: Option<u32>,
-    /// Whether it is there only when large cases are asked for.
+    /// Whether it only exists if large cases are requested.
     pub large: bool,
 }
 
-/// Keeps a `main` that measures instead of listing from taking long.
+/// Limits the time of a `main` that measures instead of listing.
 const BRIEFLY: [&str; 6] = [
     "--sample-count",
     "1",
@@ -50,14 +50,14 @@ const BRIEFLY: [&str; 6] = [
 
 const TERSE: [&str; 3] = ["--list", "--format", "terse"];
 
-/// Names handed to one process.
+/// Number of names passed to one process.
 const BATCH: usize = 500;
 
-/// Processes that may die before the rest of an executable's benchmarks is given up.
+/// How many processes may die before giving up on the rest of an executable's benchmarks.
 const MOST_DEATHS: usize = 50;
 
-/// Asks for the benchmarks of an executable. With `links_serbench`, its benchmarks are workers:
-/// numbers of threads are not looked for, since preparing inputs for all of them takes long.
+/// Lists the benchmarks of an executable. With `links_serbench`, its benchmarks are workers:
+/// numbers of threads are not looked for, because preparing all inputs takes long.
 pub fn inventory(
     launcher: &Launcher,
     executable: &Executable,
@@ -75,7 +75,7 @@ pub fn inventory(
     }
     let listing = match terse.status.code() {
         Some(0) => divan::listing(&terse.stdout),
-        // The exit code of wrong options.
+        // The exit code for unknown options.
         Some(2) => Listing::default(),
         Some(_) | None => bail!(failure_summary(&terse.stderr, &terse.status.to_string())),
     };
@@ -96,14 +96,14 @@ pub fn inventory(
     let mut inventory = merge(listing, &exact, &tree, &walks, &mut |path| {
         Ok(!asker.exact(&[path.to_owned()])?.is_empty())
     })?;
-    // The listing and the tree have the same problems.
+    // The listing and the tree report the same problems.
     let mut seen = BTreeSet::new();
     let is_new = |problem: &String| seen.insert(problem.clone());
     inventory.problems.retain(is_new);
     Ok(inventory)
 }
 
-/// The benchmarks of an executable whose operations know the protocol.
+/// The benchmarks of an executable whose operations speak the protocol.
 fn workers(listing: Listing, small: &str) -> Inventory {
     let small: BTreeSet<String> = divan::listing(small).ids.into_iter().collect();
     let entry = |path: String| Entry {
@@ -118,8 +118,8 @@ fn workers(listing: Listing, small: &str) -> Inventory {
     }
 }
 
-/// The benchmarks in the table of a `main` that measures instead of listing, which is run no more
-/// than this once with everything in it.
+/// The benchmarks in the table of a `main` that measures instead of listing. It is run completely
+/// only this once.
 fn measured(table: &Outline, ended: &Ended) -> Inventory {
     let mut inventory = Inventory::default();
     for (path, node) in table.leaves() {
@@ -127,7 +127,7 @@ fn measured(table: &Outline, ended: &Ended) -> Inventory {
             inventory.ignored.push(path);
             continue;
         }
-        // Without a way to ask, children `t=4` are taken for numbers of threads.
+        // Without further information, children `t=4` are treated as numbers of threads.
         let threads = node.name.strip_prefix("t=").and_then(|it| it.parse().ok());
         let path = match (threads, path.rsplit_once("::")) {
             (Some(_), Some((benchmark, _))) => benchmark.to_owned(),
@@ -149,8 +149,8 @@ fn measured(table: &Outline, ended: &Ended) -> Inventory {
     inventory
 }
 
-/// Puts together what the three ways of asking said. `exact` are paths of functions that ids of
-/// the listing select; `names_one` asks whether a path is the whole name of a benchmark.
+/// Combines the results of the three ways to list. `exact` are paths of functions selected by ids in
+/// the listing; `names_one` tells whether a path is the full name of a benchmark.
 fn merge(
     listing: Listing,
     exact: &BTreeSet<String>,
@@ -200,7 +200,7 @@ fn merge(
 }
 
 impl Inventory {
-    /// Adds a benchmark, once for each number of threads in its part of the tree.
+    /// Adds a benchmark, once per number of threads in its part of the tree.
     fn add(&mut self, path: String, node: Option<&Node>) {
         let threads = match node.and_then(Node::threads) {
             Some(numbers) => numbers.into_iter().map(Some).collect(),
@@ -214,7 +214,7 @@ impl Inventory {
             }));
     }
 
-    /// Adds the benchmarks that a function makes of its arguments.
+    /// Adds the benchmarks of a function with arguments.
     fn add_arguments(
         &mut self,
         function: &str,
@@ -256,8 +256,8 @@ impl Inventory {
     }
 }
 
-/// The longest beginning of `drawn` that names a benchmark: what a bench prints while divan draws
-/// its name stands in the same line.
+/// The longest start of `drawn` that is the name of a benchmark: output of the bench while divan draws
+/// follows its name in the same line.
 fn longest_name(
     drawn: &str,
     shortest: usize,
@@ -279,7 +279,7 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Refuses a `main` that ignores its arguments. Asked first, it measures everything only once.
+    /// Rejects a `main` that ignores its arguments. Called first, so that it measures everything only once.
     fn check_arguments(&self) -> Result<()> {
         let nothing = self.ask(&["--list", "--exact", "no such benchmark"], true)?;
         if !divan::outline(&nothing.stdout).is_table {
@@ -295,7 +295,7 @@ impl Asker<'_> {
         self.launcher.ask(self.executable, arguments, full)
     }
 
-    /// Paths of the functions that one of `ids` selects.
+    /// Paths of the functions selected by one of `ids`.
     fn exact(&self, ids: &[String]) -> Result<BTreeSet<String>> {
         let mut functions = BTreeSet::new();
         for batch in ids.chunks(BATCH) {
@@ -307,8 +307,8 @@ impl Asker<'_> {
         Ok(functions)
     }
 
-    /// Draws everything with arguments and threads: again without what was drawn, for as long as
-    /// a bench function ends the process.
+    /// Draws everything with arguments and threads. If a bench function ends the process, repeats
+    /// without what was drawn.
     fn walk(&self) -> Result<Vec<Outline>> {
         let mut walks = Vec::new();
         let mut drawn: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! Selects the benchmarks the user asked for, each with its reference.
+//! Selects the requested benchmarks, each with its reference.
 
 pub mod catalog;
 pub mod id;
@@ -15,7 +15,7 @@ pub use self::id::BenchId;
 use self::shard::Shard;
 use crate::{config::nearest, exit::Usage};
 
-/// Which benchmarks to measure; empty lists ask for all.
+/// Which benchmarks to measure; empty lists select all.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Regular expressions over ids.
@@ -23,18 +23,18 @@ pub struct Selection {
     pub encoders: Vec<String>,
     pub dtypes: Vec<String>,
     pub shapes: Vec<String>,
-    /// The large cases instead of the small ones.
+    /// Large cases instead of small ones.
     pub full: bool,
     pub shard: Option<Shard>,
 }
 
 impl Selection {
-    /// The data types that were asked for, as ids have them.
+    /// The requested data types, as written in ids.
     pub fn rust_dtypes(&self) -> Vec<String> {
         self.dtypes.iter().map(|name| rust_name(name)).collect()
     }
 
-    /// Whether nothing narrows it down.
+    /// Whether everything is selected.
     pub fn is_of_all(&self) -> bool {
         let Self {
             filters,
@@ -49,8 +49,8 @@ impl Selection {
     }
 }
 
-/// The ids that `select` asks for, and their references. `large` are those that only `--full`
-/// means, `reference` gives the reference encoder of a suite.
+/// The ids that `select` requests, and their references. `large` are those that only `--full`
+/// selects, `reference` returns the reference encoder of a suite.
 pub fn choose<'a>(
     ids: &BTreeSet<BenchId>,
     large: &BTreeSet<BenchId>,
@@ -72,7 +72,7 @@ pub fn choose<'a>(
                         .iter()
                         .any(|segment| wanted.iter().any(|w| w == segment))
             };
-            // The large cases only when asked for, and then nothing else.
+            // Large cases only if requested, and then nothing else.
             let size = if select.shapes.is_empty() {
                 large.contains(*id) == select.full
             } else {
@@ -98,7 +98,7 @@ pub fn choose<'a>(
     Ok(chosen)
 }
 
-/// Refuses a value that no benchmark has: the others would be measured, and it be missed.
+/// Rejects values that match no benchmark: the others would be measured, and the mistake go unnoticed.
 fn check_values(ids: &BTreeSet<BenchId>, select: &Selection) -> Result<(), Usage> {
     let encoders: BTreeSet<&str> = ids.iter().map(|id| id.encoder()).collect();
     let segments: BTreeSet<&str> = ids.iter().flat_map(|id| id.case().split("::")).collect();
@@ -120,7 +120,7 @@ fn check_values(ids: &BTreeSet<BenchId>, select: &Selection) -> Result<(), Usage
     Ok(())
 }
 
-/// Refuses a value of a flag whose name, by `name`, is not among those `there`.
+/// Rejects values of a flag that are not among `there`; `name` is a benchmark's value.
 fn check_list(
     flag: &str,
     values: &[String],
@@ -137,14 +137,14 @@ fn check_list(
     }
 }
 
-/// What `unknown` was probably meant to be, in words, or how to see what there is.
+/// A suggestion for `unknown`, or how to list all.
 fn hint<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    // Short names have little in common by `nearest`: f46 and f64.
+    // `nearest` finds no match for short names, such as f46 and f64.
     let one_off = |name: &&str| strsim::osa_distance(unknown, name) == 1;
     let near = nearest(unknown, known.clone()).or_else(|| known.into_iter().find(one_off));
     match near.filter(|near| !near.is_empty()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "`cargo serbench list` shows them all".to_owned(),
+        None => "list all with `cargo serbench list`".to_owned(),
     }
 }
 
@@ -162,17 +162,17 @@ fn nothing(ids: &BTreeSet<BenchId>, select: &Selection) -> String {
     }
     let example = ids
         .first()
-        .map_or_else(String::new, |id| format!(", `{id}` for one"));
+        .map_or_else(String::new, |id| format!(", for example `{id}`"));
     format!(
-        "none of {} benchmarks matches {}{example}; `cargo serbench list` shows them all",
+        "none of {} benchmarks matches {}{example}; list all with `cargo serbench list`",
         ids.len(),
         asked.join(" ")
     )
 }
 
-/// The name that divan prints for a data type given by numpy's name; others as they are.
+/// Divan's name for a data type given by numpy's name; other names unchanged.
 pub fn rust_name(name: &str) -> String {
-    // numpy reads this as a time without a unit; the suites have one data type of that kind.
+    // For numpy this is a time without a unit; the suites have only one such data type.
     if name == "datetime64" {
         return "DatetimeNs".to_owned();
     }
@@ -305,12 +305,12 @@ mod tests {
             filters: vec!["nope".into()],
             ..Selection::default()
         };
-        insta::assert_snapshot!(chosen(&select)[0], @"no benchmark matches `nope`; `cargo serbench list` shows them all");
+        insta::assert_snapshot!(chosen(&select)[0], @"no benchmark matches `nope`; list all with `cargo serbench list`");
         let select = Selection {
             encoders: vec!["sonic".into()],
             filters: vec!["other".into()],
             ..Selection::default()
         };
-        insta::assert_snapshot!(chosen(&select)[0], @"none of 7 benchmarks matches other --encoder sonic, `json::orjson::f64::100x100` for one; `cargo serbench list` shows them all");
+        insta::assert_snapshot!(chosen(&select)[0], @"none of 7 benchmarks matches other --encoder sonic, for example `json::orjson::f64::100x100`; list all with `cargo serbench list`");
     }
 }

@@ -1,4 +1,4 @@
-//! Divides benchmarks among several CI jobs.
+//! Divides benchmarks between several CI jobs.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -36,9 +36,9 @@ impl fmt::Display for Shard {
     }
 }
 
-/// Whether `id` belongs to the shard: the first eight bytes of its SHA-256, read in big-endian
-/// order, modulo the number of shards are the shard's number less one. That depends on nothing but
-/// the id, so benchmarks that come and go move no other.
+/// Whether `id` belongs to the shard: the first eight bytes of its SHA-256 (big-endian)
+/// modulo the number of shards give the shard's number minus one. This only depends on
+/// the id, so adding or removing benchmarks moves no others.
 pub fn in_shard(id: &str, shard: Shard) -> bool {
     let hash = Sha256::digest(id);
     let first = hash[..8]
@@ -47,7 +47,7 @@ pub fn in_shard(id: &str, shard: Shard) -> bool {
     first % shard.of == shard.number - 1
 }
 
-/// The ids of `chosen` in the shard, and the references that they need. `reference` gives that of
+/// The ids of `chosen` in the shard, and the references they need. `reference` returns that of
 /// an id.
 pub fn keep<'a>(
     chosen: &'a BTreeSet<BenchId>,
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_id_never_moves() {
-        // Fixed by the hash, whatever else there is; a change here splits running matrices.
+        // Fixed by the hash, independent of other ids; a change would split running matrices.
         let second: Shard = "2/2".parse().unwrap();
         let there: Vec<BenchId> = ids()
             .into_iter()

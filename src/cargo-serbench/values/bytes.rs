@@ -1,4 +1,4 @@
-//! Sizes on disk as they are written in Cargo.toml and on the command line: `4 GiB`.
+//! Sizes as written in Cargo.toml and on the command line: `4 GiB`.
 
 use std::{fmt, str::FromStr};
 
@@ -31,7 +31,7 @@ impl FromStr for Bytes {
     }
 }
 
-/// In the largest unit of which it is at least one, with one digit after the point if it needs one.
+/// In the largest unit that gives at least one, with one decimal if needed.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fits = |(_, shift): &&(&str, u32)| self.0 >> shift > 0;

@@ -1,9 +1,9 @@
-//! Globs over benchmark ids, in which `*` stays within a segment and `**` does not.
+//! Globs over benchmark ids: `*` matches within a segment, `**` across segments.
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
-/// One or more globs; an id matches when one of them does.
+/// One or more globs; an id matches if one of them does.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Written>", into = "Vec<String>")]
 pub struct Globs {
@@ -11,7 +11,7 @@ pub struct Globs {
     set: GlobSet,
 }
 
-/// A glob that is checked by itself, so that an error has its line.
+/// A single glob, checked by itself so that an error has its line.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Written(String);
@@ -63,13 +63,13 @@ impl Globs {
         matches(id) || without_package(id).is_some_and(matches)
     }
 
-    /// As they stand in Cargo.toml.
+    /// The globs as written in Cargo.toml.
     pub fn written(&self) -> &[String] {
         &self.written
     }
 }
 
-/// An id as it is while no other package has the suite, so that a glob goes on matching it.
+/// The id without its package, so that globs still match if another package gets the same suite.
 fn without_package(id: &str) -> Option<&str> {
     let (front, _) = id.split_once("::")?;
     front
@@ -88,8 +88,8 @@ fn parse(glob: &str) -> Result<Glob, String> {
         .map_err(|error| format!("invalid glob: {}", error.kind()))
 }
 
-/// Segments of an id become folders, the one hierarchy that globs know. A slash of the id itself,
-/// as an argument may have, becomes a control character.
+/// Converts segments of an id to folders, the only hierarchy that globs support. A slash in the id,
+/// for example in an argument, becomes a control character.
 fn as_path(id: &str) -> String {
     id.replace('/', "\u{1}").replace("::", "/")
 }

@@ -1,4 +1,4 @@
-//! Values as people write them in Cargo.toml and on the command line: `3%`, `4 GiB`, globs over ids.
+//! Values as written in Cargo.toml and on the command line: `3%`, `4 GiB`, globs over ids.
 
 pub mod bytes;
 pub mod glob;

@@ -1,16 +1,16 @@
-//! Percentages, ratios and seconds as they are written in Cargo.toml and on the command line.
+//! Percentages, ratios and seconds as written in Cargo.toml and on the command line.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use toml::Value;
 
-/// A change, written `3%`. The fraction `0.03` is read, too.
+/// A change, written `3%`. The fraction `0.03` is accepted, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "String")]
 pub struct Percent(f64);
 
-/// How many times the reference; 1.5 is half as much again.
+/// A multiple of the reference; 1.5 is 50 % more.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct Ratio(f64);
@@ -20,7 +20,7 @@ pub struct Ratio(f64);
 #[serde(try_from = "Value")]
 pub struct Seconds(f64);
 
-/// Why a text is not such a quantity, and what would be right.
+/// Why a text is not a valid quantity, and what is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidUnit(String);
 
@@ -39,17 +39,17 @@ impl fmt::Display for InvalidUnit {
 impl std::error::Error for InvalidUnit {}
 
 impl Percent {
-    /// 3 % is 0.03.
+    /// 3 % gives 0.03.
     pub const fn fraction(self) -> f64 {
         self.0
     }
 
-    /// 0.03 is 3 %.
+    /// From a fraction: 0.03 is 3 %.
     pub const fn of_fraction(fraction: f64) -> Self {
         Self(fraction)
     }
 
-    /// Reads a percentage for which zero makes no sense.
+    /// Parses a percentage above zero.
     pub fn above_zero(text: &str) -> Result<Self, InvalidUnit> {
         let expected = || InvalidUnit("expected a percentage above 0%, such as 3%".to_owned());
         let percent = percent(text)?.ok_or_else(expected)?;
@@ -81,17 +81,17 @@ impl FromStr for Percent {
     }
 }
 
-/// `None` if it is not a percentage at all.
+/// `None` if it is not a percentage.
 fn percent(text: &str) -> Result<Option<Percent>, InvalidUnit> {
     let digits = text.strip_suffix('%').map(str::trim_end);
     let value = match digits {
-        // Shifting the decimal point in the text gives the number nearest to what is meant; 2.9
-        // divided by 100 is not 0.029.
+        // Shift the decimal point in the text to get the nearest number: 2.9 divided by 100 is not
+        // 0.029.
         Some(digits) => format!("{digits}e-2").parse::<f64>(),
         None => text.parse(),
     };
     let Some(value) = value.ok().filter(|it| (0.0..10.0).contains(it)) else {
-        // 20 may well be meant as 20 %, which the hint below says for 3.
+        // 20 may mean 20 %, so suggest that.
         return match text.parse::<f64>() {
             Ok(number) if (10.0..1000.0).contains(&number) => {
                 Err(InvalidUnit(format!("did you mean {text}%?")))
@@ -100,7 +100,7 @@ fn percent(text: &str) -> Result<Option<Percent>, InvalidUnit> {
         };
     };
     if digits.is_none() && value >= 1.0 {
-        // 3 for 3 % is the likeliest slip of all, and would switch the gate off.
+        // Writing 3 for 3 % is the most likely mistake, and would disable the gate.
         return Err(InvalidUnit(format!(
             "did you mean {text}%, or really {}?",
             Percent(value)
@@ -136,7 +136,7 @@ fn number(text: &str, possible: impl Fn(f64) -> bool) -> Option<f64> {
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The decimal point is shifted in the text here, too, so that what was written comes back.
+        // Shift the decimal point in the text again, so that the original text is printed.
         let text = format!("{:e}", self.0);
         let hundredfold = text.split_once('e').and_then(|(digits, exponent)| {
             let exponent = exponent.parse::<i32>().ok()? + 2;
@@ -163,14 +163,14 @@ pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Percent,
     Percent::above_zero(&text(&Value::deserialize(deserializer)?)).map_err(D::Error::custom)
 }
 
-/// The same where the key may be absent.
+/// The same for an optional key.
 pub fn some_above_zero<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Percent>, D::Error> {
     above_zero(deserializer).map(Some)
 }
 
-/// A number, or a percentage in quotes. A plain number in quotes is neither.
+/// A number, or a percentage in quotes. A plain number in quotes is not accepted.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) if text.ends_with('%') => text.clone(),

@@ -1,4 +1,4 @@
-//! Benchmarks that only divan runs: whether they run, with threads or without, and what its profiler counts.
+//! Checks benchmarks without the protocol: whether they run under divan, use threads, and allocate.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::{
     select::catalog::Listed,
 };
 
-/// Single iterations for some milliseconds: long enough to see threads come up.
+/// Single iterations for a few milliseconds: long enough to see threads start.
 const BRIEFLY: [&str; 10] = [
     "--sample-count",
     "3",
@@ -55,7 +55,7 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
     Ok(verification)
 }
 
-/// The row of one process and the threads it had, or why there is none.
+/// The row of one process and its number of threads, or the failure.
 fn visit(
     launcher: &Launcher,
     benchmark: &Listed,
@@ -79,8 +79,8 @@ fn visit(
     })
 }
 
-/// What one operation allocates: the least of three samples, since the first may build tables that
-/// the process keeps. Nothing where this version of divan does not print the peak.
+/// The allocations of one operation: the minimum of three samples, because the first may allocate tables
+/// that the process keeps. `None` if this version of divan does not print the peak.
 fn memory(allocations: &Allocations) -> Option<Memory> {
     let least = |figures: [Thousandths; 4]| {
         let [fastest, slowest, median, _mean] = figures;
@@ -96,7 +96,7 @@ fn memory(allocations: &Allocations) -> Option<Memory> {
         peak: least(max.bytes),
         bytes: least(alloc.bytes) + least(grow.bytes),
         allocations: least(alloc.count) + least(grow.count),
-        // Until a second process has counted the same.
+        // Set once a second process gives the same counts.
         repeatable: true,
     })
 }

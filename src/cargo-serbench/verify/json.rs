@@ -1,4 +1,4 @@
-//! Checks that JSON text holds every element of an array in its place.
+//! Checks that JSON text contains every element of an array in the right place.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use serde::{
     de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor},
 };
 
-/// Checks that `text` is the nested lists of `input`, the little-endian elements of an array of
+/// Checks that `text` has the nested lists of `input`, the little-endian elements of an array of
 /// this data type and shape in C order. Returns a description of the first difference.
 ///
-/// NaN and infinities must be `null`, moments ISO 8601 text to the microsecond as orjson writes
-/// it. Floats are compared by their bits after reading the text at the precision of the data type.
+/// NaN and infinities must be `null`; datetimes must be ISO 8601 with microseconds, as orjson writes
+/// them. Floats are compared by bits after parsing the text at the precision of the data type.
 pub fn check(text: &[u8], dtype: Dtype, shape: &[usize], input: &[u8]) -> Result<(), String> {
     let mut elements = Elements {
         dtype,
@@ -36,7 +36,7 @@ struct Elements<'a> {
     next: usize,
 }
 
-/// One axis of the array; an element where no axis is left.
+/// One axis of the array; an element if no axis is left.
 struct Axis<'a, 'b> {
     shape: &'a [usize],
     elements: &'a mut Elements<'b>,
@@ -95,19 +95,20 @@ impl Elements<'_> {
             .get(index * size..(index + 1) * size)
             .ok_or_else(|| D::Error::custom("the input has fewer elements than its shape says"))?;
         self.next += 1;
-        let expected = Value::of_bytes(self.dtype, bytes)
-            .ok_or_else(|| D::Error::custom(format!("{} has no form in JSON", self.dtype)))?;
+        let expected = Value::of_bytes(self.dtype, bytes).ok_or_else(|| {
+            D::Error::custom(format!("{} can't be represented in JSON", self.dtype))
+        })?;
         let found = expected.like(self.dtype, from)?;
         if expected == found {
             Ok(())
         } else {
-            let message = format!("element {index} is {expected:?} and the text says {found:?}");
+            let message = format!("element {index} is {expected:?}, but the text has {found:?}");
             Err(D::Error::custom(message))
         }
     }
 }
 
-/// An element as it is compared. Floats by bits; `None` is `null`.
+/// An element, for comparison. Floats as bits; `None` is `null`.
 #[derive(Debug, PartialEq)]
 enum Value {
     Bool(bool),
@@ -117,7 +118,7 @@ enum Value {
 }
 
 impl Value {
-    /// An element of the input; `None` where JSON has no form for it.
+    /// An element of the input; `None` if JSON can't represent it.
     fn of_bytes(dtype: Dtype, bytes: &[u8]) -> Option<Self> {
         let float = |finite: bool| Self::Float(finite.then(|| unsigned(bytes)));
         Some(match dtype {
@@ -140,7 +141,7 @@ impl Value {
         })
     }
 
-    /// A value of this kind from the text, at the precision of the data type.
+    /// Parses a value of this kind from the text, at the precision of the data type.
     fn like<'de, D: Deserializer<'de>>(&self, dtype: Dtype, from: D) -> Result<Self, D::Error> {
         Ok(match self {
             Self::Bool(_) => Self::Bool(bool::deserialize(from)?),
@@ -276,7 +277,7 @@ mod tests {
         let two = [1, 2];
         insta::assert_snapshot!(problem("[1]", Dtype::Uint8, &[2], &two), @"invalid length 1, expected 2 items at line 1 column 3");
         insta::assert_snapshot!(problem("[1,2,3]", Dtype::Uint8, &[2], &two), @"more than 2 items in a list at line 1 column 7");
-        insta::assert_snapshot!(problem("[1,3]", Dtype::Uint8, &[2], &two), @"element 1 is Integer(2) and the text says Integer(3) at line 1 column 5");
+        insta::assert_snapshot!(problem("[1,3]", Dtype::Uint8, &[2], &two), @"element 1 is Integer(2), but the text has Integer(3) at line 1 column 5");
         insta::assert_snapshot!(problem("[1,2]x", Dtype::Uint8, &[2], &two), @"trailing characters at line 1 column 6");
         insta::assert_snapshot!(problem("", Dtype::Uint8, &[2], &two), @"EOF while parsing a value at line 1 column 0");
         assert!(!passes(

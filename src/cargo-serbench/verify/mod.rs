@@ -1,4 +1,4 @@
-//! Runs each benchmark once, untimed, to learn what it measures and check its output.
+//! Runs each benchmark once without timing it, to find its properties and check its output.
 
 mod foreign;
 pub mod json;
@@ -21,11 +21,12 @@ use crate::{
     },
 };
 
-/// How large an input must be for its heap over time to be of interest, in bytes.
+/// Minimum size of inputs whose heap is sampled over time, in bytes.
 const LARGE: u64 = 1_000_000;
 
-/// Verifies `listed`, references first, so that what must equal them can be compared. With `timelines`
-/// the heap of large inputs is sampled, which only reports of one commit show. `progress` is called before each with its number and id.
+/// Verifies `listed`, references first, because the output of others is compared with theirs. With
+/// `timelines`, samples the heap of large inputs, which only reports of one commit show. Calls
+/// `progress` before each benchmark, with its number and id.
 pub fn verify(
     launcher: &Launcher,
     listed: &[Listed],
@@ -33,7 +34,7 @@ pub fn verify(
     mut progress: impl FnMut(usize, &str),
 ) -> Result<BTreeMap<BenchId, Verification>> {
     let mut subjects = BTreeMap::new();
-    // Texts of references that others still have to be compared with.
+    // Output of references that others still have to be compared with.
     let mut texts: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     let mut order: Vec<&Listed> = listed.iter().collect();
     order.sort_by_key(|benchmark| {
@@ -84,7 +85,7 @@ fn verify_one(
         None => {}
     }
     match launcher.worker(launch(benchmark)) {
-        // One that hangs before it calls its bencher, for example: the others can still be measured.
+        // It may hang before it calls its bencher, for example; the others can still be measured.
         Err(error) => {
             interrupt::check()?;
             subject.state = State::Failed(format!("{error:#}"));
@@ -93,7 +94,7 @@ fn verify_one(
             let output = verify_worker(&mut worker, benchmark, &mut subject, reference)?;
             return Ok((subject, output));
         }
-        // A bench of divan's own beside workers.
+        // A plain divan benchmark in an executable with workers.
         Ok(Started::Ended(ended)) if ended.status.success() => {
             return Ok((foreign::verify(launcher, benchmark)?, None));
         }
@@ -105,7 +106,7 @@ fn verify_one(
     Ok((subject, None))
 }
 
-/// Asks a worker for its output, checks it, and gives it back for those that are compared with it.
+/// Asks a worker for its output, checks it, and returns it for comparisons.
 fn verify_worker(
     worker: &mut Worker,
     benchmark: &Listed,
@@ -166,7 +167,7 @@ fn state(subject: &Verification, answer: &Answer, reference: Option<&[u8]>) -> S
         Some("passed") => State::Verified,
         Some("failed") => State::Failed(format!(
             "wrong output: {}",
-            answer.text("difference").unwrap_or("it differs")
+            answer.text("difference").unwrap_or("output differs")
         )),
         Some("json") => match json_state(subject, answer, reference) {
             Ok(()) => State::Verified,
@@ -181,7 +182,7 @@ fn json_state(
     answer: &Answer,
     reference: Option<&[u8]>,
 ) -> Result<(), String> {
-    let missing = || "the bench did not say what its array is".to_owned();
+    let missing = || "the bench did not report the data type and shape of its array".to_owned();
     let output = answer.bytes("output").ok_or_else(missing)?;
     let input = answer.bytes("input").ok_or_else(missing)?;
     let dtype = subject
@@ -211,23 +212,23 @@ fn same(output: &[u8], reference: &[u8]) -> Result<(), String> {
         String::from_utf8_lossy(&text[at.saturating_sub(4).min(end)..end]).into_owned()
     };
     Err(format!(
-        "the encoder claims to write the reference's bytes, but byte {at} differs: `{}` instead of `{}`",
+        "the encoder promises the same bytes as the reference, but byte {at} differs: `{}` instead of `{}`",
         around(output),
         around(reference)
     ))
 }
 
-/// Runs the operation a few times more: whether other threads work too, and whether it prints.
+/// Runs the operation a few more times, to detect other threads and printing.
 fn watch(worker: &mut Worker, id: &str) -> Result<(bool, bool)> {
     let slice = Slice::from_answer(&worker.ask(Command::Warm { nanos: 1 })?);
     let multithreaded = slice.is_some_and(|slice| {
-        // The clocks are read one after the other, so equal times differ by microseconds.
+        // The clocks are read one after the other, so equal times may differ by microseconds.
         slice.process_cpu_ns > 1.1 * slice.cpu_ns + 20_000.0
     });
     Ok((multithreaded, prints(&worker.stdout()?, id)))
 }
 
-/// Whether there is anything but divan's header and tree in `stdout`.
+/// Whether `stdout` has anything besides divan's header and tree.
 fn prints(stdout: &str, id: &str) -> bool {
     let lines: Vec<&str> = stdout
         .lines()
@@ -270,7 +271,7 @@ fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
     }))
 }
 
-/// The live bytes of one operation over time; none from a bench that is too old for it.
+/// The live bytes of one operation over time; empty if the bench's library is too old for it.
 fn heap(launcher: &Launcher, benchmark: &Listed) -> Result<Vec<(u64, u64)>> {
     let answer = ask_fresh(launcher, benchmark, Command::Heap)?;
     let text = answer.as_ref().and_then(|answer| answer.text("heap"));
@@ -286,7 +287,7 @@ fn rss(launcher: &Launcher, benchmark: &Listed) -> Result<Option<u64>> {
     Ok(answer.and_then(|answer| answer.text("rss")?.parse().ok()))
 }
 
-/// The answer of a new process; `None` when it dies, for then the figure is missing, no more.
+/// The answer of a fresh process; `None` if it dies, in which case only this figure is missing.
 fn ask_fresh(launcher: &Launcher, benchmark: &Listed, command: Command) -> Result<Option<Answer>> {
     interrupt::check()?;
     let launch = Launch {
@@ -321,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_shown_in_its_place() {
-        insta::assert_snapshot!(same(b"[[1,2,3]]", b"[[1,2,4]]").unwrap_err(), @"the encoder claims to write the reference's bytes, but byte 6 differs: `1,2,3]]` instead of `1,2,4]]`");
+        insta::assert_snapshot!(same(b"[[1,2,3]]", b"[[1,2,4]]").unwrap_err(), @"the encoder promises the same bytes as the reference, but byte 6 differs: `1,2,3]]` instead of `1,2,4]]`");
         assert!(same(b"[1", b"[1,2]").is_err());
         assert!(same(b"[1]", b"[1]").is_ok());
     }
