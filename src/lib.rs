@@ -1,18 +1,18 @@
-//! The library of [`cargo serbench`](https://crates.io/crates/cargo-serbench), a performance gate
-//! for array serialization: what a benchmark links, and array formats to use by themselves.
+//! The library for [`cargo serbench`](https://crates.io/crates/cargo-serbench), a performance gate
+//! for array serialization: what benchmarks link, and array formats that can be used on their own.
 //!
 //! | feature | turns on | on by default |
 //! |---|---|---|
 //! | `harness` | [`Encoder`], [`bench()`] and seeded arrays for [divan](https://docs.rs/divan) benches | yes |
 //! | `npy` | [`npy`], [`pickle`], [`datetime`] | with `harness` |
-//! | `huge-pages` | arrays of 4 MiB and more on huge pages, on Linux | with `harness` |
+//! | `huge-pages` | arrays of 4 MiB and more use huge pages on Linux | with `harness` |
+//! | `json` | `json` | |
 //! | `concat` | `concat` | |
 //! | `npz` | `npz` | |
-//! | `libdeflate` | faster reading of compressed NPZ members, by a library in C | |
-//! | `encoders` | `encoders`: JSON encoders, the reference among them | |
+//! | `libdeflate` | faster reading of compressed NPZ members, with a C library | |
 //!
-//! `formats`, `arrow`, `flight`, `bitcode`, `ciborium` and `rkyv` add only what this repository's own benches
-//! compare. To read NPY alone, turn the harness off:
+//! `encoders`, `formats`, `arrow`, `flight`, `bitcode`, `ciborium` and `rkyv` only add what this
+//! repository's own benches compare. To only read NPY, disable the harness:
 //!
 //! ```toml
 //! serbench = { version = "0.1", default-features = false, features = ["npy"] }
@@ -33,7 +33,7 @@
 //! harness = false
 //! ```
 //!
-//! And in `benches/arrays.rs`, here with an encoder that leaves the numbers to [`Display`]:
+//! In `benches/arrays.rs`, here with an encoder that formats numbers with [`Display`]:
 //!
 //! [`Display`]: std::fmt::Display
 //!
@@ -97,19 +97,19 @@
 //! # assert_eq!(text(Array3::<u8>::zeros((2, 0, 3)).view().into_dyn()), "[[],[]]");
 //! ```
 //!
-//! `cargo bench --bench arrays` runs it as any other. `cargo serbench` first decodes the text and
-//! compares it with the array, then measures. Two constants say more about an encoder:
-//! [`Encoder::FORMAT`] for bytes that aren't JSON, and [`Encoder::SAME_BYTES`] for text that
+//! `cargo bench --bench arrays` runs it like any other bench. `cargo serbench` first decodes the text and
+//! compares it with the array, then measures. Two constants describe an encoder further:
+//! [`Encoder::FORMAT`] for output that isn't JSON, and [`Encoder::SAME_BYTES`] for text that
 //! equals orjson's.
 //!
 //! # Arrays in files and messages
 //!
-//! The formats that the suites measure can be used by themselves, on bytes in memory:
+//! The formats of the suites can be used on their own, on bytes in memory:
 //!
 //! - [`npy`]: load NPY files as views or copies, save arrays as NPY.
-//! - `npz`: load the arrays of an NPZ archive by name, save arrays as one.
+//! - `npz`: load the arrays of an NPZ archive by name, save arrays as an archive.
 //! - `json`: arrays to JSON text, byte for byte orjson's.
-//! - `concat`: many arrays as one message that describes itself, and back without a
+//! - `concat`: many arrays as one self-describing message, and back without a
 //!   copy.
 //! - [`pickle`]: an array as a pickle that Python loads as an `ndarray`.
 
@@ -130,6 +130,7 @@ mod element;
 #[cfg(feature = "harness")]
 mod encoder;
 #[cfg(feature = "encoders")]
+#[doc(hidden)]
 pub mod encoders;
 #[cfg(feature = "json")]
 pub mod json;
