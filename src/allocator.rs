@@ -15,26 +15,26 @@ static PEAK: AtomicI64 = AtomicI64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Points of a timeline.
+/// Number of points in a timeline.
 const POINTS: usize = 64;
 
-/// Nanoseconds of a point of the timeline; 0 while none is taken.
+/// Nanoseconds per point of the timeline; 0 while none is recorded.
 static STRIDE: AtomicU64 = AtomicU64::new(0);
-/// When the operation began.
+/// When the operation started.
 static BEGAN: AtomicU64 = AtomicU64::new(0);
-/// The most bytes live in each point, and when that was; nothing where the heap stayed as it was.
+/// The most live bytes in each point, and when that was; unset where the heap did not change.
 static LIVES: [AtomicI64; POINTS] = [const { AtomicI64::new(0) }; POINTS];
 static TIMES: [AtomicU64; POINTS] = [const { AtomicU64::new(0) }; POINTS];
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// What one operation did with the heap. Sizes are what was asked for, in bytes, so that the
-/// figures are the same on every run and machine.
+/// What one operation did with the heap. Sizes are the requested ones, in bytes, so that they are
+/// the same on every run and machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Memory {
-    /// The most bytes that were live at once beyond those live before the operation. A
-    /// reallocation counts as a change of size: whether the allocator moved it is chance.
+    /// The most bytes live at once, in addition to those live before the operation. A reallocation
+    /// counts as a change of size, because whether the allocator moves the block is random.
     pub peak: u64,
-    /// All bytes allocated, a growing reallocation by its growth.
+    /// All bytes allocated; a growing reallocation counts by its growth.
     pub bytes: u64,
     /// Number of allocations and reallocations.
     pub allocations: u64,
@@ -49,7 +49,7 @@ pub struct Memory {
 /// static ALLOCATOR: serbench::CountingAllocator = serbench::CountingAllocator;
 /// ```
 ///
-/// While nothing is counted, a call costs one load and one branch more than the system allocator.
+/// While nothing is counted, a call costs one load and one branch more than with the system allocator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountingAllocator;
 
@@ -57,7 +57,7 @@ impl CountingAllocator {
     /// Counts what `operation` does with the heap, on all threads; `None` unless this is the
     /// program's global allocator.
     ///
-    /// One operation is counted at a time: others wait.
+    /// Operations are counted one at a time: concurrent calls wait.
     ///
     /// ```
     /// use serbench::CountingAllocator;
@@ -76,7 +76,7 @@ impl CountingAllocator {
 
 #[expect(
     unsafe_code,
-    reason = "the trait is unsafe; every call is passed on to `System` as it came"
+    reason = "the trait is unsafe; every call is passed on to `System` unchanged"
 )]
 // SAFETY: each method hands its arguments unchanged to `System`, whose contract is the caller's,
 // and returns what it returned. Counting touches only atomics and never allocates.
@@ -148,10 +148,10 @@ fn now() -> u64 {
     CLOCK.elapsed().as_nanos() as u64
 }
 
-/// One operation is counted at a time.
+/// Locks counting: one operation at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // A panic of an earlier operation leaves nothing behind that isn't set anew.
+    // A panic of an earlier operation leaves nothing that isn't reset.
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -160,9 +160,9 @@ fn measure(operation: impl FnOnce()) -> Option<Memory> {
     count_of(operation)
 }
 
-/// The live bytes while `operation` runs for the second time, by the nanoseconds since it began: at
-/// most [`POINTS`], each the highest of an equal part of the time. `None` unless this is the program's global
-/// allocator.
+/// The live bytes while `operation` runs for the second time, by nanoseconds since its start: at most
+/// [`POINTS`], each the highest in an equal part of the time. `None` unless this is the program's
+/// global allocator.
 #[cfg(feature = "harness")]
 pub(crate) fn timeline(mut operation: impl FnMut()) -> Option<Vec<(u64, u64)>> {
     let _turn = turn();
@@ -218,7 +218,7 @@ mod tests {
     #[global_allocator]
     static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-    /// Other tests allocate at the same time, so only what is far larger is looked at.
+    /// Other tests allocate at the same time, so only much larger values are checked.
     const LARGE: u64 = 1 << 30;
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         })
         .unwrap();
         assert!(points.len() <= POINTS, "{points:?}");
-        // Rounded: what others free lowers it a little.
+        // Rounded, because memory freed by other tests lowers it slightly.
         let most = points.iter().map(|(_, bytes)| *bytes).max();
         let most = most.map(|bytes| (bytes + LARGE / 2) / LARGE);
         assert_eq!(most, Some(4), "{points:?}");

@@ -1,4 +1,4 @@
-//! The arrays that benchmarks encode: a shape, and seeded values in it.
+//! The arrays that benchmarks encode: shapes, and seeded values.
 
 use std::{error::Error, fmt, str::FromStr};
 
@@ -6,14 +6,14 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::{Dtype, Element, protocol::FULL, random::Random};
 
-/// The seed of the arrays of the suites.
+/// The seed of the suites' arrays.
 pub const SEED: u64 = 20_240_601;
 
-/// The shape of a benchmark's array, printed as `100x100`, or `pynumpy` for the large shape that
-/// orjson's benchmark of that name gives each data type.
+/// The shape of a benchmark's array, printed as `100x100`, or as `pynumpy` for the large shape that
+/// orjson's benchmark of that name uses for each data type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// These axis lengths; none for a 0-d array, printed as `scalar`.
+    /// These axis lengths; empty for a 0-d array, printed as `scalar`.
     Axes(Vec<usize>),
     /// The shape of orjson's `pynumpy` benchmark: 5 to 20 million elements.
     Pynumpy,
@@ -30,7 +30,7 @@ impl Shape {
     }
 }
 
-/// The shape of orjson's `pynumpy` benchmark; data types that it lacks get that of floats.
+/// The shape of orjson's `pynumpy` benchmark; data types missing there use that of floats.
 const fn pynumpy(dtype: Dtype) -> [usize; 2] {
     match dtype {
         Dtype::Bool => [100_000, 200],
@@ -107,15 +107,15 @@ impl FromStr for Shape {
     }
 }
 
-/// Whether large arrays are wanted: `cargo serbench --full` sets `SERBENCH_FULL`. Without it
-/// `cargo bench` by hand stays quick.
+/// Whether large arrays are requested: `cargo serbench --full` sets `SERBENCH_FULL`. Without it,
+/// `cargo bench` stays quick.
 #[must_use]
 pub fn is_full() -> bool {
     std::env::var_os(FULL).is_some()
 }
 
-/// The shapes that a bench of arrays registers: `small`, and `pynumpy` too if large arrays are
-/// wanted, see [`is_full`].
+/// The shapes that a bench of arrays registers: `small`, and also `pynumpy` if large arrays are
+/// requested, see [`is_full`].
 #[must_use]
 pub fn shapes(small: &[usize]) -> Vec<Shape> {
     let mut shapes = vec![Shape::from(small)];

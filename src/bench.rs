@@ -1,4 +1,4 @@
-//! What a divan benchmark calls instead of `bencher.bench_local(…)`.
+//! The functions to call in a divan benchmark instead of `bencher.bench_local(…)`.
 
 use std::slice;
 
@@ -10,7 +10,7 @@ use crate::{
     worker::{self, Worker},
 };
 
-/// What the tables show of a benchmark, and how its output is checked.
+/// The properties of a benchmark that reports show, and how its output is checked.
 ///
 /// ```
 /// use serbench::{Check, Description, Dtype};
@@ -32,13 +32,13 @@ pub struct Description {
 }
 
 impl Description {
-    /// Nothing is known.
+    /// A description without any properties.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Data type, shape and size of the array that goes in.
+    /// Data type, shape and size of the input array.
     #[must_use]
     pub fn of<T: Element>(array: &ArrayViewD<'_, T>) -> Self {
         let bytes = array.len() as u64 * size_of::<T>() as u64;
@@ -76,7 +76,7 @@ impl Description {
         self
     }
 
-    /// Sets how the output was, or can be, checked.
+    /// Sets the result of checking the output, or how the tool can check it.
     #[must_use]
     pub fn check(mut self, check: impl Into<Check>) -> Self {
         self.check = check.into();
@@ -88,25 +88,25 @@ impl Description {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Check {
-    /// Nothing is known of the output.
+    /// The output is not checked.
     #[default]
     Unchecked,
-    /// The output was checked in the benchmark, and is right.
+    /// The output was checked in the benchmark and is correct.
     Passed,
-    /// The output was checked in the benchmark, and is wrong; the text describes the difference.
+    /// The output was checked in the benchmark and is wrong; the text describes the difference.
     Failed(String),
-    /// The tool must check that JSON text holds the elements.
+    /// The tool must check that JSON text has the elements.
     Json {
         /// The encoded text.
         output: Vec<u8>,
-        /// The elements' bytes in C order.
+        /// The bytes of the elements, in C order.
         input: Vec<u8>,
-        /// Whether the text must equal the reference's, too.
+        /// Whether the text must also equal the reference's.
         same_bytes: bool,
     },
 }
 
-/// Passed, or failed with the error's text.
+/// `Ok` means passed, an error failed with its text.
 impl<E: ToString> From<Result<(), E>> for Check {
     fn from(result: Result<(), E>) -> Self {
         match result {
@@ -116,17 +116,17 @@ impl<E: ToString> From<Result<(), E>> for Check {
     }
 }
 
-/// Benchmarks `operation`. Run by hand or by `cargo bench` this is divan's `bench_local`; started
-/// by `cargo serbench` the process measures the slices that the tool asks for.
+/// Benchmarks `operation`. In `cargo bench` this is divan's `bench_local`; started by
+/// `cargo serbench`, the process measures the slices that the tool requests.
 ///
-/// The output is dropped inside the timed part, as a caller would. Nothing is checked but that the
-/// operation returns; see [`bench_checked`] and [`bench_encoder`].
+/// The output is dropped inside the timed part, as it would be by a caller. The output is not
+/// checked; see [`bench_checked`] and [`bench_encoder`].
 pub fn bench<O>(bencher: Bencher<'_, '_>, operation: impl FnMut() -> O) {
     bench_described(bencher, operation, |_| Description::new());
 }
 
-/// Like [`bench()`], and `check` says of one output whether it is right before anything is timed.
-/// `array` is the input, for the tables: its data type, shape and size.
+/// Like [`bench()`], but first calls `check` on one output, before anything is timed. `array` is
+/// the input, whose data type, shape and size the tables show.
 pub fn bench_checked<T: Element, O>(
     bencher: Bencher<'_, '_>,
     array: ArrayViewD<'_, T>,
@@ -138,22 +138,22 @@ pub fn bench_checked<T: Element, O>(
     });
 }
 
-/// Like [`bench()`], and `describe` runs the operation before anything is timed, checks its output
-/// and says what the tables show: for inputs that aren't one array, outputs whose size counts, and
+/// Like [`bench()`], but first calls `describe`, which runs the operation, checks its output and
+/// returns what the tables show: for inputs other than one array, outputs whose size matters, and
 /// operations that must run more than once to be checked.
 ///
 /// # Panics
-/// In `cargo test --benches`, when the check failed.
+/// In `cargo test --benches`, if the check failed.
 pub fn bench_described<O, F: FnMut() -> O>(
     bencher: Bencher<'_, '_>,
     mut operation: F,
     describe: impl FnOnce(&mut F) -> Description,
 ) {
     match Worker::from_env() {
-        // The bencher is left unused: calling it costs divan 8 ms of calibration a process.
+        // Don't call the bencher: it would cost 8 ms of calibration per process.
         Some(worker) => worker::serve(worker, &mut operation, describe),
         None => {
-            // Without `--bench` divan only tries the operation, as for `cargo test --benches`.
+            // Without `--bench`, divan only tries the operation, as for `cargo test --benches`.
             if !std::env::args().any(|argument| argument == "--bench")
                 && let Check::Failed(difference) = describe(&mut operation).check
             {
@@ -164,10 +164,10 @@ pub fn bench_described<O, F: FnMut() -> O>(
     }
 }
 
-/// Benchmarks `encoder` on `array`, into a new vector each time, and has its output checked.
+/// Benchmarks `encoder` on `array`, into a new vector each time, and checks its output.
 ///
 /// # Panics
-/// When the encoder refuses the array; the tool reports the benchmark as failed.
+/// If the encoder returns an error; the tool reports the benchmark as failed.
 pub fn bench_encoder<T: Element, E: Encoder<T>>(
     bencher: Bencher<'_, '_>,
     encoder: &E,
@@ -176,7 +176,7 @@ pub fn bench_encoder<T: Element, E: Encoder<T>>(
     let mut encode = || {
         let mut out = Vec::new();
         if let Err(error) = encoder.encode(array.view(), &mut out) {
-            panic!("the encoder refused the array: {error}");
+            panic!("the encoder rejected the array: {error}");
         }
         out
     };
@@ -185,10 +185,10 @@ pub fn bench_encoder<T: Element, E: Encoder<T>>(
     });
 }
 
-/// Like [`bench_encoder`], but into one vector that is cleared and kept, as a server would.
+/// Like [`bench_encoder`], but reuses one vector, which is cleared each time, as a server would.
 ///
 /// # Panics
-/// When the encoder refuses the array; the tool reports the benchmark as failed.
+/// If the encoder returns an error; the tool reports the benchmark as failed.
 pub fn bench_encoder_reused<T: Element, E: Encoder<T>>(
     bencher: Bencher<'_, '_>,
     encoder: &E,
@@ -199,21 +199,21 @@ pub fn bench_encoder_reused<T: Element, E: Encoder<T>>(
         let mut out = out.borrow_mut();
         out.clear();
         if let Err(error) = encoder.encode(array.view(), &mut out) {
-            panic!("the encoder refused the array: {error}");
+            panic!("the encoder rejected the array: {error}");
         }
         black_box(out.as_slice());
     };
     bench_dyn(bencher, &mut encode, &|encode| {
-        // Twice, so that a buffer that is not cleared shows.
+        // Twice, to detect a buffer that is not cleared.
         encode();
         encode();
         describe(encoder, &array, out.borrow().clone())
     });
 }
 
-/// [`bench_described`] without its type parameters. A suite holds a hundred encoders, and the loops
-/// of the worker and of divan would be compiled for each; beside encoding an array, an indirect
-/// call takes no time.
+/// [`bench_described`] without its type parameters. A suite has a hundred encoders, and the loops
+/// of the worker and of divan would be compiled for each of them; compared with encoding an array, an
+/// indirect call takes no time.
 fn bench_dyn<O>(
     bencher: Bencher<'_, '_>,
     operation: &mut dyn FnMut() -> O,
@@ -262,17 +262,17 @@ fn describe_decoded<T: Element>(
 fn compare<T: Element>(array: &ArrayViewD<'_, T>, decoded: &ArrayD<T>) -> Result<(), BoxError> {
     if decoded.shape() != array.shape() {
         return Err(format!(
-            "decoded shape {:?} for {:?}",
+            "decoded shape {:?} instead of {:?}",
             decoded.shape(),
             array.shape()
         )
         .into());
     }
-    // Bytes, not values: NaN equals itself and -0.0 differs from 0.0.
+    // Compare bytes, not values: NaN must equal itself, and -0.0 differs from 0.0.
     let differ = |(a, b)| bytes(a) != bytes(b);
     match array.iter().zip(decoded).position(differ) {
         None => Ok(()),
-        Some(index) => Err(format!("element {index} decodes to another value").into()),
+        Some(index) => Err(format!("element {index} decodes to a different value").into()),
     }
 }
 

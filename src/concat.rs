@@ -1,4 +1,4 @@
-//! Many arrays as one message that describes itself, for a request body or a socket, and back
+//! Many arrays as one self-describing message, for a request body or a socket, and back
 //! without a copy.
 //!
 //! ```
@@ -49,15 +49,15 @@ use crate::{Dtype, Element, crc::Crc, pages};
 use header::{ALIGN, align};
 pub use unpack::{ConcatError, UnpackOptions, unpack, unpack_with};
 
-/// The most parts that Linux, macOS and the BSDs take in one `writev`.
+/// The most parts that Linux, macOS and the BSDs accept in one `writev`.
 const IOV_MAX: usize = 1024;
 static ZEROS: [u8; ALIGN] = [0; ALIGN];
-/// How much is copied after the checksum has brought it into the first cache.
+/// How much is copied after the checksum has loaded it into the first-level cache.
 const CHUNK: usize = 8 << 10;
 
 /// A view of an array whose data type and rank are known only at run time.
 ///
-/// All of ndarray's arrays and views of [`Element`]s convert into it, of any strides.
+/// All of ndarray's arrays and views of [`Element`]s, with any strides, convert into it.
 #[derive(Clone, Copy)]
 pub struct AnyArray<'a> {
     dtype: Dtype,
@@ -66,12 +66,12 @@ pub struct AnyArray<'a> {
     elements: Elements<'a>,
 }
 
-/// An array's elements where they lie.
+/// The elements of an array in memory.
 #[derive(Clone, Copy)]
 enum Elements<'a> {
-    /// Without gaps, the last index fastest.
+    /// Contiguous, the last index varies fastest.
     C(&'a [u8]),
-    /// Without gaps, the first index fastest.
+    /// Contiguous, the first index varies fastest.
     Fortran(&'a [u8]),
     /// Anything else.
     Strided(&'a dyn CopyTo),
@@ -90,13 +90,13 @@ impl<'a> AnyArray<'a> {
         self.shape
     }
 
-    /// The bytes of all elements; at most `usize::MAX`, for a view that repeats its elements.
+    /// The size of all elements in bytes; at most `usize::MAX`, for a view that repeats its elements.
     #[must_use]
     pub const fn nbytes(&self) -> usize {
         self.nbytes
     }
 
-    /// The elements' bytes if they lie in C or in Fortran order without gaps.
+    /// The bytes of the elements if they are contiguous in C or Fortran order.
     #[must_use]
     pub const fn bytes(&self) -> Option<&'a [u8]> {
         match self.elements {
@@ -105,7 +105,7 @@ impl<'a> AnyArray<'a> {
         }
     }
 
-    /// Copies the payload into `out`, which has exactly its length.
+    /// Copies the payload into `out`, which must have exactly its length.
     fn copy_to(&self, out: &mut [u8]) {
         match self.elements {
             Elements::C(bytes) | Elements::Fortran(bytes) => out.copy_from_slice(bytes),
@@ -169,7 +169,7 @@ impl<'a, T: Element, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>> 
 }
 
 trait CopyTo {
-    /// Copies the elements in C order into `out`, which has exactly their length.
+    /// Copies the elements in C order into `out`, which must have exactly their length.
     fn copy_to(&self, out: &mut [u8]);
 }
 
@@ -190,7 +190,7 @@ impl<T: Element, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
     }
 }
 
-/// How arrays are packed.
+/// Options for packing.
 ///
 /// ```
 /// use serbench::concat::{self, PackOptions};
@@ -207,14 +207,14 @@ pub struct PackOptions {
 }
 
 impl PackOptions {
-    /// As [`pack`] packs.
+    /// The options that [`pack`] uses.
     #[must_use]
     pub const fn new() -> Self {
         Self { checksum: true }
     }
 
-    /// Whether the message gets a CRC-32, which [`unpack`] compares; yes by default. Do without it
-    /// where something else protects the message, such as TLS.
+    /// Whether to add a CRC-32, which [`unpack`] verifies; on by default. Turn it off if something else
+    /// protects the message, such as TLS.
     #[must_use]
     pub const fn checksum(mut self, checksum: bool) -> Self {
         self.checksum = checksum;
@@ -232,7 +232,7 @@ impl Default for PackOptions {
     }
 }
 
-/// The bytes that [`pack`] appends for `arrays`.
+/// The number of bytes that [`pack`] appends for `arrays`.
 #[must_use]
 pub fn packed_len(arrays: &[AnyArray<'_>]) -> usize {
     header::lengths(arrays).1
@@ -240,13 +240,13 @@ pub fn packed_len(arrays: &[AnyArray<'_>]) -> usize {
 
 /// Appends `arrays` as one message with a CRC-32 to `out`.
 ///
-/// Clear `out` and keep it from one message to the next: for large messages most of the time of a
-/// new vector is the operating system's, which hands out zeroed pages.
+/// Clear `out` and reuse it for the next message: for large messages, most of the time for a
+/// new vector is spent by the operating system on zeroed pages.
 pub fn pack(arrays: &[AnyArray<'_>], out: &mut Vec<u8>) {
     pack_with(arrays, &PackOptions::new(), out);
 }
 
-/// Like [`pack`], with other options.
+/// Like [`pack`], with options.
 pub fn pack_with(arrays: &[AnyArray<'_>], options: &PackOptions, out: &mut Vec<u8>) {
     let start = out.len();
     let (header, total) = header::lengths(arrays);
@@ -264,7 +264,7 @@ pub fn pack_with(arrays: &[AnyArray<'_>], options: &PackOptions, out: &mut Vec<u
     }
 }
 
-/// Appends the payload of `array` to `out`, and adds the `gap` before and it to `crc`.
+/// Appends the payload of `array` to `out`, and adds the `gap` before it and the payload to `crc`.
 fn append(array: &AnyArray<'_>, out: &mut Vec<u8>, crc: Option<&mut Crc>, gap: usize) {
     let Some(crc) = crc else {
         return array.append_to(out);
@@ -288,15 +288,15 @@ fn append(array: &AnyArray<'_>, out: &mut Vec<u8>, crc: Option<&mut Crc>, gap: u
 /// Writes `arrays` as one message with a CRC-32 to the start of `out` and returns its length.
 ///
 /// # Errors
-/// [`ConcatError::BufferTooSmall`] when `out` is shorter than [`packed_len`].
+/// [`ConcatError::BufferTooSmall`] if `out` is shorter than [`packed_len`].
 pub fn pack_into(arrays: &[AnyArray<'_>], out: &mut [u8]) -> Result<usize, ConcatError> {
     pack_into_with(arrays, &PackOptions::new(), out)
 }
 
-/// Like [`pack_into`], with other options.
+/// Like [`pack_into`], with options.
 ///
 /// # Errors
-/// As [`pack_into`].
+/// See [`pack_into`].
 pub fn pack_into_with(
     arrays: &[AnyArray<'_>],
     options: &PackOptions,
@@ -333,13 +333,13 @@ pub fn pack_into_with(
 /// The message of `arrays` with a CRC-32 as parts for [`Write::write_vectored`], without copying
 /// payloads. They are read once for the checksum; see [`PackOptions::checksum`].
 ///
-/// What has to be made, the header and C-ordered copies of strided arrays, replaces the content of
-/// `scratch`. Send the parts with [`write_all_vectored`].
+/// Replaces the content of `scratch` by the parts that must be created: the header and C-ordered
+/// copies of strided arrays. Send the parts with [`write_all_vectored`].
 pub fn pack_io_slices<'a>(arrays: &[AnyArray<'a>], scratch: &'a mut Vec<u8>) -> Vec<IoSlice<'a>> {
     pack_io_slices_with(arrays, &PackOptions::new(), scratch)
 }
 
-/// Like [`pack_io_slices`], with other options.
+/// Like [`pack_io_slices`], with options.
 pub fn pack_io_slices_with<'a>(
     arrays: &[AnyArray<'a>],
     options: &PackOptions,
@@ -370,7 +370,7 @@ pub fn pack_io_slices_with<'a>(
     parts
 }
 
-/// Gaps and payloads of a message in turn, after a header of so many bytes; `copies` are the
+/// Gaps and payloads of a message in turn, after a header of `header` bytes; `copies` are the
 /// payloads of strided arrays.
 fn payload_parts<'a, 'p>(
     arrays: &'p [AnyArray<'a>],
@@ -390,16 +390,16 @@ fn payload_parts<'a, 'p>(
     })
 }
 
-/// Writes all of `parts`, at most 1024 in one call as operating systems demand, and goes on after
-/// short writes. `parts` is used up.
+/// Writes all of `parts`, at most 1024 in one call as operating systems require, and continues after
+/// short writes. `parts` is consumed.
 ///
 /// # Errors
-/// Those of `writer`; [`io::ErrorKind::WriteZero`] when it takes no more.
+/// Errors of `writer`; [`io::ErrorKind::WriteZero`] if it accepts no more.
 pub fn write_all_vectored(
     writer: &mut (impl Write + ?Sized),
     mut parts: &mut [IoSlice<'_>],
 ) -> io::Result<()> {
-    // Empty parts in front would make a write of nothing look like the end.
+    // Leading empty parts would make an empty write look like the end.
     IoSlice::advance_slices(&mut parts, 0);
     while !parts.is_empty() {
         match writer.write_vectored(&parts[..parts.len().min(IOV_MAX)]) {

@@ -1,12 +1,12 @@
-//! CRC-32 as ZIP has it. libdeflate takes half the time of crc32fast for a kilobyte, and as long
-//! for a megabyte.
+//! CRC-32 as in ZIP. For a kilobyte, libdeflate takes half the time of crc32fast; for a megabyte,
+//! the same time.
 
 #[cfg(not(feature = "libdeflate"))]
 use crc32fast::Hasher;
 #[cfg(feature = "libdeflate")]
 use libdeflater::Crc as Hasher;
 
-/// The CRC-32 of chunks that follow one another.
+/// The CRC-32 of consecutive chunks.
 pub(crate) struct Crc(Hasher);
 
 impl Crc {

@@ -1,4 +1,4 @@
-//! numpy's dates and durations: one type for each unit of `datetime64` and `timedelta64`.
+//! numpy's dates and durations: one type per unit of `datetime64` and `timedelta64`.
 //!
 //! ```
 //! use serbench::datetime::{Datetime64, DatetimeS};
@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{Element, TimeUnit};
 
-/// A point in time as numpy stores it: a count of units since 1970-01-01T00:00:00, or NaT.
+/// A point in time as stored by numpy: a count of units since 1970-01-01T00:00:00, or NaT.
 pub trait Datetime64: Element {
     /// The unit of the count.
     const UNIT: TimeUnit;
@@ -20,7 +20,7 @@ pub trait Datetime64: Element {
     /// The count of units.
     fn count(self) -> i64;
 
-    /// Whether it is NaT, "not a time": the least count.
+    /// Whether it is NaT, "not a time": `i64::MIN`.
     fn is_nat(self) -> bool {
         self.count() == i64::MIN
     }

@@ -1,4 +1,4 @@
-//! The numpy data types that arrays here can have, by numpy's names.
+//! The supported numpy data types, with numpy's names.
 
 #[cfg(feature = "npy")]
 mod descr;
@@ -88,7 +88,7 @@ impl TimeUnit {
 ///
 /// `Display` and [`Dtype::from_name`] use numpy's names: `float32`, `datetime64[ns]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-// With a byte for the discriminant, steps are copied as overlapping words after the byte, which the
+// With a one-byte discriminant, steps are copied as overlapping words after that byte, which the
 // processor can't forward from one copy to the next: reading a header took twice as long.
 #[repr(u32)]
 pub enum Dtype {
@@ -120,23 +120,23 @@ pub enum Dtype {
     Complex64,
     /// Two `float64`.
     Complex128,
-    /// A point in time: an `int64` count of units since 1970; the least value is NaT.
+    /// A point in time: an `int64` count of units since 1970; the minimum is NaT.
     Datetime64(TimeUnit),
-    /// A duration: an `int64` count of units; the least value is NaT.
+    /// A duration: an `int64` count of units; the minimum is NaT.
     Timedelta64(TimeUnit),
-    /// A point in time, counted in other steps than one unit: `datetime64[25s]`, `datetime64`.
+    /// A point in time in steps other than one unit: `datetime64[25s]`, `datetime64`.
     DatetimeStep(TimeStep),
-    /// A duration, counted in other steps than one unit: `timedelta64[25s]`, `timedelta64`.
+    /// A duration in steps other than one unit: `timedelta64[25s]`, `timedelta64`.
     TimedeltaStep(TimeStep),
 }
 
-/// What a `datetime64` or `timedelta64` counts, if it isn't one [`TimeUnit`]. Its elements can be
+/// The step of a `datetime64` or `timedelta64`, if it isn't one [`TimeUnit`]. Such elements can be
 /// loaded as `i64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeStep {
-    /// How many units a step is: 25 for `datetime64[25s]`.
+    /// Number of units in a step: 25 for `datetime64[25s]`.
     pub multiple: u32,
-    /// The unit; none for numpy's generic times, whose counts mean nothing by themselves.
+    /// The unit; `None` for numpy's generic times, whose counts have no unit.
     pub unit: Option<TimeUnit>,
 }
 
@@ -156,7 +156,7 @@ impl fmt::Display for TimeStep {
     }
 }
 
-/// The unit or step in brackets, or nothing: `[ns]`, `[25s]`. Multiples are numpy's C `int`s.
+/// The unit or step in brackets, or nothing: `[ns]`, `[25s]`. Multiples are C `int`s in numpy.
 fn parse_step(text: &str) -> Option<Result<TimeUnit, TimeStep>> {
     if text.is_empty() {
         return Some(Err(TimeStep::GENERIC));
@@ -180,7 +180,7 @@ fn parse_step(text: &str) -> Option<Result<TimeUnit, TimeStep>> {
 }
 
 impl Dtype {
-    /// The data type with numpy's name `name`, or `None`.
+    /// The data type with numpy's name `name`, if it is supported.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::from_plain_name(name).or_else(|| Self::from_time_name(name))
@@ -210,8 +210,8 @@ impl Dtype {
     }
 }
 
-// Everything that numpy calls a data type without a unit: its name, the type string without the
-// byte order, and the bytes of an element.
+// The data types without a unit: name, type string without byte order, and bytes per
+// element.
 macro_rules! plain {
     ($($dtype:ident, $name:literal, $code:literal, $itemsize:literal;)*) => {
         impl Dtype {

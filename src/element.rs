@@ -1,4 +1,4 @@
-//! The trait of everything an array can hold: one Rust type for each numpy data type.
+//! The trait of array elements: one Rust type for each numpy data type.
 
 mod cast;
 mod draw;
@@ -12,11 +12,11 @@ pub(crate) use self::cast::LARGE;
 use self::{cast::Cast, draw::Draw};
 use crate::Dtype;
 
-/// A type that stands for one numpy data type: booleans, integers, floats, [`Complex`], and the
+/// A type that corresponds to one numpy data type: booleans, integers, floats, [`Complex`], and the
 /// dates and durations of [`datetime`](crate::datetime).
 ///
-/// Its bytes in memory are the bytes that numpy has for the same value. The trait is sealed,
-/// because numpy's data types are a closed set.
+/// Its bytes in memory equal numpy's for the same value. The trait is sealed, because the set of
+/// numpy's data types is closed.
 pub trait Element: Copy + fmt::Debug + PartialEq + Send + Sync + Cast + Draw + 'static {
     /// The numpy data type.
     const DTYPE: Dtype;

@@ -12,13 +12,13 @@
 //! | [`SimdJson`] | `simd_json::to_vec` | `f16`, `f32`, `f64` |
 //! | [`SimdJsonValue`] | `simd_json::serde::to_owned_value`, then `encode` | `f16`, `f32`, `f64` |
 //!
-//! Where the text differs it still is the same number: `f16` and `f32` are widened to `f64` and
-//! written with the digits of that (`0.7919921875` for orjson's `0.7919922`), and simd-json writes
+//! Different text still has the same value: `f16` and `f32` are widened to `f64` and
+//! written with its digits (`0.7919921875` for orjson's `0.7919922`), and simd-json writes
 //! exponents without a plus sign (`1e16` for `1e+16`).
 //!
-//! All of them write NaN and the infinities as `null` and moments as orjson does. All take views
-//! of any strides and write what the C-ordered copy would give. All refuse times outside
-//! 0000-01-01T00:00:00 to 9999-12-30T22:00:00, and all but [`Serbench`] refuse 0-d arrays, as
+//! All of them write NaN and infinities as `null`, and datetimes as orjson does. All accept views
+//! with any strides and write the same as for the C-ordered copy. All reject times outside
+//! 0000-01-01T00:00:00 to 9999-12-30T22:00:00, and all except [`Serbench`] reject 0-d arrays, as
 //! orjson does.
 
 mod element;

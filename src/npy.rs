@@ -1,6 +1,6 @@
 //! NPY files in memory: load them as views or copies, save arrays as NPY.
 //!
-//! [`load`] reads only the header. The elements come as a view of the bytes where type, byte order
+//! [`load`] reads only the header. The elements are available as a view of the bytes if type, byte order
 //! and alignment allow it, as a copy, or as whichever is cheaper:
 //!
 //! ```
@@ -18,9 +18,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Arrays have as many dimensions as the file says; ndarray's
-//! [`into_dimensionality`](ndarray::ArrayBase::into_dimensionality) makes an `Array2` of one that
-//! has two. If you don't know the data type beforehand, match on [`dtype`](NpyView::dtype):
+//! Arrays have dynamic rank; convert one to an `Array2` with ndarray's
+//! [`into_dimensionality`](ndarray::ArrayBase::into_dimensionality).
+//! If you don't know the data type in advance, match on [`dtype`](NpyView::dtype):
 //!
 //! ```
 //! use serbench::{Dtype, npy::{self, NpyError, NpyView}};
@@ -38,7 +38,7 @@
 //! # Ok::<(), NpyError>(())
 //! ```
 //!
-//! The format is NEP 1 and `numpy.lib.format`. Headers are parsed, never evaluated, and objects
+//! The format is defined by NEP 1 and `numpy.lib.format`. Headers are parsed, never evaluated, and objects
 //! are never unpickled.
 
 mod error;

@@ -14,22 +14,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`NpzFile::get_owned`] gives an array that doesn't borrow from the archive. Archives that numpy
-//! wrote are hardly ever aligned for a [`view`](NpzMember::view);
+//! [`NpzFile::get_owned`] returns an array that doesn't borrow from the archive. Archives written
+//! by numpy are rarely aligned for a [`view`](NpzMember::view);
 //! [`view_unaligned`](NpzMember::view_unaligned) reads them in place, and
-//! [`to_cow`](NpzMember::to_cow) copies where it must.
+//! [`to_cow`](NpzMember::to_cow) copies if necessary.
 //!
-//! This module needs the feature `npz`. Compressed members are read in some three quarters of the
-//! time with the feature `libdeflate`, which is in C.
+//! This module needs the feature `npz`. With the feature `libdeflate`, a C library, compressed members
+//! are read in about three quarters of the time.
 //!
-//! The reader knows as much of ZIP (APPNOTE.TXT 6.3) as `numpy.savez` and `zipfile` write: stored
-//! and DEFLATE members, ZIP64, data descriptors. Sizes and positions come from the central
+//! The reader supports the part of ZIP (APPNOTE.TXT 6.3) that `numpy.savez` and `zipfile` write: stored
+//! and DEFLATE members, ZIP64, data descriptors. Sizes and positions are taken from the central
 //! directory.
 //!
-//! The crate rawzip was tried in place of this module's own parser of the directory, and rejected. Of
-//! the 91 archives of the tests it refuses 3 that are in order, such as one with ZIP64 records after
-//! a prefix, and reads 10 that are not, such as encrypted members and local headers with another
-//! name: the checks would remain here. Opening an archive takes it 1.5 times as long with one
+//! The crate rawzip was tried instead of this module's own directory parser, and rejected. Of
+//! the 91 archives in the tests, it rejects 3 valid ones, such as one with ZIP64 records after
+//! a prefix, and accepts 10 invalid ones, such as encrypted members and local headers with another
+//! name, so the checks would still be needed. Opening an archive takes 1.5 times as long with one
 //! member and 1.1 times with 1,000. To measure it again:
 //! `cargo test --release -p serbench-tests --test rawzip -- --ignored --nocapture`.
 

@@ -1,13 +1,13 @@
-//! Memory for large buffers, on huge pages where the system has them.
+//! Allocates large buffers, on huge pages if the system supports them.
 
-/// An empty vector with room for `capacity` elements.
+/// An empty vector with capacity for `capacity` elements.
 pub(crate) fn with_capacity<T>(capacity: usize) -> Vec<T> {
     let mut buffer = Vec::with_capacity(capacity);
     advise(&mut buffer);
     buffer
 }
 
-/// Makes room for `additional` elements.
+/// Reserves capacity for `additional` more elements.
 #[cfg(feature = "concat")]
 pub(crate) fn reserve<T>(buffer: &mut Vec<T>, additional: usize) {
     let before = buffer.capacity();
@@ -17,14 +17,14 @@ pub(crate) fn reserve<T>(buffer: &mut Vec<T>, additional: usize) {
     }
 }
 
-/// Lets the system back a large buffer with huge pages, as numpy does with its arrays: writing to
-/// 100 MB for the first time then takes 50 page faults in place of 25,000. A copy of 10 MB into
-/// new memory took 0.4 of the time.
+/// Lets the system use huge pages for a large buffer, as numpy does for its arrays: the first write to
+/// 100 MB then takes 50 page faults instead of 25,000. A copy of 10 MB into new memory took 40 % of
+/// the time.
 #[cfg(all(feature = "huge-pages", target_os = "linux", not(miri)))]
 #[expect(unsafe_code, reason = "the call has no safe form")]
 pub(crate) fn advise<T>(buffer: &mut Vec<T>) {
     const PAGE: usize = 4096;
-    // The least that has a whole huge page wherever it starts.
+    // The smallest size that contains a whole huge page at any address.
     const LARGE: usize = 4 << 20;
     let start = buffer.as_mut_ptr().cast::<u8>();
     let bytes = buffer.capacity().saturating_mul(size_of::<T>());
@@ -33,12 +33,12 @@ pub(crate) fn advise<T>(buffer: &mut Vec<T>) {
     }
     let skipped = start.addr().next_multiple_of(PAGE) - start.addr();
     let len = (bytes - skipped) / PAGE * PAGE;
-    // SAFETY: the pages lie in the buffer, and the advice changes no byte of them.
+    // SAFETY: the pages are inside the buffer, and the advice changes none of their bytes.
     let advised = unsafe {
         let first = start.add(skipped).cast();
         rustix::mm::madvise(first, len, rustix::mm::Advice::LinuxHugepage)
     };
-    // Not all kernels have huge pages.
+    // Not all kernels support huge pages.
     let _ = advised;
 }
 

@@ -1,7 +1,7 @@
 //! Pickles that Python loads as numpy arrays.
 //!
-//! Nothing here runs a pickle: [`from_slice`] knows the one sequence of opcodes that [`to_vec`]
-//! writes, and takes no other.
+//! Nothing here executes a pickle: [`from_slice`] only accepts the sequence of opcodes that [`to_vec`]
+//! writes.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Pickles `array` with protocol 5 as the call `numpy.ndarray(shape, dtype, buffer, 0, None,
-/// order)`, whose names have been the same in every version of numpy. What Python loads is
+/// order)`, whose names are the same in every version of numpy. The array that Python loads is
 /// writable and shares no memory with the pickle.
 ///
 /// ```
@@ -35,7 +35,7 @@ where
     S: Data<Elem = T>,
     D: Dimension,
 {
-    // Everything but the axes and the elements takes less than 64 bytes.
+    // Everything except the axes and the elements takes less than 64 bytes.
     let len = array.payload_len();
     let mut out = Vec::with_capacity(64 + 10 * array.ndim() + len);
     out.extend_from_slice(START);
@@ -62,23 +62,23 @@ where
             out.extend_from_slice(bytes);
             Ok(())
         })
-        .expect("a vector takes everything");
+        .expect("writing to a vector can't fail");
     out.extend_from_slice(OFFSET_AND_STRIDES);
     out.push(if array.is_fortran() { b'F' } else { b'C' });
     out.extend_from_slice(END);
     out
 }
 
-// Opcodes by their names in Python's `pickletools`.
+// Opcodes, named as in Python's `pickletools`.
 const BININT: u8 = b'J';
 const BYTEARRAY8: u8 = 0x96;
 const SHORT_BINUNICODE: u8 = 0x8c;
 const TUPLE: u8 = b't';
-/// LONG1 with eight bytes to follow.
+/// LONG1, followed by eight bytes.
 const LONG1_OF_8: &[u8] = b"\x8a\x08";
 /// PROTO 5; the strings `numpy` and `ndarray`; STACK_GLOBAL; MARK for the arguments, for the shape.
 const START: &[u8] = b"\x80\x05\x8c\x05numpy\x8c\x07ndarray\x93((";
-/// BININT1 0; NONE; a string of one byte to follow.
+/// BININT1 0; NONE; a string of one byte follows.
 const OFFSET_AND_STRIDES: &[u8] = b"K\0N\x8c\x01";
 /// TUPLE, REDUCE, STOP.
 const END: &[u8] = b"tR.";
@@ -89,10 +89,10 @@ const END: &[u8] = b"tR.";
 pub enum PickleError {
     /// The pickle isn't one that [`to_vec`] writes.
     Unexpected {
-        /// Where it first differs, in bytes from the start.
+        /// The first difference, in bytes from the start.
         offset: usize,
     },
-    /// The elements can't be loaded as asked.
+    /// The elements can't be loaded as the requested type.
     Elements(NpyError),
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for PickleError {
     }
 }
 
-// `Display` shows the cause; as a `source`, reports would print it twice.
+// `Display` includes the cause; with a `source`, it would be printed twice.
 impl std::error::Error for PickleError {}
 
 impl From<NpyError> for PickleError {
@@ -120,7 +120,7 @@ impl From<NpyError> for PickleError {
 /// Reads what [`to_vec`] wrote.
 ///
 /// # Errors
-/// For every other pickle, and when the elements are not of `T`.
+/// For every other pickle, and if the elements are not of type `T`.
 pub fn from_slice<T: Element>(pickle: &[u8]) -> Result<ArrayD<T>, PickleError> {
     let mut reader = Reader { pickle, at: 0 };
     reader.expect(START)?;

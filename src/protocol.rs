@@ -1,10 +1,10 @@
 //! The protocol between `cargo serbench` and a worker process.
 //!
-//! The tool listens on a loopback socket and puts its address and a secret into the environment
+//! The tool listens on a loopback socket and passes its address and a secret in the environment
 //! ([`SOCKET`]). The worker connects, says hello with the secret, then answers one [`Command`]
-//! after another until the tool hangs up. A command is a line of words. An answer is a list of
-//! named byte strings ([`Answer`]), each written as a line `name length` and the bytes, ended by a
-//! line `end 0`.
+//! after another until the tool closes the connection. A command is a line of words. An answer is a
+//! list of named byte strings ([`Answer`]), each written as a line `name length` and the bytes,
+//! terminated by a line `end 0`.
 
 use std::{
     collections::BTreeMap,
@@ -14,24 +14,24 @@ use std::{
 /// The environment variable that turns a bench into a worker: `address secret`.
 pub const SOCKET: &str = "SERBENCH_SOCKET";
 
-/// The environment variable that slows every operation down by this factor, for canaries and
+/// The environment variable that slows every operation down by this fraction, for self-checks and
 /// trials: `0.06` adds 6 % of the operation's own time.
 pub const SLOWDOWN: &str = "SERBENCH_SLOWDOWN";
 
-/// The environment variable that makes benches register large arrays too.
+/// The environment variable that makes benches also register large arrays.
 pub const FULL: &str = "SERBENCH_FULL";
 
-/// The environment variable whose value only takes room: it moves the stack of a worker, whose
-/// place is as good as random and changes timings.
+/// An environment variable that is only padding: it shifts the stack of a worker, whose
+/// address is effectively random and affects timings.
 pub const PADDING: &str = "SERBENCH_PADDING";
 
-/// The version of this protocol; both sides must have the same.
+/// The version of this protocol, which must be the same on both sides.
 pub const VERSION: u32 = 1;
 
-/// No named byte string of an answer is longer: a full-size array and its text fit.
+/// The maximum length of a byte string in an answer, enough for a full-size array and its text.
 const LONGEST: u64 = 1 << 34;
 
-/// What the tool asks of a worker.
+/// A request to a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Run the operation once and describe input and output.
@@ -43,17 +43,17 @@ pub enum Command {
     },
     /// Run `batches` batches of `size` operations each; answered by a [`Slice`].
     Run {
-        /// Number of batches, each timed by itself.
+        /// Number of batches, each timed separately.
         batches: u64,
-        /// Operations in a batch.
+        /// Operations per batch.
         size: u64,
     },
     /// Run the operation once and count its allocations; answered by `memory` if a
     /// [`CountingAllocator`](crate::CountingAllocator) is installed.
     Memory,
-    /// Run the operation twice and sample its live bytes; answered by `heap` as [`Self::Memory`] is.
+    /// Run the operation twice and sample its live bytes; answered by `heap` like [`Self::Memory`].
     Heap,
-    /// Run the operation once and observe the process's peak resident set; answered by `rss`.
+    /// Run the operation once and measure the growth of the process's peak resident set; answered by `rss`.
     Rss,
 }
 
@@ -61,7 +61,7 @@ impl Command {
     /// Writes the command as one line.
     ///
     /// # Errors
-    /// When the connection is broken.
+    /// If the connection is broken.
     pub fn write(self, mut to: impl Write) -> io::Result<()> {
         let line = match self {
             Self::Verify => "verify\n".to_owned(),
@@ -74,10 +74,10 @@ impl Command {
         to.write_all(line.as_bytes())
     }
 
-    /// Reads the next command; `None` when the tool has hung up.
+    /// Reads the next command; `None` if the tool has closed the connection.
     ///
     /// # Errors
-    /// When the connection breaks or the line is not a command.
+    /// If the connection breaks or the line is not a command.
     pub fn read(mut from: impl BufRead) -> io::Result<Option<Self>> {
         let mut line = String::new();
         if from.read_line(&mut line)? == 0 {
@@ -102,7 +102,7 @@ impl Command {
     }
 }
 
-/// What a worker measured in one slice. Times are nanoseconds.
+/// The measurements of one slice. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Slice {
     /// Operations run.
@@ -111,7 +111,7 @@ pub struct Slice {
     pub wall_ns: f64,
     /// CPU time of the thread that ran them.
     pub cpu_ns: f64,
-    /// CPU time of the whole process; more than `cpu_ns` when other threads worked too.
+    /// CPU time of the whole process; more than `cpu_ns` if other threads worked, too.
     pub process_cpu_ns: f64,
     /// Wall time per operation in the fastest batch.
     pub fastest_ns: f64,
@@ -120,7 +120,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// The slice as one answer.
+    /// Converts the slice to an answer.
     #[must_use]
     pub fn answer(&self) -> Answer {
         let Self {
@@ -137,7 +137,7 @@ impl Slice {
         Answer::default().with("slice", text)
     }
 
-    /// The slice in an answer, if there is a well-formed one.
+    /// The slice in an answer, if it is well-formed.
     #[must_use]
     pub fn from_answer(answer: &Answer) -> Option<Self> {
         let mut words = answer.text("slice")?.split(' ');
@@ -159,7 +159,7 @@ impl Slice {
 pub struct Answer(BTreeMap<String, Vec<u8>>);
 
 impl Answer {
-    /// The same answer with one more byte string.
+    /// Adds a byte string.
     #[must_use]
     pub fn with(mut self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.0.insert(name.to_owned(), bytes.into());
@@ -178,7 +178,7 @@ impl Answer {
         std::str::from_utf8(self.bytes(name)?).ok()
     }
 
-    /// Takes the byte string `name` out.
+    /// Removes and returns the byte string `name`.
     pub fn take(&mut self, name: &str) -> Option<Vec<u8>> {
         self.0.remove(name)
     }
@@ -186,7 +186,7 @@ impl Answer {
     /// Writes the answer.
     ///
     /// # Errors
-    /// When the connection is broken.
+    /// If the connection is broken.
     pub fn write(&self, mut to: impl Write) -> io::Result<()> {
         for (name, bytes) in &self.0 {
             to.write_all(format!("{name} {}\n", bytes.len()).as_bytes())?;
@@ -199,7 +199,7 @@ impl Answer {
     /// Reads an answer.
     ///
     /// # Errors
-    /// When the connection breaks, the other side ends, or the line is not an answer.
+    /// If the connection breaks or is closed, or a line is not part of an answer.
     pub fn read(mut from: impl BufRead) -> io::Result<Self> {
         let mut answer = Self::default();
         loop {
@@ -218,7 +218,7 @@ impl Answer {
             if length > LONGEST {
                 return Err(malformed(&line));
             }
-            // Grown by what arrives, not by what is announced.
+            // Grow by what arrives, not by the announced length.
             let mut bytes = Vec::new();
             (&mut from).take(length).read_to_end(&mut bytes)?;
             if bytes.len() as u64 != length {

@@ -1,12 +1,12 @@
 //! Reproducible random numbers: the same seed gives the same array on every machine and version.
 
 /// The SplitMix64 generator (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
-/// generators"). Our own because an array must never change with a dependency's version.
+/// generators"). Our own, because arrays must never change with the version of a dependency.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// A generator whose whole sequence `seed` determines.
+    /// A generator whose sequence is determined by `seed`.
     #[must_use]
     pub const fn seeded(seed: u64) -> Self {
         Self(seed)
@@ -21,14 +21,14 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// Uniform in `0..bound`; `bound` is not zero. The bias of the multiply-and-shift method
-    /// (Lemire 2019) is below 2⁻⁶⁴ · bound and left in.
+    /// Uniform in `0..bound`; `bound` must not be zero. The bias of the multiply-and-shift method
+    /// (Lemire 2019) is below 2⁻⁶⁴ · bound and not corrected.
     pub fn below(&mut self, bound: u64) -> u64 {
         debug_assert!(bound > 0);
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// Uniform in [0, 1) with 53 random bits, as numpy's `random()`.
+    /// Uniform in [0, 1) with 53 random bits, like numpy's `random()`.
     pub fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }

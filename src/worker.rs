@@ -1,4 +1,4 @@
-//! The worker side of the protocol: runs slices of one operation when the tool asks.
+//! The worker's side of the protocol: runs slices of one operation when the tool requests them.
 
 use std::{
     env,
@@ -19,12 +19,12 @@ use crate::{
 pub(crate) struct Worker {
     commands: BufReader<TcpStream>,
     answers: BufWriter<TcpStream>,
-    /// Fraction of its own time that each operation is slowed down by.
+    /// The fraction of its own time by which each operation is slowed down.
     slowdown: f64,
 }
 
 impl Worker {
-    /// Connects to the tool that started this process, if one did.
+    /// Connects to the tool that started this process, if any.
     pub(crate) fn from_env() -> Option<Self> {
         let socket = env::var(SOCKET).ok()?;
         match Self::connect(&socket) {
@@ -59,24 +59,24 @@ impl Worker {
 }
 
 /// Puts the heap into the state of a program that has run for a while. glibc maps large blocks one
-/// by one, and gives memory at the end of the heap back, until the first large block is freed;
-/// then it keeps them (mallopt(3), "dynamic mmap threshold"). Whether an encoder happens to free
-/// such a block first would otherwise decide whether each of its results is paged in anew.
+/// by one, and returns memory at the end of the heap, until the first large block is freed;
+/// then it keeps them (mallopt(3), "dynamic mmap threshold"). Otherwise, whether an encoder frees
+/// such a block would decide whether each of its results needs new pages.
 fn settle_allocator() {
-    /// Above what small arrays become. Blocks beyond it are still mapped and grow without a copy,
-    /// on which the reference depends as orjson does.
+    /// Above the size of small arrays. Larger blocks are still mapped and grow without a copy,
+    /// which the reference relies on, like orjson.
     const LARGE: usize = 1 << 20;
     drop(black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
-/// Answers commands until the tool hangs up.
+/// Answers commands until the tool closes the connection.
 pub(crate) fn serve<O, F: FnMut() -> O>(
     mut worker: Worker,
     operation: &mut F,
     describe: impl FnOnce(&mut F) -> Description,
 ) {
     let mut describe = Some(describe);
-    // A broken connection means that the tool is gone or no longer interested.
+    // A broken connection means that the tool has exited or is no longer interested.
     while let Ok(Some(command)) = Command::read(&mut worker.commands) {
         let answer = match command {
             Command::Verify => match describe.take() {
@@ -139,7 +139,7 @@ fn verify<F>(operation: &mut F, describe: impl FnOnce(&mut F) -> Description) ->
 
 /// Runs single operations until `nanos` have passed, at least two of them unless one takes long.
 fn warm<O>(operation: &mut impl FnMut() -> O, nanos: u64) -> Slice {
-    /// Then a second one says little and costs much.
+    /// After this long, a second run is not worth its time.
     const LONG: Duration = Duration::from_millis(20);
     let until = Instant::now() + Duration::from_nanos(nanos);
     let mut operations = 0;
@@ -177,7 +177,7 @@ fn slice<O>(operation: &mut impl FnMut() -> O, batches: u64, size: u64, slowdown
         }
         let mut time = before.elapsed();
         if slowdown > 0.0 {
-            // A preempted batch must not be slowed down for the time it did not run.
+            // Don't slow a preempted batch down for the time it did not run.
             let own = times
                 .iter()
                 .min()
@@ -203,7 +203,7 @@ fn slice<O>(operation: &mut impl FnMut() -> O, batches: u64, size: u64, slowdown
 }
 
 fn memory<O>(operation: &mut impl FnMut() -> O) -> Answer {
-    // Once before, so that lazily built tables of the encoder are not counted.
+    // Run once before, so that lazily built tables of the encoder are not counted.
     drop(black_box(operation()));
     match CountingAllocator::measure(|| drop(black_box(operation()))) {
         None => Answer::default(),
@@ -214,7 +214,7 @@ fn memory<O>(operation: &mut impl FnMut() -> O) -> Answer {
     }
 }
 
-/// Live bytes over time, a line for each point: nanoseconds and bytes.
+/// Live bytes over time, one line per point: nanoseconds and bytes.
 fn heap<O>(operation: &mut impl FnMut() -> O) -> Answer {
     drop(black_box(operation()));
     let Some(points) = allocator::timeline(|| drop(black_box(operation()))) else {
@@ -229,7 +229,7 @@ fn heap<O>(operation: &mut impl FnMut() -> O) -> Answer {
 
 /// Peak minus current resident set around the first operation of this process, in bytes.
 fn rss<O>(operation: &mut impl FnMut() -> O) -> Answer {
-    // Sets the peak back to the present (proc_pid_clear_refs(5)); other systems have no such figure.
+    // Resets the peak to the current size (proc_pid_clear_refs(5)); other systems can't.
     let reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
     let before = status_kib("VmRSS:");
     drop(black_box(operation()));

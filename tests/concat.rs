@@ -210,7 +210,7 @@ fn mixed_arrays_keep_their_places() {
     }
     assert_eq!(
         arrays[1].view::<f64>().unwrap_err().to_string(),
-        "the array holds int64, not float64"
+        "the array has elements of type int64, not float64"
     );
 }
 
@@ -352,21 +352,21 @@ fn wrong_headers_are_refused() {
     let number = u64::to_le_bytes;
     // The two entries are at 40 and 80, the payloads at 128 and 192.
     assert_eq!(unpack(&changed(0, b"\x93")).unwrap().len(), 2);
-    check(0, b"\x94", "first bytes are others");
+    check(0, b"\x94", "wrong magic number");
     check(8, &[2], "version 2");
     check(10, &[1], "CRC-32 mismatch");
     check(10, &[2], "a flag");
     check(10, &[3], "a flag");
-    check(15, &[1], "no flag announces");
-    check(16, &MAX, "doesn't fit its arrays");
-    check(16, &number(3), "doesn't fit its arrays");
+    check(15, &[1], "without its flag");
+    check(16, &MAX, "doesn't match its arrays");
+    check(16, &number(3), "doesn't match its arrays");
     check(16, &number(1), "don't add up");
     check(16, &number(0), "don't add up");
     check(24, &MAX, "cut off");
-    check(24, &number(0), "doesn't fit its arrays");
-    check(24, &number(64), "doesn't fit its arrays");
-    check(24, &number(127), "doesn't fit its arrays");
-    check(24, &number(192), "isn't where");
+    check(24, &number(0), "doesn't match its arrays");
+    check(24, &number(64), "doesn't match its arrays");
+    check(24, &number(127), "doesn't match its arrays");
+    check(24, &number(192), "is not where");
     check(32, &MAX, "cut off");
     check(32, &number(195), "bytes follow");
     check(40, b"<f3", "data type <f3 is not supported");
@@ -376,17 +376,17 @@ fn wrong_headers_are_refused() {
     check(40, b"\0\0\0\0\0\0\0\0", "is not supported");
     check(40, b"<f8\0<", "is not supported");
     check(48, &[2], "neither C nor Fortran");
-    check(52, &[0], "isn't where");
-    check(52, &[2], "isn't where");
+    check(52, &[0], "is not where");
+    check(52, &[2], "is not where");
     check(52, &[255, 255, 255, 255], "cut off");
-    check(56, &number(0), "isn't where");
-    check(56, &number(192), "isn't where");
-    check(64, &number(32), "isn't where");
-    check(64, &MAX, "isn't where");
+    check(56, &number(0), "is not where");
+    check(56, &number(192), "is not where");
+    check(64, &number(32), "is not where");
+    check(64, &MAX, "is not where");
     check(72, &MAX, "too large to address");
     check(72, &number(1 << 60), "too large to address");
-    check(72, &number(1 << 59), "isn't where");
-    check(112, &[0].repeat(8), "isn't where");
+    check(72, &number(1 << 59), "is not where");
+    check(112, &[0].repeat(8), "is not where");
 }
 
 #[test]

@@ -7,13 +7,13 @@ pub(super) const MAGIC: [u8; 8] = *b"\x93CONCAT\n";
 pub(super) const VERSION: u16 = 1;
 /// The flag of a message with a checksum.
 pub(super) const CHECKSUM: u16 = 1;
-/// Where the checksum is.
+/// Position of the checksum.
 pub(super) const CHECKSUM_AT: std::ops::Range<usize> = 12..16;
-/// Bytes before the first array's entry.
+/// Size of the header before the first array's entry.
 pub(super) const PREAMBLE: usize = 40;
-/// Bytes of an array's entry before its dimensions.
+/// Size of an array's entry before its dimensions.
 pub(super) const ENTRY: usize = 32;
-/// What payloads are aligned to: a cache line, and more than any element needs.
+/// The alignment of payloads: a cache line, more than any element needs.
 pub(super) const ALIGN: usize = 64;
 
 /// `offset` or the next multiple of [`ALIGN`].
@@ -21,7 +21,7 @@ pub(super) const fn align(offset: usize) -> usize {
     offset.saturating_add(ALIGN - 1) & !(ALIGN - 1)
 }
 
-/// Bytes of the header, and of the message.
+/// Sizes of the header and of the message, in bytes.
 pub(super) fn lengths(arrays: &[AnyArray<'_>]) -> (usize, usize) {
     let (mut header, mut payloads) = (PREAMBLE, 0_usize);
     for array in arrays {
@@ -31,9 +31,9 @@ pub(super) fn lengths(arrays: &[AnyArray<'_>]) -> (usize, usize) {
     (align(header), align(header).saturating_add(payloads))
 }
 
-/// Writes the header of a message of `total` bytes into `header`, which is all zeros and has its
-/// length by [`lengths`]. With a `crc` the message is marked to have a checksum, to which the
-/// header is added.
+/// Writes the header of a message of `total` bytes into `header`, which must be all zeros, with the
+/// length returned by [`lengths`]. With a `crc`, the message is marked to have a checksum, and the
+/// header is added to it.
 pub(super) fn write(
     arrays: &[AnyArray<'_>],
     total: usize,
@@ -47,7 +47,7 @@ pub(super) fn write(
     }
 }
 
-/// Writes the checksum into the header that `message` starts with.
+/// Writes the checksum into the header at the start of `message`.
 pub(super) fn set_checksum(message: &mut [u8], checksum: u32) {
     message[CHECKSUM_AT].copy_from_slice(&checksum.to_le_bytes());
 }

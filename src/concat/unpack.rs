@@ -13,14 +13,14 @@ use crate::{
     npy::{self, NpyError, NpyView, header::Header},
 };
 
-/// What [`unpack_with`] checks.
+/// Options for [`unpack_with`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnpackOptions {
     verify_checksum: bool,
 }
 
 impl UnpackOptions {
-    /// As [`unpack`] checks.
+    /// The options that [`unpack`] uses.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -28,7 +28,7 @@ impl UnpackOptions {
         }
     }
 
-    /// Whether the checksum of a message that has one is compared; yes by default.
+    /// Whether to verify the checksum of a message that has one; on by default.
     #[must_use]
     pub const fn verify_checksum(mut self, verify: bool) -> Self {
         self.verify_checksum = verify;
@@ -42,21 +42,21 @@ impl Default for UnpackOptions {
     }
 }
 
-/// The arrays of a message that [`pack`](super::pack) made, in order, each a view of `message`.
+/// The arrays in a message by [`pack`](super::pack), in order, each a view of `message`.
 ///
-/// Every length in `message` is checked before it is used, so any bytes may be given. Apart from
-/// payloads of `bool` everything is checked here; memory is taken in proportion to the header.
+/// `message` may be any bytes: every length is checked before it is used. Everything except
+/// `bool` payloads is checked here; memory use is proportional to the header.
 ///
 /// # Errors
-/// When `message` isn't exactly one message, or its checksum is another.
+/// If `message` isn't exactly one message, or its checksum does not match.
 pub fn unpack(message: &[u8]) -> Result<Vec<NpyView<'_>>, ConcatError> {
     unpack_with(message, &UnpackOptions::new())
 }
 
-/// Like [`unpack`], with other options.
+/// Like [`unpack`], with options.
 ///
 /// # Errors
-/// As [`unpack`].
+/// See [`unpack`].
 pub fn unpack_with<'a>(
     message: &'a [u8],
     options: &UnpackOptions,
@@ -69,7 +69,7 @@ pub fn unpack_with<'a>(
     }
     let room = header.len().saturating_sub(PREAMBLE) / ENTRY;
     if header.len() % ALIGN != 0 || preamble.count > room {
-        return Err(malformed("the header's length doesn't fit its arrays"));
+        return Err(malformed("the header's length doesn't match its arrays"));
     }
     let mut arrays = Vec::with_capacity(preamble.count);
     let (mut entry, mut end) = (PREAMBLE, header.len());
@@ -91,13 +91,13 @@ pub fn unpack_with<'a>(
     }
 }
 
-/// What comes before the first array's entry.
+/// The header before the first array's entry.
 struct Preamble {
     checksum: Option<u32>,
     count: usize,
-    /// Bytes of the header.
+    /// Size of the header in bytes.
     header: usize,
-    /// Bytes of the message.
+    /// Size of the message in bytes.
     total: usize,
 }
 
@@ -114,8 +114,8 @@ fn read_preamble(message: &[u8]) -> Result<Preamble, ConcatError> {
     let checksum = match u16::from_le_bytes([preamble[10], preamble[11]]) {
         CHECKSUM => Some(u32::from_le_bytes(checksum)),
         0 if checksum == [0; 4] => None,
-        0 => return Err(malformed("a checksum that no flag announces")),
-        _ => return Err(malformed("a flag is set that version 1 doesn't have")),
+        0 => return Err(malformed("a checksum without its flag")),
+        _ => return Err(malformed("an unknown flag is set")),
     };
     let [count, header, total] = [16, 24, 32].map(|at| length(preamble, at));
     Ok(Preamble {
@@ -126,7 +126,7 @@ fn read_preamble(message: &[u8]) -> Result<Preamble, ConcatError> {
     })
 }
 
-/// The CRC-32 of `message` with zeros in place of its checksum.
+/// The CRC-32 of `message`, with its checksum replaced by zeros.
 fn crc_of(message: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(&message[..CHECKSUM_AT.start]);
@@ -140,11 +140,11 @@ fn check_gap(message: &[u8], start: usize, end: usize) -> Result<(), ConcatError
     if message[start..end] == ZEROS[..end - start] {
         return Ok(());
     }
-    Err(malformed("a gap holds other bytes than zeros"))
+    Err(malformed("a gap is not all zeros"))
 }
 
-/// Reads the entry at `at` in `header`, whose payload comes after `end` in `message`, and moves
-/// `at` behind it.
+/// Parses the entry at `at` in `header`, whose payload is after `end` in `message`, and advances
+/// `at`.
 fn read_entry(
     header: &[u8],
     at: &mut usize,
@@ -174,7 +174,9 @@ fn read_entry(
     }
     let len = npy::header::byte_len(shape.slice(), dtype.itemsize())?;
     if length(entry, 16)? != payload || length(entry, 24)? != len {
-        return Err(malformed("a payload isn't where its array's shape puts it"));
+        return Err(malformed(
+            "a payload is not where its array's shape requires",
+        ));
     }
     get(message, payload, len)?;
     Ok(Header {
@@ -193,23 +195,23 @@ fn read_entry(
 pub enum ConcatError {
     /// The buffer is shorter than the message.
     BufferTooSmall {
-        /// Bytes of the message.
+        /// Size of the message in bytes.
         need: usize,
-        /// Bytes of the buffer.
+        /// Size of the buffer in bytes.
         have: usize,
     },
-    /// The message ends early.
+    /// The message is truncated.
     Truncated {
-        /// The bytes that it must have at least.
+        /// Its minimum size in bytes.
         need: usize,
-        /// The bytes that it has.
+        /// Its actual size in bytes.
         have: usize,
     },
-    /// These bytes are something else.
+    /// The data is not a message of this format.
     BadMagic,
-    /// The message is of a version that this reader doesn't know.
+    /// The version of the message is not supported.
     UnsupportedVersion(u16),
-    /// The bytes are not those that were packed.
+    /// The checksum does not match: the message was changed.
     WrongChecksum,
     /// Parts of the header contradict each other.
     Malformed(&'static str),
@@ -225,12 +227,12 @@ impl fmt::Display for ConcatError {
             }
             Self::Truncated { need, have } => write!(
                 f,
-                "the message is cut off: it needs {need} bytes and has {have}"
+                "the message is truncated: it needs {need} bytes and has {have}"
             ),
-            Self::BadMagic => f.write_str("not packed arrays: the first bytes are others"),
+            Self::BadMagic => f.write_str("not packed arrays: wrong magic number"),
             Self::UnsupportedVersion(version) => write!(
                 f,
-                "packed arrays of version {version}; this reader knows version {VERSION}"
+                "packed arrays of version {version}; only version {VERSION} is supported"
             ),
             Self::WrongChecksum => {
                 f.write_str("CRC-32 mismatch: the message was damaged after it was packed")
@@ -241,7 +243,7 @@ impl fmt::Display for ConcatError {
     }
 }
 
-// `Display` shows the cause; as a `source`, reports would print it twice.
+// `Display` includes the cause; with a `source`, it would be printed twice.
 impl Error for ConcatError {}
 
 impl From<NpyError> for ConcatError {
@@ -262,7 +264,7 @@ fn get(bytes: &[u8], start: usize, len: usize) -> Result<&[u8], ConcatError> {
     })
 }
 
-/// The `u64` at `at`, which exists, as a length.
+/// The `u64` at `at`, which must exist, as a length.
 fn length(bytes: &[u8], at: usize) -> Result<usize, ConcatError> {
     let mut length = [0; 8];
     length.copy_from_slice(&bytes[at..at + 8]);

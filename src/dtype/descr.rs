@@ -8,17 +8,17 @@ const NATIVE: u8 = if cfg!(target_endian = "little") {
     b'>'
 };
 
-/// A type string as numpy's `dtype.str` has it.
+/// A type string as in numpy's `dtype.str`.
 pub(crate) struct Descr {
     bytes: [u8; Self::LONGEST],
     len: usize,
 }
 
 impl Descr {
-    /// Of types that [`Element`](crate::Element)s have: `<M8[ns]` and its like.
+    /// The longest one of [`Element`](crate::Element) types: `<M8[ns]` and the like.
     const LONGEST: usize = 8;
 
-    /// The type string of elements in this machine's byte order. No element counts in steps of
+    /// The type string for elements in this machine's byte order. No element counts in steps of
     /// several units.
     pub(crate) fn native(dtype: Dtype) -> Self {
         let mut descr = Self {
@@ -44,13 +44,13 @@ impl Descr {
         &self.bytes[..self.len]
     }
 
-    /// Filled up with zeros.
+    /// Padded with zeros.
     #[cfg(feature = "concat")]
     pub(crate) const fn padded(&self) -> [u8; Self::LONGEST] {
         self.bytes
     }
 
-    /// The data type that `descr` names, and whether its elements have the other byte order.
+    /// The data type of `descr`, and whether its byte order differs from this machine's.
     #[inline]
     pub(crate) fn parse(descr: &[u8]) -> Option<(Dtype, bool)> {
         let (order, code) = split_order(descr);
@@ -63,7 +63,7 @@ impl Descr {
     }
 }
 
-/// The byte order in front of a type string, if there is one, and the rest.
+/// The byte order at the start of a type string, if any, and the rest.
 #[inline]
 pub(crate) const fn split_order(descr: &[u8]) -> (Option<u8>, &[u8]) {
     match descr {
@@ -72,8 +72,8 @@ pub(crate) const fn split_order(descr: &[u8]) -> (Option<u8>, &[u8]) {
     }
 }
 
-/// Whatever else `numpy.dtype` takes for one of our data types. Characters and names whose size
-/// depends on the platform, such as C's `long`, are left out.
+/// Other strings that `numpy.dtype` accepts for a supported data type, except characters and names
+/// whose size depends on the platform, such as C's `long`.
 #[cold]
 fn other(order: Option<u8>, code: &[u8]) -> Option<Dtype> {
     if let [character] = code
@@ -87,7 +87,7 @@ fn other(order: Option<u8>, code: &[u8]) -> Option<Dtype> {
         [b'm', b'8', ..] => Dtype::from_time_name(&format!("timedelta64{}", &name[2..])),
         _ => Dtype::from_time_name(name),
     };
-    // numpy takes a byte order before names of times only.
+    // numpy accepts a byte order only before names of times.
     time.or_else(|| order.map_or_else(|| from_alias(name), |_| None))
 }
 
@@ -114,7 +114,7 @@ const fn from_character(character: u8) -> Option<Dtype> {
     })
 }
 
-/// The data type with this name of numpy's, the usual one or another.
+/// The data type with this numpy name or alias.
 fn from_alias(name: &str) -> Option<Dtype> {
     Some(match name {
         "bool_" => Dtype::Bool,
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    // What numpy 2.4 makes of the same strings.
+    // What numpy 2.4 returns for the same strings.
     #[test]
     fn type_strings_are_read_as_numpy_does() {
         let other = if NATIVE == b'<' { ">" } else { "<" };

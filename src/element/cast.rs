@@ -1,4 +1,4 @@
-//! Reads elements from bytes and the other way round: one implementation for each Rust type.
+//! Converts between elements and bytes: one implementation for each Rust type.
 
 use half::f16;
 use num_complex::Complex;
@@ -7,10 +7,10 @@ use zerocopy::{FromBytes, IntoBytes, Unalign};
 use super::Element;
 use crate::{Dtype, TimeUnit, datetime, npy::NpyError, pages};
 
-/// The casts behind [`Element`]. Lengths of bytes are multiples of the element's size.
+/// The casts behind [`Element`]. Byte lengths must be multiples of the element's size.
 pub trait Cast: Sized {
-    /// Whether elements of `dtype` can be loaded as this type. Besides its own, `i64` takes all
-    /// `datetime64` and `timedelta64`, as their count of units.
+    /// Whether elements of `dtype` can be loaded as this type. Besides its own type, `i64` accepts all
+    /// `datetime64` and `timedelta64`, as their counts of units.
     fn loads(dtype: Dtype) -> bool;
 
     /// The bytes as elements in native byte order.
@@ -19,13 +19,13 @@ pub trait Cast: Sized {
     /// The bytes as elements in native byte order, at any address.
     fn cast_unaligned(bytes: &[u8]) -> Result<&[Unalign<Self>], NpyError>;
 
-    /// The bytes as elements in native byte order, to be changed.
+    /// The bytes as mutable elements in native byte order.
     fn cast_mut(bytes: &mut [u8]) -> Result<&mut [Self], NpyError>;
 
-    /// Copies the elements to the end of `out`; `swapped` if the bytes have the other byte order.
+    /// Appends the elements to `out`; `swapped` if the bytes don't have the native byte order.
     fn append(bytes: &[u8], swapped: bool, out: &mut Vec<Self>) -> Result<(), NpyError>;
 
-    /// A copy of the elements; `swapped` if the bytes have the other byte order.
+    /// A copy of the elements; `swapped` if the bytes don't have the native byte order.
     fn decode(bytes: &[u8], swapped: bool) -> Result<Vec<Self>, NpyError> {
         let mut elements = pages::with_capacity(bytes.len() / size_of::<Self>());
         Self::append(bytes, swapped, &mut elements)?;
@@ -46,7 +46,7 @@ fn misaligned<T, E>(_: E) -> NpyError {
 
 /// Appends elements of `N` bytes each from anywhere in memory.
 ///
-/// The compiler makes the loop a `memcpy`; see [`chunk_len`].
+/// The compiler turns the loop into a `memcpy`; see [`chunk_len`].
 #[inline]
 fn convert<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T, out: &mut Vec<T>) {
     let (elements, rest) = bytes.as_chunks::<N>();
@@ -57,14 +57,14 @@ fn convert<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T, out:
     }
 }
 
-/// From how many bytes on a copy is best made in one go. Chunks are slower where the system maps
+/// From this size on, copy everything at once. Chunks are slower if the system maps
 /// each such block anew: 1.5 times at some misaligned addresses of 10 MiB.
 pub(crate) const LARGE: usize = 2 << 20;
 
-/// How many of `bytes` are best copied at once; a multiple of every element's size.
+/// How many of `bytes` to copy at once; a multiple of every element's size.
 ///
 /// glibc copies blocks of more than 2 KiB with `rep movsb`, which takes up to 15 times as long at
-/// some misaligned addresses, and those that the cache can't hold without it.
+/// some misaligned addresses, except for blocks larger than the cache.
 const fn chunk_len(bytes: &[u8]) -> usize {
     if bytes.len() < LARGE {
         2048
@@ -73,7 +73,7 @@ const fn chunk_len(bytes: &[u8]) -> usize {
     }
 }
 
-// Types whose every bit pattern is a value: zerocopy casts them.
+// Types for which every bit pattern is valid: zerocopy casts them.
 macro_rules! cast {
     ($type:ty, $loads:pat, $native:expr, $swapped:expr) => {
         impl Cast for $type {
@@ -203,8 +203,8 @@ impl Cast for bool {
     }
 
     fn append(bytes: &[u8], _swapped: bool, out: &mut Vec<Self>) -> Result<(), NpyError> {
-        // Checked in the loop that copies, which has no early exit, so that it is as fast as a
-        // copy alone.
+        // Check in the loop that copies. It has no early exit, so that it is as fast as only
+        // copying.
         let before = out.len();
         let mut all = 0;
         out.extend(bytes.iter().map(|&byte| {
@@ -223,7 +223,7 @@ impl Cast for bool {
 }
 
 /// Whether every byte is 0 or 1. The reduction has no early exit and sixty-four independent parts,
-/// so that it runs at memory speed.
+/// so it runs at memory speed.
 fn are_bools(bytes: &[u8]) -> bool {
     let (chunks, rest) = bytes.as_chunks::<64>();
     let mut parts = [0; 64];
@@ -242,7 +242,7 @@ fn check_bools(bytes: &[u8]) -> Result<(), NpyError> {
     Err(invalid_bool(bytes, 0))
 }
 
-/// The error for `bytes`, before which there are `before` others.
+/// The error for `bytes`, which are preceded by `before` others.
 #[cold]
 fn invalid_bool(bytes: &[u8], before: usize) -> NpyError {
     let index = bytes.iter().position(|&byte| byte > 1).unwrap_or_default();
@@ -251,8 +251,8 @@ fn invalid_bool(bytes: &[u8], before: usize) -> NpyError {
     }
 }
 
-// Only after `check_bools`. zerocopy's own cast looks at each byte again and alone, which takes
-// some 25 times as long as the reduction above.
+// Only after `check_bools`. zerocopy's own cast checks each byte again, one by one, which takes
+// about 25 times as long as the reduction above.
 #[expect(unsafe_code, reason = "zerocopy's checked cast is slower")]
 fn as_bools(bytes: &[u8]) -> &[bool] {
     debug_assert!(are_bools(bytes));

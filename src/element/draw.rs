@@ -1,16 +1,16 @@
-//! Draws elements at random.
+//! Generates random elements.
 
 use half::f16;
 use num_complex::Complex;
 
 use crate::{datetime, random::Random};
 
-/// Draws values for [`seeded`](crate::array::seeded) arrays. Public only because it is part of
-/// [`Element`](super::Element).
+/// Generates values for [`seeded`](crate::array::seeded) arrays. Only public because it is a supertrait
+/// of [`Element`](super::Element).
 pub trait Draw {
-    /// One value of the distribution that orjson's `pynumpy` draws from: floats uniform in [0, 1),
-    /// integers uniform from 0 to below the type's maximum, fair booleans. Types `pynumpy` lacks
-    /// follow suit: 64-bit unsigned over the whole range, times uniform from 1970 to 2043.
+    /// A value with the distribution used by orjson's `pynumpy`: floats uniform in [0, 1),
+    /// integers uniform from 0 to below the type's maximum, fair booleans. Other types are similar:
+    /// 64-bit unsigned integers over the whole range, times uniform from 1970 to 2043.
     fn draw(random: &mut Random) -> Self;
 }
 
@@ -57,10 +57,10 @@ impl<T: Draw> Draw for Complex<T> {
     }
 }
 
-/// The last second of the drawn times, 2043-01-01T00:00:00Z.
+/// The last second of random times, 2043-01-01T00:00:00Z.
 const LAST_SECOND: u64 = 2_303_683_200;
 
-// The second number pair is units per second, as a fraction.
+// The second pair of numbers is units per second, as a fraction.
 macro_rules! time {
     ($($datetime:ident, $timedelta:ident, $units:literal / $seconds:literal;)*) => { $(
         impl Draw for datetime::$datetime {

@@ -1,4 +1,4 @@
-//! How an element is written: as orjson writes it, and as serde sees it.
+//! How elements are written: as orjson does, and through serde.
 
 use std::hint::{black_box, select_unpredictable};
 
@@ -15,29 +15,26 @@ use crate::{
     json::Scalar,
 };
 
-/// An element that the encoders of this module can write.
+/// An element that the encoders in this module can write.
 pub trait JsonElement: Element + Scalar {
-    /// The size that orjson counts for an element when it reserves room for a row, in bytes.
+    /// The size per element that orjson uses to reserve space for a row, in bytes.
     const RESERVED: usize = size_of::<Self>();
 
-    /// Appends the text of each element of `row` as orjson writes it, and a comma after each.
+    /// Appends the text of each element of `row` as orjson writes it, each followed by a comma.
     ///
     /// # Errors
-    /// When an element has no text: times outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
+    /// If an element can't be represented: times outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
     fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError>;
 
-    /// Gives the element to a serializer of serde; moments are strings, `f16` is an `f32`.
+    /// Serializes the element with serde; datetimes are strings, `f16` is an `f32`.
     ///
     /// # Errors
-    /// The serializer's, and as [`write_each`](Self::write_each).
+    /// Errors of the serializer, and see [`write_each`](Self::write_each).
     fn serialize<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 impl JsonElement for bool {
-    #[expect(
-        unsafe_code,
-        reason = "a check of the capacity is what orjson has once for a row"
-    )]
+    #[expect(unsafe_code, reason = "orjson checks the capacity only once per row")]
     fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
         // orjson's compiler can't rule out that a store of text changes the length of the buffer. So
         // each element stores the length behind the comma and, after its text, waits to load it
@@ -150,12 +147,12 @@ moment! {
     DatetimeUs, DatetimeNs,
 }
 
-/// Appends a text of at most `longest` bytes for each element of `row`, with one check of the
-/// capacity for all of them.
+/// Appends a text of at most `longest` bytes for each element of `row`, with a single check of the
+/// capacity.
 ///
 /// # Safety
-/// `write(element, end)` must write to no other bytes than the `longest` from `end` on, and return
-/// how many of these, all written, are the text.
+/// `write(element, end)` must write only to the `longest` bytes from `end` on, and return
+/// the length of the text, all of which it must have written.
 #[expect(
     unsafe_code,
     reason = "a check for each element makes 8-bit integers take 1.1 times as long as in orjson"
@@ -169,8 +166,8 @@ unsafe fn append_each<T: Copy>(
 ) {
     out.reserve(row.len().saturating_mul(longest));
     let length = out.len();
-    // SAFETY: each text takes at most `longest` bytes, for all of which there is room, and the new
-    // length ends at the last of them.
+    // SAFETY: each text takes at most `longest` bytes, all of which are reserved, and the new
+    // length ends with the last text.
     unsafe {
         let start = out.as_mut_ptr().add(length);
         let mut end = start;
@@ -181,8 +178,8 @@ unsafe fn append_each<T: Copy>(
     }
 }
 
-/// Field by field through the integer formatter, as orjson does it, so that it costs what it costs
-/// there; [`moment::Text`] is the direct way.
+/// Field by field with the integer formatter, like orjson, so that the cost is the same;
+/// [`moment::Text`] is the direct way.
 fn write_moment<T: Datetime64>(moment: T, out: &mut Vec<u8>) -> Result<(), BoxError> {
     let civil = moment::civil(moment)?;
     let (date, time) = (civil.date(), civil.time());
@@ -208,7 +205,7 @@ fn write_moment<T: Datetime64>(moment: T, out: &mut Vec<u8>) -> Result<(), BoxEr
     Ok(())
 }
 
-/// `number` with leading zeros to at least `width` digits, 2 to 4.
+/// `number` with leading zeros, at least `width` digits, 2 to 4.
 #[inline]
 fn padded(out: &mut Vec<u8>, number: u32, width: u32) {
     for digits in (1..width).rev() {

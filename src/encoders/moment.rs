@@ -1,4 +1,4 @@
-//! Converts counts of units since 1970 to dates and times, and to their text.
+//! Converts counts of units since 1970 to dates and times, and formats them.
 
 use jiff_core::{
     Timestamp,
@@ -10,9 +10,9 @@ use crate::{BoxError, TimeUnit, datetime::Datetime64};
 
 /// The date and time of `moment` in UTC.
 ///
-/// # Errors
-/// When it isn't from 0000-01-01T00:00:00 to 9999-12-30T22:00:00. That is orjson's rule, but where orjson's arithmetic
-/// wraps around and gives another moment, or aborts (months before 1970), this is right or refuses.
+/// If it is outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00. This is orjson's rule, but where
+/// orjson's arithmetic wraps around to another time or aborts (months before 1970), this is correct
+/// or returns an error.
 #[inline]
 pub(super) fn civil<T: Datetime64>(moment: T) -> Result<DateTime, BoxError> {
     let count = moment.count();
@@ -35,15 +35,15 @@ pub(super) fn civil<T: Datetime64>(moment: T) -> Result<DateTime, BoxError> {
     }
 }
 
-/// Text in the manner of RFC 3339 without an offset: `2024-06-01T12:30:00`, and `.123456` at the
-/// end when the microseconds aren't 0; finer parts are cut off.
+/// Text like RFC 3339 without an offset: `2024-06-01T12:30:00`, followed by `.123456` if the
+/// microseconds aren't 0; finer parts are truncated.
 pub(super) struct Text {
     bytes: [u8; 26],
     length: usize,
 }
 
 impl Text {
-    /// The text of [`civil`].
+    /// Formats the result of [`civil`].
     pub(super) fn new<T: Datetime64>(moment: T) -> Result<Self, BoxError> {
         let civil = civil(moment)?;
         let (date, time) = (civil.date(), civil.time());
@@ -73,7 +73,7 @@ impl Text {
     }
 }
 
-/// The two digits of `number` at `at`.
+/// Writes the two digits of `number` at `at`.
 #[inline]
 fn pair(bytes: &mut [u8; 26], at: usize, number: u16) {
     bytes[at] = b'0' + (number / 10) as u8;
@@ -102,13 +102,13 @@ fn utc<E>(timestamp: Result<Timestamp, E>) -> Option<DateTime> {
 fn unrepresentable<T: Datetime64>(count: i64) -> BoxError {
     let dtype = T::DTYPE;
     if count == i64::MIN {
-        format!("NaT of {dtype} has no text; fill it in before encoding").into()
+        format!("NaT of {dtype} can't be encoded; replace it first").into()
     } else {
         format!("{count} as {dtype} is not {RANGE}, the range of orjson").into()
     }
 }
 
-/// The last hours of 9999 are left out because some time zone might be ahead of UTC.
+/// The last hours of 9999 are excluded because some time zone may be ahead of UTC.
 const RANGE: &str = "between 0000-01-01T00:00:00 and 9999-12-30T22:00:00";
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     use super::{Text, civil};
     use crate::datetime::{DatetimeD, DatetimeS};
 
-    // As orjson 3.13.0 has it.
+    // As in orjson 3.13.0.
     #[test]
     fn the_last_second_is_that_of_orjson() {
         let last = Text::new(DatetimeS(253_402_207_200)).unwrap();

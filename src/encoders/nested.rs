@@ -1,4 +1,4 @@
-//! Presents an array to serde as nested sequences.
+//! Serializes an array with serde as nested sequences.
 
 use ndarray::{ArrayViewD, Axis};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
@@ -6,12 +6,12 @@ use serde::{Serialize, Serializer, ser::SerializeSeq};
 use super::JsonElement;
 use crate::BoxError;
 
-/// A view, serialized as nested sequences along its axes, whatever its strides, without a copy.
+/// A view, serialized as nested sequences along its axes, with any strides, without a copy.
 pub(super) struct Nested<'a, T>(ArrayViewD<'a, T>);
 
 impl<'a, T: JsonElement> Nested<'a, T> {
     /// # Errors
-    /// When `array` is 0-d, as orjson does it.
+    /// If `array` is 0-d, as in orjson.
     pub(super) fn new(array: ArrayViewD<'a, T>) -> Result<Self, BoxError> {
         refuse_scalar(&array)?;
         Ok(Self(array))
@@ -19,10 +19,10 @@ impl<'a, T: JsonElement> Nested<'a, T> {
 }
 
 /// # Errors
-/// When `array` is 0-d.
+/// If `array` is 0-d.
 pub(super) fn refuse_scalar<T>(array: &ArrayViewD<'_, T>) -> Result<(), BoxError> {
     if array.ndim() == 0 {
-        return Err("a 0-d array is not a list; encode its element, or give it an axis".into());
+        return Err("a 0-d array is not a list; encode its element, or add an axis".into());
     }
     Ok(())
 }

@@ -1,35 +1,35 @@
-//! The reference encoder, which does what orjson 3.13.0 does with a numpy array.
+//! The reference encoder, which works like orjson 3.13.0 on a numpy array.
 
 use ndarray::ArrayViewD;
 
 use super::{JsonElement, nested::refuse_scalar};
 use crate::{BoxError, Encoder};
 
-/// The reference: the text of `orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)` of orjson
-/// 3.13.0 byte for byte, made in the same way.
+/// The reference: the same text as `orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)` with
+/// orjson 3.13.0, byte for byte, produced in the same way.
 ///
 /// The same crates format the elements (itoap, zmij, jiff-core), a tree with a node for each row
-/// is built first, and the buffer starts with a page, is doubled when a row might not fit, and is
-/// not shrunk; so time and memory are those of orjson, too. `cargo serbench calibrate` measures it:
+/// is built first, and the buffer starts with a page, is doubled if a row might not fit, and is
+/// not shrunk; so time and memory are also those of orjson. `cargo serbench calibrate` measures this:
 /// on an AMD EPYC with AVX2, 100x50 elements took 0.94 to 1.05 times as long as in orjson, but
 /// booleans 1.12 (1.09 to 1.14), and signed bytes 0.87 in one run and 0.97 in another.
 ///
-/// It differs from orjson where orjson refuses or fails: a view that isn't C-contiguous is copied
-/// first (orjson refuses it); moments whose arithmetic overflows are refused, as is an array with
-/// such a moment in any row (orjson wraps around, writes broken text, or aborts).
+/// It differs from orjson only where orjson fails: a view that isn't C-contiguous is copied
+/// first (orjson rejects it); datetimes whose arithmetic overflows are rejected, and so is an array with
+/// such a value in any row (orjson wraps around, writes broken text, or aborts).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Orjson;
 
-/// orjson's first buffer: a page less the size of CPython's struct of a `bytes`.
+/// orjson's first buffer: a page minus the size of CPython's `bytes` struct.
 const FIRST_CAPACITY: usize = 4096 - 40;
 
-/// What orjson reserves at least before it writes a node.
+/// The minimum that orjson reserves before writing a node.
 const RESERVED_PER_NODE: usize = 128;
 
-/// What orjson reserves for a row beyond its elements.
+/// What orjson reserves for a row in addition to its elements.
 const RESERVED_PER_ROW: usize = 64;
 
-/// What orjson reserves for an element beyond its size.
+/// What orjson reserves for an element in addition to its size.
 const RESERVED_PER_ELEMENT: usize = 16;
 
 impl<T: JsonElement> Encoder<T> for Orjson {
@@ -59,11 +59,11 @@ impl<T: JsonElement> Encoder<T> for Orjson {
 
 struct Axes<'a> {
     shape: &'a [usize],
-    /// In elements; of a C-contiguous array, so only an axis of length 1 can have a negative one.
+    /// In elements; the array is C-contiguous, so only an axis of length 1 can have a negative stride.
     strides: &'a [isize],
 }
 
-/// A list of the output: of lists, or at the last axis a row of elements.
+/// A list in the output: of lists, or, on the last axis, a row of elements.
 struct Node<'a, T> {
     axes: &'a Axes<'a>,
     elements: &'a [T],

@@ -5,8 +5,8 @@ use ndarray::ArrayViewD;
 use super::JsonElement;
 use crate::{BoxError, Encoder, json};
 
-/// [`json::write()`]: the text of orjson by loops that become vector instructions. A 0-d array,
-/// which the other encoders refuse, is the text of its element.
+/// [`json::write()`]: orjson's text, with vectorized loops. A 0-d array, which the other encoders
+/// reject, is written as its element.
 #[derive(Clone, Copy, Debug)]
 pub struct Serbench;
 

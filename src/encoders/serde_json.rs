@@ -1,23 +1,23 @@
-//! serde_json: straight to text, and by way of a tree of values.
+//! serde_json: directly to text, and through a tree of values.
 
 use ndarray::ArrayViewD;
 
 use super::{JsonElement, nested::Nested};
 use crate::{BoxError, Dtype, Encoder};
 
-/// `serde_json::to_vec`: a new vector that serde_json grows itself; what `out` held is given up.
+/// `serde_json::to_vec`: a new vector, grown by serde_json; the buffer in `out` is dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SerdeJson;
 
-/// `serde_json::to_writer` into `out`, for callers that keep their buffer.
+/// `serde_json::to_writer` into `out`, for callers that reuse their buffer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SerdeJsonWriter;
 
-/// `serde_json::to_value`, then `serde_json::to_vec` of the tree: what Python's `json` does with
+/// `serde_json::to_value`, then `serde_json::to_vec` of the tree: like Python's `json` with
 /// `array.tolist()`.
 ///
-/// A value holds no `f32`, so `f16` and `f32` come out with the digits of the `f64` of the same
-/// value: `0.10000000149011612` where orjson writes `0.1`.
+/// A value can't hold an `f32`, so `f16` and `f32` are written with the digits of the equal
+/// `f64`: `0.10000000149011612` where orjson writes `0.1`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SerdeJsonValue;
 

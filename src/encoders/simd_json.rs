@@ -1,4 +1,4 @@
-//! simd-json: straight to text, and by way of a tree of values.
+//! simd-json: directly to text, and through a tree of values.
 
 use ndarray::ArrayViewD;
 use simd_json::prelude::Writable;
@@ -6,23 +6,23 @@ use simd_json::prelude::Writable;
 use super::{JsonElement, nested::Nested};
 use crate::{BoxError, Dtype, Encoder};
 
-/// Whether simd-json writes the reference's text: not for floats.
+/// Whether simd-json writes the same text as the reference: not for floats.
 const fn same_bytes(dtype: Dtype) -> bool {
     !matches!(dtype, Dtype::Float16 | Dtype::Float32 | Dtype::Float64)
 }
 
-/// `simd_json::to_vec`: a new vector that simd-json grows itself; what `out` held is given up.
+/// `simd_json::to_vec`: a new vector, grown by simd-json; the buffer in `out` is dropped.
 ///
-/// Every float is written as an `f64`, so `f16` and `f32` come out with the digits of the `f64` of
-/// the same value (`0.10000000149011612` where orjson writes `0.1`), and exponents lack the plus
-/// sign (`1e16` for `1e+16`). The rest is the reference's text.
+/// Every float is written as an `f64`, so `f16` and `f32` have the digits of the equal `f64`
+/// (`0.10000000149011612` where orjson writes `0.1`), and exponents have no plus
+/// sign (`1e16` for `1e+16`). Otherwise the text equals the reference's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimdJson;
 
-/// `simd_json::serde::to_owned_value`, then `encode` of the tree: what Python's `json` does with
+/// `simd_json::serde::to_owned_value`, then `encode` of the tree: like Python's `json` with
 /// `array.tolist()`.
 ///
-/// Differs from the reference's text as [`SimdJson`] does.
+/// Its text differs from the reference's like that of [`SimdJson`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimdJsonValue;
 

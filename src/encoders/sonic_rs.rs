@@ -1,21 +1,21 @@
-//! sonic-rs: straight to text, and by way of a tree of values.
+//! sonic-rs: directly to text, and through a tree of values.
 
 use ndarray::ArrayViewD;
 
 use super::{JsonElement, nested::Nested};
 use crate::{BoxError, Dtype, Encoder};
 
-/// `sonic_rs::to_vec`: a new vector that sonic-rs grows itself; what `out` held is given up.
+/// `sonic_rs::to_vec`: a new vector, grown by sonic-rs; the buffer in `out` is dropped.
 ///
-/// The text is the reference's for every data type.
+/// The text equals the reference's for every data type.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SonicRs;
 
-/// `sonic_rs::to_value`, then `sonic_rs::to_vec` of the tree: what Python's `json` does with
+/// `sonic_rs::to_value`, then `sonic_rs::to_vec` of the tree: like Python's `json` with
 /// `array.tolist()`.
 ///
-/// A value holds no `f32`, so `f16` and `f32` come out with the digits of the `f64` of the same
-/// value: `0.10000000149011612` where orjson writes `0.1`. The rest is the reference's text.
+/// A value can't hold an `f32`, so `f16` and `f32` are written with the digits of the equal
+/// `f64`: `0.10000000149011612` where orjson writes `0.1`. Otherwise the text equals the reference's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SonicRsValue;
 

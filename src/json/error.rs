@@ -26,7 +26,7 @@ impl fmt::Display for JsonError {
                 count: i64::MIN,
                 dtype,
             } => {
-                write!(f, "NaT of {dtype} has no text; fill it in before encoding")
+                write!(f, "NaT of {dtype} can't be encoded; replace it first")
             }
             Self::Moment { count, dtype } => write!(
                 f,

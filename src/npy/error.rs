@@ -4,13 +4,13 @@ use std::fmt;
 
 use crate::Dtype;
 
-/// Why an NPY file can't be loaded, or not as asked.
+/// Why an NPY file can't be loaded, or not as the requested type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NpyError {
-    /// The data end inside the fixed part at the start.
+    /// The data end within the fixed part at the start.
     TooShort {
-        /// Bytes there are.
+        /// Length of the data in bytes.
         len: usize,
     },
     /// The data don't start with `\x93NUMPY`.
@@ -22,34 +22,34 @@ pub enum NpyError {
         /// The number after the dot.
         minor: u8,
     },
-    /// The header claims to be longer than is allowed or than the data are.
+    /// The header claims to be longer than allowed or than the data.
     HeaderTooLarge {
-        /// Bytes the header claims.
+        /// Claimed length in bytes.
         len: usize,
-        /// Bytes it can have.
+        /// Maximum length in bytes.
         limit: usize,
     },
-    /// The header is not the dictionary literal that it has to be.
+    /// The header is not a valid dictionary literal.
     InvalidHeader {
         /// What was expected or found.
         reason: &'static str,
-        /// Where, in bytes from the start of the data.
+        /// Position in bytes from the start of the data.
         offset: usize,
     },
-    /// The shape has more axes than the 64 that numpy allows.
+    /// The shape has more than the 64 axes that numpy allows.
     TooManyAxes,
-    /// The number of elements or bytes is beyond what can be addressed.
+    /// The number of elements or bytes is too large to address.
     ShapeOverflow,
     /// The data end before the last element.
     Truncated {
-        /// Bytes the elements take.
+        /// Size of the elements in bytes.
         need: usize,
-        /// Bytes there are after the header.
+        /// Number of bytes after the header.
         have: usize,
     },
     /// Bytes follow the last element, and [`NpyOptions`](super::NpyOptions) reject them.
     TrailingBytes {
-        /// How many.
+        /// Number of bytes.
         count: usize,
     },
     /// The elements are in Fortran order, and [`NpyOptions`](super::NpyOptions) reject it.
@@ -59,36 +59,36 @@ pub enum NpyError {
         /// Where the pickle starts, in bytes from the start of the data.
         payload: usize,
     },
-    /// The data type has no counterpart here: structured, text, raw bytes, long double.
+    /// The data type is not supported: structured, text, raw bytes, long double.
     UnsupportedDtype {
-        /// The data type as the header has it.
+        /// The data type as written in the header.
         descr: String,
         /// Where the elements start, in bytes from the start of the data.
         payload: usize,
     },
-    /// The array has no field of this name, or is not structured.
+    /// The array has no field with this name, or is not structured.
     MissingField {
         /// The name.
         name: String,
     },
-    /// The elements are of another type than the one asked for.
+    /// The elements have a type other than the requested one.
     WrongDtype {
-        /// What the file holds.
+        /// The type in the file.
         stored: Dtype,
-        /// What was asked for.
+        /// The requested type.
         requested: Dtype,
     },
-    /// The elements have the other byte order, so that only a copy can be had.
+    /// The byte order of the elements differs from this machine's, so they must be copied.
     NonNativeEndian,
-    /// The elements don't start at a multiple of their alignment, so that only a copy or
-    /// [`view_unaligned`](super::NpyView::view_unaligned) can be had.
+    /// The elements don't start at a multiple of their alignment: copy them or use
+    /// [`view_unaligned`](super::NpyView::view_unaligned).
     Misaligned {
         /// The alignment of the type in bytes.
         alignment: usize,
     },
     /// A boolean is neither 0 nor 1.
     InvalidBool {
-        /// Which element, in the order of the file.
+        /// Index of the element, in the order of the file.
         index: usize,
     },
 }
@@ -102,7 +102,10 @@ impl fmt::Display for NpyError {
                 write!(f, "NPY version {major}.{minor} is not 1.0, 2.0 or 3.0")
             }
             Self::HeaderTooLarge { len, limit } => {
-                write!(f, "the header claims {len} bytes, but can have {limit}")
+                write!(
+                    f,
+                    "the header claims {len} bytes, but at most {limit} are possible"
+                )
             }
             Self::InvalidHeader { reason, offset } => {
                 write!(f, "invalid header at byte {offset}: {reason}")
@@ -110,12 +113,15 @@ impl fmt::Display for NpyError {
             Self::TooManyAxes => f.write_str("the shape has more than 64 axes"),
             Self::ShapeOverflow => f.write_str("the shape is too large to address"),
             Self::Truncated { need, have } => {
-                write!(f, "the elements take {need} bytes, but {have} are there")
+                write!(
+                    f,
+                    "the elements take {need} bytes, but there are only {have}"
+                )
             }
             Self::TrailingBytes { count } => write!(f, "{count} bytes follow the last element"),
             Self::FortranOrder => f.write_str("the array is in Fortran order"),
             Self::ObjectDtype { payload: _ } => {
-                f.write_str("the array holds pickled Python objects, which are not loaded")
+                f.write_str("the array contains pickled Python objects, which are never loaded")
             }
             Self::UnsupportedDtype { descr, payload: _ } => {
                 write!(
@@ -125,15 +131,18 @@ impl fmt::Display for NpyError {
             }
             Self::MissingField { name } => write!(f, "the array has no field {name}"),
             Self::WrongDtype { stored, requested } => {
-                write!(f, "the array holds {stored}, not {requested}")
+                write!(
+                    f,
+                    "the array has elements of type {stored}, not {requested}"
+                )
             }
-            Self::NonNativeEndian => {
-                f.write_str("the array has the other byte order; `to_cow` or `to_owned` convert it")
-            }
+            Self::NonNativeEndian => f.write_str(
+                "the byte order is not this machine's; convert it with `to_cow` or `to_owned`",
+            ),
             Self::Misaligned { alignment } => write!(
                 f,
                 "the array doesn't start at a multiple of {alignment} bytes in memory; \
-                 `view_unaligned` reads it there, `to_cow` or `to_owned` copy it"
+                 use `view_unaligned`, or copy it with `to_cow` or `to_owned`"
             ),
             Self::InvalidBool { index } => write!(f, "boolean {index} is neither 0 nor 1"),
         }

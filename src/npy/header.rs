@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{Dtype, dtype::Descr};
 
-/// What [`load_with`](super::load_with) accepts.
+/// Options for [`load_with`](super::load_with).
 ///
 /// ```
 /// use serbench::npy::{self, NpyError, NpyOptions};
@@ -29,7 +29,7 @@ pub struct NpyOptions {
 }
 
 impl NpyOptions {
-    /// What [`load`](super::load) accepts, which is what numpy does.
+    /// The options that [`load`](super::load) uses, which accept the same as numpy.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -39,7 +39,7 @@ impl NpyOptions {
         }
     }
 
-    /// The most bytes the header can have; 10 000 by default.
+    /// The maximum size of the header in bytes; 10,000 by default.
     #[must_use]
     pub const fn max_header_size(mut self, bytes: usize) -> Self {
         self.max_header_size = bytes;
@@ -53,7 +53,7 @@ impl NpyOptions {
         self
     }
 
-    /// Whether Fortran order is an error; no by default.
+    /// Whether Fortran order is an error; off by default.
     #[must_use]
     pub const fn c_order_only(mut self, only: bool) -> Self {
         self.c_order_only = only;
@@ -67,17 +67,17 @@ impl Default for NpyOptions {
     }
 }
 
-/// What a header says, checked against the length of the data.
+/// The content of a header, checked against the length of the data.
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
     pub(crate) dtype: Dtype,
-    /// Whether the elements have the other byte order than this machine.
+    /// Whether the byte order of the elements differs from this machine's.
     pub(crate) swapped: bool,
     pub(crate) fortran_order: bool,
     pub(crate) shape: IxDyn,
     /// Where the elements start in the data.
     pub(crate) payload: usize,
-    /// How many bytes they take.
+    /// The size of the elements in bytes.
     pub(crate) len: usize,
 }
 
@@ -89,7 +89,7 @@ impl Header {
             .expect("the axis lengths of an `IxDyn` are one slice")
     }
 
-    /// What [`fmt::Debug`] shows of an array called `name`, whose elements may be many.
+    /// The [`fmt::Debug`] form of an array called `name`, without its elements, which may be many.
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("dtype", &format_args!("{}", self.dtype))
@@ -100,11 +100,11 @@ impl Header {
 }
 
 pub(super) const MAGIC: [u8; 6] = *b"\x93NUMPY";
-/// The most axes numpy has.
+/// The maximum number of axes in numpy.
 pub(super) const MAX_AXES: usize = 64;
 
 /// Reads the header of `data`. Allocates only for shapes of more than four axes or in unusual
-/// notation, a few times the length of the header at most.
+/// notation, at most a few times the length of the header.
 #[inline]
 pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError> {
     let Text { text, start } = text(data, options)?;
@@ -136,7 +136,7 @@ pub(crate) fn read(data: &[u8], options: &NpyOptions) -> Result<Header, NpyError
     }
 }
 
-/// Puts the entries of a header against the length of the data and the options.
+/// Checks the entries of a header against the length of the data and the options.
 #[inline]
 fn check(
     data: &[u8],
@@ -202,8 +202,8 @@ pub(super) fn text<'a>(data: &'a [u8], options: &NpyOptions) -> Result<Text<'a>,
     Ok(Text { text, start })
 }
 
-/// The bytes of all elements. Axes of length zero are left out of the product, so that a shape is
-/// refused for its other axes whether or not it is empty, as ndarray does.
+/// The size of all elements in bytes. Axes of length zero are left out of the product, so that a shape is
+/// rejected because of its other axes even if it is empty, as in ndarray.
 #[inline]
 pub(crate) fn byte_len(axes: &[usize], itemsize: usize) -> Result<usize, NpyError> {
     let mut len = itemsize;
@@ -221,7 +221,7 @@ pub(crate) fn byte_len(axes: &[usize], itemsize: usize) -> Result<usize, NpyErro
     Ok(if empty { 0 } else { len })
 }
 
-/// The entries of a dictionary in numpy's own words, with up to four axes.
+/// The entries of a dictionary in numpy's exact format, with up to four axes.
 struct Common<'a> {
     descr: &'a [u8],
     fortran_order: bool,
@@ -229,8 +229,8 @@ struct Common<'a> {
     count: usize,
 }
 
-/// The entries of a header in the very words that numpy writes, with up to four axes; `None` for
-/// any other, right or wrong.
+/// The entries of a header in exactly the format that numpy writes, with up to four axes; `None` for
+/// any other, valid or not.
 #[inline]
 fn common(text: &[u8]) -> Option<Common<'_>> {
     let rest = text.strip_prefix(b"{'descr': '")?;
@@ -255,7 +255,7 @@ fn common(text: &[u8]) -> Option<Common<'_>> {
     })
 }
 
-/// Whether all of `padding` is spaces, sixteen bytes at a time; the last sixteen overlap others.
+/// Whether `padding` is all spaces. Compares sixteen bytes at a time; the last sixteen overlap others.
 #[inline]
 fn blank(padding: &[u8]) -> bool {
     match padding.last_chunk::<16>() {
@@ -269,7 +269,7 @@ fn blank(padding: &[u8]) -> bool {
     }
 }
 
-/// `` for no axis, `3,` for one, `3, 4` for two and so on, up to the closing parenthesis.
+/// Empty for no axes, `3,` for one, `3, 4` for two and so on, up to the closing parenthesis.
 #[inline]
 fn common_axes(mut rest: &[u8]) -> Option<([usize; 4], usize, &[u8])> {
     let mut axes = [0; 4];
@@ -290,7 +290,7 @@ fn common_axes(mut rest: &[u8]) -> Option<([usize; 4], usize, &[u8])> {
     (count != 1).then_some((axes, count, rest))
 }
 
-/// The data type that `descr` names, and whether it has the other byte order.
+/// The data type of `descr`, and whether its byte order differs from this machine's.
 #[inline]
 pub(crate) fn dtype(descr: &[u8], payload: usize) -> Result<(Dtype, bool), NpyError> {
     Descr::parse(descr).ok_or_else(|| unsupported(descr, payload))

@@ -1,4 +1,4 @@
-//! Parses the dictionary of a header that isn't in numpy's exact words.
+//! Parses the dictionary of a header that isn't in numpy's exact format.
 
 use super::{NpyError, header::MAX_AXES};
 
@@ -12,7 +12,7 @@ pub(super) struct Fields<'a> {
 pub(super) enum Descr<'a> {
     /// The text between the quotes.
     Name(&'a [u8]),
-    /// The text of a list or tuple.
+    /// The source text of a list or tuple.
     Structured(&'a [u8]),
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Field<'a> {
     pub(super) shape: Vec<usize>,
 }
 
-/// What is wrong with a literal, and where in the text.
+/// An error in a literal, and its position in the text.
 pub(super) enum Problem {
     Invalid(&'static str, usize),
     TooManyAxes,
@@ -43,8 +43,8 @@ impl Problem {
     }
 }
 
-/// A strict reader of the one Python dictionary literal that a header can be. Brackets are
-/// counted, not descended into, so that no nesting can exhaust the stack.
+/// A strict parser for the single Python dictionary literal that a header consists of. Brackets are
+/// counted, not parsed recursively, so that nesting can't exhaust the stack.
 pub(super) struct Literal<'a> {
     text: &'a [u8],
     at: usize,
@@ -94,7 +94,7 @@ impl<'a> Literal<'a> {
     }
 
     /// The entries of a structured data type, `[('x', '<f8'), ('y', '<i4', (2,))]`; `None` if one is
-    /// itself structured, or the text is another.
+    /// itself structured, or the text is not such a list.
     pub(super) fn record(mut self) -> Option<Vec<Field<'a>>> {
         self.record_fields().ok()
     }
@@ -217,7 +217,7 @@ impl<'a> Literal<'a> {
             };
             axes.push(axis.ok_or(Problem::ShapeOverflow)?);
             self.at += digits;
-            // Python 2 wrote long integers so, and numpy still reads them.
+            // Python 2 wrote long integers like this, and numpy still reads them.
             if self.text.get(self.at) == Some(&b'L') {
                 self.at += 1;
             }
@@ -229,7 +229,7 @@ impl<'a> Literal<'a> {
         Ok(axes)
     }
 
-    /// The text of a list or tuple, whatever is in it.
+    /// The source text of a list or tuple with any content.
     fn nested(&mut self) -> Result<&'a [u8], Problem> {
         let start = self.at;
         let mut depth = 0_usize;
@@ -257,7 +257,7 @@ impl<'a> Literal<'a> {
         self.at += self.text[self.at..].iter().take_while(|b| blank(b)).count();
     }
 
-    /// Steps over `byte` and space before it, if it is next.
+    /// Skips `byte` and any space before it, if it is next.
     fn skip(&mut self, byte: u8) -> bool {
         self.space();
         let found = self.text.get(self.at) == Some(&byte);
@@ -277,11 +277,11 @@ impl<'a> Literal<'a> {
     }
 }
 
-/// The decimal number that `text` starts with, and how many digits it has; the number is absent
-/// if it is too large. Leading zeros are an error, as in Python.
+/// The decimal number at the start of `text`, and its number of digits; the number is `None` if it
+/// is too large. Leading zeros are an error, as in Python.
 #[inline]
 pub(super) fn number(text: &[u8]) -> Option<(Option<usize>, usize)> {
-    // Nineteen digits always fit 64 bits; a number of more is beyond any shape.
+    // Nineteen digits always fit 64 bits; a longer number is too large for any shape.
     let mut value = 0_u64;
     let mut digits = 0;
     for &byte in text {

@@ -14,8 +14,8 @@ use crate::{
     dtype::{Descr, split_order},
 };
 
-/// Reads the header of an NPY file in memory, whatever its data type. For data types without a
-/// counterpart in [`Dtype`](crate::Dtype), which [`load`](super::load) refuses: text, raw bytes,
+/// Reads the header of an NPY file in memory with any data type, including those missing from
+/// [`Dtype`](crate::Dtype), which [`load`](super::load) rejects: text, raw bytes,
 /// structured arrays, extensions such as bfloat16.
 ///
 /// ```
@@ -35,7 +35,7 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// When the header is malformed, or claims more elements than there are bytes for.
+/// If the header is malformed, or claims more elements than there are bytes for.
 pub fn load_raw(data: &[u8]) -> Result<RawView<'_>, NpyError> {
     let Text { text, start } = header::text(data, &NpyOptions::new())?;
     let payload = start + text.len();
@@ -68,7 +68,7 @@ pub fn load_raw(data: &[u8]) -> Result<RawView<'_>, NpyError> {
     })
 }
 
-/// An NPY file in memory of any data type, see [`load_raw`].
+/// An NPY file in memory with any data type, see [`load_raw`].
 #[derive(Clone)]
 pub struct RawView<'a> {
     descr: Cow<'a, str>,
@@ -86,19 +86,19 @@ pub struct RawView<'a> {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// Its data type as the header has it, with the byte order: `<f8`, `|S3`.
+    /// Its data type as written in the header, with the byte order: `<f8`, `|S3`.
     pub descr: String,
-    /// Where it starts in each record, in bytes.
+    /// Its offset in each record, in bytes.
     pub offset: usize,
-    /// The shape of the field itself: empty unless it holds an array in each record.
+    /// The shape of the field itself: empty unless each record has an array.
     pub shape: Vec<usize>,
-    /// How many bytes it takes in each record.
+    /// Its size in each record, in bytes.
     pub nbytes: usize,
 }
 
 impl<'a> RawView<'a> {
-    /// The data type as the header has it: numpy's type string with the byte order in front, or
-    /// for a structured array the list of its fields.
+    /// The data type as written in the header: numpy's type string, starting with the byte order, or
+    /// the list of fields of a structured array.
     #[must_use]
     pub fn descr(&self) -> &str {
         &self.descr
@@ -116,7 +116,7 @@ impl<'a> RawView<'a> {
         self.fortran_order
     }
 
-    /// Bytes per element, if the type string says.
+    /// Bytes per element, if the type string defines it.
     #[must_use]
     pub const fn itemsize(&self) -> Option<usize> {
         self.itemsize
@@ -128,24 +128,24 @@ impl<'a> RawView<'a> {
         self.payload
     }
 
-    /// The bytes of the elements; everything after the header if their size is not known.
+    /// The bytes of the elements; everything after the header if their size is unknown.
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The fields of a structured array; `None` for others, and for fields of unknown size.
+    /// The fields of a structured array; `None` for other arrays and if the size of a field is unknown.
     #[must_use]
     pub fn fields(&self) -> Option<&[Field]> {
         self.fields.as_deref()
     }
 
-    /// A copy of the elements of one field, in native byte order. Its axes are those of the array
-    /// and then those of the field.
+    /// A copy of the elements of one field, in native byte order. The axes of the field follow those of
+    /// the array.
     ///
     /// # Errors
     /// [`MissingField`](NpyError::MissingField); [`UnsupportedDtype`](NpyError::UnsupportedDtype)
-    /// for a field without a counterpart in [`Dtype`](crate::Dtype);
+    /// for a field whose type is missing from [`Dtype`](crate::Dtype);
     /// [`WrongDtype`](NpyError::WrongDtype), [`InvalidBool`](NpyError::InvalidBool).
     pub fn field<T: Element>(&self, name: &str) -> Result<ArrayD<T>, NpyError> {
         let mut fields = self.fields.iter().flatten();
@@ -173,7 +173,7 @@ impl<'a> RawView<'a> {
         Ok(self.shaped(field, elements))
     }
 
-    /// Records are in the file's order, and each holds its field in C order.
+    /// Records are in the order of the file, and each has its field in C order.
     fn shaped<T: Clone>(&self, field: &Field, elements: Vec<T>) -> ArrayD<T> {
         const FITS: &str = "there are so many elements in each of so many records";
         let inner: usize = field.shape.iter().product();
@@ -200,7 +200,7 @@ impl fmt::Debug for RawView<'_> {
     }
 }
 
-/// Bytes per element of a type string, if it says; objects have none.
+/// Bytes per element of a type string, if defined; `None` for objects.
 fn itemsize(descr: &[u8]) -> Option<usize> {
     if let Some((dtype, _)) = Descr::parse(descr) {
         return Some(dtype.itemsize());

@@ -7,23 +7,23 @@ use ndarray::{ArrayBase, ArrayView, Axis, Data, Dimension};
 use super::header::{MAGIC, MAX_AXES};
 use crate::{Dtype, Element, dtype::Descr, pages};
 
-/// An array that can be saved, whatever its element type and number of axes: what
-/// `npz::save` takes a list of. Every `ndarray` of [`Element`]s is one.
+/// An array with any element type and number of axes that can be saved, as in the lists for
+/// `npz::save`. Implemented for every `ndarray` of [`Element`]s.
 pub trait SaveNpy {
-    /// What comes before the elements: a multiple of 64 bytes.
+    /// The bytes before the elements; their number is a multiple of 64.
     ///
     /// # Errors
     /// `InvalidInput` for more axes than the 64 that numpy can read.
     fn header(&self) -> io::Result<Vec<u8>>;
 
-    /// Whether the elements are given in Fortran order: they are so in memory, and not in C order.
+    /// Whether the elements are written in Fortran order: they are contiguous in it and not in C order.
     fn is_fortran(&self) -> bool;
 
-    /// How many bytes the elements take.
+    /// The size of the elements in bytes.
     fn payload_len(&self) -> usize;
 
-    /// Passes the bytes of the elements to `sink` from first to last: in one chunk if they are so in
-    /// memory, else in chunks of at most 16 KiB or one element.
+    /// Passes the bytes of the elements to `sink` from first to last: in one chunk if they are contiguous
+    /// in memory, otherwise in chunks of at most 16 KiB or one element.
     ///
     /// # Errors
     /// The first error of `sink`.
@@ -86,14 +86,14 @@ fn chunks<T: Element, D: Dimension>(
         })
 }
 
-/// Writes `array` as `numpy.save` would, byte for byte: in Fortran order if it is so in memory and
-/// not in C order, otherwise in C order.
+/// Writes `array` byte for byte as `numpy.save` would: in Fortran order if it is contiguous in it
+/// and not in C order, otherwise in C order.
 ///
-/// The elements of the file start at a multiple of 64 bytes, so that whoever loads the file at an
-/// aligned address can view them.
+/// The elements start at a multiple of 64 bytes, so that a file loaded at an aligned
+/// address can be viewed.
 ///
 /// # Errors
-/// The writer's; and `InvalidInput` for more axes than the 64 that numpy can read.
+/// Errors of the writer; `InvalidInput` for more than the 64 axes that numpy can read.
 pub fn save<W, T, S, D>(mut writer: W, array: &ArrayBase<S, D>) -> io::Result<()>
 where
     W: Write,
@@ -105,10 +105,10 @@ where
     array.payload(&mut |bytes| writer.write_all(bytes))
 }
 
-/// What [`save`] writes, in a vector of exactly that size.
+/// The output of [`save`], in a vector of exactly that size.
 ///
 /// # Panics
-/// For more axes than the 64 that numpy can read, as [`header`].
+/// For more than the 64 axes that numpy can read.
 #[must_use]
 pub fn to_vec<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
 where
@@ -124,14 +124,14 @@ where
             out.extend_from_slice(bytes);
             Ok(())
         })
-        .expect("a vector takes everything");
+        .expect("writing to a vector can't fail");
     out
 }
 
-/// How many bytes [`save`] writes.
+/// The number of bytes that [`save`] writes.
 ///
 /// # Panics
-/// For more axes than the 64 that numpy can read, as [`header`].
+/// For more than the 64 axes that numpy can read.
 #[must_use]
 pub fn encoded_len<T, S, D>(array: &ArrayBase<S, D>) -> usize
 where
@@ -145,7 +145,7 @@ where
 /// The start of the file that [`save`] writes, up to the elements: a multiple of 64 bytes.
 ///
 /// # Panics
-/// For more axes than the 64 that numpy can read; [`save`] gives an error instead.
+/// For more than the 64 axes that numpy can read; [`save`] returns an error instead.
 #[must_use]
 pub fn header<T, S, D>(array: &ArrayBase<S, D>) -> Vec<u8>
 where
@@ -159,7 +159,7 @@ where
 
 const TOO_MANY_AXES: &str = "numpy can't read arrays of more than 64 axes";
 
-/// Follows `numpy.lib.format._write_array_header`: room for the axis that varies slowest to grow,
+/// Follows `numpy.lib.format._write_array_header`: space for the slowest axis to grow,
 /// then 1 to 64 bytes of padding.
 fn write_header(dtype: Dtype, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     const GROWING_AXIS_DIGITS: usize = 21;
@@ -201,7 +201,7 @@ fn write_header(dtype: Dtype, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     out
 }
 
-/// Appends `number` in decimal and returns how many digits it has.
+/// Appends `number` in decimal and returns its number of digits.
 fn push_number(out: &mut Vec<u8>, number: usize) -> usize {
     let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
     let start = out.len();

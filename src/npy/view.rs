@@ -1,4 +1,4 @@
-//! Loads NPY from memory: views and copies of its elements.
+//! Loads NPY from memory, as views or copies of its elements.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ use crate::{Dtype, Element};
 #[cfg(feature = "npz")]
 use crate::{element::LARGE, pages};
 
-/// The elements in the shape and order of the header, which were checked against each other. Up to
-/// four axes are spelled out because ndarray makes a shape of dynamic rank from one of known rank
-/// in 3 ns, and checks a dynamic one in 47 ns.
+/// The elements in the shape and order of the header, which was checked before. Up to four axes
+/// are written out because ndarray converts a shape of known rank to dynamic rank in 3 ns, and
+/// checks a dynamic one in 47 ns.
 macro_rules! shaped {
     ($new:path, $header:expr, $elements:expr) => {{
         let header: &Header = $header;
@@ -34,12 +34,12 @@ macro_rules! shaped {
     }};
 }
 
-/// Reads the header of an NPY file in memory. The elements are left alone until
+/// Reads the header of an NPY file in memory. The elements are not read until
 /// [`view`](NpyView::view), [`to_owned`](NpyView::to_owned) or [`to_cow`](NpyView::to_cow).
 ///
 /// Bytes after the last element are ignored, as numpy does.
 ///
-/// The elements are borrowed, so the bytes can't go away before them:
+/// The elements borrow from the bytes, which must outlive them:
 ///
 /// ```compile_fail,E0505
 /// let bytes = serbench::npy::to_vec(&ndarray::array![1.0, 2.0]);
@@ -51,21 +51,21 @@ macro_rules! shaped {
 /// ```
 ///
 /// # Errors
-/// When the header is malformed, or claims more elements than there are bytes for, or when their
-/// data type has no counterpart in [`Dtype`].
+/// If the header is malformed or claims more elements than there are bytes for, or if their data type
+/// is not supported, see [`Dtype`].
 pub fn load(data: &[u8]) -> Result<NpyView<'_>, NpyError> {
     load_with(data, &NpyOptions::default())
 }
 
-/// Like [`load`], with other limits.
+/// Like [`load`], with options.
 ///
 /// # Errors
-/// As [`load`]; and what `options` reject.
+/// See [`load`]; also for what `options` reject.
 pub fn load_with<'a>(data: &'a [u8], options: &NpyOptions) -> Result<NpyView<'a>, NpyError> {
     Ok(NpyView::new(header::read(data, options)?, data))
 }
 
-/// Like [`load`], for elements to be changed in place: what is written to the array is written
+/// Like [`load`], but elements can be changed in place: writing to the array writes
 /// to the bytes.
 ///
 /// ```
@@ -77,7 +77,7 @@ pub fn load_with<'a>(data: &'a [u8], options: &NpyOptions) -> Result<NpyView<'a>
 /// # Ok::<(), serbench::npy::NpyError>(())
 /// ```
 ///
-/// While such a view lives the bytes can't be resized:
+/// While such a view exists, the bytes can't be resized:
 ///
 /// ```compile_fail,E0499
 /// let mut bytes = serbench::npy::to_vec(&ndarray::array![1_u8, 2, 3]);
@@ -88,7 +88,7 @@ pub fn load_with<'a>(data: &'a [u8], options: &NpyOptions) -> Result<NpyView<'a>
 /// ```
 ///
 /// # Errors
-/// As [`load`].
+/// See [`load`].
 pub fn load_mut(data: &mut [u8]) -> Result<NpyViewMut<'_>, NpyError> {
     let header = header::read(data, &NpyOptions::default())?;
     let bytes = &mut data[header.payload..header.payload + header.len];
@@ -134,7 +134,7 @@ impl<'a> NpyView<'a> {
         self.bytes
     }
 
-    /// The elements where they are. A file in Fortran order gives an array in Fortran order.
+    /// The elements in place. A file in Fortran order gives an array in Fortran order.
     ///
     /// # Errors
     /// In this order: [`WrongDtype`](NpyError::WrongDtype),
@@ -142,7 +142,7 @@ impl<'a> NpyView<'a> {
     /// [`InvalidBool`](NpyError::InvalidBool).
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'a, T>, NpyError> {
         check_native::<T>(&self.header)?;
-        // No element is misaligned when there is none.
+        // Without elements, alignment doesn't matter.
         let elements = if self.bytes.is_empty() {
             &[]
         } else {
@@ -151,9 +151,9 @@ impl<'a> NpyView<'a> {
         Ok(shaped!(ArrayView::from_shape, &self.header, elements))
     }
 
-    /// The elements where they are, at any address: what [`view`](Self::view) calls misaligned,
-    /// such as the members of an archive that numpy wrote, can be read without a copy. Each element
-    /// is in a wrapper of the same size, whose [`get`](Unalign::get) reads it.
+    /// The elements in place, at any address. This reads without a copy what [`view`](Self::view) rejects
+    /// as misaligned, such as the members of an archive written by numpy. Each element is in a wrapper of
+    /// the same size; read it with [`get`](Unalign::get).
     ///
     /// ```
     /// let mut bytes = vec![0];
@@ -165,14 +165,14 @@ impl<'a> NpyView<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`view`](Self::view), except for [`Misaligned`](NpyError::Misaligned).
+    /// See [`view`](Self::view), except for [`Misaligned`](NpyError::Misaligned).
     pub fn view_unaligned<T: Element>(&self) -> Result<ArrayViewD<'a, Unalign<T>>, NpyError> {
         check_native::<T>(&self.header)?;
         let elements = T::cast_unaligned(self.bytes)?;
         Ok(shaped!(ArrayView::from_shape, &self.header, elements))
     }
 
-    /// A copy of the elements in native byte order, whatever the alignment of the bytes.
+    /// A copy of the elements in native byte order, for any alignment of the bytes.
     ///
     /// # Errors
     /// [`WrongDtype`](NpyError::WrongDtype), [`InvalidBool`](NpyError::InvalidBool).
@@ -182,15 +182,15 @@ impl<'a> NpyView<'a> {
         Ok(shaped!(Array::from_shape_vec, &self.header, elements))
     }
 
-    /// Like [`to_owned`](Self::to_owned); `read` gets the bytes chunk by chunk, each just before
-    /// it is copied. That way they come from the cache the second time; an array that is as large
-    /// as the cache is one chunk, since copying it in several costs more than that saves.
+    /// Like [`to_owned`](Self::to_owned); `read` gets the bytes in chunks, each just before
+    /// it is copied, so that the copy reads from the cache. An array as large
+    /// as the cache is one chunk, because copying in several chunks would cost more than it saves.
     #[cfg(feature = "npz")]
     pub(crate) fn to_owned_with<T: Element>(
         &self,
         mut read: impl FnMut(&[u8]),
     ) -> Result<ArrayD<T>, NpyError> {
-        /// Fits into the first cache, and is a multiple of every element's size.
+        /// Fits into the first-level cache, and is a multiple of every element's size.
         const CHUNK: usize = 8 << 10;
         check::<T>(&self.header)?;
         let chunk_len = if self.bytes.len() < LARGE {
@@ -206,7 +206,7 @@ impl<'a> NpyView<'a> {
         Ok(shaped!(Array::from_shape_vec, &self.header, elements))
     }
 
-    /// The elements where they are if byte order and alignment allow it, or else a copy.
+    /// The elements in place if byte order and alignment allow it, otherwise a copy.
     ///
     /// # Errors
     /// [`WrongDtype`](NpyError::WrongDtype), [`InvalidBool`](NpyError::InvalidBool).
@@ -258,24 +258,24 @@ impl<'a> NpyViewMut<'a> {
         self.bytes
     }
 
-    /// The bytes of the elements, to be changed.
+    /// The bytes of the elements, mutable.
     #[must_use]
     pub const fn bytes_mut(&mut self) -> &mut [u8] {
         self.bytes
     }
 
-    /// The elements where they are, to be changed.
+    /// The elements in place, mutable.
     ///
     /// # Errors
-    /// As [`NpyView::view`].
+    /// See [`NpyView::view`].
     pub fn view_mut<T: Element>(&mut self) -> Result<ArrayViewMutD<'_, T>, NpyError> {
         view_mut(&self.header, self.bytes)
     }
 
-    /// Like [`view_mut`](Self::view_mut), for as long as the bytes live.
+    /// Like [`view_mut`](Self::view_mut), for the lifetime of the bytes.
     ///
     /// # Errors
-    /// As [`NpyView::view`].
+    /// See [`NpyView::view`].
     pub fn into_view_mut<T: Element>(self) -> Result<ArrayViewMutD<'a, T>, NpyError> {
         view_mut(&self.header, self.bytes)
     }

@@ -5,24 +5,24 @@ use std::borrow::Cow;
 use super::{NpzError, name};
 use crate::crc::crc32;
 
-/// A member as the central directory has it.
+/// An entry of the central directory.
 #[derive(Debug)]
 pub(super) struct Record<'a> {
     pub(super) name: Cow<'a, str>,
-    /// The name as it is in both headers.
+    /// The name as stored in both headers.
     raw_name: &'a [u8],
     pub(super) flags: u16,
-    /// The version of ZIP that is needed to extract it, times ten.
+    /// The ZIP version needed to extract it, times ten.
     pub(super) version: u8,
     pub(super) method: u16,
     pub(super) crc: u32,
-    /// Bytes in the archive.
+    /// Size in the archive in bytes.
     pub(super) compressed: usize,
-    /// Bytes of the content.
+    /// Size of the content in bytes.
     pub(super) size: usize,
-    /// Where the local header starts.
+    /// Position of the local header.
     header: usize,
-    /// Where the next local header starts, or the directory.
+    /// Position of the next local header or the directory.
     next: usize,
 }
 
@@ -47,8 +47,8 @@ const UNICODE_PATH_EXTRA: u16 = 0x7075;
 const UTF8_NAME: u16 = 1 << 11;
 
 impl<'a> Directory<'a> {
-    /// Reads the central directory. Allocates less than three times what the directory itself
-    /// takes.
+    /// Reads the central directory. Allocates less than three times the size of the
+    /// directory.
     pub(super) fn read(data: &'a [u8]) -> Result<Self, NpzError> {
         let extent = extent(data)?;
         let mut records: Vec<Record<'_>> = Vec::with_capacity(extent.count);
@@ -56,7 +56,7 @@ impl<'a> Directory<'a> {
         let mut ascending = true;
         for _ in 0..extent.count {
             let (record, next) = record(data, at, &extent)?;
-            // At least a local header and the content lie before the directory.
+            // At least a local header and the content must precede the directory.
             let least = LOCAL_LEN.saturating_add(record.compressed);
             if record.header.saturating_add(least) > extent.start {
                 return Err(invalid("a member lies outside the archive", at));
@@ -80,14 +80,14 @@ impl<'a> Directory<'a> {
         Ok(Self { records })
     }
 
-    /// The bytes of a member as they are in the archive.
+    /// The bytes of a member in the archive.
     pub(super) fn content(data: &'a [u8], record: &Record) -> Result<&'a [u8], &'static str> {
         const MISPLACED: &str = "no local header where the central directory says";
         let fixed: &[u8; LOCAL_LEN] = chunk(data, record.header).ok_or(MISPLACED)?;
         if u32_of(fixed, 0) != LOCAL {
             return Err(MISPLACED);
         }
-        // Sizes and CRC may be missing here, and be right only in the central directory.
+        // Sizes and CRC may be missing here; the central directory always has them.
         let name_start = record.header + LOCAL_LEN;
         let name_end = name_start + usize::from(u16_of(fixed, 26));
         let start = name_end + usize::from(u16_of(fixed, 28));
@@ -102,8 +102,8 @@ impl<'a> Directory<'a> {
     }
 }
 
-/// Finds what follows each member of a directory in another order than that of the archive. Of
-/// several members with one local header all but the last overlap the next.
+/// Finds what follows each member if the order of the directory differs from that of the archive. If
+/// several members share a local header, all but the last overlap the next.
 fn find_next(records: &mut [Record], directory: usize) {
     let mut order: Vec<usize> = (0..records.len()).collect();
     order.sort_by_key(|&at| records[at].header);
@@ -114,23 +114,23 @@ fn find_next(records: &mut [Record], directory: usize) {
     }
 }
 
-/// Where the central directory is.
+/// Position and size of the central directory.
 struct Extent {
     start: usize,
     end: usize,
-    /// How many members it has.
+    /// Number of members.
     count: usize,
-    /// How many bytes precede the archive, which positions in it don't count.
+    /// Number of bytes before the archive, which positions in it don't include.
     prefix: usize,
 }
 
-/// What an end record says of the central directory.
+/// The central directory according to an end record.
 struct EndRecord {
-    /// Where the record is, which is where the directory ends.
+    /// Position of the record, where the directory ends.
     at: usize,
     count: u64,
     len: u64,
-    /// Where the directory starts, not counting a prefix of the archive.
+    /// Start of the directory, without the archive's prefix.
     start: u64,
 }
 
@@ -139,7 +139,7 @@ fn extent(data: &[u8]) -> Result<Extent, NpzError> {
     let fixed: &[u8; END_LEN] = chunk(data, at).ok_or(NpzError::NotAnArchive)?;
     let (count, len, start) = (u16_of(fixed, 10), u32_of(fixed, 12), u32_of(fixed, 16));
     let locator = at.checked_sub(LOCATOR64_LEN);
-    // Writers to a pipe add ZIP64 records before they know whether they need them.
+    // Writers to a pipe add ZIP64 records before they know whether they are needed.
     let end = match locator.filter(|&locator| is(data, locator, LOCATOR64)) {
         Some(locator) => {
             let end = end64(data, locator)?;
@@ -186,15 +186,15 @@ fn extent(data: &[u8]) -> Result<Extent, NpzError> {
     }
 }
 
-/// The bytes before the archive: whatever is left before the directory, which ends where its end
+/// Number of bytes before the archive: what is left before the directory, which ends where its end
 /// record starts.
 fn prefix(end: &EndRecord) -> Option<usize> {
     let directory = end.at.checked_sub(usize::try_from(end.len).ok()?)?;
     directory.checked_sub(usize::try_from(end.start).ok()?)
 }
 
-/// The end record's position: the last one whose comment reaches the end of the data exactly, or
-/// else the last one, which other bytes may follow, as for `zipfile`.
+/// The position of the end record: the last one whose comment reaches exactly to the end of the data,
+/// otherwise the last one, which may be followed by other bytes, as in `zipfile`.
 fn find_end(data: &[u8]) -> Option<usize> {
     let last = data.len().checked_sub(END_LEN)?;
     let first = last.saturating_sub(u16::MAX.into());
@@ -211,12 +211,12 @@ fn find_end(data: &[u8]) -> Option<usize> {
     exact.or_else(|| (comment(found)? <= last - found).then_some(found))
 }
 
-/// ZIP64's end record, which lies before its locator.
+/// The ZIP64 end record, which is before its locator.
 fn end64(data: &[u8], locator: usize) -> Result<EndRecord, NpzError> {
     let missing = || invalid("no ZIP64 end record where its locator says", locator);
     let fixed: &[u8; LOCATOR64_LEN] = chunk(data, locator).ok_or_else(missing)?;
     let told = usize::try_from(u64_of(fixed, 8)).map_err(|_| missing())?;
-    // Right before the locator, unless data of some extension come between.
+    // Directly before the locator, unless extension data come between.
     let near = locator.checked_sub(END64_LEN);
     let at = near.filter(|&at| is(data, at, END64)).unwrap_or(told);
     if at.checked_add(END64_LEN).is_none_or(|end| end > locator) || !is(data, at, END64) {
@@ -239,7 +239,7 @@ fn end64(data: &[u8], locator: usize) -> Result<EndRecord, NpzError> {
     }
 }
 
-/// The record at `at`, and where the next one starts.
+/// The record at `at`, and the position of the next one.
 fn record<'a>(data: &'a [u8], at: usize, extent: &Extent) -> Result<(Record<'a>, usize), NpzError> {
     let fixed: &[u8; RECORD_LEN] = chunk(&data[..extent.end], at)
         .ok_or_else(|| invalid("the central directory ends early", at))?;
@@ -278,9 +278,9 @@ fn record<'a>(data: &'a [u8], at: usize, extent: &Extent) -> Result<(Record<'a>,
     Ok((record, next))
 }
 
-/// Reads the extra fields of a record: replaces those of size, compressed size and position that
-/// are saturated by the 64-bit values that ZIP64's field has for them, in this order, and returns
-/// the content of the field for a name in UTF-8, if there is one.
+/// Parses the extra fields of a record: replaces saturated values of size, compressed size and position
+/// by the 64-bit values in the ZIP64 field, which are in this order, and returns
+/// the content of the field with a UTF-8 name, if there is one.
 fn read_extra<'a>(
     mut extra: &'a [u8],
     sizes: &mut [u64; 3],
@@ -314,19 +314,19 @@ fn widen(mut values: &[u8], sizes: &mut [u64; 3]) -> Option<()> {
     Some(())
 }
 
-/// The name as text: in UTF-8 if a flag says so or an extra field of Info-ZIP has it, else in the
-/// code page of the first PCs, as `zipfile` reads it.
+/// The name as text: in UTF-8 if a flag says so or an Info-ZIP extra field has it, otherwise in code
+/// page 437, like `zipfile`.
 fn decode_name<'a>(
     raw: &'a [u8],
     flags: u16,
     unicode: Option<&'a [u8]>,
 ) -> Result<Cow<'a, str>, &'static str> {
-    const WRONG: &str = "a name isn't the UTF-8 that it should be";
+    const WRONG: &str = "a name is not valid UTF-8";
     if raw.is_ascii() || flags & UTF8_NAME != 0 {
         let name = std::str::from_utf8(raw).map_err(|_| WRONG)?;
         return Ok(Cow::Borrowed(name));
     }
-    // Version 1 and the CRC-32 of the raw name: the field is void if the name was changed.
+    // Version 1 and the CRC-32 of the raw name: the field is invalid if the name was changed.
     if let Some([1, a, b, c, d, name @ ..]) = unicode
         && u32::from_le_bytes([*a, *b, *c, *d]) == crc32(raw)
     {
@@ -347,7 +347,7 @@ fn is(data: &[u8], at: usize, signature: u32) -> bool {
     chunk(data, at).is_some_and(|found| u32::from_le_bytes(*found) == signature)
 }
 
-// The position is a constant inside the fixed part, so that the compiler drops the checks.
+// The position is a constant inside the fixed part, so the compiler removes the checks.
 #[inline]
 fn field<const N: usize>(fixed: &[u8], at: usize) -> [u8; N] {
     *fixed[at..]

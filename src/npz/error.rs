@@ -12,16 +12,16 @@ pub enum NpzError {
     NotAnArchive,
     /// The archive contradicts itself.
     InvalidArchive {
-        /// How.
+        /// The contradiction.
         reason: &'static str,
-        /// Where, in bytes from the start of the data.
+        /// Position in bytes from the start of the data.
         offset: usize,
     },
     /// The compressed members together claim to be larger than allowed.
     TooLarge {
-        /// Bytes they claim.
+        /// Claimed size in bytes.
         declared: u64,
-        /// [`NpzOptions::max_uncompressed_bytes`](super::NpzOptions::max_uncompressed_bytes).
+        /// The limit, [`NpzOptions::max_uncompressed_bytes`](super::NpzOptions::max_uncompressed_bytes).
         limit: u64,
     },
     /// No member has this name, with or without `.npy`.
@@ -34,33 +34,33 @@ pub enum NpzError {
         /// Its name.
         name: String,
     },
-    /// The member is compressed by another method than DEFLATE.
+    /// The member uses another compression method than DEFLATE.
     UnsupportedMethod {
         /// Its name.
         name: String,
-        /// The number that ZIP has for the method.
+        /// ZIP's number for the method.
         method: u16,
     },
-    /// The member needs a feature of ZIP that this reader doesn't have.
+    /// The member needs an unsupported feature of ZIP.
     UnsupportedFeature {
         /// Its name.
         name: String,
-        /// Which feature.
+        /// The feature.
         feature: &'static str,
     },
     /// The member contradicts itself.
     InvalidMember {
         /// Its name.
         name: String,
-        /// How.
+        /// The contradiction.
         reason: &'static str,
     },
-    /// The content of the member has another CRC-32 than the archive says.
+    /// The CRC-32 of the content does not match the archive's.
     WrongCrc {
         /// Its name.
         name: String,
     },
-    /// The member is not an NPY file; [`raw`](super::NpzFile::raw) gives its content.
+    /// The member is not an NPY file; [`raw`](super::NpzFile::raw) returns its content.
     NotNpy {
         /// Its name.
         name: String,
@@ -69,7 +69,7 @@ pub enum NpzError {
     Npy {
         /// Its name.
         name: String,
-        /// Why.
+        /// The reason.
         error: NpyError,
     },
 }
@@ -85,8 +85,8 @@ impl fmt::Display for NpzError {
             }
             Self::TooLarge { declared, limit } => write!(
                 f,
-                "the compressed members claim {declared} bytes, above the limit of {limit}; \
-                 `NpzOptions::max_uncompressed_bytes` raises it"
+                "the compressed members claim {declared} bytes, above the limit of {limit}; raise it with \
+                 `NpzOptions::max_uncompressed_bytes`"
             ),
             Self::Missing { key } => write!(f, "{key} is not a file in the archive"),
             Self::Encrypted { name } => write!(f, "{name} is encrypted"),
@@ -101,11 +101,13 @@ impl fmt::Display for NpzError {
             }
             Self::InvalidMember { name, reason } => write!(f, "{name}: {reason}"),
             Self::WrongCrc { name } => write!(f, "{name}: CRC-32 mismatch: the content is damaged"),
-            Self::NotNpy { name } => write!(f, "{name} is not an NPY file; `raw` gives its bytes"),
+            Self::NotNpy { name } => {
+                write!(f, "{name} is not an NPY file; use `raw` for its bytes")
+            }
             Self::Npy { name, error } => write!(f, "{name}: {error}"),
         }
     }
 }
 
-// `Display` shows the cause; as a `source`, reports would print it twice.
+// `Display` includes the cause; with a `source`, it would be printed twice.
 impl Error for NpzError {}

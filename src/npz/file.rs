@@ -26,7 +26,7 @@ use crate::{
     npy::{NpyError, NpyOptions, NpyView, header},
 };
 
-/// What [`load_with`] accepts and checks.
+/// Options for [`load_with`].
 ///
 /// ```
 /// use serbench::npz::{self, NpzOptions};
@@ -44,7 +44,7 @@ pub struct NpzOptions {
 }
 
 impl NpzOptions {
-    /// What [`load`] accepts and checks.
+    /// The options that [`load`] uses.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -53,15 +53,15 @@ impl NpzOptions {
         }
     }
 
-    /// The most bytes that all compressed members together may claim to hold; 1 GiB by default.
-    /// Stored members are as long as they are.
+    /// The maximum total size of all compressed members in bytes, as declared; 1 GiB by default.
+    /// Stored members don't count.
     #[must_use]
     pub const fn max_uncompressed_bytes(mut self, bytes: u64) -> Self {
         self.max_uncompressed_bytes = bytes;
         self
     }
 
-    /// Whether the CRC-32 of each member that is read is compared; yes by default.
+    /// Whether to verify the CRC-32 of each member that is read; on by default.
     #[must_use]
     pub const fn verify_crc(mut self, verify: bool) -> Self {
         self.verify_crc = verify;
@@ -75,19 +75,19 @@ impl Default for NpzOptions {
     }
 }
 
-/// Reads the directory of an NPZ archive in memory. The members are left alone until
+/// Reads the directory of an NPZ archive in memory. Members are not read until
 /// [`NpzFile::get`].
 ///
 /// # Errors
-/// When the archive is malformed, or its members claim more than 1 GiB.
+/// If the archive is malformed, or its members claim more than 1 GiB.
 pub fn load(data: &[u8]) -> Result<NpzFile<'_>, NpzError> {
     load_with(data, &NpzOptions::default())
 }
 
-/// Like [`load`], with other limits.
+/// Like [`load`], with options.
 ///
 /// # Errors
-/// As [`load`].
+/// See [`load`].
 pub fn load_with<'a>(data: &'a [u8], options: &NpzOptions) -> Result<NpzFile<'a>, NpzError> {
     let directory = Directory::read(data)?;
     let declared = directory
@@ -114,45 +114,45 @@ const STORED: u16 = 0;
 const DEFLATE: u16 = 8;
 const SUFFIX: &str = ".npy";
 
-/// An NPZ archive in memory: a mapping from names to arrays, as numpy's class of the same name.
+/// An NPZ archive in memory: a mapping from names to arrays, like numpy's class of the same name.
 ///
-/// Keys are the names of the members without `.npy`, in the order of the archive; members can be
-/// got by either. A key that occurs twice is listed twice, and the last member is the one that is
-/// got.
+/// Keys are the names of the members without `.npy`, in the order of the archive; `get` accepts
+/// either form. A key that occurs twice is listed twice, and refers to the last
+/// member.
 pub struct NpzFile<'a> {
     data: &'a [u8],
     directory: Directory<'a>,
     verify_crc: bool,
-    /// Whether a member has been looked for, so that more may be.
+    /// Whether a member was looked up before, so that more lookups are likely.
     asked: AtomicBool,
-    /// Positions of the members ordered by name, then position; made for the second search.
+    /// Indices of the members ordered by name, then position; built on the second lookup.
     sorted: OnceLock<Vec<usize>>,
 }
 
 impl<'a> NpzFile<'a> {
-    /// The names of the arrays, which numpy calls `files`: the members' without `.npy`.
+    /// The names of the arrays: those of the members without `.npy`. numpy calls this `files`.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
         self.directory.records.iter().map(key)
     }
 
-    /// The members of all [`keys`](Self::keys), as [`get`](Self::get) gives them.
+    /// The members for all [`keys`](Self::keys), as returned by [`get`](Self::get).
     pub fn values(&self) -> impl Iterator<Item = Result<NpzMember<'a>, NpzError>> {
         self.iter().map(|(_, member)| member)
     }
 
-    /// The keys and their members, as [`get`](Self::get) gives them.
+    /// The keys and their members, as returned by [`get`](Self::get).
     #[must_use]
     pub const fn iter(&self) -> Iter<'_, 'a> {
         Iter { file: self, at: 0 }
     }
 
-    /// How many members there are.
+    /// The number of members.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.directory.records.len()
     }
 
-    /// Whether there are none.
+    /// Whether the archive has no members.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.directory.records.is_empty()
@@ -164,13 +164,13 @@ impl<'a> NpzFile<'a> {
         self.find(key).is_some()
     }
 
-    /// The array with the name `key`, or `key` and `.npy`, in this order.
+    /// The array named `key`, or `key` with `.npy`, in this order.
     ///
-    /// A stored member stays where it is, a compressed one is inflated.
+    /// A stored member is not copied; a compressed one is inflated.
     ///
     /// # Errors
-    /// When there is no such member, when it is damaged, encrypted or compressed by another method,
-    /// or when it is not an NPY file that [`npy::load`](crate::npy::load) can load.
+    /// If there is no such member, if it is damaged, encrypted or uses another compression method,
+    /// or if it is not an NPY file that [`npy::load`](crate::npy::load) can load.
     pub fn get(&self, key: &str) -> Result<NpzMember<'a>, NpzError> {
         self.member(self.find(key).ok_or_else(|| missing(key))?)
     }
@@ -198,9 +198,9 @@ impl<'a> NpzFile<'a> {
         }
     }
 
-    /// The members of all [`keys`](Self::keys) in this order, checked and decompressed on so many
-    /// threads, the calling one included. Decompression takes
-    /// most of the time of compressed archives; one member is one thread's.
+    /// The members for all [`keys`](Self::keys), in this order, verified and decompressed on `threads`
+    /// threads including the calling one. Decompression takes most of the time for compressed archives;
+    /// each member is decompressed by one thread.
     ///
     /// ```
     /// use std::num::NonZero;
@@ -217,7 +217,7 @@ impl<'a> NpzFile<'a> {
     /// ```
     ///
     /// # Errors
-    /// Each member by itself, as [`get`](Self::get).
+    /// Separately for each member, see [`get`](Self::get).
     #[must_use]
     pub fn get_all(&self, threads: NonZero<usize>) -> Vec<Result<NpzMember<'a>, NpzError>> {
         let records = &self.directory.records;
@@ -229,7 +229,7 @@ impl<'a> NpzFile<'a> {
                 let (Some(record), Some(slot)) = (records.get(at), slots.get(at)) else {
                     break;
                 };
-                // No other thread has this number.
+                // No other thread has this index.
                 let _ = slot.set(self.member(record));
             }
         };
@@ -243,12 +243,12 @@ impl<'a> NpzFile<'a> {
         slots.into_iter().map(filled).collect()
     }
 
-    /// A copy of the elements of the array with the name `key`, or `key` and `.npy`, in this
-    /// order: what [`get`](Self::get) and [`NpzMember::to_owned`] give. The CRC-32 of a stored
-    /// member of less than 2 MiB is computed while it is copied, which takes less time.
+    /// A copy of the elements of the array named `key`, or `key` with `.npy`, in this
+    /// order: the same as [`get`](Self::get) and [`NpzMember::to_owned`], but the CRC-32 of a stored
+    /// member of less than 2 MiB is computed during the copy, which is faster.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and [`NpzError::Npy`] for what [`NpzMember::to_owned`] refuses.
+    /// See [`get`](Self::get); [`NpzError::Npy`] if [`NpzMember::to_owned`] fails.
     pub fn get_owned<T: Element>(&self, key: &str) -> Result<ArrayD<T>, NpzError> {
         let record = self.find(key).ok_or_else(|| missing(key))?;
         if self.verify_crc
@@ -257,16 +257,16 @@ impl<'a> NpzFile<'a> {
         {
             return Ok(array);
         }
-        // Compressed, or wrong in a way that is found again here.
+        // Compressed, or wrong in a way that is reported below.
         let owned = self.get(key)?.to_owned();
         owned.map_err(|error| in_member(record, error))
     }
 
-    /// The content of the member with the name `key`, or `key` and `.npy`, in this order, NPY file
-    /// or not.
+    /// The content of the member named `key`, or `key` with `.npy`, in this order, whether or not it is
+    /// an NPY file.
     ///
     /// # Errors
-    /// When there is no such member, and when it is damaged, encrypted or compressed by another
+    /// If there is no such member, or if it is damaged, encrypted or uses another compression
     /// method than DEFLATE.
     pub fn raw(&self, key: &str) -> Result<Cow<'a, [u8]>, NpzError> {
         let record = self.find(key).ok_or_else(|| missing(key))?;
@@ -309,11 +309,11 @@ impl<'a> NpzFile<'a> {
         Ok(())
     }
 
-    /// The last member of the name `key`, or else of `key` and `.npy`.
+    /// The last member named `key`, or otherwise `key` with `.npy`.
     fn find(&self, key: &str) -> Option<&Record<'a>> {
         const FEW: usize = 32;
         let records = &self.directory.records;
-        // Sorting takes longer than one search through all.
+        // Sorting takes longer than one linear search.
         if records.len() <= FEW || !self.asked.swap(true, Relaxed) {
             let named = |order: fn(&str, &str) -> Ordering| {
                 let mut last_first = records.iter().rev();
@@ -335,7 +335,7 @@ impl<'a> NpzFile<'a> {
     }
 }
 
-/// Refuses members that need what this reader doesn't know of ZIP (APPNOTE.TXT 4.4.3, 4.4.4).
+/// Rejects members that need unsupported features of ZIP (APPNOTE.TXT 4.4.3, 4.4.4).
 fn check_supported(record: &Record) -> Result<(), NpzError> {
     const ENCRYPTED: u16 = 1 | 1 << 6;
     const PATCHED: u16 = 1 << 5;
@@ -355,14 +355,14 @@ fn check_supported(record: &Record) -> Result<(), NpzError> {
     })
 }
 
-/// The bytes of a member as they are in the archive.
+/// The bytes of a member in the archive.
 enum Located<'a> {
     Stored(&'a [u8]),
     Deflated(&'a [u8]),
 }
 
-/// The elements of the NPY file `bytes` if nothing is wrong with it and its CRC-32 is right. Each
-/// chunk is copied while the cache still holds it for the CRC.
+/// The elements of the NPY file `bytes`, if it is valid and its CRC-32 matches. Each chunk is copied
+/// while it is still cached from computing the CRC.
 fn copy_checked<T: Element>(record: &Record, bytes: &[u8]) -> Option<ArrayD<T>> {
     let header = header::read(bytes, &NpyOptions::default()).ok()?;
     let end = header.payload + header.len;
@@ -378,7 +378,7 @@ fn by_name(name: &str, key: &str) -> Ordering {
     name.cmp(key)
 }
 
-/// As `name.cmp(key + ".npy")`.
+/// Like `name.cmp(key + ".npy")`.
 fn by_key(name: &str, key: &str) -> Ordering {
     match name.as_bytes().split_at_checked(key.len()) {
         Some((start, end)) => start

@@ -5,10 +5,10 @@ use zerocopy::IntoBytes;
 
 use crate::pages;
 
-/// DEFLATE codes 258 bytes in two bits at best.
+/// The best ratio of DEFLATE: 258 bytes in two bits.
 const MAX_RATIO: usize = 1032;
 
-/// Bytes that start at a multiple of 16, so that elements of every type can be viewed in them.
+/// Bytes at a multiple of 16, so that elements of every type can be viewed in them.
 pub(super) struct AlignedBytes {
     blocks: Vec<u128>,
     len: usize,
@@ -20,7 +20,7 @@ impl AlignedBytes {
     }
 }
 
-/// The content of `compressed` in aligned memory.
+/// Decompresses `compressed` into aligned memory.
 pub(super) fn inflate_aligned(
     compressed: &[u8],
     size: usize,
@@ -32,7 +32,7 @@ pub(super) fn inflate_aligned(
     Ok(AlignedBytes { blocks, len: size })
 }
 
-/// The content of `compressed`.
+/// Decompresses `compressed`.
 pub(super) fn inflate_vec(compressed: &[u8], size: usize) -> Result<Vec<u8>, &'static str> {
     check_ratio(compressed, size)?;
     let mut out = vec![0; size];
@@ -40,17 +40,17 @@ pub(super) fn inflate_vec(compressed: &[u8], size: usize) -> Result<Vec<u8>, &'s
     Ok(out)
 }
 
-/// Refuses sizes that no DEFLATE stream of this length can reach, before anything is allocated.
+/// Rejects sizes that no DEFLATE stream of this length can reach, before allocating.
 fn check_ratio(compressed: &[u8], size: usize) -> Result<(), &'static str> {
     if size / MAX_RATIO > compressed.len() {
-        return Err("the content is declared larger than DEFLATE can make it");
+        return Err("the declared size is larger than DEFLATE can produce");
     }
     Ok(())
 }
 
 const WRONG_SIZE: &str = "the DEFLATE stream doesn't have the declared size";
 
-/// Fills all of `out`. Bytes after the end of the stream are ignored, as `zipfile` does.
+/// Fills all of `out`. Ignores bytes after the end of the stream, like `zipfile`.
 fn inflate(compressed: &[u8], out: &mut [u8]) -> Result<(), &'static str> {
     #[cfg(feature = "libdeflate")]
     if !has_long_runs(compressed, out) {
@@ -69,12 +69,12 @@ fn inflate_zlib(compressed: &[u8], out: &mut [u8]) -> Result<(), &'static str> {
 }
 
 /// Whether the content seems to be long runs of one byte, such as an empty mask, which zlib-rs
-/// writes twice as fast as libdeflate. Looks at the start of the content if the ratio is high, for
-/// runs of a longer pattern are compressed as well, and take zlib-rs four times as long.
+/// decompresses twice as fast as libdeflate. If the ratio is high, looks at the start of the content,
+/// because runs of a longer pattern also compress well, but take zlib-rs four times as long.
 #[cfg(feature = "libdeflate")]
 fn has_long_runs(compressed: &[u8], out: &mut [u8]) -> bool {
     const HIGH_RATIO: usize = 50;
-    // The NPY header and some elements.
+    // The NPY header and a few elements.
     const START: usize = 1024;
     if out.len() / HIGH_RATIO < compressed.len() {
         return false;

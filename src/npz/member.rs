@@ -10,8 +10,8 @@ use crate::{
     npy::{NpyError, NpyView, Unalign, header::Header},
 };
 
-/// An array of an archive whose header has been read: bytes of the archive if it is stored there,
-/// its own if it was compressed. It must be kept for as long as its views.
+/// An array of an archive, with its header parsed. It borrows the bytes of a stored member and owns
+/// those of a compressed one, so it must outlive its views.
 pub struct NpzMember<'a> {
     header: Header,
     content: Content<'a>,
@@ -43,13 +43,13 @@ impl<'a> NpzMember<'a> {
         Self { header, content }
     }
 
-    /// The member as the NPY file that it is.
+    /// The member as an NPY file.
     #[must_use]
     pub fn npy(&self) -> NpyView<'_> {
         NpyView::new(self.header.clone(), self.content.as_bytes())
     }
 
-    /// The member as an NPY file in the bytes of the archive, unless it was compressed.
+    /// The member as an NPY file in the bytes of the archive; `None` if it was compressed.
     #[must_use]
     pub fn stored(&self) -> Option<NpyView<'a>> {
         match self.content {
@@ -82,38 +82,38 @@ impl<'a> NpzMember<'a> {
         self.npy().bytes()
     }
 
-    /// The elements where they are, as [`NpyView::view`]. Compressed members are always aligned;
-    /// stored ones are if [`NpzWriter`](super::NpzWriter) wrote them and the archive is at an
-    /// aligned address, but hardly ever if numpy did: then [`to_cow`](Self::to_cow) copies, and
-    /// [`view_unaligned`](Self::view_unaligned) doesn't.
+    /// The elements in place, see [`NpyView::view`]. Compressed members are always aligned;
+    /// stored ones are if they were written by [`NpzWriter`](super::NpzWriter) and the archive is at an
+    /// aligned address, but rarely if written by numpy: then use [`to_cow`](Self::to_cow), which copies, or
+    /// [`view_unaligned`](Self::view_unaligned), which doesn't.
     ///
     /// # Errors
-    /// As [`NpyView::view`].
+    /// See [`NpyView::view`].
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, NpyError> {
         self.npy().view()
     }
 
-    /// The elements where they are, at any address, as [`NpyView::view_unaligned`]: without a copy
-    /// for stored members that numpy wrote, too.
+    /// The elements in place, at any address, see [`NpyView::view_unaligned`]: no copy, even for stored
+    /// members written by numpy.
     ///
     /// # Errors
-    /// As [`NpyView::view_unaligned`].
+    /// See [`NpyView::view_unaligned`].
     pub fn view_unaligned<T: Element>(&self) -> Result<ArrayViewD<'_, Unalign<T>>, NpyError> {
         self.npy().view_unaligned()
     }
 
-    /// A copy of the elements, as [`NpyView::to_owned`].
+    /// A copy of the elements, see [`NpyView::to_owned`].
     ///
     /// # Errors
-    /// As [`NpyView::to_owned`].
+    /// See [`NpyView::to_owned`].
     pub fn to_owned<T: Element>(&self) -> Result<ArrayD<T>, NpyError> {
         self.npy().to_owned()
     }
 
-    /// The elements where they are, or else a copy, as [`NpyView::to_cow`].
+    /// The elements in place, otherwise a copy, see [`NpyView::to_cow`].
     ///
     /// # Errors
-    /// As [`NpyView::to_cow`].
+    /// See [`NpyView::to_cow`].
     pub fn to_cow<T: Element>(&self) -> Result<CowArray<'_, T, IxDyn>, NpyError> {
         self.npy().to_cow()
     }

@@ -1,4 +1,4 @@
-//! Names of members in code page 437.
+//! Decodes names of members in code page 437.
 
 /// The characters of the upper half.
 const UPPER: &str = "\

@@ -9,12 +9,12 @@ use flate2::{Compression, write::DeflateEncoder};
 
 use crate::{crc::Crc, npy::SaveNpy};
 
-/// Writes an archive of stored members as `numpy.savez` would: `positional` arrays get the names
-/// `arr_0`, `arr_1` and so on, then come the `named` ones.
+/// Writes an archive of stored members like `numpy.savez`: `positional` arrays are named
+/// `arr_0`, `arr_1` and so on, then follow the `named` ones.
 ///
 /// # Errors
-/// The writer's; and `InvalidInput` for a name that occurs twice or that ZIP can't hold, and for
-/// more axes than the 64 that numpy can read.
+/// Errors of the writer; `InvalidInput` for a name that occurs twice or is too long for ZIP, and for
+/// more than the 64 axes that numpy can read.
 pub fn save<W: Write>(
     writer: W,
     positional: &[&dyn SaveNpy],
@@ -23,10 +23,10 @@ pub fn save<W: Write>(
     add_all(NpzWriter::new(writer), positional, named)
 }
 
-/// Like [`save`], with DEFLATE at zlib's default level, as `numpy.savez_compressed`.
+/// Like [`save`], but with DEFLATE at zlib's default level, like `numpy.savez_compressed`.
 ///
 /// # Errors
-/// As [`save`].
+/// See [`save`].
 pub fn save_compressed<W: Write>(
     writer: W,
     positional: &[&dyn SaveNpy],
@@ -55,7 +55,7 @@ fn add_all<W: Write>(
     npz.finish().map(drop)
 }
 
-/// Writes an NPZ archive one array after the other. What it writes depends on nothing but the
+/// Writes an NPZ archive one array after the other. The output depends only on the
 /// arrays and their names.
 ///
 /// ```
@@ -71,13 +71,13 @@ fn add_all<W: Write>(
 pub struct NpzWriter<W: Write> {
     writer: W,
     compress: bool,
-    /// Bytes written.
+    /// Number of bytes written.
     position: u64,
     members: Vec<Member>,
     names: BTreeSet<String>,
 }
 
-/// What the directory says of a member.
+/// The directory's entry for a member.
 #[derive(Debug)]
 struct Member {
     name: String,
@@ -85,13 +85,13 @@ struct Member {
     crc: u32,
     compressed: u64,
     size: u64,
-    /// Where its local header starts.
+    /// Position of its local header.
     header: u64,
 }
 
 impl<W: Write> NpzWriter<W> {
-    /// Members will be stored, each with its elements at a multiple of 64 bytes of the archive, so
-    /// that whoever loads the archive at an aligned address can view them.
+    /// Stores members without compression, with the elements at a multiple of 64 bytes in the archive, so
+    /// that they can be viewed if the archive is loaded at an aligned address.
     #[must_use]
     pub const fn new(writer: W) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl<W: Write> NpzWriter<W> {
         }
     }
 
-    /// Members will be compressed with DEFLATE.
+    /// Compresses members with DEFLATE.
     #[must_use]
     pub const fn compressed(writer: W) -> Self {
         let mut npz = Self::new(writer);
@@ -111,11 +111,11 @@ impl<W: Write> NpzWriter<W> {
         npz
     }
 
-    /// Writes `array` as the member `name` and `.npy`.
+    /// Writes `array` as the member `name` with `.npy`.
     ///
     /// # Errors
-    /// The writer's; and `InvalidInput` for a name that was used before or is longer than 65 531
-    /// bytes, and for more axes than the 64 that numpy can read.
+    /// Errors of the writer; `InvalidInput` for a name that was used before or is longer than 65,531
+    /// bytes, and for more than the 64 axes that numpy can read.
     pub fn add<A: SaveNpy + ?Sized>(&mut self, name: &str, array: &A) -> io::Result<()> {
         let name = format!("{name}.npy");
         if name.len() > usize::from(u16::MAX) {
@@ -182,10 +182,10 @@ impl<W: Write> NpzWriter<W> {
         self.write(&compressed)
     }
 
-    /// Writes the directory, flushes, and gives the writer back.
+    /// Writes the directory, flushes, and returns the writer.
     ///
     /// # Errors
-    /// The writer's.
+    /// Errors of the writer.
     pub fn finish(mut self) -> io::Result<W> {
         let start = self.position;
         for member in std::mem::take(&mut self.members) {
@@ -216,7 +216,7 @@ const ZIP64_EXTRA: u16 = 1;
 /// 1980-01-01, the first day ZIP knows, so that equal arrays give equal archives.
 const DATE: u16 = 0x21;
 
-/// Version, flags, method, time and date, CRC-32, as both headers have them.
+/// Version, flags, method, time and date, CRC-32, as in both headers.
 fn common(member: &Member, zip64: bool, out: &mut Vec<u8>) {
     let version: u16 = if zip64 { 45 } else { 20 };
     let utf8: u16 = if member.name.is_ascii() { 0 } else { 1 << 11 };
@@ -227,7 +227,7 @@ fn common(member: &Member, zip64: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(&member.crc.to_le_bytes());
 }
 
-/// The value if 32 bits hold it, or else their maximum, which means that ZIP64 has it.
+/// The value if it fits 32 bits, otherwise their maximum, which means that ZIP64 has it.
 fn saturate(value: u64) -> [u8; 4] {
     u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes()
 }
@@ -236,7 +236,7 @@ fn is_wide(value: u64) -> bool {
     value >= u32::MAX.into()
 }
 
-/// A ZIP64 extra field of `values`, or nothing for none.
+/// A ZIP64 extra field with `values`; empty if there are none.
 fn zip64_extra(values: &[u64]) -> Vec<u8> {
     let mut extra = Vec::new();
     if !values.is_empty() {
@@ -270,7 +270,7 @@ fn local_header(member: &Member) -> Vec<u8> {
     out
 }
 
-/// Appends the extra field that brings `end` to a multiple of the alignment, if it isn't one.
+/// Appends an extra field that pads `end` to a multiple of the alignment, if necessary.
 fn push_padding(end: u64, extra: &mut Vec<u8>) {
     const LEAST: u64 = 6;
     let mut padding = end.next_multiple_of(ALIGNMENT) - end;
@@ -292,7 +292,7 @@ fn directory_record(member: &Member) -> Vec<u8> {
     let extra = zip64_extra(&wide);
     let mut out = Vec::with_capacity(46 + member.name.len() + extra.len());
     out.extend_from_slice(b"PK\x01\x02");
-    // Made on Unix, which gives the permissions below their meaning.
+    // Made on Unix, so that the permissions below apply.
     let made_by: u16 = (3 << 8) | if wide.is_empty() { 20 } else { 45 };
     out.extend_from_slice(&made_by.to_le_bytes());
     common(member, !wide.is_empty(), &mut out);
@@ -309,7 +309,7 @@ fn directory_record(member: &Member) -> Vec<u8> {
     out
 }
 
-/// What follows the directory of `count` members from `start` to `end`.
+/// The records after the directory of `count` members from `start` to `end`.
 fn end_records(count: u64, start: u64, end: u64) -> Vec<u8> {
     let len = end - start;
     let mut out = Vec::new();

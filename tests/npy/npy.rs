@@ -60,7 +60,7 @@ fn errors_say_where_and_what() {
     );
     assert_eq!(
         error(&npy(&text("<f8", "(7,)"))),
-        "the elements take 56 bytes, but 48 are there"
+        "the elements take 56 bytes, but there are only 48"
     );
     assert_eq!(
         error(b"PK"),

@@ -174,7 +174,7 @@ fn members_that_are_no_arrays_are_bytes() {
     assert_eq!(*npz.raw("x").unwrap(), plain());
     assert_eq!(
         npz.get("meta.txt").unwrap_err().to_string(),
-        "meta.txt is not an NPY file; `raw` gives its bytes"
+        "meta.txt is not an NPY file; use `raw` for its bytes"
     );
 }
 
@@ -303,7 +303,7 @@ fn large_members_are_checked_while_they_are_copied() {
     let error = owned_both_ways::<f32>(&npz, "floats").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "floats.npy: the array holds float64, not float32"
+        "floats.npy: the array has elements of type float64, not float32"
     );
 }
 
