@@ -327,7 +327,7 @@ fn gaps_must_be_zeros() {
             let mut changed = message.clone();
             changed[at] = 1;
             let error = unpack(&changed).unwrap_err().to_string();
-            assert!(error.contains("a gap holds"), "{at}: {error}");
+            assert!(error.contains("a gap is not all zeros"), "{at}: {error}");
         }
     }
 }
@@ -355,19 +355,19 @@ fn wrong_headers_are_refused() {
     check(0, b"\x94", "wrong magic number");
     check(8, &[2], "version 2");
     check(10, &[1], "CRC-32 mismatch");
-    check(10, &[2], "a flag");
-    check(10, &[3], "a flag");
+    check(10, &[2], "an unknown flag");
+    check(10, &[3], "an unknown flag");
     check(15, &[1], "without its flag");
     check(16, &MAX, "doesn't match its arrays");
     check(16, &number(3), "doesn't match its arrays");
     check(16, &number(1), "don't add up");
     check(16, &number(0), "don't add up");
-    check(24, &MAX, "cut off");
+    check(24, &MAX, "truncated");
     check(24, &number(0), "doesn't match its arrays");
     check(24, &number(64), "doesn't match its arrays");
     check(24, &number(127), "doesn't match its arrays");
     check(24, &number(192), "is not where");
-    check(32, &MAX, "cut off");
+    check(32, &MAX, "truncated");
     check(32, &number(195), "bytes follow");
     check(40, b"<f3", "data type <f3 is not supported");
     check(40, b"<f8garba", "is not supported");
@@ -378,7 +378,7 @@ fn wrong_headers_are_refused() {
     check(48, &[2], "neither C nor Fortran");
     check(52, &[0], "is not where");
     check(52, &[2], "is not where");
-    check(52, &[255, 255, 255, 255], "cut off");
+    check(52, &[255, 255, 255, 255], "truncated");
     check(56, &number(0), "is not where");
     check(56, &number(192), "is not where");
     check(64, &number(32), "is not where");

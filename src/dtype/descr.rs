@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    // What numpy 2.4 returns for the same strings.
+    // What numpy 2.4 returns for the same strings. A table of cases, so it is long.
     #[test]
     fn type_strings_are_read_as_numpy_does() {
         let other = if NATIVE == b'<' { ">" } else { "<" };

@@ -85,8 +85,12 @@ fn records_and_subjects() {
         let styled = repository.serbench(&[arguments, &["--color=always"]].concat());
         is_harmless(&styled, true);
     }
-    // What can't be parsed is quoted.
-    repository.write(&file, &format!("{{\"schema\": \"{EVIL}\""));
+    broken_files(&repository, &file, manifest);
+}
+
+/// Errors quote what can't be parsed.
+fn broken_files(repository: &Repository, record: &str, manifest: &str) {
+    repository.write(record, &format!("{{\"schema\": \"{EVIL}\""));
     is_harmless(&repository.serbench(&["show", "HEAD"]), false);
     repository.write(
         "baselines/accepted.toml",

@@ -33,6 +33,29 @@ fn one_run_in_every_form() {
         "decided again from the same facts"
     );
 
+    every_format(report);
+
+    let forms = [
+        "report",
+        run.to_str().unwrap(),
+        "--output=reports",
+        "--format=json,junit",
+    ];
+    let answer = repository.serbench(&forms);
+    answer
+        .exits(100)
+        .answers(headline)
+        .says_nothing_of(&["Worth a look"]);
+    for file in ["reports/serbench.json", "reports/serbench.xml"] {
+        assert!(
+            repository.read(file).contains("fake::slower::u8::4"),
+            "{file}"
+        );
+    }
+    broken_runs(&repository, &run);
+}
+
+fn every_format(report: impl Fn(&str) -> Outcome) {
     report("markdown")
         .says(&["**Regressed**: 1 of 3 benchmarks"])
         .says(&["| `fake::slower::u8::4` ", "| regressed"])
@@ -53,25 +76,6 @@ fn one_run_in_every_form() {
         .says(&["<error ", "wrong output"])
         .says_nothing_of(&["<testsuite ", "failures=\"0\""]);
     json(&report("json"));
-
-    let forms = [
-        "report",
-        run.to_str().unwrap(),
-        "--output=reports",
-        "--format=json,junit",
-    ];
-    let answer = repository.serbench(&forms);
-    answer
-        .exits(100)
-        .answers(headline)
-        .says_nothing_of(&["Worth a look"]);
-    for file in ["reports/serbench.json", "reports/serbench.xml"] {
-        assert!(
-            repository.read(file).contains("fake::slower::u8::4"),
-            "{file}"
-        );
-    }
-    broken_runs(&repository, &run);
 }
 
 fn json(outcome: &Outcome) {

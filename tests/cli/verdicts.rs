@@ -1,6 +1,6 @@
 //! What the gate answers to benchmarks that got slower, faster, hungrier or wrong.
 
-use crate::repository::Repository;
+use crate::repository::{Outcome, Repository};
 
 /// One benchmark for each verdict, at the baseline.
 const BEFORE: &str = "
@@ -49,9 +49,7 @@ fn every_verdict_at_once() {
     let repository = Repository::new(BEFORE);
     repository.behave(AFTER);
     repository.commit("After");
-    let gate = |filter: &str| repository.serbench(&["gate", "--seed=1", filter]);
-
-    let all = gate("::");
+    let all = repository.serbench(&["gate", "--seed=1", "::"]);
     all.exits(100).answers(
         "gate: regressed (18 benchmarks, 5 regressed, 5 failed, 2 improved, 1 added, 1 removed, ",
     );
@@ -77,7 +75,10 @@ fn every_verdict_at_once() {
     ] {
         all.says(&[&format!("fake::{encoder}::u8::4 "), verdict]);
     }
-    // Why, in one line each.
+    reasons_take_one_line_each(&all);
+}
+
+fn reasons_take_one_line_each(all: &Outcome) {
     all.says(&[
         "slower",
         "CPU time +10.0 % [+10.0 %, +10.0 %], above +3.0 % with 99.",
@@ -106,20 +107,23 @@ fn every_verdict_at_once() {
     ]);
     all.warns(&["fake::prints::u8::4", "of the candidate prints to stdout"]);
     all.warns_nothing_of(&["fake::same", "warning"]);
+}
 
-    // Each for itself decides the exit code; the reference comes along.
+/// Each benchmark decides the exit code if it is selected alone, with its reference.
+#[test]
+fn each_verdict_alone() {
+    let repository = Repository::new(BEFORE);
+    repository.behave(AFTER);
+    repository.commit("After");
+    let gate = |filter: &str| repository.serbench(&["gate", "--seed=1", filter]);
     gate("::same::")
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, sees ");
-    gate("::slower::")
-        .exits(100)
-        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
-    gate("::stalls::")
-        .exits(100)
-        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
-    gate("::hungry::")
-        .exits(100)
-        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
+    for regressed in ["::slower::", "::stalls::", "::hungry::"] {
+        gate(regressed)
+            .exits(100)
+            .answers("gate: regressed (2 benchmarks, 1 regressed, ");
+    }
     gate("::faster::")
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, 1 improved, ");
@@ -151,7 +155,7 @@ fn every_verdict_at_once() {
             "this bench has a bug",
         ]);
 
-    // The same through `compare`, the other way round: what was faster is slower.
+    // In the other direction with `compare`: what was faster is slower.
     repository
         .serbench(&[
             "compare",

@@ -36,7 +36,7 @@ pub(crate) fn npz_cases() -> Vec<Case> {
     cases
 }
 
-/// The end record and the directory.
+/// The end record and the directory. A table of cases, so it is long.
 fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     let x = Entry::stored("x.npy", plain());
     let good = zip(std::slice::from_ref(&x), &End::default());
@@ -242,7 +242,7 @@ fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     add("no local signature", damaged, "InvalidMember");
 }
 
-/// Names, sizes, methods, contents.
+/// Names, sizes, methods, contents. A table of cases, so it is long.
 fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     let x = || Entry::stored("x.npy", plain());
     let y = || Entry::stored("y.npy", npy(&text("<i8", "(6,)")));

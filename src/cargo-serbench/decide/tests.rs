@@ -234,16 +234,12 @@ fn reference_is_divided_out() {
     encoder.reference = Some("reference".into());
     let mut reference = benchmark("reference");
     reference.reference = Some("reference".into());
-    let slower = Truth {
-        cpu: 1.1,
-        wall: 1.1,
+    let by = |ratio| Truth {
+        cpu: ratio,
+        wall: ratio,
         ..SAME
     };
-    let faster = Truth {
-        cpu: 0.9,
-        wall: 0.9,
-        ..SAME
-    };
+    let (slower, faster) = (by(1.1), by(0.9));
     for (own, its, verdict, its_verdict, reason) in [
         (
             slower,
@@ -283,14 +279,10 @@ fn reference_is_divided_out() {
             "{}",
             decisions[0].reason
         );
-        let reason_given = decisions[1]
-            .reason
-            .contains("the ratio of 1 benchmark changed with it");
+        let noted = "the ratio of 1 benchmark changed with it";
         assert_eq!(
-            reason_given,
-            reason == "only the ratio changed",
-            "{}",
-            decisions[1].reason
+            decisions[1].reason.contains(noted),
+            reason == "only the ratio changed"
         );
     }
 }
@@ -504,41 +496,22 @@ fn decided(role: Role, verdict: Verdict) -> Decision {
 
 #[test]
 fn outcomes_follow_from_verdicts() {
+    use Outcome::{CouldNotMeasure, Passed};
     use Verdict::{
         Added, Failed, Identical, Improved, Inconclusive, Regressed, Removed, Unchanged,
     };
     for (verdicts, outcome, strict_outcome) in [
-        (&[][..], Outcome::CouldNotMeasure, Outcome::CouldNotMeasure),
-        (
-            &[Removed],
-            Outcome::CouldNotMeasure,
-            Outcome::CouldNotMeasure,
-        ),
-        (
-            &[Unchanged, Improved, Added, Identical],
-            Outcome::Passed,
-            Outcome::Passed,
-        ),
-        (
-            &[Unchanged, Inconclusive],
-            Outcome::Passed,
-            Outcome::Inconclusive,
-        ),
+        (&[][..], CouldNotMeasure, CouldNotMeasure),
+        (&[Removed], CouldNotMeasure, CouldNotMeasure),
+        (&[Unchanged, Improved, Added, Identical], Passed, Passed),
+        (&[Unchanged, Inconclusive], Passed, Outcome::Inconclusive),
         (
             &[Inconclusive],
             Outcome::Inconclusive,
             Outcome::Inconclusive,
         ),
-        (
-            &[Unchanged, Failed],
-            Outcome::CouldNotMeasure,
-            Outcome::CouldNotMeasure,
-        ),
-        (
-            &[Unchanged, Removed],
-            Outcome::CouldNotMeasure,
-            Outcome::CouldNotMeasure,
-        ),
+        (&[Unchanged, Failed], CouldNotMeasure, CouldNotMeasure),
+        (&[Unchanged, Removed], CouldNotMeasure, CouldNotMeasure),
         (
             &[Removed, Regressed],
             Outcome::Regressed,
@@ -569,61 +542,17 @@ fn outcomes_follow_from_verdicts() {
 
 #[test]
 fn controls_can_take_a_pass_back() {
+    use Verdict::{Failed, Improved, Inconclusive, Regressed, Unchanged};
     for (benchmark, same_code, slowed, outcome) in [
-        (
-            Verdict::Unchanged,
-            Verdict::Unchanged,
-            Verdict::Regressed,
-            Outcome::Passed,
-        ),
-        (
-            Verdict::Unchanged,
-            Verdict::Inconclusive,
-            Verdict::Regressed,
-            Outcome::Passed,
-        ),
-        (
-            Verdict::Unchanged,
-            Verdict::Regressed,
-            Verdict::Regressed,
-            Outcome::Inconclusive,
-        ),
-        (
-            Verdict::Unchanged,
-            Verdict::Improved,
-            Verdict::Regressed,
-            Outcome::Inconclusive,
-        ),
-        (
-            Verdict::Unchanged,
-            Verdict::Unchanged,
-            Verdict::Inconclusive,
-            Outcome::Inconclusive,
-        ),
-        (
-            Verdict::Unchanged,
-            Verdict::Unchanged,
-            Verdict::Unchanged,
-            Outcome::Inconclusive,
-        ),
-        (
-            Verdict::Regressed,
-            Verdict::Unchanged,
-            Verdict::Unchanged,
-            Outcome::Regressed,
-        ),
-        (
-            Verdict::Regressed,
-            Verdict::Regressed,
-            Verdict::Regressed,
-            Outcome::CouldNotMeasure,
-        ),
-        (
-            Verdict::Failed,
-            Verdict::Regressed,
-            Verdict::Regressed,
-            Outcome::CouldNotMeasure,
-        ),
+        (Unchanged, Unchanged, Regressed, Outcome::Passed),
+        (Unchanged, Inconclusive, Regressed, Outcome::Passed),
+        (Unchanged, Regressed, Regressed, Outcome::Inconclusive),
+        (Unchanged, Improved, Regressed, Outcome::Inconclusive),
+        (Unchanged, Unchanged, Inconclusive, Outcome::Inconclusive),
+        (Unchanged, Unchanged, Unchanged, Outcome::Inconclusive),
+        (Regressed, Unchanged, Unchanged, Outcome::Regressed),
+        (Regressed, Regressed, Regressed, Outcome::CouldNotMeasure),
+        (Failed, Regressed, Regressed, Outcome::CouldNotMeasure),
     ] {
         let decisions = [
             decided(Role::Benchmark, benchmark),

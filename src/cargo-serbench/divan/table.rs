@@ -712,6 +712,7 @@ mod tests {
         }
     }
 
+    // A table of recordings, so it is long.
     #[test]
     fn allocations() {
         let zero = Tally::default();
