@@ -1,6 +1,8 @@
 //! Orders the content of a report: the answer, what to do next, tables by importance, how it was measured.
 //! Terminal, Markdown and HTML render the same document.
 
+use std::collections::BTreeMap;
+
 use super::{
     Report, Verdicts, cells, columns, explained, facts, headline, next,
     table::{Align, Cell, Column, Header, Table, Tone, left, right, table},
@@ -190,14 +192,35 @@ fn section(
     (!rows.is_empty()).then(|| Section {
         title,
         table: table(&columns::verdicts(report), &judged),
-        notes: rows
-            .iter()
-            .filter(noted)
-            .map(|decision| note(decision))
-            .collect(),
+        notes: notes(rows.iter().filter(noted).copied()),
         detail,
         ..Section::default()
     })
+}
+
+/// Reasons that differ only in figures, which the table has: more than these are counted.
+const MOST_ALIKE: usize = 3;
+
+fn notes<'a>(decisions: impl Iterator<Item = &'a Decision>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for decision in decisions {
+        if let (Some(_), None) = (decision.metric, &decision.waived) {
+            let words = decision.reason.replace(|it: char| !it.is_alphabetic(), "");
+            let count = counts.entry((decision.verdict.word(), words)).or_default();
+            *count += 1;
+            if *count > MOST_ALIKE {
+                continue;
+            }
+        }
+        notes.push(note(decision));
+    }
+    let more = counts.into_iter().filter(|(_, count)| *count > MOST_ALIKE);
+    notes.extend(more.map(|((verdict, _), count)| Note {
+        id: String::new(),
+        text: format!("{} more {verdict} for the same reason", count - MOST_ALIKE),
+    }));
+    notes
 }
 
 fn note(decision: &Decision) -> Note {

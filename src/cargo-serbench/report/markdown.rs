@@ -68,7 +68,10 @@ fn difference(lines: &[String]) -> String {
 }
 
 fn note(note: &Note) -> String {
-    format!("- {}: {}\n", code(&note.id), escape(&note.text))
+    match note.id.as_str() {
+        "" => format!("- {}\n", escape(&note.text)),
+        id => format!("- {}: {}\n", code(id), escape(&note.text)),
+    }
 }
 
 /// What was measured where, and how to repeat it.

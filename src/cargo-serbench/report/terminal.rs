@@ -54,7 +54,11 @@ pub fn render_section(section: &Section, width: Width) -> String {
     let table = table::for_terminal(&section.table, width);
     let mut text = format!("{BOLD}{title}{BOLD:#}\n{table}");
     for note in &section.notes {
-        text += &format!("  {}: {}\n", note.id, note.text);
+        let name = match note.id.as_str() {
+            "" => String::new(),
+            id => format!("{id}: "),
+        };
+        text += &format!("  {name}{}\n", note.text);
     }
     for line in section.code.iter().take(CODE) {
         let tone = match line.as_bytes().first() {

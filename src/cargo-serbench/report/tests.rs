@@ -608,6 +608,31 @@ fn a_comment_fits_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn equal_reasons_are_counted() {
+    let ids: Vec<String> = (0..9)
+        .map(|number| format!("json::e{number}::f64::1"))
+        .collect();
+    let verdicts: Vec<(&str, Verdict)> = ids
+        .iter()
+        .map(|id| (id.as_str(), Verdict::Regressed))
+        .collect();
+    let regressed = Owned::of(&verdicts);
+    for format in ["terminal", "markdown", "html"] {
+        let text = regressed.render(format);
+        assert_eq!(text.matches("all above +3.0 %").count(), 3, "{text}");
+        assert!(
+            text.contains("6 more regressed for the same reason"),
+            "{text}"
+        );
+    }
+    // What failed has a reason of its own.
+    let failed = |(id, _): &(_, _)| (*id, Verdict::Failed);
+    let verdicts: Vec<(&str, Verdict)> = verdicts.iter().map(failed).collect();
+    let text = Owned::of(&verdicts).render("terminal");
+    assert!(!text.contains("for the same reason"), "{text}");
+}
+
+#[test]
 fn a_large_page_stays_small() {
     let ids: Vec<String> = (0..1000)
         .map(|number| format!("json::e{number}::f64::100x100"))

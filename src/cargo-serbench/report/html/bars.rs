@@ -122,8 +122,8 @@ fn draw(number: usize, bar: &Bar<'_>, scale: &Scale) -> Markup {
     html! {
         g {
             title { (id) ": " (cells::ratio_of(bar.ratio)) " times the reference, " (bar.figure) }
-            text x="12" y=(y + 12.0) { (text::shorten(&id, 70, 30)) }
-            text class="soft end" x=(WIDTH - 12.0) y=(y + 12.0) { (cells::ratio_of(bar.ratio)) "\u{d7}, " (bar.figure) }
+            text x="12" y=(y + 12.0) { (text::shorten(&id, 44, 20)) }
+            text class="soft end value" x=(WIDTH - 12.0) y=(y + 12.0) { (cells::ratio_of(bar.ratio)) "\u{d7}, " (bar.figure) }
             rect.bar x=(scale.start) y=(y + 17.0) width=(scale.at(bar.ratio) - scale.start) height="8" {}
             @if let Some((lower, upper)) = bar.spread {
                 line.whisker x1=(scale.at(lower)) x2=(scale.at(upper)) y1=(y + 21.0) y2=(y + 21.0) {}

@@ -115,8 +115,8 @@ fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
     html! {
         g {
             title { (id) ": " (row.decision.verdict.word()) ", " (figures) }
-            text x="12" y=(y + 11.0) { (text::shorten(&id, 60, 30)) }
-            text class="soft end" x=(WIDTH - 12.0) y=(y + 11.0) { (row.decision.verdict.word()) " " (figures) }
+            text x="12" y=(y + 11.0) { (text::shorten(&id, 44, 20)) }
+            text class="soft end value" x=(WIDTH - 12.0) y=(y + 11.0) { (row.decision.verdict.word()) " " (figures) }
             @if let Some(threshold) = row.threshold {
                 @let x = scale.at(threshold);
                 line.threshold x1=(x) x2=(x) y1=(y + 14.0) y2=(y + 30.0) {}

@@ -129,7 +129,7 @@ fn section_of(number: usize, section: &Section) -> Markup {
     let inner = html! {
         @if !section.table.header.is_empty() { (table(&section.table, &section.title)) }
         @if !section.notes.is_empty() {
-            ul { @for note in &section.notes { li { code { (note.id) } ": " (note.text) } } }
+            ul { @for note in &section.notes { li { @if !note.id.is_empty() { code { (note.id) } ": " } (note.text) } } }
         }
         @if !section.code.is_empty() {
             div.scroll tabindex="0" role="group" aria-label=(section.title) {
