@@ -214,6 +214,17 @@ fn integers_at_the_edges() {
     check(all.iter().map(|&value| value as i16).collect());
 }
 
+/// A short block is padded with what a longer one left.
+#[test]
+fn short_integers_after_long_ones() {
+    for long in [u64::MAX, u64::from(u32::MAX)] {
+        let expected = vec![long.to_string(); 64].join(",");
+        assert_eq!(text(ArrayView::from(&[long; 64])), format!("[{expected}]"));
+        assert_eq!(text(array![4096_u64, 4097, 1].view()), "[4096,4097,1]");
+        assert_eq!(text(array![1_u64 << 40, 7].view()), "[1099511627776,7]");
+    }
+}
+
 /// How a block is written depends on its longest integer; the others have any length.
 #[test]
 fn integers_of_every_width() {

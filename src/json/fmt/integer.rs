@@ -141,6 +141,8 @@ impl<const N: usize> Magnitudes<N> {
             *value = magnitude(element) * 10;
         }
         let padded = elements.len().next_multiple_of(4);
+        // An earlier block may have left more than eight digits.
+        self.values[elements.len()..padded].fill(0);
         let texts = &mut self.texts.as_flattened_mut()[..padded];
         // SAFETY: the caller's contract.
         unsafe { I::write::<true>(&self.values[..padded], texts) };
