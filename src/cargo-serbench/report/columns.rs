@@ -8,7 +8,7 @@ use super::{
 use crate::{
     compare::{CaseTable, Row, sides::Both},
     decide::{Metric, Verdict},
-    run::{Side, State, Verification},
+    run::{Side, State},
 };
 
 /// The columns of one case: pynumpy's, then throughput, size and exact memory.
