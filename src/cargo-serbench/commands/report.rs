@@ -202,7 +202,10 @@ fn check_shards(runs: &[Run]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        path::Path,
+    };
 
     use serde::Deserialize;
     use serde_json::{Value, json};
@@ -212,6 +215,7 @@ mod tests {
     };
     use crate::{
         config::{Config, Flags},
+        decide::{Decision, evidence::Role},
         record::tests::two_encoders,
         report::FORMATS,
         run::Side,
@@ -334,6 +338,52 @@ mod tests {
                 }
             });
         }
+    }
+
+    /// Runs stored by earlier versions, one of each schema. The verdicts are those printed at the time,
+    /// except for `healed`: a benchmark that failed at the baseline then counted as added.
+    #[test]
+    fn old_runs_have_the_same_verdicts() {
+        let verdicts = |name: &str| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/runs");
+            let run = run::load(&folder.join(name)).unwrap();
+            let (_, decided) = pair::decide(vec![run], &config(), &Waivers::default());
+            let benchmarks = decided.decisions.into_iter();
+            let benchmarks = benchmarks.filter(|it| it.role == Role::Benchmark);
+            let verdict = |it: Decision| format!("{} {}", it.id, it.verdict.word());
+            benchmarks.map(verdict).collect::<Vec<_>>().join("\n")
+        };
+        let all = ["schema-1.json", "schema-2.json", "schema-3.json"].map(verdicts);
+        insta::assert_snapshot!(all.join("\n\n"), @r"
+        fake::dies::u8::4 failed
+        fake::differs::u8::4 failed
+        fake::faster::u8::4 improved
+        fake::foreign::u8::4 unchanged
+        fake::frugal::u8::4 improved
+        fake::gone::u8::4 removed
+        fake::healed::u8::4 failed
+        fake::hungry::u8::4 regressed
+        fake::late::u8::4 regressed
+        fake::new::u8::4 added
+        fake::panics::u8::4 failed
+        fake::prints::u8::4 unchanged
+        fake::reference::u8::4 unchanged
+        fake::same::u8::4 unchanged
+        fake::slower::u8::4 regressed
+        fake::stalls::u8::4 regressed
+        fake::threads::u8::4 regressed
+        fake::wrong::u8::4 failed
+
+        fake::one regressed
+
+        words::deep::sum::u64::1 identical
+        words::deep::sum::u64::2 identical
+        words::deep::sum::u8::1 identical
+        words::deep::sum::u8::2 identical
+        words::nothing identical
+        words::split::10 regressed
+        words::split::1000 regressed
+        ");
     }
 
     #[test]

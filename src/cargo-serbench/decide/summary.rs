@@ -265,7 +265,7 @@ fn missed(controls: &[&Decision]) -> Vec<String> {
         .filter(|control| control.verdict != Verdict::Regressed)
         .map(|control| {
             let Decision { id, reason, .. } = control;
-            format!("failed to detect `{id}` slowed down by twice the threshold ({reason})")
+            format!("failed to detect `{id}`, a slowdown of twice the threshold ({reason})")
         })
         .collect()
 }
