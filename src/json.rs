@@ -163,6 +163,12 @@ pub struct Chunks<'a, T: Scalar> {
 /// Small enough for the second level of any cache.
 const CHUNK: usize = 64 * 1024;
 
+impl<T: Scalar> std::fmt::Debug for Chunks<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chunks").finish_non_exhaustive()
+    }
+}
+
 impl<'a, T: Scalar> Chunks<'a, T> {
     /// Starts the text of `array`.
     #[must_use]
