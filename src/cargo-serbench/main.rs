@@ -48,7 +48,7 @@ fn command() -> clap::Command {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = build::linker::run() {
+    if let Some(code) = build::wrapper::run().or_else(build::linker::run) {
         return code;
     }
     interrupt::survive_file_limit();

@@ -19,6 +19,7 @@ use super::{
     linker,
     proof::Proof,
     share::Share,
+    wrapper,
 };
 use crate::{
     discover::{
@@ -251,6 +252,7 @@ fn cargo(
         command.arg("--quiet");
     }
     linker::keep_inputs(&mut command, target_directory);
+    wrapper::add_workers(&mut command, target_directory);
     for target in targets {
         let package = package_id(workspace, &target.package);
         command.args(["--package", package, "--bench", &target.name]);

@@ -88,10 +88,15 @@ fn is_chosen() -> bool {
             || (name.ends_with("RUSTFLAGS") && chooses(&value))
             || name == "CARGO_BUILD_TARGET"
     });
-    variables
-        || configurations()
-            .iter()
-            .any(|file| fs::read_to_string(file).is_ok_and(|text| chooses(&text)))
+    variables || is_configured(&WORDS)
+}
+
+/// Whether one of the words is in a configuration file of cargo's.
+pub fn is_configured(words: &[&str]) -> bool {
+    let names = |text: &str| words.iter().any(|word| text.contains(word));
+    configurations()
+        .iter()
+        .any(|file| fs::read_to_string(file).is_ok_and(|text| names(&text)))
 }
 
 /// The configuration files that cargo reads in this folder.

@@ -9,6 +9,7 @@ pub mod linker;
 mod proof;
 pub mod share;
 pub mod toolchain;
+pub mod wrapper;
 
 use std::path::PathBuf;
 

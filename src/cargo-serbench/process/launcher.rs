@@ -15,7 +15,10 @@ use super::{
     output::{Ended, Output},
     worker::Worker,
 };
-use crate::{build::Executable, interrupt};
+use crate::{
+    build::{Executable, wrapper::DIVAN_SOCKET},
+    interrupt,
+};
 
 /// How to start a process.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +81,10 @@ impl Launcher {
             .local_addr()
             .context("listen on a loopback socket")?;
         let mut command = bench_command(launch, &["--sample-count", "1", "--sample-size", "1"]);
-        command.env(protocol::SOCKET, format!("{address} {}", self.secret));
+        // A bench function of the library's calls in itself, one of divan's by the worker in divan.
+        for socket in [protocol::SOCKET, DIVAN_SOCKET] {
+            command.env(socket, format!("{address} {}", self.secret));
+        }
         if launch.slowdown > 0.0 {
             command.env(protocol::SLOWDOWN, launch.slowdown.to_string());
         }
@@ -163,6 +169,7 @@ fn base_command(executable: &Executable) -> Command {
         .env("CARGO_MANIFEST_DIR", &executable.folder)
         .env(protocol::FULL, "1")
         .env_remove(protocol::SOCKET)
+        .env_remove(DIVAN_SOCKET)
         .env_remove(protocol::SLOWDOWN)
         .stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {

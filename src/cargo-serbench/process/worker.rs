@@ -21,6 +21,9 @@ pub struct Worker {
     answers: BufReader<Answers>,
     output: Output,
     timeout: Duration,
+    /// Whether divan's own loop runs the operation, see [`crate::build::wrapper`]: then a worker
+    /// can be timed, and knows nothing of outputs and memory.
+    pub in_divan: bool,
 }
 
 /// The stream from a worker. Reading stops when the user interrupts.
@@ -78,6 +81,7 @@ impl Worker {
             answers,
             output,
             timeout,
+            in_divan: false,
         })
     }
 
@@ -87,6 +91,7 @@ impl Worker {
         if let Some(problem) = mismatch(&hello) {
             bail!(problem);
         }
+        self.in_divan = hello.text("driver") == Some("divan");
         Ok(hello.text("secret") == Some(secret))
     }
 

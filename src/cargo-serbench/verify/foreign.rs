@@ -1,14 +1,16 @@
-//! Checks benchmarks without the protocol: whether they run under divan, use threads, and allocate.
+//! Checks benchmarks without the protocol: whether they run under divan, use threads, and allocate, and
+//! whether a worker in divan can time them.
 
 use std::time::Instant;
 
 use anyhow::Result;
+use serbench::protocol::{Command, Slice};
 
 use super::launch;
 use crate::{
     divan::{self, Allocations, Measurement, ParseError, Thousandths},
     interrupt,
-    process::{Launcher, failure_summary},
+    process::{Launcher, Started, failure_summary},
     run::{Memory, State, Verification},
     select::catalog::Listed,
 };
@@ -26,6 +28,10 @@ const BRIEFLY: [&str; 10] = [
     "--skip-ext-time",
     "false",
 ];
+
+/// Operations that take less are left to divan, which tells by all its samples whether there is
+/// something to time, in nanoseconds.
+const SHORTEST_NS: f64 = 2.0;
 
 /// Runs a benchmark once under divan.
 pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
@@ -52,7 +58,19 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
         let again = again.and_then(|(row, _)| row.allocations.as_ref().and_then(self::memory));
         memory.repeatable = again.is_some_and(|again| again == *memory);
     }
+    verification.native = serves(launcher, benchmark)?;
     Ok(verification)
+}
+
+/// Whether there is a worker in this benchmark's divan, with something that it can time.
+fn serves(launcher: &Launcher, benchmark: &Listed) -> Result<bool> {
+    interrupt::check()?;
+    let Ok(Started::Worker(mut worker)) = launcher.worker(launch(benchmark)) else {
+        return interrupt::check().map(|()| false);
+    };
+    let warmed = worker.ask(Command::Warm { nanos: 100_000 });
+    let slice = warmed.ok().as_ref().and_then(Slice::from_answer);
+    Ok(slice.is_some_and(|slice| slice.fastest_ns >= SHORTEST_NS))
 }
 
 /// The row of one process and its number of threads, or the failure.

@@ -48,12 +48,8 @@ pub fn verify(
         }
         let reference = benchmark.reference.as_deref().and_then(|id| texts.get(id));
         let (mut subject, text) = verify_one(launcher, benchmark, reference.map(Vec::as_slice))?;
-        if subject.is_measurable() && subject.native {
-            subject.memory = memory(launcher, benchmark)?;
-            subject.rss = rss(launcher, benchmark)?;
-            if timelines && subject.memory.is_some() && subject.bytes_in >= Some(LARGE) {
-                subject.heap = heap(launcher, benchmark)?;
-            }
+        if timelines && subject.memory.is_some() && subject.bytes_in >= Some(LARGE) {
+            subject.heap = heap(launcher, benchmark)?;
         }
         if let Some(text) = text.filter(|_| benchmark.reference.is_none()) {
             texts.insert(&benchmark.id, text);
@@ -90,8 +86,17 @@ fn verify_one(
             interrupt::check()?;
             subject.state = State::Failed(format!("{error:#}"));
         }
+        // A bench of divan's own beside workers.
+        Ok(Started::Worker(worker)) if worker.in_divan => {
+            drop(worker);
+            return Ok((foreign::verify(launcher, benchmark)?, None));
+        }
         Ok(Started::Worker(mut worker)) => {
             let output = verify_worker(&mut worker, benchmark, &mut subject, reference)?;
+            if subject.is_measurable() {
+                subject.memory = memory(launcher, benchmark)?;
+                subject.rss = rss(launcher, benchmark)?;
+            }
             return Ok((subject, output));
         }
         // A plain divan benchmark in an executable with workers.

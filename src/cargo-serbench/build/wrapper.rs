@@ -1,0 +1,203 @@
+//! The tool as rustc's wrapper: compiles divan with a worker in it, so that ordinary divan benches
+//! are measured by slices like those of the library. Nothing of the crate under test changes, and
+//! neither does its Cargo.toml or Cargo.lock.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use super::{fingerprint::text_hash, linker::is_configured};
+use crate::shell;
+
+/// The environment variable that turns a bench with a worker in its divan into one: `address secret`.
+pub const DIVAN_SOCKET: &str = "SERBENCH_DIVAN_SOCKET";
+
+/// The environment variable with the folder for sources with a worker. It turns the tool into a wrapper.
+const FOLDER: &str = "SERBENCH_DIVAN_FOLDER";
+
+/// The environment variable with the user's own wrapper.
+const INNER: &str = "SERBENCH_INNER_WRAPPER";
+
+/// The environment variable by which cargo knows a wrapper.
+const WRAPPER: &str = "RUSTC_WRAPPER";
+
+/// Packages that are divan, by the names of their libraries, and the versions that are known.
+const KNOWN: [(&str, &str, &[&str]); 2] = [
+    (
+        "divan",
+        "divan-",
+        &["0.1.16", "0.1.17", "0.1.18", "0.1.19", "0.1.20", "0.1.21"],
+    ),
+    (
+        "codspeed_divan_compat_walltime",
+        "codspeed-divan-compat-walltime-",
+        &["5.0.3", "6.0.0"],
+    ),
+];
+
+/// The worker's source. The word `VERSION` stands for that of the protocol.
+const WORKER: &str = include_str!("worker.rs.in");
+
+/// After this line of divan's there is one closure that runs a batch.
+const RECORDER: &str = "let record_sample = self.sample_recorder(gen_input, benched, drop_input);";
+
+/// Serves the benchmark, unless it has several threads or is only tried.
+const SERVE: &str = "
+        if self.thread_count.get() == 1 && !is_test {
+            let timer = self.shared_context.timer;
+            crate::serbench_worker::serve(|size| {
+                let ([start, end], _) = record_sample(size, None, &mut |_: &I| {});
+                end.duration_since(start, timer).picos as f64 / 1e3
+            });
+        }";
+
+/// Compiles, if this process was started to be a wrapper.
+pub fn run() -> Option<ExitCode> {
+    let folder = PathBuf::from(env::var_os(FOLDER)?);
+    let mut arguments = env::args_os().skip(1);
+    let compiler = arguments.next()?;
+    // The tool is the linker of the same builds.
+    if Path::new(&compiler).file_stem() != Some(OsStr::new("rustc")) {
+        return None;
+    }
+    let arguments: Vec<OsString> = arguments.collect();
+    let compile = |arguments: &[OsString]| {
+        let mut command = match env::var_os(INNER) {
+            Some(inner) => {
+                let mut command = Command::new(inner);
+                command.arg(&compiler);
+                command
+            }
+            None => Command::new(&compiler),
+        };
+        command.args(arguments);
+        command
+    };
+    // Where a worker can't be added, divan itself times its benchmarks.
+    if let Some(changed) = with_worker(&folder, &arguments)
+        && let Ok(output) = compile(&changed).output()
+        && output.status.success()
+    {
+        // Cargo reads there what was written.
+        let _ = io::stderr().write_all(&output.stderr);
+        return Some(ExitCode::SUCCESS);
+    }
+    let error = compile(&arguments).exec();
+    shell::error(&format!(
+        "start {}: {error}",
+        Path::new(&compiler).display()
+    ));
+    Some(ExitCode::FAILURE)
+}
+
+/// Makes a build of cargo's add workers, unless the configuration names a wrapper.
+pub fn add_workers(command: &mut Command, target_directory: &Path) {
+    let Ok(tool) = env::current_exe() else {
+        return;
+    };
+    if is_configured(&["rustc-wrapper"]) {
+        return;
+    }
+    if let Some(inner) = env::var_os(WRAPPER).filter(|it| !it.is_empty()) {
+        command.env(INNER, inner);
+    }
+    // The same for all commits: paths of sources are part of an executable.
+    let folder = target_directory.ancestors().nth(2);
+    command
+        .env(WRAPPER, tool)
+        .env(FOLDER, folder.unwrap_or(target_directory).join("divan"));
+}
+
+/// The arguments of a compilation of divan with the path of its source replaced.
+fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<Vec<OsString>> {
+    let at = arguments.iter().position(|it| it == "--crate-name")?;
+    let name = arguments.get(at + 1)?.to_str()?;
+    let (_, prefix, versions) = KNOWN.iter().find(|(known, ..)| *known == name)?;
+    let source = arguments
+        .iter()
+        .position(|it| Path::new(it).ends_with("src/lib.rs"))?;
+    let package = Path::new(&arguments[source]).parent()?.parent()?;
+    let package_name = package.file_name()?.to_str()?;
+    let version = package_name.strip_prefix(prefix)?;
+    if !versions.contains(&version) {
+        return None;
+    }
+    let changes = text_hash(format!("{WORKER}{SERVE}").as_bytes());
+    let changed = folder.join(format!("{package_name}-{changes}"));
+    if !changed.exists() {
+        write_changed(package, &changed).ok()?;
+    }
+    let mut arguments = arguments.to_vec();
+    arguments[source] = changed.join("src/lib.rs").into();
+    Some(arguments)
+}
+
+/// Writes a package with a worker to `changed`, whole or not at all.
+fn write_changed(package: &Path, changed: &Path) -> io::Result<()> {
+    let parent = changed.parent().unwrap_or(changed);
+    fs::create_dir_all(parent)?;
+    let staging = tempfile::tempdir_in(parent)?;
+    copy(package, staging.path())?;
+    let source = staging.path().join("src");
+    let library = fs::read_to_string(source.join("lib.rs"))?;
+    fs::write(
+        source.join("lib.rs"),
+        library + "\n#[allow(missing_docs, clippy::all)]\nmod serbench_worker;\n",
+    )?;
+    let version = serbench::protocol::VERSION.to_string();
+    fs::write(
+        source.join("serbench_worker.rs"),
+        WORKER.replacen("\"VERSION\"", &format!("{version:?}"), 1),
+    )?;
+    let module = ["benchmark/mod.rs", "bench/mod.rs"]
+        .map(|name| source.join(name))
+        .into_iter()
+        .find(|path| path.exists())
+        .ok_or(io::ErrorKind::NotFound)?;
+    let text = with_calls(&fs::read_to_string(&module)?).ok_or(io::ErrorKind::InvalidData)?;
+    fs::write(&module, text)?;
+    match fs::rename(staging.keep(), changed) {
+        // Another compilation was first.
+        Err(_) if changed.exists() => Ok(()),
+        renamed => renamed,
+    }
+}
+
+/// Divan's loop with calls of the worker; `None` where it looks otherwise than in the known versions.
+fn with_calls(module: &str) -> Option<String> {
+    const START: &str = "sample_start = UntaggedTimestamp::start(timer_kind);";
+    const END: &str = "sample_end = UntaggedTimestamp::end(timer_kind);";
+    let once = module.matches(RECORDER).count() == 1;
+    let starts = module.matches(START).count();
+    if !once || starts == 0 || starts != module.matches(END).count() {
+        return None;
+    }
+    Some(
+        module
+            .replace(RECORDER, &format!("{RECORDER}{SERVE}"))
+            .replace(
+                START,
+                &format!("crate::serbench_worker::started(); {START}"),
+            )
+            .replace(END, &format!("{END} crate::serbench_worker::ended();")),
+    )
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true => copy(&entry.path(), &to)?,
+            false => drop(fs::copy(entry.path(), to)?),
+        }
+    }
+    Ok(())
+}
