@@ -237,7 +237,7 @@ pub struct Benchmark {
 #[serde(deny_unknown_fields)]
 pub struct Verification {
     pub state: State,
-    /// Whether the bench speaks the protocol; otherwise divan's table was read.
+    /// Whether a worker is measured by slices; otherwise divan's table is read.
     pub native: bool,
     /// Hash of the executable's code and data.
     pub executable: String,

@@ -162,11 +162,12 @@ fn write_changed(package: &Path, changed: &Path) -> io::Result<()> {
         .ok_or(io::ErrorKind::NotFound)?;
     let text = with_calls(&fs::read_to_string(&module)?).ok_or(io::ErrorKind::InvalidData)?;
     fs::write(&module, text)?;
-    match fs::rename(staging.keep(), changed) {
-        // Another compilation was first.
-        Err(_) if changed.exists() => Ok(()),
-        renamed => renamed,
-    }
+    let staged = staging.keep();
+    fs::rename(&staged, changed).or_else(|error| {
+        fs::remove_dir_all(&staged)?;
+        // Another compilation may have been first.
+        if changed.exists() { Ok(()) } else { Err(error) }
+    })
 }
 
 /// Divan's loop with calls of the worker; `None` where it looks otherwise than in the known versions.
@@ -200,4 +201,79 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::{KNOWN, with_calls, with_worker, write_changed};
+
+    /// The divan that this package's own bench depends on.
+    fn divan() -> PathBuf {
+        let metadata = cargo_metadata::MetadataCommand::new()
+            .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .other_options(vec!["--offline".to_owned()])
+            .exec()
+            .unwrap();
+        let divan = metadata.packages.into_iter().find(|it| it.name == "divan");
+        divan.unwrap().manifest_path.parent().unwrap().into()
+    }
+
+    #[test]
+    fn divan_gets_a_worker() {
+        let folder = tempfile::tempdir().unwrap();
+        let changed = folder.path().join("a/divan");
+        write_changed(&divan(), &changed).unwrap();
+        let read = |file: &str| fs::read_to_string(changed.join(file)).unwrap();
+        assert!(read("src/lib.rs").ends_with("mod serbench_worker;\n"));
+        assert!(read("src/serbench_worker.rs").contains("(\"version\", \"1\")"));
+        let calls = read("src/benchmark/mod.rs");
+        for (call, times) in [("serve(", 1), ("started()", 3), ("ended()", 3)] {
+            let call = format!("crate::serbench_worker::{call}");
+            assert_eq!(calls.matches(&call).count(), times, "{call}");
+        }
+        let left: Vec<_> = fs::read_dir(folder.path().join("a")).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn only_known_sources_are_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let divan = divan();
+        let compile = |name: &str, package: &str| {
+            let source = format!("{package}/src/lib.rs");
+            let arguments = ["--crate-name", name, "--edition=2021", &source];
+            with_worker(folder.path(), &arguments.map(Into::into))
+        };
+        let [(_, prefix, versions), _] = KNOWN;
+        let name = divan.file_name().unwrap().to_str().unwrap();
+        assert_eq!(name, format!("{prefix}{}", versions[versions.len() - 1]));
+        let changed = compile("divan", divan.to_str().unwrap()).unwrap();
+        assert!(
+            changed[3]
+                .to_str()
+                .unwrap()
+                .starts_with(folder.path().to_str().unwrap())
+        );
+        assert_eq!(compile("divan_macros", divan.to_str().unwrap()), None);
+        assert_eq!(compile("divan", "/checkout/divan"), None);
+        assert_eq!(compile("divan", "/registry/divan-0.1.14"), None);
+        assert_eq!(
+            compile("divan", "/registry/divan-0.1.21"),
+            None,
+            "there is none"
+        );
+    }
+
+    #[test]
+    fn a_loop_of_another_form_is_left_alone() {
+        assert_eq!(with_calls("let record_sample = something_else();"), None);
+        let text = fs::read_to_string(divan().join("src/benchmark/mod.rs")).unwrap();
+        assert!(with_calls(&text).is_some());
+        assert_eq!(
+            with_calls(&text.replacen("sample_end = ", "sample_end2 = ", 1)),
+            None
+        );
+    }
 }

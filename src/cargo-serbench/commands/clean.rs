@@ -19,8 +19,8 @@ pub struct Clean {
     pub place: Place,
 }
 
-/// Folders in `target/serbench` that are made again when needed.
-const FOLDERS: [&str; 5] = ["build", "cache", "source", "arm-a", "arm-b"];
+/// Folders under `target/serbench` that every run can make again.
+const FOLDERS: [&str; 6] = ["build", "cache", "divan", "source", "arm-a", "arm-b"];
 
 pub fn clean(args: &Clean) -> Result<Exit> {
     args.place.voice.apply();

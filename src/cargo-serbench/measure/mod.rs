@@ -380,8 +380,7 @@ fn measure_jobs(
     Ok(())
 }
 
-/// Suggests how to measure benchmarks better that divan times itself. Printed once per workspace,
-/// which is remembered in `scratch`.
+/// Says why some benchmarks take long: divan times them itself. Once in a workspace, which `scratch` remembers.
 pub fn hint_at_foreign(run: &Run, scratch: &Path) {
     let verifications = || {
         run.benchmarks
@@ -395,8 +394,8 @@ pub fn hint_at_foreign(run: &Run, scratch: &Path) {
         return;
     }
     shell::hint(format_args!(
-        "divan itself times {count} of {} benchmarks; with `serbench::bench` instead of \
-         `bencher.bench_local` they take a fifth of the time (said once in this workspace)",
+        "divan itself times {count} of {} benchmarks, which takes about five times as long: those with several \
+         threads or under 2 ns, and all of a divan older than 0.1.16 (said once in this workspace)",
         verifications().count()
     ));
     // If this fails, the hint is printed again.

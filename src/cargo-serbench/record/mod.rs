@@ -96,7 +96,7 @@ pub struct Measured {
     pub slower_than: Option<String>,
     /// Hash of the executable's code and data.
     pub executable: String,
-    /// Whether the bench speaks the protocol; otherwise divan's table was read.
+    /// Whether a worker was measured by slices; otherwise divan's table was read.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub native: bool,
     /// Whether it used other threads; then wall time decides.
