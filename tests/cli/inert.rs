@@ -69,10 +69,11 @@ const EDITS: [Edit; 9] = [
              Random::seeded(seed).below(1000) + Random::seeded(seed + 1).below(10)\n}\n",
     },
     Edit {
-        name: "a dependency's feature",
-        file: "Cargo.toml",
-        from: "features = [\"float_roundtrip\"], optional = true } # an encoder",
-        to: "features = [\"float_roundtrip\", \"raw_value\"], optional = true } # an encoder",
+        name: "a trait implementation",
+        file: "src/dtype.rs",
+        from: "",
+        to: "\n/// Compares by name.\nimpl PartialEq<str> for Dtype {\n    fn eq(&self, name: &str) -> bool {\n        \
+             self.to_string() == name\n    }\n}\n",
     },
     Edit {
         name: "functions in another order",
