@@ -89,10 +89,8 @@ pub fn run() -> Option<ExitCode> {
         return Some(ExitCode::SUCCESS);
     }
     let error = compile(&arguments).exec();
-    shell::error(&format!(
-        "start {}: {error}",
-        Path::new(&compiler).display()
-    ));
+    let compiler = Path::new(&compiler).display();
+    shell::error(format_args!("start {compiler}: {error}"));
     Some(ExitCode::FAILURE)
 }
 
