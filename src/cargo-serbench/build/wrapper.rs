@@ -52,7 +52,7 @@ const SERVE: &str = "
         if self.thread_count.get() == 1 && !is_test {
             let timer = self.shared_context.timer;
             crate::serbench_worker::serve(|size| {
-                let ([start, end], _) = record_sample(size, None, &mut |_: &I| {});
+                let [start, end] = record_sample(size, None, &mut |_: &I| {}).0;
                 end.duration_since(start, timer).picos as f64 / 1e3
             });
         }";
@@ -257,11 +257,6 @@ mod tests {
         assert_eq!(compile("divan_macros", divan.to_str().unwrap()), None);
         assert_eq!(compile("divan", "/checkout/divan"), None);
         assert_eq!(compile("divan", "/registry/divan-0.1.14"), None);
-        assert_eq!(
-            compile("divan", "/registry/divan-0.1.21"),
-            None,
-            "there is none"
-        );
     }
 
     #[test]
