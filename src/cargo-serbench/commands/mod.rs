@@ -28,12 +28,14 @@ mod report;
 mod revision;
 mod run;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::run::Run;
-use crate::exit::Exit;
+use crate::{cli, exit::Exit};
 
 /// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
 #[derive(Debug, Parser)]
@@ -115,6 +117,11 @@ pub enum Command {
     Man,
     /// Print usage notes for coding agents and other programs
     Agents,
+}
+
+/// The command line parser, with a short `-h`.
+pub fn command() -> clap::Command {
+    Cargo::command().mut_subcommand("serbench", cli::with_short_help)
 }
 
 impl Command {
