@@ -1,10 +1,11 @@
-//! Many arrays into one message: the ways of Stack Overflow's "Numpy array: get the raw bytes
-//! without copying", and ours. Ids are `concat::<way>::<dtype>::<case>`.
+//! Concatenates many arrays into one message, with the methods of Stack Overflow's "Numpy array: get
+//! the raw bytes without copying" and with [`serbench::concat`]. Ids are
+//! `concat::<method>::<dtype>::<case>`.
 //!
-//! Those with `reused` in their name write into a buffer that is kept from call to call, the
-//! others into a new one, which for large messages measures the operating system's zeroed pages.
-//! All but `pack`, `unpack` and `io_slices` make bare payloads, which only a receiver that knows
-//! every data type and shape can read.
+//! Benches with `reused` in the name write to the same buffer on each call. The others write to a new
+//! one, which for large messages mostly measures how fast the operating system zeroes pages. All except
+//! `pack`, `unpack`, `io_slices` and those based on them write only the payloads, which a receiver can
+//! read only if it knows the data types and shapes.
 
 use std::{cell::RefCell, hint::black_box};
 #[cfg(unix)]
@@ -34,8 +35,8 @@ fn main() {
 
 const NO_CRC: PackOptions = PackOptions::new().checksum(false);
 
-/// The numbers of arrays and of bytes in each: those of the question, of many records, and with
-/// `SERBENCH_FULL` of large images.
+/// The number of arrays and the size of each: those of the question, many records, and large images
+/// with `SERBENCH_FULL`.
 fn cases() -> Vec<&'static str> {
     let mut cases = vec!["2x24B", "1000x4KB"];
     if is_full() {
@@ -49,15 +50,15 @@ fn count_and_bytes(case: &str) -> (usize, usize) {
         "2x24B" => (2, 24),
         "1000x4KB" => (1000, 4096),
         "10x4MB" => (10, 4 << 20),
-        _ => unreachable!("{case} is not a case"),
+        _ => unreachable!("unknown case {case}"),
     }
 }
 
-/// What a case's arrays hold.
+/// The element types of the arrays.
 trait Content {
     const DTYPE: Option<Dtype>;
 
-    /// Different arrays of `bytes` bytes each.
+    /// Several different arrays of `bytes` bytes each.
     fn arrays(bytes: usize) -> Vec<Box<dyn Owner>>;
 }
 
@@ -69,8 +70,11 @@ impl Content for f64 {
     }
 }
 
-/// Arrays of six data types in turn, every other one of two dimensions.
-#[expect(non_camel_case_types, reason = "ids say `mixed` where they say `f64`")]
+/// Arrays of six data types in turn; every other array is 2-d.
+#[expect(
+    non_camel_case_types,
+    reason = "appears in ids in place of a type such as `f64`"
+)]
 struct mixed;
 
 impl Content for mixed {
@@ -114,7 +118,7 @@ fn array<T: Element>(at: usize, bytes: usize) -> Box<dyn Owner> {
     Box::new(seeded::<T>(&Shape::Axes(axes), SEED + at as u64))
 }
 
-/// The arrays of a case, each in memory of its own; values repeat, to be drawn quickly.
+/// The arrays of a case, each in its own memory. Values repeat, so that set-up is quick.
 fn owners<C: Content>(case: &str) -> Vec<Box<dyn Owner>> {
     let (count, bytes) = count_and_bytes(case);
     let different = C::arrays(bytes);
@@ -126,7 +130,7 @@ fn owners<C: Content>(case: &str) -> Vec<Box<dyn Owner>> {
         .collect()
 }
 
-/// A case, and its arrays' bytes, as `.view(np.uint8)` gives them in Python.
+/// The arrays of a case and their bytes, like `.view(np.uint8)` in Python.
 struct Input<'a> {
     arrays: Vec<AnyArray<'a>>,
     payloads: Vec<&'a [u8]>,
@@ -168,7 +172,7 @@ impl<'a> Input<'a> {
             .check(if right {
                 Check::Passed
             } else {
-                Check::Failed("the bytes are not those of the arrays".to_owned())
+                Check::Failed("the bytes differ from those of the arrays".to_owned())
             });
         match self.dtype {
             Some(dtype) => description.dtype(dtype),
@@ -177,16 +181,16 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What a way makes.
+/// The output format of a method.
 #[derive(Clone, Copy)]
 enum Form {
-    /// The payloads, one after the other.
+    /// Only the payloads, concatenated.
     Bare,
-    /// What [`concat::pack`] makes.
+    /// A message as written by [`concat::pack`].
     Message,
 }
 
-/// Benchmarks `operation`, which makes a new vector.
+/// Benchmarks `operation`, which returns a new vector.
 fn fresh<C: Content>(
     bencher: Bencher<'_, '_>,
     case: &str,
@@ -202,7 +206,7 @@ fn fresh<C: Content>(
     );
 }
 
-/// Benchmarks `operation`, which fills a vector that is kept.
+/// Benchmarks `operation`, which fills the same vector each time.
 fn reused<C: Content>(
     bencher: Bencher<'_, '_>,
     case: &str,
@@ -218,14 +222,14 @@ fn reused<C: Content>(
         black_box(out.as_slice());
     };
     bench_described(bencher, once, |once| {
-        // Twice, so that a buffer that is not cleared shows.
+        // Twice, to detect a buffer that is not cleared.
         once();
         once();
         input.describe(&out.borrow(), form)
     });
 }
 
-/// A copy of each array, as `ndarray.tobytes` makes it, appended to a growing buffer. The reference.
+/// Copies each array, like `ndarray.tobytes`, and appends it to a growing buffer. The reference.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn tobytes_extend<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     fresh::<C>(bencher, case, Form::Bare, |input| {
@@ -238,7 +242,7 @@ fn tobytes_extend<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// Each array appended to a buffer that has room for all.
+/// Appends each array to a buffer with room for all.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn presized_extend<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     fresh::<C>(bencher, case, Form::Bare, |input| {
@@ -248,7 +252,7 @@ fn presized_extend<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// As `presized_extend`, into a buffer that is kept.
+/// Like `presized_extend`, with a reused buffer.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn extend_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     reused::<C>(bencher, case, Form::Bare, |input, out| {
@@ -263,7 +267,7 @@ fn extend(out: &mut Vec<u8>, input: &Input<'_>) {
     }
 }
 
-/// Each array copied to its place in a zeroed buffer, as `np.concatenate(…, out=…)` does.
+/// Copies each array to its place in a zeroed buffer, like `np.concatenate(…, out=…)`.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn concatenate<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     fresh::<C>(bencher, case, Form::Bare, |input| {
@@ -273,7 +277,7 @@ fn concatenate<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// As `concatenate`, into a buffer that is kept.
+/// Like `concatenate`, with a reused buffer.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn concatenate_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     reused::<C>(bencher, case, Form::Bare, |input, out| {
@@ -290,7 +294,7 @@ fn copy(mut out: &mut [u8], input: &Input<'_>) {
     }
 }
 
-/// ndarray's own `concatenate` of the arrays' bytes.
+/// Concatenates the bytes with ndarray's `concatenate`.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn ndarray_concatenate<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     fresh::<C>(bencher, case, Form::Bare, |input| {
@@ -299,12 +303,12 @@ fn ndarray_concatenate<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
             .iter()
             .map(|payload| ArrayView1::from(*payload))
             .collect();
-        let all = ndarray::concatenate(Axis(0), &views).expect("one-dimensional views fit");
+        let all = ndarray::concatenate(Axis(0), &views).expect("1-d views can be concatenated");
         all.into_raw_vec_and_offset().0
     });
 }
 
-/// One 8-byte element after the other.
+/// Appends 8-byte elements one by one.
 #[divan::bench(types = [f64], args = cases())]
 fn element_push<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     fresh::<C>(bencher, case, Form::Bare, |input| {
@@ -318,7 +322,7 @@ fn element_push<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The message with its header.
+/// Writes the message with its header.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn pack<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     fresh::<C>(bencher, case, Form::Message, |input| {
@@ -328,7 +332,7 @@ fn pack<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// As `pack`, without the CRC-32.
+/// Like `pack`, without the CRC-32.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn pack_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     fresh::<C>(bencher, case, Form::Message, |input| {
@@ -338,7 +342,7 @@ fn pack_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// As `pack`, into a vector that is kept.
+/// Like `pack`, with a reused vector.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn pack_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     reused::<C>(bencher, case, Form::Message, |input, out| {
@@ -347,7 +351,7 @@ fn pack_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// As `pack_reused`, without the CRC-32.
+/// Like `pack_reused`, without the CRC-32.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn pack_no_crc_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     reused::<C>(bencher, case, Form::Message, |input, out| {
@@ -356,16 +360,16 @@ fn pack_no_crc_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// As `pack_reused`, into a slice that has the message's length already.
+/// Like `pack_reused`, to a slice of the length of the message.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn pack_into_reused<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     reused::<C>(bencher, case, Form::Message, |input, out| {
         out.resize(concat::packed_len(&input.arrays), 0);
-        concat::pack_into(&input.arrays, out).expect("the buffer was made long enough");
+        concat::pack_into(&input.arrays, out).expect("the buffer is long enough");
     });
 }
 
-/// As `io_slices`, without the CRC-32, so that payloads aren't even read.
+/// Like `io_slices`, without the CRC-32, so that payloads aren't even read.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn io_slices_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let mut scratch = Vec::new();
@@ -378,7 +382,7 @@ fn io_slices_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The message as parts for a vectored write: the header is made, payloads stay where they are.
+/// Prepares a vectored write of the message: creates the header, doesn't copy the payloads.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn io_slices<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let mut scratch = Vec::new();
@@ -391,7 +395,7 @@ fn io_slices<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// `io_slices` and the system calls that take them, to a file that takes everything at once.
+/// Like `io_slices`, and writes the parts to `/dev/null`, which accepts everything at once.
 #[cfg(unix)]
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn writev<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
@@ -403,11 +407,11 @@ fn writev<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
             None => &mut null,
             Some(out) => out,
         };
-        concat::write_all_vectored(writer, &mut parts).expect("the writer takes everything");
+        concat::write_all_vectored(writer, &mut parts).expect("the writer accepts everything");
     });
 }
 
-/// Benchmarks `operation`, which writes the message to its second argument if there is one.
+/// Benchmarks `operation`, which writes the message to its second argument if it is `Some`.
 fn write_message<C: Content>(
     bencher: Bencher<'_, '_>,
     case: &str,
@@ -428,7 +432,7 @@ fn write_message<C: Content>(
     );
 }
 
-/// The message packed into a buffer that is kept, and written to a socket that a thread empties.
+/// Packs the message into a reused buffer and writes it to a socket, from which a thread reads.
 #[cfg(unix)]
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn socket_pack_write<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
@@ -440,7 +444,7 @@ fn socket_pack_write<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The message written to such a socket without packing it first.
+/// Like `socket_pack_write`, but writes the parts without packing them first.
 #[cfg(unix)]
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn socket_writev<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
@@ -459,7 +463,7 @@ fn socket<C: Content>(
 ) {
     let owners = owners::<C>(case);
     let input = Input::new::<C>(&owners);
-    let (mut near, mut far) = UnixStream::pair().expect("a socket pair can be made");
+    let (mut near, mut far) = UnixStream::pair().expect("can't create a socket pair");
     let mut first = vec![0; concat::packed_len(&input.arrays)];
     let (sender, receiver) = mpsc::channel();
     let reader = thread::spawn(move || -> io::Result<()> {
@@ -471,7 +475,7 @@ fn socket<C: Content>(
     });
     bench_described(
         bencher,
-        || operation(&input, &mut near).expect("the other end reads"),
+        || operation(&input, &mut near).expect("the thread reads from the other end"),
         |operation| {
             operation();
             let message = receiver.recv().unwrap_or_default();
@@ -481,39 +485,39 @@ fn socket<C: Content>(
     drop(near);
     reader
         .join()
-        .expect("the reader doesn't panic")
-        .expect("what was written can be read");
+        .expect("the reader panicked")
+        .expect("the reader failed");
 }
 
-/// All arrays of a message found, none copied.
+/// Unpacks all arrays of a message without copying.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn unpack<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let owners = owners::<C>(case);
     let input = Input::new::<C>(&owners);
     let mut message = Vec::new();
     concat::pack(&input.arrays, &mut message);
-    let unpack = || concat::unpack(&message).expect("the message was packed here");
+    let unpack = || concat::unpack(&message).expect("the message was packed above");
     bench_described(bencher, unpack, |unpack| {
         let unpacked: Vec<&[u8]> = unpack().iter().map(NpyView::bytes).collect();
         input.checked(&unpacked.concat(), Form::Bare)
     });
 }
 
-/// As `unpack`, of a message without a CRC-32.
+/// Like `unpack`, for a message without a CRC-32.
 #[divan::bench(types = [f64, mixed], args = cases())]
 fn unpack_no_crc<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let owners = owners::<C>(case);
     let input = Input::new::<C>(&owners);
     let mut message = Vec::new();
     concat::pack_with(&input.arrays, &NO_CRC, &mut message);
-    let unpack = || concat::unpack(&message).expect("the message was packed here");
+    let unpack = || concat::unpack(&message).expect("the message was packed above");
     bench_described(bencher, unpack, |unpack| {
         let unpacked: Vec<&[u8]> = unpack().iter().map(NpyView::bytes).collect();
         input.checked(&unpacked.concat(), Form::Bare)
     });
 }
 
-/// All arrays of a message as arrays of their own.
+/// Unpacks all arrays of a message as owned arrays.
 #[divan::bench(types = [f64], args = cases())]
 fn unpack_owned<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let owners = owners::<C>(case);
@@ -521,8 +525,8 @@ fn unpack_owned<C: Content>(bencher: Bencher<'_, '_>, case: &str) {
     let mut message = Vec::new();
     concat::pack(&input.arrays, &mut message);
     let unpack = || -> Vec<ArrayD<f64>> {
-        let packed = concat::unpack(&message).expect("the message was packed here");
-        let owned = |array: &NpyView<'_>| array.to_owned().expect("the arrays are of float64");
+        let packed = concat::unpack(&message).expect("the message was packed above");
+        let owned = |array: &NpyView<'_>| array.to_owned().expect("the arrays contain float64");
         packed.iter().map(owned).collect()
     };
     bench_described(bencher, unpack, |unpack| {

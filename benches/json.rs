@@ -1,4 +1,4 @@
-//! JSON: every data type through every encoder; `orjson` is the reference.
+//! JSON: all data types with all encoders. The reference is `orjson`.
 
 use divan::{Bencher, black_box};
 use serbench::{
@@ -13,7 +13,7 @@ use serbench::{
     f16,
 };
 
-/// Five thousand elements, on which the reference takes 5 (booleans) to 200 µs (moments).
+/// 5,000 elements, which take the reference from 5 µs (booleans) to 200 µs (datetimes).
 const SMALL: [usize; 2] = [100, 50];
 
 #[global_allocator]
@@ -23,7 +23,7 @@ fn main() {
     divan::main();
 }
 
-/// The floor of all encoders: as many bytes as the text has, in a new vector.
+/// A lower bound for all encoders: fills a new vector of the same length as the text.
 #[divan::bench(
     types = [bool, i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64, DatetimeNs],
     args = shapes(&SMALL)
@@ -33,7 +33,7 @@ fn memset<T: JsonElement>(bencher: Bencher, shape: &Shape) {
     let mut text = Vec::new();
     Serbench
         .encode(array.view(), &mut text)
-        .expect("seeded arrays have a text");
+        .expect("seeded arrays can be encoded");
     let len = text.len();
     bench_described(
         bencher,
@@ -42,7 +42,7 @@ fn memset<T: JsonElement>(bencher: Bencher, shape: &Shape) {
             let is_full = fill().len() == len;
             Description::of(&array.view())
                 .bytes_out(len as u64)
-                .check(is_full.then_some(()).ok_or("another length"))
+                .check(is_full.then_some(()).ok_or("wrong length"))
         },
     );
 }

@@ -1,13 +1,13 @@
-//! NPY from memory and to it. `owned` is the reference: the copying reader that `numpy.load` is.
-//! `memcpy` is its floor, from which it should be no further than 1.15 from 100 KiB on.
+//! Loads and saves NPY in memory. The reference is `owned`, which copies like `numpy.load`. Its lower
+//! bound is `memcpy`; for 100 KiB or more, it should take at most 1.15 times as long.
 //!
-//! glibc hands the memory of the last array out again, so that a loop seldom gets new pages. With
-//! `GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1048576` in the environment arrays of more than 1 MiB
-//! always lie in new ones, as those of a program do that keeps what it loads.
+//! glibc reuses the memory of the last array, so a loop rarely gets new pages. To get new pages for all
+//! arrays of more than 1 MiB, as in a program that keeps what it loads, set
+//! `GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1048576`.
 //!
-//! What they stand beside: SPDL's `npy::load(data)` and ndarray-npy's `view_npy` give a view as
-//! `view` does; `numpy.load(BytesIO(data))`, SPDL's `npy::load(data, copy=True)`, ndarray-npy's
-//! `read_npy` and npyz copy as `owned` does.
+//! Equivalents in other libraries: SPDL's `npy::load(data)` and ndarray-npy's `view_npy` return views
+//! like `view`. `numpy.load(BytesIO(data))`, SPDL's `npy::load(data, copy=True)`, ndarray-npy's
+//! `read_npy` and npyz copy like `owned`.
 
 use divan::{Bencher, black_box};
 use ndarray::ArrayD;
@@ -20,8 +20,8 @@ use serbench::{
 };
 use zerocopy::IntoBytes;
 
-/// One axis of 1 KiB and 100 KiB of `float64`, and of 10 MiB with `SERBENCH_FULL` in the
-/// environment.
+/// 1-d arrays of 1 KiB and 100 KiB of `float64`; with `SERBENCH_FULL` in the environment, also of
+/// 10 MiB.
 fn lengths() -> Vec<Shape> {
     let mut lengths = vec![128, 12_800];
     if is_full() {
@@ -37,7 +37,7 @@ fn main() {
     divan::main();
 }
 
-/// A file of a seeded array, at an address that is a multiple of 16.
+/// An NPY file of a seeded array, at an address that is a multiple of 16.
 struct File<T> {
     array: ArrayD<T>,
     blocks: Vec<u128>,
@@ -58,7 +58,7 @@ impl<T: Element> File<T> {
         &self.blocks.as_bytes()[..self.len]
     }
 
-    /// Benchmarks `operation` on the file; `equals` compares what it gives with the array.
+    /// Benchmarks `operation` on the file; `equals` compares its output with the array.
     fn bench<'f, O>(
         &'f self,
         bencher: Bencher,
@@ -78,7 +78,7 @@ fn same(equal: bool) -> Result<(), BoxError> {
     if equal {
         return Ok(());
     }
-    Err("other elements than were saved".into())
+    Err("the elements differ from those saved".into())
 }
 
 const LOADS: &str = "the file was just saved";
@@ -122,7 +122,7 @@ fn cow<T: Element>(bencher: Bencher, shape: &Shape) {
     );
 }
 
-/// The header alone.
+/// Reads only the header.
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
 fn header<T: Element>(bencher: Bencher, shape: &Shape) {
     File::<T>::new(shape).bench(
@@ -132,7 +132,7 @@ fn header<T: Element>(bencher: Bencher, shape: &Shape) {
     );
 }
 
-/// The floor of `owned`: the elements' bytes in a new vector.
+/// A lower bound for `owned`: copies the bytes of the elements to a new vector.
 #[divan::bench(types = [bool, u8, f16, f32, f64, DatetimeNs], args = lengths())]
 fn memcpy<T: Element>(bencher: Bencher, shape: &Shape) {
     let file = File::<T>::new(shape);

@@ -1,14 +1,14 @@
-//! NPZ archives from memory and to it. `stored_owned` is the reference: the copying reader that
-//! `numpy.load` is, on members that are not compressed. `memcpy` is its floor.
+//! Loads and saves NPZ archives in memory. The reference is `stored_owned`, which copies like
+//! `numpy.load`, for uncompressed members. Its lower bound is `memcpy`.
 //!
-//! `128` is one member of that many elements, `16x128` are sixteen. The `sample` benches load the
-//! two members of SPDL's case study of data formats: an image and its mask, 4x640x480 in all. The
-//! archives are ours, whose members are aligned; those of `misaligned` are as numpy's.
+//! `128` is one member with 128 elements; `16x128` are sixteen such members. The `sample` benches load
+//! the two members of SPDL's case study of data formats: an image and its mask, 4x640x480 in total. The
+//! archives are written by this crate, which aligns members; those of `misaligned` are like numpy's.
 //!
-//! What they stand beside: SPDL's `load_npz(data)[key]` gives views at any address after checking the
-//! CRC-32, as `misaligned_view` does, and never a copy; `numpy.load(BytesIO(data))[key]` and the
-//! readers of ndarray-npy and npyz copy, as `misaligned_owned` does. SPDL 0.6 checks no CRC-32, as
-//! `no_crc`.
+//! Equivalents in other libraries: SPDL's `load_npz(data)[key]` checks the CRC-32 and returns views at
+//! any address, like `misaligned_view`; it never copies. `numpy.load(BytesIO(data))[key]` and the
+//! readers of ndarray-npy and npyz copy, like `misaligned_owned`. SPDL 0.6 doesn't check the CRC-32,
+//! like `no_crc`.
 
 use std::{num::NonZero, thread};
 
@@ -22,8 +22,7 @@ use serbench::{
 };
 use zerocopy::IntoBytes;
 
-/// Members of 1 KiB and 100 KiB of `float64`, and of 10 MiB with `SERBENCH_FULL` in the
-/// environment.
+/// Members of 1 KiB and 100 KiB of `float64`; with `SERBENCH_FULL` in the environment, also of 10 MiB.
 fn shapes() -> Vec<Shape> {
     let mut shapes = vec![vec![128], vec![12_800], vec![16, 128]];
     if is_full() {
@@ -32,12 +31,12 @@ fn shapes() -> Vec<Shape> {
     shapes.into_iter().map(Shape::Axes).collect()
 }
 
-/// Eight members of 512 KiB, which several threads can share.
+/// Eight members of 512 KiB, enough work for several threads.
 fn shared_shapes() -> Vec<Shape> {
     vec![Shape::Axes(vec![8, 65_536])]
 }
 
-/// What each case of another bench has its reference in.
+/// All shapes of the other benches, so that each has a reference.
 fn all_shapes() -> Vec<Shape> {
     [shapes(), shared_shapes()].concat()
 }
@@ -50,10 +49,10 @@ fn main() {
     divan::main();
 }
 
-/// The members of an archive by name, parts of one array.
+/// The members of an archive by name, as views of one array.
 type Members<'a, T> = Vec<(String, ArrayViewD<'a, T>)>;
 
-/// One member for an array of one axis, else one for each row.
+/// One member for a 1-d array, otherwise one for each row.
 fn rows<T: Element>(array: &ArrayD<T>) -> Members<'_, T> {
     if array.ndim() == 1 {
         return vec![("x".to_owned(), array.view())];
@@ -63,7 +62,7 @@ fn rows<T: Element>(array: &ArrayD<T>) -> Members<'_, T> {
         .collect()
 }
 
-/// Three planes of noise in five bits and one plane of a few areas.
+/// Three planes of 5-bit noise, and one plane of a few uniform areas.
 fn sample_array(shape: &Shape) -> ArrayD<u8> {
     let mut array = seeded::<u8>(shape, SEED);
     for (index, element) in array.indexed_iter_mut() {
@@ -95,11 +94,11 @@ fn archive<T: Element>(members: &Members<T>, compress: bool) -> std::io::Result<
     npz.finish()
 }
 
-const SAVES: &str = "a vector takes everything and the names differ";
+const SAVES: &str = "writing to a vector can't fail and the names are unique";
 
 const LOADS: &str = "the archive was just saved";
 
-/// A seeded archive in memory, at an address that is a multiple of 16 or next to one.
+/// A seeded archive in memory, at an address that is a multiple of 16, or one more.
 struct Archive<'a, T> {
     array: &'a ArrayD<T>,
     members: Members<'a, T>,
@@ -123,7 +122,7 @@ impl<'a, T: Element> Archive<'a, T> {
         }
     }
 
-    /// Moves the archive by a byte, so that no member is aligned, as if numpy had written it.
+    /// Moves the archive by one byte, so that no member is aligned, like in archives written by numpy.
     fn misaligned(mut self) -> Self {
         self.blocks = blocks(self.bytes(), 1);
         self.start = 1;
@@ -134,7 +133,7 @@ impl<'a, T: Element> Archive<'a, T> {
         &self.blocks.as_bytes()[self.start..self.start + self.len]
     }
 
-    /// Benchmarks what `get` makes of each member.
+    /// Benchmarks `get` on all members; `array` converts its output for the check.
     fn bench<'s, O>(
         &'s self,
         bencher: Bencher,
@@ -160,7 +159,7 @@ impl<'a, T: Element> Archive<'a, T> {
         self.bench(bencher, owned, ArrayD::clone);
     }
 
-    // A compressed member owns what is viewed, so that the member is the output, and not the view.
+    // A view can't outlive its member if this was compressed, so these return the member.
 
     fn view(&self, bencher: Bencher) {
         self.bench(
@@ -201,10 +200,10 @@ fn same(equal: bool) -> Result<(), BoxError> {
     if equal {
         return Ok(());
     }
-    Err("other elements than were saved".into())
+    Err("the elements differ from those saved".into())
 }
 
-/// `bytes` from byte `start` on.
+/// Copies `bytes` to offset `start` of an aligned buffer.
 fn blocks(bytes: &[u8], start: usize) -> Vec<u128> {
     let mut blocks = vec![0_u128; (start + bytes.len()).div_ceil(size_of::<u128>())];
     blocks.as_mut_bytes()[start..start + bytes.len()].copy_from_slice(bytes);
@@ -250,13 +249,13 @@ fn misaligned_view<T: Element>(bencher: Bencher, shape: &Shape) {
     archive.misaligned().view_unaligned(bencher);
 }
 
-/// All members decompressed on the calling thread, beside `deflate_threads`.
+/// Decompresses all members on the calling thread, for comparison with `deflate_threads`.
 #[divan::bench(types = [f64], args = shared_shapes())]
 fn deflate_one_thread<T: Element>(bencher: Bencher, shape: &Shape) {
     deflate_all::<T>(bencher, shape, NonZero::<usize>::MIN);
 }
 
-/// All members decompressed on as many threads as the machine runs at once.
+/// Decompresses all members on as many threads as the machine has CPUs.
 #[divan::bench(types = [f64], args = shared_shapes())]
 fn deflate_threads<T: Element>(bencher: Bencher, shape: &Shape) {
     let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
@@ -283,7 +282,7 @@ fn deflate_all<T: Element>(bencher: Bencher, shape: &Shape, threads: NonZero<usi
     );
 }
 
-/// The floor of `stored_owned`: the members' elements in new vectors, without a look at the archive.
+/// A lower bound for `stored_owned`: copies the elements of all members to new vectors.
 #[divan::bench(types = [f64], args = shapes())]
 fn memcpy<T: Element>(bencher: Bencher, shape: &Shape) {
     let array = seeded::<T>(shape, SEED);

@@ -1,5 +1,5 @@
-//! JSON by the length and by the layout of an array: what an encoder costs however little it
-//! encodes, and what it costs to read an array that is not in C order. `orjson` is the reference.
+//! JSON by length and layout of the array: shows the fixed cost of an encoder, and the cost of reading
+//! an array that is not in C order. The reference is `orjson`.
 
 use std::fmt::{self, Display};
 
@@ -11,7 +11,7 @@ use serbench::{
     encoders::{JsonElement, Orjson, Serbench, SerdeJson, SonicRs},
 };
 
-/// Rows and columns of the arrays that differ in layout.
+/// Rows and columns of the arrays with different layouts.
 const TABLE: [usize; 2] = [100, 50];
 
 #[global_allocator]
@@ -21,15 +21,15 @@ fn main() {
     divan::main();
 }
 
-/// An array of the ladder.
+/// An array to encode.
 enum Case {
     /// One axis of this length.
     Length(usize),
-    /// A table in C order.
+    /// A 2-d array in C order.
     C,
-    /// The same table in Fortran order: elements of a row are apart.
+    /// The same array in Fortran order, where the elements of a row are not contiguous.
     Fortran,
-    /// The same table as every second row and column of a larger one.
+    /// The same shape as a view of every second row and column of a larger array.
     Strided,
 }
 

@@ -1,5 +1,5 @@
-//! JSON by the values of an array: the special ones, which formatters tend to have slow paths for,
-//! also with no more instructions than every processor of the target has. `orjson` is the reference.
+//! JSON by the values in the array: special values, for which formatters often have slow paths. Also
+//! measures `serbench` with baseline instructions only. The reference is `orjson`.
 
 use std::fmt::{self, Display};
 
@@ -15,7 +15,7 @@ use ::serbench::{
 use divan::Bencher;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
-/// Rows and columns, as in the suite `json`.
+/// Rows and columns, as in the `json` suite.
 const SHAPE: [usize; 2] = [100, 50];
 
 #[global_allocator]
@@ -25,7 +25,7 @@ fn main() {
     divan::main();
 }
 
-/// [`Serbench`] on the scalar path.
+/// [`Serbench`] with the baseline instructions only.
 struct Baseline;
 
 impl<T: JsonElement> Encoder<T> for Baseline {
@@ -41,21 +41,21 @@ impl<T: JsonElement> Encoder<T> for Baseline {
     }
 }
 
-/// What all elements of an array are.
+/// The kind of values in an array.
 #[derive(Clone, Copy)]
 enum Values {
     Zeros,
     Ones,
-    /// Integers of one digit, of either sign if the type has one.
+    /// Integers of one digit; signed types include negative ones.
     Digit,
     /// Integers of one to three digits.
     Small,
-    /// Integers of every length, short and long side by side.
+    /// Integers of all lengths, mixed.
     Lengths,
     Nan,
     Subnormal,
     PowersOfTwo,
-    /// Zeros, NaN, integers and fractions, a quarter each.
+    /// A quarter each of zeros, NaN, integers and fractions.
     Mixed,
 }
 
@@ -95,9 +95,9 @@ impl Display for Values {
     }
 }
 
-/// A type that has some of [`Values`].
+/// A type that can represent some of [`Values`].
 trait Special: JsonElement {
-    /// One of `values`, chosen by `bits`.
+    /// A value of this kind, chosen by random `bits`.
     fn special(values: Values, bits: u64) -> Self;
 }
 

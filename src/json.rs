@@ -1,5 +1,5 @@
-//! Arrays to JSON text, the text of orjson byte for byte: nested lists, floats with the fewest
-//! digits that read back as the same value, `null` for NaN and infinities, moments as strings.
+//! Writes arrays as JSON, byte for byte as orjson does: nested lists, floats with the fewest digits
+//! that parse to the same value, `null` for NaN and infinities, datetimes as strings.
 //!
 //! ```
 //! use ndarray::array;
@@ -11,12 +11,12 @@
 //! # Ok::<(), json::JsonError>(())
 //! ```
 //!
-//! Any number of axes and any strides will do; the array isn't copied. An array of 0 axes is the
-//! text of its element, where orjson refuses it. [`to_writer`] and [`Chunks`] keep no more than a
-//! chunk of the text in memory. [`fmt`] formats single numbers.
+//! Arrays can have any number of axes and any strides, and are not copied. A 0-d array is written as
+//! its element; orjson rejects it. [`to_writer`] and [`Chunks`] keep only one chunk of the text in
+//! memory. [`fmt`] formats single numbers.
 //!
-//! Blocks of elements are formatted by loops that the compiler turns into vector instructions. On
-//! x86-64 they are compiled for AVX2 and for AVX-512 too, and what the processor has is used.
+//! Elements are formatted in blocks, by loops that the compiler vectorizes. On x86-64, they are also
+//! compiled for AVX2 and AVX-512, and the best version for the processor is chosen at run time.
 
 mod error;
 pub mod fmt;
@@ -41,17 +41,17 @@ pub use self::{
 use self::{kernel::Kernel, text::AnyText};
 use crate::Element;
 
-/// An element that JSON has a scalar for.
+/// An element that can be written as a JSON scalar: a boolean, integer, float or datetime.
 ///
-/// Booleans, integers, floats and moments are such; the trait can't be implemented elsewhere.
+/// This trait is sealed and can't be implemented outside this crate.
 pub trait Scalar: Element + Kernel {}
 
 impl<T: Element + Kernel> Scalar for T {}
 
-/// The text of `array` in a new vector.
+/// Serializes `array` to a new vector.
 ///
 /// # Errors
-/// A moment outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
+/// If a datetime is NaT or outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
 pub fn to_vec<T, S, D>(array: &ArrayBase<S, D>) -> Result<Vec<u8>, JsonError>
 where
     T: Scalar,
@@ -63,10 +63,10 @@ where
     Ok(out)
 }
 
-/// Appends the text of `array` to `out`.
+/// Appends the JSON text of `array` to `out`.
 ///
 /// # Errors
-/// As [`to_vec`]; then `out` is as it was.
+/// See [`to_vec`]. On an error, `out` is unchanged.
 pub fn write<T, S, D>(array: &ArrayBase<S, D>, out: &mut Vec<u8>) -> Result<(), JsonError>
 where
     T: Scalar,
@@ -76,10 +76,10 @@ where
     write_with(array, Options::new(), out)
 }
 
-/// [`write()`] with options.
+/// Like [`write()`], with options.
 ///
 /// # Errors
-/// As [`write()`].
+/// See [`write()`].
 pub fn write_with<T, S, D>(
     array: &ArrayBase<S, D>,
     options: Options,
@@ -93,13 +93,13 @@ where
     write_at(Level::detected(), array, options, out)
 }
 
-/// [`write_with`] at a level that must be available; for tests.
+/// Like [`write_with`], with the instructions of `level`; for tests.
 ///
 /// # Errors
-/// As [`write()`].
+/// See [`write()`].
 ///
 /// # Panics
-/// When the level isn't available.
+/// If the processor doesn't support `level`.
 #[doc(hidden)]
 pub fn write_at<T, S, D>(
     level: Level,
@@ -122,10 +122,10 @@ where
     written.map(|_| ())
 }
 
-/// Gives `writer` the text of `array` in pieces of some 64 KiB.
+/// Writes the JSON text of `array` to `writer` in chunks of about 64 KiB.
 ///
 /// # Errors
-/// The writer's, and as [`to_vec`]; then what came before the moment has been written.
+/// Errors of the writer, and see [`to_vec`]. On an error, the chunks before it have been written.
 pub fn to_writer<W, T, S, D>(mut writer: W, array: &ArrayBase<S, D>) -> Result<(), JsonError>
 where
     W: Write,
@@ -140,7 +140,7 @@ where
     Ok(())
 }
 
-/// The text of an array piece by piece, through one buffer of some 64 KiB.
+/// Serializes an array in chunks of about 64 KiB, all in the same buffer.
 ///
 /// ```
 /// use serbench::json::Chunks;
@@ -160,7 +160,7 @@ pub struct Chunks<'a, T: Scalar> {
     is_complete: bool,
 }
 
-/// Small enough for the second level of any cache.
+/// Fits into the L2 cache of any processor.
 const CHUNK: usize = 64 * 1024;
 
 impl<T: Scalar> std::fmt::Debug for Chunks<'_, T> {
@@ -170,13 +170,13 @@ impl<T: Scalar> std::fmt::Debug for Chunks<'_, T> {
 }
 
 impl<'a, T: Scalar> Chunks<'a, T> {
-    /// Starts the text of `array`.
+    /// Starts to serialize `array`.
     #[must_use]
     pub fn new<D: Dimension>(array: ArrayView<'a, T, D>) -> Self {
         Self::with_options(array, Options::new())
     }
 
-    /// Starts the text of `array`.
+    /// Like [`new`](Self::new), with options.
     #[must_use]
     pub fn with_options<D: Dimension>(array: ArrayView<'a, T, D>, options: Options) -> Self {
         Self {
@@ -186,10 +186,10 @@ impl<'a, T: Scalar> Chunks<'a, T> {
         }
     }
 
-    /// The next piece, `None` after the last.
+    /// The next chunk; `None` after the last.
     ///
     /// # Errors
-    /// As [`to_vec`].
+    /// See [`to_vec`].
     pub fn next_chunk(&mut self) -> Result<Option<&[u8]>, JsonError> {
         if self.is_complete {
             return Ok(None);

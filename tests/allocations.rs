@@ -1,5 +1,5 @@
-//! What is asked of the allocator: nothing out of proportion for a hostile message, and the bytes
-//! that each form of an array on the `boundary` suite's ladder takes.
+//! Tests what is allocated: memory in proportion to the input for a malicious message, and the expected
+//! number of bytes for each representation of an array in the `boundary` suite.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -10,7 +10,7 @@ use ndarray::{Array, Array1, IxDyn, array};
 use serbench::concat::{pack, unpack};
 
 #[path = "../benches/boundary/steps.rs"]
-#[expect(dead_code, reason = "most steps allocate nothing of their own")]
+#[expect(dead_code, reason = "most steps don't allocate")]
 mod steps;
 
 thread_local! {
@@ -23,15 +23,18 @@ fn count(size: usize, before: usize) {
     TOTAL.set(TOTAL.get() + size.saturating_sub(before));
 }
 
-/// Counts each thread's requests, so that tests beside each other don't mix.
+/// Counts allocations per thread, so that parallel tests don't interfere.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-#[expect(unsafe_code, reason = "the trait is unsafe; every call is passed on")]
-// SAFETY: each method hands its arguments unchanged to `System` and returns what it returned. The
-// counters are plain cells without destructors, which never allocate.
+#[expect(
+    unsafe_code,
+    reason = "the trait is unsafe; calls are forwarded to `System`"
+)]
+// SAFETY: each method forwards its arguments to `System` unchanged and returns the result. The counters
+// are cells without destructors, and never allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 0);
@@ -51,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// The largest block that unpacking and copying asks for.
+/// The largest allocation when unpacking a message and copying its arrays.
 fn largest_block(message: &[u8]) -> usize {
     LARGEST.set(0);
     for array in unpack(message).unwrap_or_default() {
@@ -65,7 +68,7 @@ fn allocations_stay_in_proportion_to_the_message() {
     let mut message = Vec::new();
     let (floats, bytes) = (array![1.0, 2.0, 3.0], Array::<u8, _>::zeros(IxDyn(&[1; 9])));
     pack(&[(&floats).into(), (&bytes).into()], &mut message);
-    // One entry in memory may be a few times as large as its 32 bytes in the header.
+    // In memory, an entry may be a few times as large as its 32 bytes in the header.
     let bound = 4 * message.len();
     let honest = largest_block(&message);
     assert!(honest > 0 && honest <= bound, "{honest}");
@@ -83,7 +86,7 @@ fn allocations_stay_in_proportion_to_the_message() {
     }
 }
 
-/// The bytes that `make` asks for.
+/// The number of bytes that `make` allocates.
 fn requested<R>(make: impl FnOnce() -> R) -> usize {
     TOTAL.set(0);
     let made = make();
@@ -92,10 +95,10 @@ fn requested<R>(make: impl FnOnce() -> R) -> usize {
     total
 }
 
-/// What each form of an array takes for each element. An allocator takes more for small blocks:
-/// glibc 32 bytes for the 8 of a boxed float.
+/// The number of requested bytes per element for each representation. Allocators add overhead to small
+/// blocks: glibc uses 32 bytes for a boxed float of 8 bytes.
 #[test]
-fn forms_of_an_array_take_so_much_for_each_element() {
+fn representations_allocate_the_expected_bytes() {
     let len = 10_000;
     let array = Array1::from_shape_fn(len, |index| index as f64);
     let check = |bytes: usize, per_element: usize| assert_eq!(bytes, per_element * len);

@@ -1,10 +1,13 @@
-//! The steps of the `boundary` suite do what they say, and arrays cross to another process.
+//! Tests the steps of the `boundary` suite, and sending arrays to another process.
 
-#![expect(clippy::float_cmp, reason = "equal operations give equal floats")]
+#![expect(
+    clippy::float_cmp,
+    reason = "the same operations return the same floats"
+)]
 
 #[cfg(feature = "arrow")]
 #[path = "../benches/formats/encoders/arrow.rs"]
-#[expect(dead_code, reason = "the `formats` suite uses the rest")]
+#[expect(dead_code, reason = "used by the `formats` suite")]
 mod arrow;
 #[cfg(feature = "flight")]
 #[path = "../benches/boundary/flight.rs"]
@@ -14,7 +17,7 @@ mod flight;
 #[expect(dead_code, reason = "a test can't be its own child process")]
 mod ipc;
 #[path = "../benches/boundary/steps.rs"]
-#[expect(dead_code, reason = "some steps are a call of ndarray each")]
+#[expect(dead_code, reason = "some steps only call ndarray")]
 mod steps;
 
 use ipc::{Transfer, receive, send};
@@ -43,7 +46,7 @@ fn views_show_the_array() {
 
 #[test]
 fn statistics_are_numpys() {
-    // By numpy's definitions: std of the population, percentiles interpolated linearly.
+    // As defined by numpy: population standard deviation, percentiles with linear interpolation.
     let odd = array![4.0, 1.0, 3.0, 10.0, 2.0];
     let expected = Aggregate {
         mean: 4.0,
@@ -102,7 +105,7 @@ fn pairs_agree() {
 
 #[test]
 fn a_pair_that_disagrees_is_an_error() {
-    // The demonstration's own bad practice looked at a tenth of the array.
+    // In the original demonstration, the slow version used only a tenth of the array.
     let unequal = Pair {
         name: "count",
         bad: |array| practice_bad(array.slice(ndarray::s![..100])),
@@ -130,7 +133,7 @@ fn transfers_round_trip() {
 }
 
 #[test]
-fn cut_off_messages_are_errors() {
+fn truncated_messages_are_errors() {
     let (mut sent, mut received) = (Vec::new(), Vec::new());
     send(&mut sent, b"abc").unwrap();
     assert!(receive(&mut sent.as_slice(), &mut received).unwrap());

@@ -1,4 +1,4 @@
-//! Arrays come back from a message as they went in, however it was made; other bytes are refused.
+//! Tests that messages round-trip, however they are packed, and that invalid messages are rejected.
 
 use std::io::{self, IoSlice, Write};
 
@@ -18,7 +18,7 @@ use serbench::{
     npy::{NpyError, NpyView},
 };
 
-/// Takes at most so many bytes and parts at a time, and is interrupted before each.
+/// A writer that accepts at most `most` bytes at a time, and is interrupted before each write.
 struct ShortWriter {
     most: usize,
     interrupted: bool,
@@ -47,7 +47,7 @@ impl Write for ShortWriter {
     }
 }
 
-/// The message of `arrays`, after checking that every way to make it makes the same.
+/// Packs `arrays`, after checking that all functions write the same message.
 fn packed(arrays: &[AnyArray<'_>]) -> Vec<u8> {
     let mut message = Vec::new();
     pack(arrays, &mut message);
@@ -84,7 +84,7 @@ fn packed(arrays: &[AnyArray<'_>]) -> Vec<u8> {
     message
 }
 
-/// The same message without a checksum, after checking that every way to make it makes the same.
+/// Packs `arrays` without a checksum, after checking that all functions write the same message.
 fn unprotected(arrays: &[AnyArray<'_>], message: &[u8]) -> Vec<u8> {
     let mut expected = message.to_vec();
     expected[10..16].fill(0);
@@ -102,7 +102,7 @@ fn unprotected(arrays: &[AnyArray<'_>], message: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Copies `message` to an address that is a multiple of 64 and `shift` more.
+/// Passes a copy of `message` at an address that is a multiple of 64 plus `shift`.
 fn shifted<R>(message: &[u8], shift: usize, use_it: impl FnOnce(&[u8]) -> R) -> R {
     let mut buffer = vec![0; message.len() + 128];
     let start = buffer.as_ptr().align_offset(64) + shift;
@@ -215,14 +215,14 @@ fn mixed_arrays_keep_their_places() {
 }
 
 #[test]
-fn no_arrays_make_a_message() {
+fn no_arrays_are_a_valid_message() {
     let message = packed(&[]);
     assert_eq!(message.len(), 64);
     assert!(unpack(&message).unwrap().is_empty());
 }
 
 #[test]
-fn thousands_of_arrays_are_more_parts_than_one_call_takes() {
+fn thousands_of_arrays_exceed_iov_max() {
     let arrays: Vec<_> = (0..3000).map(|i| array![i as u8]).collect();
     let refs: Vec<AnyArray<'_>> = arrays.iter().map(AnyArray::from).collect();
     let message = packed(&refs);
@@ -274,7 +274,7 @@ fn other_byte_order_is_copied() {
 }
 
 #[test]
-fn a_bool_of_two_is_refused() {
+fn an_invalid_bool_is_rejected() {
     let array = array![true, false];
     let arrays = [(&array).into()];
     let mut message = unprotected(&arrays, &packed(&arrays));
@@ -286,7 +286,7 @@ fn a_bool_of_two_is_refused() {
     assert_eq!(packed.to_owned::<bool>().unwrap_err(), expected);
 }
 
-/// A message of two arrays, with a checksum or without.
+/// A message of two arrays, with or without a checksum.
 fn two_arrays(checksum: bool) -> Vec<u8> {
     let mut message = Vec::new();
     pack_with(
@@ -321,7 +321,7 @@ fn gaps_must_be_zeros() {
     let one = array![1.0, 2.0, 3.0];
     let arrays = [(&one).into()];
     let one = unprotected(&arrays, &packed(&arrays));
-    // Behind the entry of one array, and between the payloads of two.
+    // After the entry of a single array, and between the payloads of two.
     for (message, gap) in [(one, 80..128), (two_arrays(false), 152..192)] {
         for at in gap {
             let mut changed = message.clone();
@@ -332,7 +332,7 @@ fn gaps_must_be_zeros() {
     }
 }
 
-/// The message of two arrays without a checksum with `bytes` written at `at`.
+/// A message of two arrays without a checksum, overwritten with `bytes` at `at`.
 fn changed(at: usize, bytes: &[u8]) -> Vec<u8> {
     let mut message = two_arrays(false);
     message[at..at + bytes.len()].copy_from_slice(bytes);
@@ -340,17 +340,17 @@ fn changed(at: usize, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn wrong_headers_are_refused() {
+fn wrong_headers_are_rejected() {
     const MAX: [u8; 8] = u64::MAX.to_le_bytes();
     let check = |at: usize, bytes: &[u8], expected: &str| {
         let error = unpack(&changed(at, bytes)).unwrap_err().to_string();
         assert!(
             error.contains(expected),
-            "{at}: {error:?} is not {expected:?}"
+            "{at}: {error:?}, expected {expected:?}"
         );
     };
     let number = u64::to_le_bytes;
-    // The two entries are at 40 and 80, the payloads at 128 and 192.
+    // The entries are at 40 and 80, the payloads at 128 and 192.
     assert_eq!(unpack(&changed(0, b"\x93")).unwrap().len(), 2);
     check(0, b"\x94", "wrong magic number");
     check(8, &[2], "version 2");
@@ -390,7 +390,7 @@ fn wrong_headers_are_refused() {
 }
 
 #[test]
-fn an_empty_array_of_too_large_dimensions_is_refused() {
+fn an_empty_array_with_too_large_axes_is_rejected() {
     let array = Array::<u8, _>::zeros((0, 1, 1));
     let arrays = [(&array).into()];
     let mut message = unprotected(&arrays, &packed(&arrays));
@@ -406,7 +406,7 @@ fn an_empty_array_of_too_large_dimensions_is_refused() {
 }
 
 #[test]
-fn cut_off_messages_are_refused() {
+fn truncated_messages_are_rejected() {
     let message = changed(0, b"\x93");
     for end in 0..message.len() {
         assert!(matches!(
@@ -417,7 +417,7 @@ fn cut_off_messages_are_refused() {
 }
 
 #[test]
-fn a_writer_that_takes_nothing_is_an_error() {
+fn a_writer_that_accepts_nothing_is_an_error() {
     let array = array![1_u8];
     let mut scratch = Vec::new();
     let mut parts = pack_io_slices(&[(&array).into()], &mut scratch);
@@ -429,7 +429,7 @@ fn a_writer_that_takes_nothing_is_an_error() {
     write_all_vectored(&mut full, &mut parts).unwrap();
 }
 
-/// Uses every array of `message`, if it is one.
+/// Reads all arrays of `message`, if it is valid.
 fn use_all(message: &[u8]) {
     for array in unpack(message).unwrap_or_default() {
         let elements = array.shape().iter().product::<usize>();
@@ -445,7 +445,7 @@ fn use_all(message: &[u8]) {
     }
 }
 
-/// An array of one of the layouts, and its values in C order.
+/// An array with the given layout: C order, Fortran order or reversed axes.
 fn layout_of(shape: &[usize], layout: u8, value: u8) -> ArrayD<u16> {
     let array = Array::from_shape_fn(IxDyn(shape), |index| {
         index.slice().iter().fold(u16::from(value), |hash, i| {
@@ -486,12 +486,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..300)) {
+    fn any_bytes_never_panic(bytes in vec(any::<u8>(), 0..300)) {
         use_all(&bytes);
     }
 
     #[test]
-    fn any_changes_are_read_or_refused(
+    fn any_changes_never_panic(
         changes in vec((0_usize..196, prop_oneof![any::<u8>(), Just(0), Just(1), Just(255)]), 1..4)
     ) {
         let mut message = changed(0, b"\x93");

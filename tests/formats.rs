@@ -1,5 +1,4 @@
-//! Every format gives back the array it was given, whatever its strides, and refuses bytes that
-//! are not its own.
+//! Tests that every format round-trips arrays with any strides, and rejects invalid input.
 
 #[path = "../benches/formats/encoders/mod.rs"]
 mod encoders;
@@ -33,10 +32,10 @@ fn round_trips<T: FormatElement, E: Encoder<T>>(encoder: &E) {
         let array = seeded_shape::<T>(shape);
         let bytes = encoded(encoder, array.view());
         assert_eq!(encoder.decode(&bytes, shape).unwrap(), array);
-        // Wherever in memory the bytes are.
+        // The bytes can be misaligned.
         let shifted = [&[0], bytes.as_slice()].concat();
         assert_eq!(encoder.decode(&shifted[1..], shape).unwrap(), array);
-        // What comes of a view is what comes of its copy in C order.
+        // A view is encoded like its copy in C order.
         let reversed = array.view().reversed_axes();
         let copy = reversed.as_standard_layout().into_owned();
         let bytes = encoded(encoder, reversed.view());
@@ -126,7 +125,7 @@ fn access_is_a_view() {
 }
 
 #[test]
-fn json_is_decoded_in_its_shape() {
+fn json_is_decoded_to_the_given_shape() {
     let decoders = [
         decode_serde_json::<f64>,
         decode_sonic_rs::<f64>,
@@ -163,7 +162,7 @@ fn json_is_decoded_in_its_shape() {
 }
 
 #[test]
-fn another_dtype_is_refused() {
+fn another_dtype_is_rejected() {
     let array = ArrayD::<f32>::zeros(IxDyn(&[2, 2]));
     fn check<E: Encoder<f32> + Encoder<i32>>(encoder: &E, array: &ArrayD<f32>) {
         let bytes = encoded(encoder, array.view());

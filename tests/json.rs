@@ -1,4 +1,4 @@
-//! `serbench::json`: layouts, options, streaming, errors, and that every level writes the same.
+//! Tests `serbench::json`: layouts, options, streaming, errors, and equal output at all levels.
 
 use ndarray::{Array, ArrayD, ArrayView, Axis, Dimension, IxDyn, Slice, arr0, array};
 use serbench::{
@@ -14,7 +14,7 @@ fn levels() -> impl Iterator<Item = Level> {
     Level::ALL.into_iter().filter(|level| level.is_available())
 }
 
-/// The text at every level, which must be the same.
+/// The text of `array`, after checking that all levels write the same.
 fn text<T: Scalar, D: Dimension>(array: ArrayView<T, D>) -> String {
     let texts = levels().map(|level| {
         let mut out = Vec::new();
@@ -29,7 +29,7 @@ fn text<T: Scalar, D: Dimension>(array: ArrayView<T, D>) -> String {
         .unwrap()
 }
 
-/// What the scalar path gives for each element, put together by hand.
+/// The expected text, built from single elements.
 fn expected<T: Scalar>(array: &ArrayD<T>) -> String {
     fn write<T: Scalar>(array: ArrayView<T, IxDyn>, out: &mut String) {
         if array.ndim() == 0 {
@@ -50,9 +50,9 @@ fn expected<T: Scalar>(array: &ArrayD<T>) -> String {
     out
 }
 
-/// A thread keeps what a block leaves, which elements of another type must not meet.
+/// The scratch buffer is kept per thread, and must not leak values of one type into another.
 #[test]
-fn types_take_turns() {
+fn alternating_types() {
     fn turn<T: Scalar>(element: impl Fn(usize) -> T) {
         for len in [64, 3, 1, 61] {
             let array = ArrayD::from_shape_fn(IxDyn(&[len]), |index| element(index[0]));
@@ -177,7 +177,7 @@ fn every_small_value() {
     );
 }
 
-/// Blocks of each length of digits, and blocks of all lengths.
+/// Blocks of integers of the same length, and of mixed lengths.
 #[test]
 fn integers_at_the_edges() {
     let mut all = vec![0, u64::MAX, i64::MAX as u64, i64::MIN as u64];
@@ -214,7 +214,7 @@ fn integers_at_the_edges() {
     check(all.iter().map(|&value| value as i16).collect());
 }
 
-/// A short block is padded with what a longer one left.
+/// A short block is padded with values from an earlier one, which may be longer.
 #[test]
 fn short_integers_after_long_ones() {
     for long in [u64::MAX, u64::from(u32::MAX)] {
@@ -225,7 +225,7 @@ fn short_integers_after_long_ones() {
     }
 }
 
-/// How a block is written depends on its longest integer; the others have any length.
+/// The longest integer of a block decides how it is written; the others have any length.
 #[test]
 fn integers_of_every_width() {
     let mut random = Random::seeded(9);
@@ -309,7 +309,7 @@ fn floats_of_every_form() {
     );
 }
 
-/// Blocks that take the short cut of integers and nulls beside blocks that don't.
+/// Blocks that take the fast paths for integers and nulls, mixed with blocks that don't.
 #[test]
 fn blocks_of_special_values() {
     let mut random = Random::seeded(11);
@@ -340,7 +340,7 @@ fn blocks_of_special_values() {
 }
 
 #[test]
-fn moments_and_their_options() {
+fn datetime_options() {
     let with = |options: Options, moments: &ArrayD<DatetimeNs>| {
         let mut out = b"before ".to_vec();
         json::write_with(moments, options, &mut out).unwrap();
@@ -394,7 +394,7 @@ fn moments_and_their_options() {
 }
 
 #[test]
-fn moments_without_a_text() {
+fn datetimes_out_of_range() {
     let mut out = b"before".to_vec();
     let mut moments = vec![DatetimeS(0); 100];
     moments[90] = DatetimeS(253_402_207_201);
@@ -434,7 +434,7 @@ fn chunks_are_the_text() {
     assert!(text == whole);
 }
 
-/// Random bits, which cover every exponent; the levels and single elements must agree.
+/// Random bits cover all exponents. All levels must agree with single elements.
 #[test]
 fn random_floats() {
     let mut random = Random::seeded(5);
@@ -457,13 +457,13 @@ fn random_floats() {
     }
 }
 
-/// How many digits count.
+/// The number of significant digits.
 fn digits(text: &str) -> usize {
     let digits = text.split('e').next().unwrap().replace('.', "");
     digits.trim_matches('0').len()
 }
 
-/// Below a power of two floats lie closer together than above; each has digits of its own.
+/// Floats are denser below a power of two than above, so powers of two are a special case.
 #[test]
 fn powers_of_two_and_subnormals() {
     let mut random = Random::seeded(7);
@@ -481,7 +481,7 @@ fn powers_of_two_and_subnormals() {
     floats.extend((0..23).map(|bit| f32::from_bits(1 << bit)));
     floats.extend((0..count).map(|_| f32::from_bits((random.next_u64() >> 41) as u32)));
     let mut buffer = json::fmt::Buffer::new();
-    // Of two that are as near, the standard library takes another one.
+    // The standard library breaks ties between equally near decimals differently.
     let check = |text: &str, expected: String| {
         assert_eq!(digits(text), digits(&expected), "{text} for {expected}");
     };
@@ -497,19 +497,19 @@ fn powers_of_two_and_subnormals() {
     check_all(floats);
 }
 
-/// The texts of `values` against those of single elements, at every level.
+/// Compares the text of `values` with that of single elements, at all levels.
 fn check_all<T: Scalar>(values: Vec<T>) {
     let array = ArrayD::from_shape_vec(IxDyn(&[values.len()]), values).unwrap();
     assert!(
         text(array.view()) == expected(&array),
-        "{} differ",
+        "texts of {} differ",
         T::DTYPE
     );
 }
 
-/// Each text must read back as the same float.
+/// Each text must parse to the same float.
 #[test]
-#[ignore = "some 4 billion floats: use --release, and it takes about an hour"]
+#[ignore = "tests all 4 billion floats: takes about an hour with --release"]
 fn every_f32() {
     for chunk in 0..1_u32 << 16 {
         let values: Vec<f32> = (0..1 << 16)

@@ -1,5 +1,5 @@
-//! The JSON encoders against the real orjson: recorded cases (`orjson/golden.jsonl`, written by
-//! `orjson/generate.py`), and on demand millions of values through an installed orjson.
+//! Compares the JSON encoders with orjson: on recorded cases (`orjson/golden.jsonl`, written by
+//! `orjson/generate.py`), and in an ignored test on millions of values with an installed orjson.
 
 use std::{env, fs, process::Command};
 
@@ -20,9 +20,9 @@ use serbench::{
 use serde_json::Value;
 use zerocopy::TryFromBytes;
 
-/// An element whose text can be read back.
+/// An element that can be compared with parsed JSON.
 trait Decode: JsonElement + TryFromBytes {
-    /// Whether `value` is what JSON has for `self`.
+    /// Whether `value` is the JSON form of `self`.
     fn is(self, value: &Value) -> bool;
 }
 
@@ -51,7 +51,7 @@ decode! {
         Some(number) => number.to_bits() == element.to_bits(),
         None => value.is_null() && !element.is_finite(),
     };
-    // A wrong digit beyond the type's precision must not pass, so the f64 is compared.
+    // Compares as f64, to detect wrong digits beyond the precision of the type.
     f32: |element, value| f64::from(element).is(value);
     f16: |element, value| f64::from(element).is(value);
 }
@@ -59,7 +59,7 @@ decode! {
 macro_rules! moments {
     ($($type:ty),*) => { $(
         impl Decode for $type {
-            // All encoders claim the same bytes for moments, so this is not asked.
+            // Never called, because all encoders write the same bytes for datetimes.
             fn is(self, _: &Value) -> bool {
                 false
             }
@@ -98,7 +98,7 @@ macro_rules! each_encoder {
     };
 }
 
-/// Calls `$check::<T>(arguments…)` with the type of a data type.
+/// Calls `$check::<T>(arguments…)` with the element type of `$dtype`.
 macro_rules! with_type {
     ($dtype:expr, $check:ident($($argument:expr),*)) => {
         match $dtype {
@@ -129,13 +129,14 @@ macro_rules! with_type {
     };
 }
 
-/// `expected` is orjson's text, or `None` where orjson refuses the array.
+/// `expected` is the text of orjson, or `None` if orjson rejects the array.
 fn check_array<T: Decode>(bytes: &[u8], shape: &[usize], expected: Option<&str>) {
     let elements = bytes
         .chunks_exact(size_of::<T>())
         .map(|chunk| T::try_read_from_bytes(chunk).expect("the bytes are elements"))
         .collect();
-    let array = ArrayD::from_shape_vec(IxDyn(shape), elements).expect("the shape fits");
+    let array =
+        ArrayD::from_shape_vec(IxDyn(shape), elements).expect("the shape matches the bytes");
     each_encoder!(check_encoder(&array, expected));
 }
 
@@ -150,14 +151,16 @@ fn check_encoder<T: Decode, E: Encoder<T>>(
     match (text, expected) {
         (Err(_), None) => {}
         (Ok(_), None) if is_scalar_of_ours(name, array.shape()) => {}
-        (Ok(text), None) => panic!("{context}: orjson refuses what gave {text:.100}"),
+        (Ok(text), None) => {
+            panic!("{context}: orjson rejects the array, but the encoder wrote {text:.100}")
+        }
         (Err(error), Some(_)) => panic!("{context}: {error}"),
         (Ok(text), Some(expected)) if E::SAME_BYTES => check_text(&context, &text, expected),
         (Ok(text), Some(_)) => check_values(&context, &text, array),
     }
 }
 
-/// Only this crate's encoder takes 0-d arrays.
+/// Only the encoder of this crate accepts 0-d arrays.
 fn is_scalar_of_ours(name: &str, shape: &[usize]) -> bool {
     name == "Serbench" && shape.is_empty()
 }
@@ -171,7 +174,7 @@ fn check_text(context: &str, text: &str, expected: &str) {
             .unwrap_or_else(|| text.len().min(expected.len()));
         let around = |text: &str| text[at.saturating_sub(30)..(at + 30).min(text.len())].to_owned();
         let (ours, theirs) = (around(text), around(expected));
-        panic!("{context}: byte {at} differs: {ours} for {theirs}");
+        panic!("{context}: byte {at} differs: {ours}, expected {theirs}");
     }
 }
 
@@ -180,7 +183,7 @@ fn check_values<T: Decode>(context: &str, text: &str, array: &ArrayD<T>) {
     let mut leaves = Vec::new();
     flatten(context, &value, array.shape(), &mut leaves);
     for (element, leaf) in array.iter().zip(&leaves) {
-        assert!(element.is(leaf), "{context}: {leaf} for {element:?}");
+        assert!(element.is(leaf), "{context}: {leaf}, expected {element:?}");
     }
 }
 
@@ -218,7 +221,7 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn any_layout_encodes_as_its_c_copy() {
+fn any_layout_encodes_like_its_c_copy() {
     let counts = Array::from_shape_fn(IxDyn(&[4, 3, 5]), |index| {
         i32::try_from(index[0] * 100 + index[1] * 10 + index[2]).unwrap()
     });
@@ -254,9 +257,10 @@ fn check_view<E: Encoder<i32>>(
     check_values(name, &text, copy);
 }
 
-/// Where orjson refuses or fails; `expected` is the text of the element, `None` for a refusal.
+/// Datetimes that orjson rejects or gets wrong. `expected` is the text of the element, or `None` for an
+/// error.
 #[test]
-fn moments_that_orjson_gets_wrong() {
+fn datetimes_that_orjson_gets_wrong() {
     fn check<T: JsonElement>(moment: T, expected: Option<&str>) {
         let array = ArrayD::from_elem(IxDyn(&[2, 2]), moment);
         let expected = expected.map(|text| format!("[[{text:?},{text:?}],[{text:?},{text:?}]]"));
@@ -271,25 +275,25 @@ fn moments_that_orjson_gets_wrong() {
         let text = encode(encoder, array.view());
         assert_eq!(text.as_deref().ok(), expected, "{name} of {}", T::DTYPE);
     }
-    // orjson aborts the interpreter.
+    // orjson aborts the process.
     check(DatetimeM(-1), Some("1969-12-01T00:00:00"));
-    // orjson refuses.
+    // orjson rejects it.
     check(DatetimeM(-2), Some("1969-11-01T00:00:00"));
     // orjson wraps around and writes 1970-01-01T00:00:00.
     check(DatetimeW(i64::MIN), None);
     check(DatetimeD(i64::MIN), None);
     check(DatetimeH(i64::MIN), None);
     check(DatetimeMin(i64::MIN), None);
-    // orjson leaves the rest of the row out and goes on.
+    // orjson omits the rest of the row.
     check(DatetimeS(1 << 50), None);
     check(DatetimeY(8030), None);
     check(DatetimeY(-1971), None);
 }
 
-/// Floats that take a way of their own: powers of two and their neighbors, subnormals, zeros and
-/// what isn't finite, mixed in all proportions.
+/// Floats with special code paths: powers of two and their neighbors, subnormals, zeros, NaN and
+/// infinities, mixed in different proportions.
 #[test]
-fn rare_floats_have_the_text_of_the_reference() {
+fn rare_floats_match_the_reference() {
     let mut random = Random::seeded(9);
     let mut bits: Vec<u64> = (0..=0x7ff).map(|biased| biased << 52).collect();
     bits.extend((0..52).map(|bit| 1 << bit));
@@ -334,7 +338,7 @@ fn same_text<T: JsonElement>(array: &ArrayD<T>) {
 }
 
 #[test]
-fn scalars_are_refused() {
+fn scalars_are_rejected() {
     fn check<E: Encoder<f64>>(name: &str, encoder: &E) {
         let text = encode(encoder, arr0(1.0).into_dyn().view());
         if is_scalar_of_ours(name, &[]) {
@@ -347,7 +351,7 @@ fn scalars_are_refused() {
     each_encoder!(check());
 }
 
-/// orjson's own bound, 24 bytes for a float64 and its comma, is one too few for these.
+/// orjson reserves 24 bytes for a float64 and its comma, one too few for these.
 #[test]
 fn long_rows_of_the_longest_floats() {
     for length in [64, 65, 1000, 5000] {
@@ -358,10 +362,10 @@ fn long_rows_of_the_longest_floats() {
     }
 }
 
-/// The capacities are what Python's `tracemalloc` says of orjson's result, less the 33 bytes that
-/// an empty `bytes` takes.
+/// The expected capacities were measured on the result of orjson with Python's `tracemalloc`, minus the
+/// 33 bytes of an empty `bytes`.
 #[test]
-fn buffer_grows_as_that_of_orjson() {
+fn buffer_grows_like_that_of_orjson() {
     for (rows, capacity) in [
         (1, 4_056),
         (2, 8_112),
@@ -377,7 +381,7 @@ fn buffer_grows_as_that_of_orjson() {
 }
 
 #[test]
-#[ignore = "needs python3 (or $PYTHON) with numpy and orjson 3.13.0; use --release, or it takes minutes"]
+#[ignore = "needs python3 (or $PYTHON) with numpy and orjson 3.13.0; takes minutes without --release"]
 fn installed_orjson() {
     let mut random = Random::seeded(7);
     let mut bits = |count: usize| -> Vec<u8> {
@@ -405,8 +409,8 @@ fn installed_orjson() {
     check_installed_numbers(&mut random);
 }
 
-/// Integers of all lengths, floats as `pynumpy` has them, and moments of the other units within
-/// the years that orjson represents.
+/// Integers of all lengths, floats like those of `pynumpy`, and datetimes of the other units within the
+/// range of orjson.
 fn check_installed_numbers(random: &mut Random) {
     let integers: Vec<u8> = (0..1_000_000)
         .flat_map(|_| (random.next_u64() >> random.below(64)).to_le_bytes())
@@ -426,11 +430,11 @@ fn check_installed_numbers(random: &mut Random) {
         .flat_map(|float| (*float as f32).to_le_bytes())
         .collect();
     check_installed(Dtype::Float32, &bytes);
-    // The first second of year 0 and the last that orjson knows.
+    // The first second of year 0, and the last that orjson supports.
     let seconds = (-62_167_219_200, 253_402_207_200);
     for (unit, (first, last)) in [
         (TimeUnit::Year, (-1970, 8029)),
-        // Months before 1970 make orjson refuse or abort.
+        // orjson rejects months before 1970, or aborts.
         (TimeUnit::Month, (0, 8029 * 12 + 11)),
         (TimeUnit::Week, divided(seconds, 604_800)),
         (TimeUnit::Day, divided(seconds, 86_400)),
@@ -455,7 +459,7 @@ fn multiplied((first, last): (i64, i64), by: i64) -> (i64, i64) {
     (first * by, last * by)
 }
 
-/// Checks all encoders on one row of these elements against the installed orjson.
+/// Compares all encoders with the installed orjson on one row of these elements.
 fn check_installed(dtype: Dtype, bytes: &[u8]) {
     let python = env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let length = bytes.len() / dtype.itemsize();
@@ -471,8 +475,8 @@ fn check_installed(dtype: Dtype, bytes: &[u8]) {
         .status();
     let expected = match status {
         Ok(status) if status.success() => fs::read_to_string(&output).unwrap(),
-        Ok(status) => panic!("{python} failed ({status}): is there numpy and orjson 3.13.0?"),
-        Err(error) => panic!("can't run {python}: {error}; set PYTHON"),
+        Ok(status) => panic!("{python} failed ({status}): are numpy and orjson 3.13.0 installed?"),
+        Err(error) => panic!("can't run {python}: {error}; set PYTHON to another interpreter"),
     };
     fs::remove_file(input).unwrap();
     fs::remove_file(output).unwrap();

@@ -1,5 +1,5 @@
-//! What reading NPZ archives with the crate rawzip would change: which archives it reads that
-//! `serbench::npz` refuses, and the other way round, and how long both take to open one:
+//! Compares reading NPZ archives with the crate rawzip: which archives only one of rawzip and
+//! `serbench::npz` accepts, and how long both take to open one. To measure times, run
 //! `cargo test --release -p serbench-tests --test rawzip -- --ignored --nocapture`.
 
 use std::{borrow::Cow, hint::black_box, time::Instant};
@@ -14,15 +14,15 @@ use serbench::{
 };
 
 #[path = "npy/archives.rs"]
-#[expect(dead_code, reason = "what loading allocates is tested elsewhere")]
+#[expect(dead_code, reason = "allocation limits are tested elsewhere")]
 mod archives;
 #[path = "npy/corpus.rs"]
-#[expect(dead_code, reason = "the cases of NPY files are tested elsewhere")]
+#[expect(dead_code, reason = "NPY files are tested elsewhere")]
 mod corpus;
 #[path = "npy/zip.rs"]
 mod zip;
 
-/// A member, as much of it as `npz::load` keeps.
+/// The fields of a member that `npz::load` also keeps.
 struct Member<'a> {
     name: Cow<'a, str>,
     method: CompressionMethod,
@@ -50,7 +50,7 @@ fn open(bytes: &[u8]) -> Outcome<Archive<'_>> {
     ZipArchive::from_slice(bytes).map_err(|error| error.to_string())
 }
 
-/// All members, within the limit of `npz::load`, and as many as the end record says.
+/// All members, with the size limit of `npz::load`. Checks their number against the end record.
 fn members<'a>(archive: &'a Archive<'_>) -> Outcome<Vec<Member<'a>>> {
     let count = archive.entries_hint();
     let room = archive.get_ref().len() / 46;
@@ -68,7 +68,7 @@ fn members<'a>(archive: &'a Archive<'_>) -> Outcome<Vec<Member<'a>>> {
         return Err("too large".to_owned());
     }
     if members.len() as u64 != count {
-        return Err("another number of members".to_owned());
+        return Err("wrong number of members".to_owned());
     }
     Ok(members)
 }
@@ -78,7 +78,7 @@ fn find<'m, 'a>(members: &'m [Member<'a>], key: &str) -> Option<&'m Member<'a>> 
     named(key).or_else(|| named(&format!("{key}.npy")))
 }
 
-/// The content of a member, whose size and CRC-32 are checked.
+/// The content of a member, after checking its size and CRC-32.
 fn content<'a>(archive: &'a Archive<'_>, member: &Member<'_>) -> Outcome<Cow<'a, [u8]>> {
     let entry = archive.get_entry(member.entry);
     let bytes = entry.map_err(|error| error.to_string())?.data();
@@ -88,7 +88,7 @@ fn content<'a>(archive: &'a Archive<'_>, member: &Member<'_>) -> Outcome<Cow<'a,
         other => return Err(format!("{other:?}")),
     };
     if content.len() != member.size || crc32fast::hash(&content) != member.crc {
-        return Err("another size or CRC-32".to_owned());
+        return Err("wrong size or CRC-32".to_owned());
     }
     Ok(content)
 }
@@ -112,7 +112,7 @@ fn load_x(bytes: &[u8]) -> Outcome<()> {
 }
 
 #[test]
-fn rawzip_is_stricter_and_laxer_where_it_was() {
+fn rawzip_accepts_different_archives() {
     let (mut refused, mut accepted) = (Vec::new(), Vec::new());
     for case in archives::npz_cases() {
         match (load_x(&case.bytes).is_ok(), case.expected == "ok") {
@@ -146,7 +146,7 @@ fn rawzip_is_stricter_and_laxer_where_it_was() {
     );
 }
 
-/// Prints the median of how long ours takes, and of rawzip's time divided by it.
+/// Prints the median time of `ours`, and the median ratio of the time of rawzip to it.
 fn race(name: &str, ours: impl Fn(), theirs: impl Fn()) {
     const SLICES: usize = 601;
     let time = |operation: &dyn Fn(), count: u32| {
@@ -164,11 +164,11 @@ fn race(name: &str, ours: impl Fn(), theirs: impl Fn()) {
         .collect();
     let nanos = median(pairs.iter().map(|(ours, _)| *ours).collect());
     let ratio = median(pairs.iter().map(|(ours, theirs)| theirs / ours).collect());
-    println!("{name}: {nanos:.0} ns, rawzip {ratio:.2} times that");
+    println!("{name}: {nanos:.0} ns, rawzip takes {ratio:.2} times as long");
 }
 
 #[test]
-#[ignore = "prints times, which only mean something when optimized"]
+#[ignore = "measures times: use --release"]
 fn times() {
     for count in [1, 16, 1000] {
         let mut npz = NpzWriter::new(Vec::new());

@@ -1,4 +1,4 @@
-//! A worker runs under valgrind, where `cargo serbench explain` looks into it. Nothing is tested where
+//! Tests that a worker runs under valgrind, as `cargo serbench explain` needs it to. Does nothing if
 //! valgrind isn't installed.
 
 use std::{
@@ -42,13 +42,13 @@ fn main() {
     let (batches, size) = (2, 3);
     let run = protocol::Command::Run { batches, size };
     run.write(&stream).unwrap();
-    let answer = Answer::read(&mut answers).expect("valgrind says why on stderr");
+    let answer = Answer::read(&mut answers).expect("see the output of valgrind on stderr");
     assert_eq!(Slice::from_answer(&answer).unwrap().operations, 6);
     stream.shutdown(std::net::Shutdown::Both).unwrap();
     assert!(worker.wait().unwrap().success());
 }
 
-/// The worker's call, if it doesn't end without.
+/// Accepts the connection of the worker. Panics if the worker exits before it connects.
 fn called(listener: &TcpListener, worker: &mut Child) -> TcpStream {
     listener.set_nonblocking(true).unwrap();
     loop {
@@ -56,7 +56,10 @@ fn called(listener: &TcpListener, worker: &mut Child) -> TcpStream {
             stream.set_nonblocking(false).unwrap();
             return stream;
         }
-        assert!(worker.try_wait().unwrap().is_none(), "it did not call");
+        assert!(
+            worker.try_wait().unwrap().is_none(),
+            "the worker exited without connecting"
+        );
         sleep(Duration::from_millis(1));
     }
 }

@@ -1,4 +1,4 @@
-//! Arrow Flight on loopback: another process decodes every batch that is sent to it, and returns it.
+//! Arrow Flight on localhost, with a child process that decodes every batch it receives and returns it.
 
 use std::{
     env,
@@ -26,10 +26,10 @@ use tonic::{
 
 use super::arrow::{batch, column};
 
-/// Says in the environment that a process is the server.
+/// The environment variable that makes a process the server.
 const SERVER: &str = "SERBENCH_BOUNDARY_FLIGHT";
 
-/// A Flight server and a connection to it. Dropping it ends the server.
+/// A Flight server and a connection to it. The server is stopped on drop.
 pub(crate) struct Peer {
     process: Option<Child>,
     runtime: Runtime,
@@ -37,10 +37,10 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts this executable once more, as a server.
+    /// Starts this executable as a server.
     ///
     /// # Errors
-    /// When the process can't be started or reached.
+    /// If the process can't be started or reached.
     pub(crate) fn start() -> io::Result<Self> {
         let mut process = Command::new(env::current_exe()?)
             .env(SERVER, "1")
@@ -59,7 +59,7 @@ impl Peer {
     /// Connects to a server on this machine.
     ///
     /// # Errors
-    /// When there is none at `port`.
+    /// If no server listens on `port`.
     pub(crate) fn connect(port: u16) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let server = Channel::from_shared(format!("http://127.0.0.1:{port}"))
@@ -75,10 +75,10 @@ impl Peer {
         })
     }
 
-    /// Sends `array` and decodes what comes back.
+    /// Sends `array` and decodes the response.
     ///
     /// # Errors
-    /// When the server is gone or returns no array.
+    /// If the server has exited or returns no array.
     pub(crate) fn round_trip(&mut self, array: ArrayView1<'_, f64>) -> io::Result<Array1<f64>> {
         let batch = batch(&array.into_dyn()).map_err(io::Error::other)?;
         let request = FlightDataEncoderBuilder::new().build(stream::iter([Ok(batch)]));
@@ -99,18 +99,18 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         if let Some(process) = &mut self.process {
-            // The end of its input ends the process; if that fails it is gone already.
+            // Closing stdin stops the process. If this fails, it has already exited.
             drop(process.stdin.take());
             let _ = process.wait();
         }
     }
 }
 
-/// In a process that [`Peer::start`] started, serves until its input ends; in any other returns
-/// false at once. To be called first in `main`.
+/// In a process started by [`Peer::start`], serves until stdin is closed. In any other process, returns
+/// `false` immediately. Call this first in `main`.
 ///
 /// # Errors
-/// When the server fails.
+/// If the server fails.
 pub(crate) fn serve_if_child() -> io::Result<bool> {
     if env::var_os(SERVER).is_none() {
         return Ok(false);
@@ -127,10 +127,10 @@ pub(crate) fn serve_if_child() -> io::Result<bool> {
     Ok(true)
 }
 
-/// Serves at `listener` for ever.
+/// Serves requests to `listener` until an error.
 ///
 /// # Errors
-/// When the server fails.
+/// If the server fails.
 pub(crate) fn serve(listener: TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     Builder::new_current_thread()
@@ -147,13 +147,15 @@ pub(crate) fn serve(listener: TcpListener) -> io::Result<()> {
         })
 }
 
-/// Returns the batches of every exchange, and does nothing else.
+/// Returns the batches of every exchange; all other requests are unimplemented.
 struct Echo;
 
 type Answers<T> = stream::BoxStream<'static, Result<T, Status>>;
 
 fn nothing_else<T>() -> Result<Response<T>, Status> {
-    Err(Status::unimplemented("this server only exchanges batches"))
+    Err(Status::unimplemented(
+        "this server only supports DoExchange",
+    ))
 }
 
 #[tonic::async_trait]

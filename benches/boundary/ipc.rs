@@ -1,7 +1,6 @@
-//! Sends an array to another process in some format, and gets it back the same way.
+//! Sends an array to a child process in a given format and receives it back in the same format.
 //!
-//! The other process is a second one of the same executable, so its `main` must begin with
-//! [`serve_if_child`].
+//! The child process runs the same executable, so `main` must start with [`serve_if_child`].
 
 use std::{
     borrow::Cow,
@@ -19,25 +18,25 @@ use zerocopy::IntoBytes;
 #[cfg(feature = "arrow")]
 use super::arrow;
 
-/// Says in the environment that a process is the child, and its format.
+/// The environment variable that makes a process the child; its value is the format.
 const CHILD: &str = "SERBENCH_BOUNDARY_CHILD";
 
-/// How an array crosses from one process to the other.
+/// The format in which an array is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transfer {
-    /// The elements' bytes alone.
+    /// Only the bytes of the elements.
     Raw,
     /// An NPY file.
     Npy,
     /// An Arrow stream of one column.
     #[cfg(feature = "arrow")]
     Arrow,
-    /// JSON text by `serde_json`. NaN and infinities are refused on arrival.
+    /// JSON, written by `serde_json`. The receiver rejects NaN and infinities.
     Json,
 }
 
 impl Transfer {
-    /// Every way that this build has.
+    /// All formats that this build supports.
     pub(crate) const ALL: &[Self] = &[
         Self::Raw,
         Self::Npy,
@@ -75,7 +74,7 @@ impl Transfer {
             Self::Raw => {
                 let (chunks, rest) = bytes.as_chunks::<8>();
                 if !rest.is_empty() {
-                    return Err(invalid("the last element is cut off"));
+                    return Err(invalid("the last element is incomplete"));
                 }
                 chunks
                     .iter()
@@ -98,7 +97,7 @@ impl Transfer {
     }
 }
 
-/// The elements in one piece of memory, copied if they aren't so already.
+/// The elements as a slice, copied if they aren't contiguous.
 fn elements<'a>(array: &'a ArrayView1<'_, f64>) -> Cow<'a, [f64]> {
     match array.as_slice() {
         Some(elements) => Cow::Borrowed(elements),
@@ -106,8 +105,8 @@ fn elements<'a>(array: &'a ArrayView1<'_, f64>) -> Cow<'a, [f64]> {
     }
 }
 
-/// A process that returns every array sent to it, decoded and encoded again. It ends when this is
-/// dropped.
+/// A child process that decodes every array sent to it, encodes it again and returns it. It is stopped
+/// on drop.
 #[derive(Debug)]
 pub(crate) struct Peer {
     child: std::process::Child,
@@ -118,10 +117,10 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts this executable once more.
+    /// Starts this executable as a child process.
     ///
     /// # Errors
-    /// When the process can't be started.
+    /// If the process can't be started.
     pub(crate) fn start(transfer: Transfer) -> io::Result<Self> {
         let mut child = Command::new(env::current_exe()?)
             .env(CHILD, transfer.name())
@@ -138,10 +137,10 @@ impl Peer {
         })
     }
 
-    /// Encodes `array`, sends it, and decodes what comes back.
+    /// Encodes and sends `array`, and decodes the response.
     ///
     /// # Errors
-    /// When the other process is gone or couldn't read the array.
+    /// If the child process has exited or couldn't read the array.
     pub(crate) fn round_trip(&mut self, array: ArrayView1<'_, f64>) -> io::Result<Array1<f64>> {
         let input = self
             .input
@@ -159,17 +158,17 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // The end of its input ends the process; if that fails it is gone already.
+        // Closing stdin stops the process. If this fails, it has already exited.
         self.input = None;
         let _ = self.child.wait();
     }
 }
 
-/// In a process that [`Peer::start`] started, serves until its input ends and returns true; in any
-/// other returns false at once. To be called first in `main`.
+/// In a process started by [`Peer::start`], serves until stdin is closed and returns `true`. In any
+/// other process, returns `false` immediately. Call this first in `main`.
 ///
 /// # Errors
-/// When a pipe breaks or what comes isn't an array in the transfer's format.
+/// If a pipe breaks, or if the input isn't an array in the expected format.
 pub(crate) fn serve_if_child() -> io::Result<bool> {
     let Ok(name) = env::var(CHILD) else {
         return Ok(false);
@@ -177,7 +176,7 @@ pub(crate) fn serve_if_child() -> io::Result<bool> {
     let transfer = Transfer::ALL
         .iter()
         .find(|transfer| transfer.name() == name);
-    let transfer = transfer.ok_or_else(|| invalid("unknown transfer"))?;
+    let transfer = transfer.ok_or_else(|| invalid("unknown format"))?;
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let mut buffer = Vec::new();
     while receive(&mut input, &mut buffer)? {
@@ -189,14 +188,14 @@ pub(crate) fn serve_if_child() -> io::Result<bool> {
     Ok(true)
 }
 
-/// Writes the length of `bytes` and them.
+/// Writes the length of `bytes`, then the bytes.
 pub(crate) fn send(writer: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     writer.write_all(&(bytes.len() as u64).to_ne_bytes())?;
     writer.write_all(bytes)?;
     writer.flush()
 }
 
-/// Reads what [`send`] wrote; false when there is no more.
+/// Reads a message written by [`send`]; returns `false` at the end of the input.
 pub(crate) fn receive(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut length = [0; 8];
     match reader.read_exact(&mut length) {

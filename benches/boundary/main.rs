@@ -1,9 +1,9 @@
-//! What it costs to leave an array, from a view to another process: the ladder of [`steps`].
-//! Ids are `boundary::<step>::f64::<elements>`; the reference is `view_slice`.
+//! Measures the cost of taking data out of an array, from a view to a copy in another process: see
+//! [`steps`]. Ids are `boundary::<step>::f64::<elements>`; the reference is `view_slice`.
 
 #[cfg(feature = "arrow")]
 #[path = "../formats/encoders/arrow.rs"]
-#[expect(dead_code, reason = "the `formats` suite uses the rest")]
+#[expect(dead_code, reason = "used by the `formats` suite")]
 mod arrow;
 #[cfg(feature = "flight")]
 mod flight;
@@ -31,24 +31,24 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Floats uniform in [0, 1), as the demonstration draws them.
+/// Random floats, uniform in [0, 1).
 static VALUES: LazyLock<Array1<f64>> = LazyLock::new(|| {
     let mut random = Random::seeded(SEED);
     Array1::from_shape_simple_fn(100_000, || random.unit())
 });
 
-/// The first elements of [`VALUES`], as many as a case's name says.
+/// The first elements of [`VALUES`]; the name of the case is their number.
 fn values(case: &str) -> ArrayView1<'static, f64> {
     let len = match case {
         "100" => 100,
         "1k" => 1000,
         "100k" => 100_000,
-        _ => unreachable!("{case} is not a case"),
+        _ => unreachable!("unknown case {case}"),
     };
     VALUES.view().slice_move(s![..len])
 }
 
-/// The bytes that a result takes, itself and on the heap as asked of the allocator.
+/// The size of a result in bytes: the value itself and what it requested from the allocator.
 trait Taken {
     fn taken(&self) -> usize;
 }
@@ -81,7 +81,8 @@ taken! {
     String, String::len;
 }
 
-/// Benchmarks a step for ids with the name of `T`, which is `f64`; `check` compares what it returns with the elements it was given.
+/// Benchmarks a step. `T` is always `f64` and only adds the name to the id. `check` compares the output
+/// with the input.
 fn step<T: Element, O: Taken>(
     bencher: Bencher<'_, '_>,
     case: &str,
@@ -102,7 +103,7 @@ fn step<T: Element, O: Taken>(
     );
 }
 
-/// Whether numbers are those expected, in bits.
+/// Checks that all numbers are equal, bit by bit.
 fn equal<'a>(
     these: impl IntoIterator<Item = &'a f64>,
     those: impl IntoIterator<Item = f64>,
@@ -111,7 +112,7 @@ fn equal<'a>(
     for (index, this) in these.into_iter().enumerate() {
         match those.next() {
             Some(that) if that.to_bits() == this.to_bits() => {}
-            other => return Err(format!("element {index} is {this}, not {other:?}")),
+            other => return Err(format!("element {index} is {this}, expected {other:?}")),
         }
     }
     match those.next() {
@@ -120,7 +121,7 @@ fn equal<'a>(
     }
 }
 
-/// `a[n/4 : 3n/4]` without a copy. The reference.
+/// `a[n/4 : 3n/4]` without copying. The reference.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn view_slice<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::view_slice, |values, view| {
@@ -129,7 +130,7 @@ fn view_slice<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// Ten columns without a copy.
+/// Reshapes to ten columns without copying.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn view_reshape<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::view_reshape, |values, view| {
@@ -137,7 +138,7 @@ fn view_reshape<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// Ten rows without a copy.
+/// Transposes ten columns to ten rows without copying.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn view_transpose<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::view_transpose, |values, view| {
@@ -145,7 +146,7 @@ fn view_transpose<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// All elements in memory of their own.
+/// Copies all elements.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn copy<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::copy, |values, copy| {
@@ -185,7 +186,7 @@ fn element_assign<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The sum by ndarray.
+/// The sum, computed by ndarray.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn sum_vectorised<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::sum_vectorised, |values, sum| {
@@ -193,7 +194,7 @@ fn sum_vectorised<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The sum by a loop over `a[i]`.
+/// The sum, computed by a loop over `a[i]`.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn sum_element_loop<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::sum_element_loop, |values, sum| {
@@ -201,7 +202,7 @@ fn sum_element_loop<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// Whether the pair agrees, and `output` with it.
+/// Checks that both sides of the pair agree with `output`.
 fn pair(name: &str, values: ArrayView1<'_, f64>, output: &[f64]) -> Result<(), String> {
     let pair = pairs().into_iter().find(|pair| pair.name == name);
     let pair = pair.ok_or_else(|| format!("unknown pair {name}"))?;
@@ -209,7 +210,7 @@ fn pair(name: &str, values: ArrayView1<'_, f64>, output: &[f64]) -> Result<(), S
     same_numbers(output, &(pair.bad)(values))
 }
 
-/// Half of the elements by ndarray.
+/// Selects half of the elements with ndarray.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn gather_select<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     let indices = every_other_backwards(values(case).len());
@@ -219,7 +220,7 @@ fn gather_select<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// Half of the elements by a loop over `a[i]`.
+/// Selects half of the elements with a loop over `a[i]`.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn gather_loop<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     let indices = every_other_backwards(values(case).len());
@@ -237,7 +238,7 @@ fn bool_mask<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// `sin(sqrt(2 a + 1))` and a comparison.
+/// `sin(sqrt(2 * a + 1))` and a comparison.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn arithmetic<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(
@@ -296,7 +297,7 @@ fn aggregate<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The scalar product with itself.
+/// The dot product of the array with itself.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn dot<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(
@@ -322,7 +323,7 @@ fn sort<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// A vector of all elements.
+/// Converts to a vector.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn list_vec<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::list_vec, |values, list| {
@@ -330,7 +331,7 @@ fn list_vec<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// A vector of elements that are each on the heap.
+/// Converts to a vector of boxed elements.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn list_boxed<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::list_boxed, |values, list| {
@@ -338,7 +339,7 @@ fn list_boxed<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// A tree of JSON values, the nearest to Python's list of objects.
+/// Converts to a tree of JSON values, the closest equivalent of Python's list of objects.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn list_value_tree<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::list_value_tree, |values, tree| {
@@ -348,16 +349,16 @@ fn list_value_tree<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// `str(a)`, which shows only the outer elements of a long array.
+/// `str(a)`, which abbreviates long arrays.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn string_elided<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::string_elided, |values, text| {
-        // ndarray elides the middle of more than 500 elements.
+        // ndarray abbreviates arrays of more than 500 elements.
         if text.contains("...") == (values.len() > 500) {
             equal(&numbers(text)?[..5], values.iter().copied().take(5))
         } else {
             Err(format!(
-                "{} elements make {} bytes",
+                "unexpected text for {} elements: {} bytes",
                 values.len(),
                 text.len()
             ))
@@ -365,7 +366,7 @@ fn string_elided<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The text of all elements.
+/// The full text of all elements.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn string_full<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::string_full, |values, text| {
@@ -373,7 +374,7 @@ fn string_full<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The numbers of `[1, 2, ...]` before an ellipsis.
+/// Parses the numbers of `[1, 2, ...]` before the ellipsis.
 fn numbers(text: &str) -> Result<Vec<f64>, String> {
     let shown = text.split("...").next().unwrap_or_default();
     let numbers = shown
@@ -388,7 +389,7 @@ fn numbers(text: &str) -> Result<Vec<f64>, String> {
         .collect()
 }
 
-/// Python's pickle of the array, protocol 5.
+/// Pickles the array with protocol 5.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn pickle_dumps<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::pickle_dumps, |values, pickle| {
@@ -397,7 +398,7 @@ fn pickle_dumps<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The same, and the array from it.
+/// Pickles and unpickles the array.
 #[divan::bench(types = [f64], args = ["100", "100k"])]
 fn pickle_roundtrip<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::pickle_roundtrip, |values, array| {
@@ -405,57 +406,57 @@ fn pickle_roundtrip<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// To another process and back as bare bytes.
+/// Sends the array to another process and back as raw bytes.
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn ipc_raw<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     ipc::<T>(bencher, case, Transfer::Raw);
 }
 
-/// To another process and back as an NPY file.
+/// Sends the array to another process and back as an NPY file.
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn ipc_npy<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     ipc::<T>(bencher, case, Transfer::Npy);
 }
 
-/// To another process and back as an Arrow stream.
+/// Sends the array to another process and back as an Arrow stream.
 #[cfg(feature = "arrow")]
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn ipc_arrow<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     ipc::<T>(bencher, case, Transfer::Arrow);
 }
 
-/// To another process and back by Arrow Flight: gRPC over TCP on loopback.
+/// Sends the array to another process and back with Arrow Flight: gRPC over TCP on localhost.
 #[cfg(feature = "flight")]
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn arrow_flight<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
-    let mut peer = flight::Peer::start().expect("this executable can be started again");
+    let mut peer = flight::Peer::start().expect("can't start this executable as a child process");
     let round_trip = |values| {
         peer.round_trip(values)
-            .expect("the other process returns arrays")
+            .expect("the child process returned no array")
     };
     step::<T, _>(bencher, case, round_trip, |values, array| {
         equal(array, values.to_vec())
     });
 }
 
-/// To another process and back as JSON text.
+/// Sends the array to another process and back as JSON.
 #[divan::bench(types = [f64], args = ["1k", "100k"])]
 fn ipc_json<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     ipc::<T>(bencher, case, Transfer::Json);
 }
 
 fn ipc<T: Element>(bencher: Bencher<'_, '_>, case: &str, transfer: Transfer) {
-    let mut peer = Peer::start(transfer).expect("this executable can be started again");
+    let mut peer = Peer::start(transfer).expect("can't start this executable as a child process");
     let round_trip = |values| {
         peer.round_trip(values)
-            .expect("the other process returns arrays")
+            .expect("the child process returned no array")
     };
     step::<T, _>(bencher, case, round_trip, |values, array| {
         equal(array, values.to_vec())
     });
 }
 
-/// Scale, threshold, count and sum on whole arrays.
+/// Scales, filters, counts and sums whole arrays.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn practice_good<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::practice_good, |values, result| {
@@ -463,7 +464,7 @@ fn practice_good<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     });
 }
 
-/// The same with a list of objects and a loop.
+/// Like `practice_good`, with a list of objects and a loop.
 #[divan::bench(types = [f64], args = ["100k"])]
 fn practice_bad<T: Element>(bencher: Bencher<'_, '_>, case: &str) {
     step::<T, _>(bencher, case, steps::practice_bad, |values, result| {

@@ -1,22 +1,22 @@
-//! The steps of the ladder from a view of an array to another process.
+//! Operations that take more and more data out of an array, from a view to another process.
 //!
-//! The steps are those of a demonstration of numpy's boundaries, each written as a caller would
-//! write it with ndarray, its result returned so that it can be checked:
+//! They follow a demonstration of how data crosses the boundary of numpy. Each is written as a user of
+//! ndarray would write it, and returns its result so that it can be checked:
 //!
-//! | steps | what leaves the array |
+//! | steps | data taken out of the array |
 //! |---|---|
-//! | [`view_slice`], [`view_reshape`], [`view_transpose`] | nothing: a descriptor is made |
-//! | [`scalar_first`], [`scalar_first_last`] | one element, or two |
-//! | [`sum_vectorised`], [`dot`], [`aggregate`] | a few numbers, computed inside |
+//! | [`view_slice`], [`view_reshape`], [`view_transpose`] | none; they only create a descriptor |
+//! | [`scalar_first`], [`scalar_first_last`] | one or two elements |
+//! | [`sum_vectorised`], [`dot`], [`aggregate`] | a few results, computed by ndarray |
 //! | [`sum_element_loop`], [`gather_loop`], [`element_assign`] | every element, one at a time |
-//! | [`copy`], [`arithmetic`], [`exp_log_where`], [`bool_mask`], [`gather_select`], [`sort`] | nothing: another array is made |
-//! | [`list_vec`], [`list_boxed`], `list_value_tree` | every element, as objects of a general kind |
+//! | [`copy`], [`arithmetic`], [`exp_log_where`], [`bool_mask`], [`gather_select`], [`sort`] | none; they create another array |
+//! | [`list_vec`], [`list_boxed`], `list_value_tree` | every element, as a number or object |
 //! | [`string_elided`], [`string_full`] | text |
-//! | [`pickle_dumps`], [`pickle_roundtrip`] | bytes that Python loads |
-//! | [`ipc`](super::ipc) | bytes in some format, to another process and back |
+//! | [`pickle_dumps`], [`pickle_roundtrip`] | bytes that Python can load |
+//! | [`ipc`](super::ipc) | bytes in some format, sent to another process and back |
 //!
-//! [`pairs`] holds two ways each to the same result; a pair whose results differ is an error,
-//! however fast one of them is.
+//! [`pairs`] lists two implementations for each result. If the results of a pair differ, this is an
+//! error.
 
 use ndarray::{Array1, ArrayD, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 
@@ -31,23 +31,23 @@ pub(crate) fn view_slice(array: ArrayView1<'_, f64>) -> ArrayView1<'_, f64> {
 /// The array as ten columns.
 ///
 /// # Panics
-/// When its length is not a multiple of ten, or it is not contiguous.
+/// If the length is not a multiple of ten, or if the array is not contiguous.
 pub(crate) fn view_reshape(array: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
     let rows = array.len() / 10;
     array
         .into_shape_with_order((rows, 10))
-        .expect("a contiguous array of a multiple of ten elements has ten columns")
+        .expect("the array is contiguous and its length a multiple of ten")
 }
 
 /// The ten columns of [`view_reshape`] as rows.
 ///
 /// # Panics
-/// As [`view_reshape`].
+/// See [`view_reshape`].
 pub(crate) fn view_transpose(array: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
     view_reshape(array).reversed_axes()
 }
 
-/// The array in memory of its own.
+/// A copy of the array.
 pub(crate) fn copy(array: ArrayView1<'_, f64>) -> Array1<f64> {
     array.to_owned()
 }
@@ -55,7 +55,7 @@ pub(crate) fn copy(array: ArrayView1<'_, f64>) -> Array1<f64> {
 /// `a[0]`.
 ///
 /// # Panics
-/// When the array is empty.
+/// If the array is empty.
 pub(crate) fn scalar_first(array: ArrayView1<'_, f64>) -> f64 {
     array[0]
 }
@@ -63,7 +63,7 @@ pub(crate) fn scalar_first(array: ArrayView1<'_, f64>) -> f64 {
 /// `a[0]` and `a[-1]`.
 ///
 /// # Panics
-/// When the array is empty.
+/// If the array is empty.
 pub(crate) fn scalar_first_last(array: ArrayView1<'_, f64>) -> (f64, f64) {
     (array[0], array[array.len() - 1])
 }
@@ -75,12 +75,12 @@ pub(crate) fn element_assign(mut array: ArrayViewMut1<'_, f64>) {
     }
 }
 
-/// The sum, by ndarray, which adds several elements at once.
+/// The sum, computed by ndarray, which adds several elements at once.
 pub(crate) fn sum_vectorised(array: ArrayView1<'_, f64>) -> f64 {
     array.sum()
 }
 
-/// The sum, one `a[i]` after the other.
+/// The sum, computed by a loop over `a[i]`.
 pub(crate) fn sum_element_loop(array: ArrayView1<'_, f64>) -> f64 {
     let mut sum = 0.0;
     for index in 0..array.len() {
@@ -89,18 +89,18 @@ pub(crate) fn sum_element_loop(array: ArrayView1<'_, f64>) -> f64 {
     sum
 }
 
-/// The elements at `indices`, by ndarray.
+/// The elements at `indices`, selected by ndarray.
 ///
 /// # Panics
-/// When an index is out of bounds.
+/// If an index is out of bounds.
 pub(crate) fn gather_select(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f64> {
     array.select(Axis(0), indices)
 }
 
-/// The elements at `indices`, one `a[i]` after the other.
+/// The elements at `indices`, selected by a loop over `a[i]`.
 ///
 /// # Panics
-/// When an index is out of bounds.
+/// If an index is out of bounds.
 pub(crate) fn gather_loop(array: ArrayView1<'_, f64>, indices: &[usize]) -> Array1<f64> {
     let mut gathered = Vec::with_capacity(indices.len());
     for index in indices {
@@ -109,14 +109,14 @@ pub(crate) fn gather_loop(array: ArrayView1<'_, f64>, indices: &[usize]) -> Arra
     gathered.into()
 }
 
-/// The elements above one half, `a[a > 0.5]`.
+/// The elements above 0.5, `a[a > 0.5]`.
 pub(crate) fn bool_mask(array: ArrayView1<'_, f64>) -> Array1<f64> {
     let mask = array.mapv(|value| value > 0.5);
     let chosen = array.iter().zip(&mask).filter(|(_, chosen)| **chosen);
     chosen.map(|(value, _)| *value).collect()
 }
 
-/// `sin(sqrt(2 a + 1))`, each operation on the whole array, and how many results are above 0.9.
+/// `sin(sqrt(2 * a + 1))`, one array operation at a time, and the number of results above 0.9.
 pub(crate) fn arithmetic(array: ArrayView1<'_, f64>) -> (Array1<f64>, usize) {
     let scaled = array.to_owned() * 2.0 + 1.0;
     let waves = scaled.mapv_into(f64::sqrt).mapv_into(f64::sin);
@@ -125,7 +125,7 @@ pub(crate) fn arithmetic(array: ArrayView1<'_, f64>) -> (Array1<f64>, usize) {
     (waves, count)
 }
 
-/// `where(a > 0.5, exp(a), log(a + 1))`, each operation on the whole array.
+/// `where(a > 0.5, exp(a), log(a + 1))`, one array operation at a time.
 pub(crate) fn exp_log_where(array: ArrayView1<'_, f64>) -> Array1<f64> {
     let exponentials = array.mapv(f64::exp);
     let logarithms = (array.to_owned() + 1.0).mapv_into(f64::ln);
@@ -135,23 +135,23 @@ pub(crate) fn exp_log_where(array: ArrayView1<'_, f64>) -> Array1<f64> {
         .map_collect(|value, exp, log| if *value > 0.5 { *exp } else { *log })
 }
 
-/// What [`aggregate`] finds in an array.
+/// The result of [`aggregate`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Aggregate {
     /// The arithmetic mean.
     pub(crate) mean: f64,
-    /// The standard deviation of the whole population, as `numpy.std` gives it.
+    /// The population standard deviation, like `numpy.std`.
     pub(crate) std: f64,
     /// The middle value, or the mean of the two middle ones.
     pub(crate) median: f64,
-    /// The 95th percentile, interpolated linearly as `numpy.percentile` does.
+    /// The 95th percentile with linear interpolation, like `numpy.percentile`.
     pub(crate) percentile_95: f64,
 }
 
 /// Mean, standard deviation, median and 95th percentile.
 ///
 /// # Panics
-/// When the array is empty.
+/// If the array is empty.
 pub(crate) fn aggregate(array: ArrayView1<'_, f64>) -> Aggregate {
     let len = array.len() as f64;
     let mean = array.sum() / len;
@@ -165,8 +165,7 @@ pub(crate) fn aggregate(array: ArrayView1<'_, f64>) -> Aggregate {
     }
 }
 
-/// The value that `fraction` of `values` lie below, interpolated between the two nearest; leaves
-/// `values` in another order.
+/// The quantile of `values` at `fraction`, with linear interpolation. Reorders `values`.
 fn percentile(values: &mut [f64], fraction: f64) -> f64 {
     let place = fraction * (values.len() - 1) as f64;
     let (_, lower, above) = values.select_nth_unstable_by(place as usize, f64::total_cmp);
@@ -174,10 +173,10 @@ fn percentile(values: &mut [f64], fraction: f64) -> f64 {
     *lower + (next.unwrap_or(*lower) - *lower) * place.fract()
 }
 
-/// The scalar product.
+/// The dot product.
 ///
 /// # Panics
-/// When the lengths differ.
+/// If the lengths differ.
 pub(crate) fn dot(array: ArrayView1<'_, f64>, other: ArrayView1<'_, f64>) -> f64 {
     array.dot(&other)
 }
@@ -189,13 +188,13 @@ pub(crate) fn sort(array: ArrayView1<'_, f64>) -> Array1<f64> {
     values.into()
 }
 
-/// The array as a vector, Rust's own list of numbers.
+/// The array as a vector.
 pub(crate) fn list_vec(array: ArrayView1<'_, f64>) -> Vec<f64> {
     array.to_vec()
 }
 
-/// The array as a vector of numbers on the heap, as a Python list is.
-#[expect(clippy::vec_box, reason = "the boxes are what is measured")]
+/// The array as a vector of boxed numbers, like a Python list.
+#[expect(clippy::vec_box, reason = "measures the boxes")]
 pub(crate) fn list_boxed(array: ArrayView1<'_, f64>) -> Vec<Box<f64>> {
     array.iter().map(|value| Box::new(*value)).collect()
 }
@@ -208,30 +207,30 @@ pub(crate) fn list_value_tree(array: ArrayView1<'_, f64>) -> serde_json::Value {
         .collect()
 }
 
-/// `str(a)`: above 500 elements ndarray shows the outer ones only.
+/// `str(a)`; ndarray abbreviates arrays of more than 500 elements.
 pub(crate) fn string_elided(array: ArrayView1<'_, f64>) -> String {
     array.to_string()
 }
 
-/// The text of all elements.
+/// The full text of all elements.
 pub(crate) fn string_full(array: ArrayView1<'_, f64>) -> String {
     format!("{array:#}")
 }
 
-/// The array as Python pickles it with protocol 5.
+/// A pickle of the array, as written by Python with protocol 5.
 pub(crate) fn pickle_dumps(array: ArrayView1<'_, f64>) -> Vec<u8> {
     pickle::to_vec(&array)
 }
 
-/// The array pickled, and loaded again.
+/// Pickles the array and loads it again.
 ///
 /// # Panics
-/// When the pickle can't be loaded, which would be an error of this crate.
+/// If the pickle can't be loaded, which is a bug in this crate.
 pub(crate) fn pickle_roundtrip(array: ArrayView1<'_, f64>) -> ArrayD<f64> {
-    pickle::from_slice(&pickle::to_vec(&array)).expect("a pickle made here can be loaded")
+    pickle::from_slice(&pickle::to_vec(&array)).expect("the pickle was written by this crate")
 }
 
-/// Values that are scaled and exceed a threshold, counted and summed as whole arrays.
+/// Scales the values, and counts and sums those above a threshold, with array operations.
 pub(crate) fn practice_good(array: ArrayView1<'_, f64>) -> Vec<f64> {
     let scaled = array.to_owned() * 2.0;
     let kept = scaled.mapv(|value| if value > 1.0 { value } else { 0.0 });
@@ -239,7 +238,7 @@ pub(crate) fn practice_good(array: ArrayView1<'_, f64>) -> Vec<f64> {
     vec![count as f64, kept.sum()]
 }
 
-/// The same count and sum with a list of objects and a loop over it.
+/// Like [`practice_good`], with a list of objects and a loop.
 pub(crate) fn practice_bad(array: ArrayView1<'_, f64>) -> Vec<f64> {
     let list = list_boxed(array);
     let mut scaled = Vec::new();
@@ -256,30 +255,30 @@ pub(crate) fn practice_bad(array: ArrayView1<'_, f64>) -> Vec<f64> {
     vec![f64::from(count), sum]
 }
 
-/// Two ways to the same numbers, the first without leaving the array.
+/// Two implementations of the same computation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pair {
-    /// What is computed.
+    /// The name of the computation.
     pub(crate) name: &'static str,
-    /// On the whole array.
+    /// Implemented with array operations.
     pub(crate) good: fn(ArrayView1<'_, f64>) -> Vec<f64>,
-    /// Element by element.
+    /// Implemented element by element.
     pub(crate) bad: fn(ArrayView1<'_, f64>) -> Vec<f64>,
 }
 
 impl Pair {
-    /// Whether both ways come to the same numbers for `array`, but for the rounding of sums that
-    /// are added up in another order.
+    /// Checks that both implementations return the same numbers for `array`, except for rounding
+    /// errors of sums in a different order.
     ///
     /// # Errors
-    /// When they don't, with the numbers.
+    /// If the numbers differ.
     pub(crate) fn check(&self, array: ArrayView1<'_, f64>) -> Result<(), String> {
         same_numbers(&(self.good)(array), &(self.bad)(array))
             .map_err(|difference| format!("{}: {difference}", self.name))
     }
 }
 
-/// The pairs of the ladder.
+/// All pairs.
 pub(crate) fn pairs() -> [Pair; 4] {
     [
         Pair {
@@ -310,19 +309,19 @@ pub(crate) fn pairs() -> [Pair; 4] {
     ]
 }
 
-/// Half of the indices below `len`, last first: what the gathers of the ladder take.
+/// Every other index below `len`, from last to first: the input of the gather steps.
 pub(crate) fn every_other_backwards(len: usize) -> Vec<usize> {
     (0..len).rev().step_by(2).collect()
 }
 
-/// Whether two lists of numbers are equal, but for a relative difference of 10⁻⁹, which is far
-/// above what the order of a sum of 10⁵ numbers makes and far below one lost element.
+/// Checks that two lists of numbers are equal within a relative difference of 10⁻⁹. This is far more
+/// than the rounding error of a sum of 10⁵ numbers, and far less than one missing element.
 ///
 /// # Errors
-/// When they aren't, with the first difference.
+/// If they differ; reports the first difference.
 pub(crate) fn same_numbers(these: &[f64], those: &[f64]) -> Result<(), String> {
     if these.len() != those.len() {
-        return Err(format!("{} numbers and {}", these.len(), those.len()));
+        return Err(format!("{} numbers, expected {}", these.len(), those.len()));
     }
     let differ = |(a, b): &(&f64, &f64)| (**a - **b).abs() > 1e-9 * a.abs().max(b.abs());
     match these
@@ -330,7 +329,7 @@ pub(crate) fn same_numbers(these: &[f64], those: &[f64]) -> Result<(), String> {
         .zip(those)
         .find(|(a, b)| differ(&(a, b)) || a.is_nan() != b.is_nan())
     {
-        Some((a, b)) => Err(format!("{a} and {b}")),
+        Some((a, b)) => Err(format!("{a}, expected {b}")),
         None => Ok(()),
     }
 }

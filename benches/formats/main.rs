@@ -1,9 +1,9 @@
-//! One array through many formats. Ids are `formats::<format>_<axis>::<dtype>::<shape>` with the
-//! axes of Rust's serialization benchmarks: `serialize`; `deserialize`, which ends in an array of
-//! its own; and `access`, the same without a copy, where a format allows it. The size is that of
-//! what `serialize` puts out. The reference is `raw_serialize`, a copy of the elements.
+//! Compares formats on the same array. Ids are `formats::<format>_<operation>::<dtype>::<shape>`.
+//! `serialize` writes the array, `deserialize` reads it to a new array, and `access` reads it without
+//! copying, if the format supports this. The reported size is that of the output of `serialize`. The
+//! reference is `raw_serialize`, which copies the elements.
 //!
-//! orjson has no `deserialize`: its counterpart here only writes.
+//! orjson has no `deserialize`, because the encoder that stands for it here only writes.
 
 mod encoders;
 
@@ -40,11 +40,11 @@ fn encoded<T: Element>(encoder: &impl Encoder<T>, array: ArrayViewD<'_, T>) -> V
     let mut out = Vec::new();
     encoder
         .encode(array, &mut out)
-        .expect("a format takes every array of its elements");
+        .expect("the format supports every array of these elements");
     out
 }
 
-/// Benchmarks reading `bytes`; `same` says whether the output holds the elements of `array`.
+/// Benchmarks reading `bytes`; `same` checks that the output equals `array`.
 fn read<T: Element, O>(
     bencher: Bencher<'_, '_>,
     array: &ArrayD<T>,
@@ -53,12 +53,12 @@ fn read<T: Element, O>(
     read: impl Fn() -> Result<O, BoxError>,
     same: impl FnOnce(&O) -> bool,
 ) {
-    let read = || read().expect("a format reads what it wrote");
+    let read = || read().expect("the bytes were written in this format");
     bench_described(bencher, read, |read| {
         let check = if same(&read()) {
             Check::Passed
         } else {
-            Check::Failed("the elements are not those that were written".to_owned())
+            Check::Failed("the elements differ from those written".to_owned())
         };
         Description::of(&array.view())
             .bytes_in(bytes.len() as u64)
@@ -67,7 +67,7 @@ fn read<T: Element, O>(
     });
 }
 
-/// Benchmarks `decode`, which makes an array of what `encoder` wrote.
+/// Benchmarks `decode`, which reads the output of `encoder`.
 fn deserialize<T: Element, E: Encoder<T>>(
     bencher: Bencher<'_, '_>,
     shape: &Shape,
@@ -78,13 +78,13 @@ fn deserialize<T: Element, E: Encoder<T>>(
     let bytes = encoded(encoder, array.view());
     let size = size_of_val(array.as_slice().expect("a seeded array is in C order"));
     let decode = || decode(&bytes, array.shape());
-    // No NaN is drawn, so equal values are equal arrays.
+    // Seeded arrays contain no NaN, so `==` compares all elements.
     read(bencher, &array, &bytes, size, decode, |output| {
         *output == array
     });
 }
 
-/// `bytes` from an address on that is a multiple of 64, as a reader would map or receive them.
+/// A copy of bytes at an address that is a multiple of 64, like a mapped file.
 struct Aligned {
     buffer: Vec<u8>,
     start: usize,
@@ -205,7 +205,7 @@ accesses! {
     Safetensors => safetensors_access;
 }
 
-/// Arrays of Arrow own or share their memory, so the stream is in a buffer that can be shared.
+/// Arrow arrays own or share their memory, so the stream is in a shared buffer.
 #[cfg(feature = "arrow")]
 #[divan::bench(types = [f64], args = shapes(&SMALL))]
 fn arrow_access<T: FormatElement>(bencher: Bencher<'_, '_>, shape: &Shape)

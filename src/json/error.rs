@@ -1,18 +1,18 @@
-//! Why an array has no JSON text.
+//! The error of writing an array as JSON.
 
 use std::{fmt, io};
 
 use crate::Dtype;
 
-/// Why an array can't be written.
+/// Why an array can't be written as JSON.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JsonError {
-    /// A moment outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00, or NaT.
+    /// A datetime is NaT or outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
     Moment {
-        /// Its count of units.
+        /// The stored count of units.
         count: i64,
-        /// The data type, which has the unit.
+        /// The data type, which includes the unit.
         dtype: Dtype,
     },
     /// The writer failed.

@@ -1,4 +1,4 @@
-//! Text of single numbers, booleans and moments: the pieces that array text is made of.
+//! Formats single numbers, booleans and datetimes, as they appear in the text of an array.
 //!
 //! ```
 //! use serbench::json::fmt::Buffer;
@@ -10,9 +10,9 @@
 //! assert_eq!(buffer.format(f64::NAN), "null");
 //! ```
 //!
-//! Floats have the fewest digits that read back as the same value, and of those the nearest ones.
-//! They have an exponent where JavaScript's have one for `f64` (below 10⁻⁵, from 10¹⁶ on; for
-//! `f32` and `f16` below 10⁻⁶ and from 10¹³ on), at least one digit after the point otherwise.
+//! Floats are written with the fewest digits that parse to the same value; if several such decimals
+//! exist, with the nearest. An `f64` has an exponent if it is below 10⁻⁵ or at least 10¹⁶; an `f32` or
+//! `f16` if it is below 10⁻⁶ or at least 10¹³. Otherwise it has at least one digit after the point.
 
 mod boolean;
 pub(super) mod cursor;
@@ -29,7 +29,7 @@ use digits::Baseline;
 
 use super::{Options, Scalar, kernel::SLACK, rows::Rows};
 
-/// Room for the text of one element.
+/// A buffer for the text of one element.
 #[derive(Clone, Debug)]
 pub struct Buffer {
     bytes: [u8; Self::LEN],
@@ -52,7 +52,7 @@ impl Buffer {
         }
     }
 
-    /// The text of `element`; `null` for what has none.
+    /// Formats `element`; a datetime that can't be represented is `null`.
     pub fn format<T: Scalar>(&mut self, element: T) -> &str {
         const { assert!(T::MAX_LEN + SLACK <= Self::LEN) };
         let start = self.bytes.as_mut_ptr();

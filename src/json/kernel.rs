@@ -1,4 +1,4 @@
-//! What turns blocks of elements into text, compiled for each set of instructions.
+//! Converts blocks of elements to text, compiled for each level of instructions.
 
 use std::{any::TypeId, cell::RefCell, thread::LocalKey};
 
@@ -8,31 +8,31 @@ use super::{
     rows::Rows,
 };
 
-/// How many elements are formatted together.
+/// The number of elements that are formatted together.
 pub(crate) const BLOCK: usize = 64;
 
-/// Bytes that may be written beyond the text.
+/// The number of bytes that may be written beyond the text.
 pub(crate) const SLACK: usize = 64;
 
-/// How blocks of elements become text.
+/// Converts blocks of elements to text.
 pub trait Kernel: Copy + 'static {
-    /// The most bytes of an element and its comma.
+    /// The maximum length of an element with its comma, in bytes.
     const MAX_LEN: usize;
 
-    /// What a block of `N` elements needs between its steps.
+    /// Intermediate results of a block of `N` elements.
     type Scratch<const N: usize>: Default;
 
-    /// Lends a scratch that holds nothing, or what an earlier block of this type left.
+    /// Passes a scratch buffer to `borrow`. It is new, or was last used for this type.
     fn with_scratch<R>(borrow: impl FnOnce(&mut Self::Scratch<BLOCK>) -> R) -> R;
 
-    /// Writes at most `N` elements with a comma after each, and the brackets where rows end.
+    /// Writes at most `N` elements, each followed by a comma, and the brackets at the ends of rows.
     ///
     /// # Errors
-    /// The count of a moment without a text; then what has been written is of no use.
+    /// The count of a datetime that can't be represented; the text is incomplete then.
     ///
     /// # Safety
-    /// The processor has `I`. `cursor` has room for [`MAX_LEN`](Self::MAX_LEN) bytes for each, for the brackets, and for
-    /// [`SLACK`] bytes more.
+    /// The processor must support `I`. `cursor` must have room for [`MAX_LEN`](Self::MAX_LEN) bytes per
+    /// element, for the brackets, and for [`SLACK`] bytes more.
     #[expect(unsafe_code, reason = "see `Cursor`")]
     unsafe fn write<I: digits::Digits, const N: usize>(
         elements: &[Self],
@@ -43,22 +43,22 @@ pub trait Kernel: Copy + 'static {
     ) -> Result<Cursor, i64>;
 }
 
-/// A scratch that a thread keeps: several KiB, whose making takes longer than a short array.
+/// A scratch buffer kept per thread, because initializing several KiB takes longer than a short array.
 #[derive(Default)]
 pub(crate) struct Kept<S> {
-    /// The type of the last block. What a block leaves is read as padding of the next, so it must not
-    /// be of another type.
+    /// The element type of the last block. Its values are read as padding of the next block, so they
+    /// must be valid for the same type.
     of: Option<TypeId>,
     scratch: S,
 }
 
-/// Lends what the thread keeps to elements of `T`.
+/// Passes the scratch buffer of this thread to `borrow`. Resets it if it was last used for another type.
 pub(crate) fn lend<T: 'static, S: Default, R>(
     kept: &'static LocalKey<RefCell<Kept<S>>>,
     borrow: impl FnOnce(&mut S) -> R,
 ) -> R {
     let of = Some(TypeId::of::<T>());
-    // Nothing that is called with it comes back here.
+    // `borrow` never calls this function, so the `RefCell` isn't borrowed twice.
     kept.with_borrow_mut(|kept| {
         if kept.of != of {
             let scratch = S::default();
@@ -68,7 +68,7 @@ pub(crate) fn lend<T: 'static, S: Default, R>(
     })
 }
 
-/// [`Kernel::write`] for blocks, of one level.
+/// [`Kernel::write`], compiled for one level.
 pub(crate) type WriteBlock<T> = unsafe fn(
     &[T],
     &mut <T as Kernel>::Scratch<BLOCK>,
@@ -77,7 +77,7 @@ pub(crate) type WriteBlock<T> = unsafe fn(
     Cursor,
 ) -> Result<Cursor, i64>;
 
-/// The function for `level`, which must be available where it is called.
+/// The function for `level`. To call it, the level must be available.
 pub(crate) fn write_block<T: Kernel>(level: Level) -> WriteBlock<T> {
     match level {
         #[cfg(target_arch = "x86_64")]
@@ -91,7 +91,7 @@ pub(crate) fn write_block<T: Kernel>(level: Level) -> WriteBlock<T> {
 macro_rules! level {
     ($name:ident, $digits:ty, $(#[$attribute:meta])*) => {
         /// # Safety
-        /// As [`Kernel::write`]; and the processor has the instructions.
+        /// See [`Kernel::write`]; the processor must also support the enabled target features.
         #[expect(unsafe_code, reason = "see `Cursor`")]
         $(#[$attribute])*
         unsafe fn $name<T: Kernel>(
@@ -123,7 +123,7 @@ level!(
     )]
 );
 
-/// An array without elements, as an element of the axes before the empty one.
+/// An empty array `[]`, treated as an element of an array with the axes before the one of length 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Empty;
 
@@ -145,7 +145,7 @@ impl Kernel for Empty {
     ) -> Result<Cursor, i64> {
         for _ in elements {
             rows.take(1);
-            // SAFETY: the caller has room for `MAX_LEN` bytes, the brackets and `SLACK` bytes.
+            // SAFETY: the caller reserved `MAX_LEN` bytes, the brackets and `SLACK` bytes.
             unsafe {
                 cursor.put(0, *b"[],");
                 cursor.advance(3);

@@ -1,24 +1,24 @@
-//! Which instructions may be used.
+//! Detects which instructions the processor supports.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// A set of instructions that the code has been compiled for.
+/// A set of instructions that the kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// Those that every processor of the target has.
+    /// The instructions that every processor of the target supports.
     Baseline = 1,
     /// x86-64-v3: AVX2, BMI2 and FMA.
     Avx2 = 2,
-    /// x86-64-v4: AVX-512 with byte, word, double word and conflict instructions.
+    /// x86-64-v4: AVX-512 F, BW, CD, DQ and VL.
     Avx512 = 3,
 }
 
 impl Level {
-    /// Every level, slowest first.
+    /// All levels, slowest first.
     pub const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
 
-    /// Whether this processor has the instructions.
+    /// Whether this processor supports the instructions.
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
@@ -28,8 +28,8 @@ impl Level {
         }
     }
 
-    /// The best that this processor has, or at most what `SERBENCH_JSON_LEVEL` names (`baseline` or
-    /// `avx2`, to measure or test it); looked up once.
+    /// The best level that this processor supports. Set `SERBENCH_JSON_LEVEL` to `baseline` or `avx2` to
+    /// limit it, for tests and measurements. Detected once.
     #[must_use]
     pub fn detected() -> Self {
         static DETECTED: AtomicU8 = AtomicU8::new(0);

@@ -1,6 +1,6 @@
-//! What can be chosen about the text.
+//! Options for writing JSON.
 
-/// How text is written; by default as orjson does it without options.
+/// Options for writing JSON. The defaults are those of orjson.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     pub(super) utc: Utc,
@@ -8,11 +8,11 @@ pub struct Options {
     pub(super) append_newline: bool,
 }
 
-/// What follows a moment.
+/// How to mark datetimes as UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Utc {
-    /// Nothing.
+    /// No suffix.
     #[default]
     Naive,
     /// `+00:00`.
@@ -22,7 +22,7 @@ pub enum Utc {
 }
 
 impl Utc {
-    /// What closes a moment, and how many bytes of it count.
+    /// The end of a datetime with quote and comma, and its length.
     #[inline(always)]
     pub(super) const fn suffix(self) -> ([u8; 8], usize) {
         match self {
@@ -34,7 +34,7 @@ impl Utc {
 }
 
 impl Options {
-    /// orjson's text without options.
+    /// The defaults.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -44,13 +44,13 @@ impl Options {
         }
     }
 
-    /// What follows a moment: `OPT_NAIVE_UTC` and `OPT_UTC_Z` of orjson.
+    /// The suffix of datetimes, like orjson's `OPT_NAIVE_UTC` and `OPT_UTC_Z`; none by default.
     #[must_use]
     pub const fn utc(self, utc: Utc) -> Self {
         Self { utc, ..self }
     }
 
-    /// Leaves out the microseconds of moments: `OPT_OMIT_MICROSECONDS` of orjson.
+    /// Whether to omit microseconds, like orjson's `OPT_OMIT_MICROSECONDS`; off by default.
     #[must_use]
     pub const fn omit_microseconds(self, omit: bool) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Options {
         }
     }
 
-    /// Ends the text with a line feed: `OPT_APPEND_NEWLINE` of orjson.
+    /// Whether to append a newline, like orjson's `OPT_APPEND_NEWLINE`; off by default.
     #[must_use]
     pub const fn append_newline(self, append: bool) -> Self {
         Self {

@@ -1,31 +1,30 @@
-//! Where rows end, and the brackets that go there.
+//! Writes the brackets at the ends of rows.
 
 use ndarray::{Dimension, IxDyn};
 
 use super::fmt::cursor::Cursor;
 
-/// The place in an array, in elements and rows from its start in C order.
+/// The position in an array, in C order.
 #[derive(Clone, Debug)]
 pub struct Rows {
     /// The lengths of all axes but the last.
     outer: IxDyn,
     /// The length of the last axis.
     row: usize,
-    /// The elements left in this row.
+    /// The number of elements left in this row.
     left: usize,
-    /// The rows left on the last of the outer axes.
+    /// The number of rows left on the last outer axis.
     rows_left: usize,
-    /// How often that axis has ended.
+    /// How many times that axis has ended.
     ended: usize,
 }
 
 impl Rows {
-    /// The start of an array of these axis lengths, none of which is 0; no axes are one element
-    /// without brackets.
+    /// The start of an array of this shape; no axis may have length 0. A 0-d array has no brackets.
     pub(crate) fn new(shape: &[usize]) -> Self {
         let (row, outer) = match shape.split_last() {
             Some((&row, outer)) => (row, outer),
-            // Never ends, so that there are no brackets.
+            // A row that never ends, so no brackets are written.
             None => (usize::MAX, shape),
         };
         Self {
@@ -37,12 +36,12 @@ impl Rows {
         }
     }
 
-    /// One element after another without an end.
+    /// Elements without any brackets.
     pub(crate) fn none() -> Self {
         Self::new(&[])
     }
 
-    /// The most bytes that the brackets after `len` more elements take.
+    /// The maximum number of bytes of the brackets within the next `len` elements.
     pub(crate) fn brackets_len(&self, len: usize) -> usize {
         let rows = if len < self.left {
             0
@@ -52,12 +51,12 @@ impl Rows {
         rows * self.longest()
     }
 
-    /// Brackets on both sides of a comma, of all axes.
+    /// The closing and opening brackets of all axes and a comma.
     fn longest(&self) -> usize {
         2 * self.outer.ndim() + 3
     }
 
-    /// How many of the next `len` elements are in this row; they are counted as written.
+    /// How many of the next `len` elements are in this row. Advances by that number.
     #[inline(always)]
     pub(crate) fn take(&mut self, len: usize) -> usize {
         let taken = len.min(self.left);
@@ -65,10 +64,10 @@ impl Rows {
         taken
     }
 
-    /// If the row has ended, replaces the comma after its last element by what follows the row.
+    /// At the end of a row, replaces the comma after its last element with the brackets.
     ///
     /// # Safety
-    /// The comma has been written, and there is room for the brackets.
+    /// The comma must have been written, and the buffer must have room for the brackets.
     #[expect(unsafe_code, reason = "see `Cursor`")]
     #[inline(always)]
     pub(crate) unsafe fn close(&mut self, mut cursor: Cursor) -> Cursor {
@@ -77,7 +76,7 @@ impl Rows {
         }
         self.left = self.row;
         self.rows_left -= 1;
-        // SAFETY: the caller's contract; the comma is behind the cursor.
+        // SAFETY: the caller's contract; the comma is just before the cursor.
         unsafe {
             cursor.back();
             if self.rows_left == 0 {
@@ -90,7 +89,7 @@ impl Rows {
     }
 
     /// # Safety
-    /// There is room for the brackets of all axes.
+    /// The buffer must have room for the brackets of all axes.
     #[expect(unsafe_code, reason = "see `Cursor`")]
     #[cold]
     unsafe fn close_axes(&mut self, mut cursor: Cursor) -> Cursor {
@@ -121,7 +120,7 @@ impl Rows {
 }
 
 /// # Safety
-/// There is room for as many bytes.
+/// The buffer must have room for `times` bytes.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 unsafe fn repeat(byte: u8, times: usize, mut cursor: Cursor) -> Cursor {
     for _ in 0..times {

@@ -1,4 +1,4 @@
-//! How large a text will be: as much memory as it takes, in one allocation, and seldom more.
+//! Estimates the length of the text, so that one allocation is usually enough and little is wasted.
 
 use std::mem::MaybeUninit;
 
@@ -11,15 +11,14 @@ use super::{
 };
 use crate::pages;
 
-/// What orjson's buffer starts with; it doubles from there, and so never takes less than what is
-/// reserved here.
+/// The initial capacity of orjson's buffer, which is then doubled. The capacity reserved here is never
+/// larger than orjson's.
 const FIRST_CAPACITY: usize = 4096 - 40;
 
-/// How many elements are looked at, evenly spaced.
+/// The number of evenly spaced elements that are sampled.
 const SAMPLE: usize = 32;
 
-/// Makes room in `out` for the text of all elements of `source`, if it isn't there, going by the
-/// text of a few of them.
+/// Reserves room in `out` for the text of all elements of `source`, estimated from a sample.
 pub(crate) fn reserve<T: Kernel>(
     source: &Source<'_, T>,
     shape: &[usize],
@@ -49,7 +48,7 @@ pub(crate) fn reserve<T: Kernel>(
     }
 }
 
-/// Makes room for `additional` bytes at a time when the text turns out longer.
+/// Reserves room for at least `additional` bytes if the text is longer than estimated.
 #[cold]
 pub(crate) fn grow(out: &mut Vec<u8>, additional: usize) {
     let needed = out.len() + additional;
@@ -58,7 +57,7 @@ pub(crate) fn grow(out: &mut Vec<u8>, additional: usize) {
     pages::advise(out);
 }
 
-/// The first capacity of orjson's buffer that holds `len` bytes.
+/// The capacity that orjson's buffer would have for `len` bytes.
 fn doubled(len: usize) -> usize {
     let mut capacity = FIRST_CAPACITY;
     while capacity < len {
@@ -67,7 +66,7 @@ fn doubled(len: usize) -> usize {
     capacity
 }
 
-/// Two brackets for each list.
+/// The number of brackets: two for each list.
 fn brackets_len(shape: &[usize]) -> usize {
     let mut lists = 1_usize;
     let mut brackets = 0_usize;
@@ -78,7 +77,7 @@ fn brackets_len(shape: &[usize]) -> usize {
     brackets
 }
 
-/// The length of all elements with their commas, going by [`SAMPLE`] of them.
+/// Estimates the length of all elements with their commas from [`SAMPLE`] of them.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 fn sampled_len<T: Kernel>(
     source: &Source<'_, T>,
@@ -92,13 +91,13 @@ fn sampled_len<T: Kernel>(
     });
     let mut room = [MaybeUninit::<u8>::uninit(); ROOM];
     let start = room.as_mut_ptr().cast::<u8>();
-    // SAFETY: there is room for the sample; `write` is of an available level.
+    // SAFETY: `room` is large enough for the sample, and the level of `write` is available.
     let end = unsafe {
         let cursor = Cursor::new(start, ROOM);
         T::with_scratch(|scratch| write(&sample, scratch, &mut Rows::none(), options, cursor))
     };
     let Ok(end) = end else {
-        // There will be no text.
+        // Writing the array will fail, too.
         return 0;
     };
     let len = end.position() as usize - start as usize;

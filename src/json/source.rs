@@ -1,4 +1,4 @@
-//! The elements of an array in C order, in blocks, without a copy of the array.
+//! Iterates over the elements of an array in C order, in blocks, without copying the array.
 
 use std::mem::MaybeUninit;
 
@@ -6,11 +6,11 @@ use ndarray::{ArrayView, Dimension, IxDyn};
 
 use super::kernel::BLOCK;
 
-/// The elements that are still to come.
+/// The remaining elements.
 pub(crate) enum Source<'a, T> {
-    /// They lie in memory as they come.
+    /// Contiguous in memory, in C order.
     Slice(&'a [T]),
-    /// They are gathered block by block.
+    /// Copied into a block at a time.
     Strided(Strided<'a, T>),
 }
 
@@ -29,7 +29,7 @@ impl<'a, T: Copy> Source<'a, T> {
         }
     }
 
-    /// The element that is `index` elements ahead, before any have been taken.
+    /// The element at `index` in C order. Call it only before [`next`](Self::next).
     pub(crate) fn at(&self, index: usize) -> T {
         match self {
             Self::Slice(elements) => elements[index],
@@ -37,7 +37,7 @@ impl<'a, T: Copy> Source<'a, T> {
         }
     }
 
-    /// The next [`BLOCK`] elements, or what is left.
+    /// The next [`BLOCK`] elements, or all that are left.
     #[inline]
     pub(crate) fn next(&mut self) -> &[T] {
         match self {
@@ -51,7 +51,7 @@ impl<'a, T: Copy> Source<'a, T> {
     }
 }
 
-/// A walk through an array of any strides.
+/// The remaining elements of an array with any strides.
 pub(crate) struct Strided<'a, T> {
     array: ArrayView<'a, T, IxDyn>,
     /// The index of the next element.
@@ -79,10 +79,7 @@ impl<'a, T: Copy> Strided<'a, T> {
         self.array[place]
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "ndarray's own iterators take several times as long"
-    )]
+    #[expect(unsafe_code, reason = "ndarray's iterators take several times as long")]
     fn next(&mut self) -> &[T] {
         let len = self.left.min(BLOCK);
         let last = self.array.ndim() - 1;
@@ -91,21 +88,21 @@ impl<'a, T: Copy> Strided<'a, T> {
         while filled < len {
             let index = self.index.slice();
             let run = (len - filled).min(self.array.shape()[last] - index[last]);
-            // SAFETY: each index is below its axis' length.
+            // SAFETY: each index is below the length of its axis.
             let first = unsafe { self.array.as_ptr().offset(self.offset()) };
             for (step, element) in self.block[filled..filled + run].iter_mut().enumerate() {
-                // SAFETY: `run` more elements follow on the last axis.
+                // SAFETY: the last axis has `run` elements from here on.
                 element.write(unsafe { *first.offset(step as isize * stride) });
             }
             filled += run;
             self.advance(run);
         }
         self.left -= len;
-        // SAFETY: so many have just been written.
+        // SAFETY: the first `len` elements have just been written.
         unsafe { std::slice::from_raw_parts(self.block.as_ptr().cast(), len) }
     }
 
-    /// Of the next element from the first, in elements.
+    /// The offset of the next element from the first, in elements.
     fn offset(&self) -> isize {
         let strides = self.array.strides().iter();
         self.index
@@ -116,7 +113,7 @@ impl<'a, T: Copy> Strided<'a, T> {
             .sum()
     }
 
-    /// Moves on by `run` elements, at most to the end of the last axis.
+    /// Advances by `run` elements, at most to the end of the last axis.
     fn advance(&mut self, run: usize) {
         let index = self.index.slice_mut();
         let mut step = run;

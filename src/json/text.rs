@@ -1,4 +1,4 @@
-//! From the elements of an array to its text, block by block, into any buffer.
+//! Writes the text of an array to a buffer, block by block.
 
 use std::mem::MaybeUninit;
 
@@ -13,23 +13,26 @@ use super::{
     source::Source,
 };
 
-/// The text of an array that is being written.
+/// The state of writing the text of an array.
 pub(crate) struct Text<'a, T: Kernel> {
     source: Source<'a, T>,
     rows: Rows,
     write: WriteBlock<T>,
     options: Options,
-    /// The number of axes, until the brackets at the start have been written.
+    /// The number of opening brackets, until they have been written.
     opening: Option<usize>,
     shape: IxDyn,
 }
 
-/// Blocks that may not fit are written here first.
+/// The size of a temporary buffer for blocks that may not fit into the output.
 const STAGE: usize = 4096;
 
 impl<'a, T: Kernel> Text<'a, T> {
     fn new(source: Source<'a, T>, shape: &[usize], options: Options, level: Level) -> Self {
-        assert!(level.is_available(), "this processor lacks {level:?}");
+        assert!(
+            level.is_available(),
+            "this processor doesn't support {level:?}"
+        );
         Self {
             source,
             rows: Rows::new(shape),
@@ -40,17 +43,16 @@ impl<'a, T: Kernel> Text<'a, T> {
         }
     }
 
-    /// Makes room for the whole text, before any of it has been written.
+    /// Reserves room for the whole text. Call it before writing.
     pub(crate) fn reserve(&mut self, out: &mut Vec<u8>) {
         let (source, shape) = (&self.source, self.shape.slice());
         size::reserve(source, shape, self.write, &self.options, out);
     }
 
-    /// Appends to `out` until it holds `enough` bytes or the text is at its end, which gives
-    /// `false`.
+    /// Appends text until `out` has at least `enough` bytes, and returns whether there may be more.
     ///
     /// # Errors
-    /// The count of a moment that has no text.
+    /// The count of a datetime that can't be represented.
     pub(crate) fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> Result<bool, i64> {
         if let Some(axes) = self.opening.take() {
             out.resize(out.len() + axes, b'[');
@@ -84,7 +86,7 @@ impl<'a, T: Kernel> Text<'a, T> {
         if spare.len() < room {
             return self.staged(scratch, out, room);
         }
-        // SAFETY: `spare` has that much room, and what was written lies at its start.
+        // SAFETY: `spare` has that much room, and its first `written` bytes are initialized.
         unsafe {
             let written = self.write(scratch, spare.as_mut_ptr().cast(), room)?;
             out.set_len(out.len() + written);
@@ -92,7 +94,7 @@ impl<'a, T: Kernel> Text<'a, T> {
         Ok(())
     }
 
-    /// Appends the next block, of which no more is known than that it takes at most `room` bytes.
+    /// Appends the next block if `out` has less than `room` spare bytes, the maximum length.
     #[expect(unsafe_code, reason = "see `Cursor`")]
     #[cold]
     fn staged(
@@ -106,7 +108,7 @@ impl<'a, T: Kernel> Text<'a, T> {
             size::grow(out, room);
             return self.block(scratch, out);
         }
-        // SAFETY: the stage has that much room, and what was written lies at its start.
+        // SAFETY: the stage has that much room, and its first `written` bytes are initialized.
         let text = unsafe {
             let written = self.write(scratch, stage.as_mut_ptr().cast(), STAGE)?;
             std::slice::from_raw_parts(stage.as_ptr().cast::<u8>(), written)
@@ -121,7 +123,7 @@ impl<'a, T: Kernel> Text<'a, T> {
     /// Writes the next block to `start` and returns its length.
     ///
     /// # Safety
-    /// There is `room` for it.
+    /// `start` must point to `room` writable bytes, enough for the block.
     #[expect(unsafe_code, reason = "see `Cursor`")]
     #[inline]
     unsafe fn write(
@@ -131,7 +133,7 @@ impl<'a, T: Kernel> Text<'a, T> {
         room: usize,
     ) -> Result<usize, i64> {
         let elements = self.source.next();
-        // SAFETY: the caller's contract; the level was available.
+        // SAFETY: the caller's contract; `new` checked that the level is available.
         unsafe {
             let cursor = Cursor::new(start, room);
             let cursor = (self.write)(elements, scratch, &mut self.rows, &self.options, cursor)?;
@@ -140,7 +142,7 @@ impl<'a, T: Kernel> Text<'a, T> {
     }
 }
 
-/// The text of an array with or without elements.
+/// [`Text`] of an array, which may be empty.
 pub(crate) enum AnyText<'a, T: Scalar> {
     Elements(Text<'a, T>),
     Empty(Text<'a, Empty>),

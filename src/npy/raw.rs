@@ -175,7 +175,7 @@ impl<'a> RawView<'a> {
 
     /// Records are in the order of the file, and each has its field in C order.
     fn shaped<T: Clone>(&self, field: &Field, elements: Vec<T>) -> ArrayD<T> {
-        const FITS: &str = "there are so many elements in each of so many records";
+        const FITS: &str = "the number of elements matches the shape";
         let inner: usize = field.shape.iter().product();
         let records: usize = self.shape.iter().product();
         let shape: Vec<usize> = self.shape.iter().chain(&field.shape).copied().collect();
@@ -219,7 +219,7 @@ fn itemsize(descr: &[u8]) -> Option<usize> {
     }
 }
 
-/// The fields of a record, one after the other, and its size.
+/// The fields of a record in order, and its size.
 struct Table {
     fields: Vec<Field>,
     itemsize: usize,

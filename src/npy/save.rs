@@ -7,8 +7,8 @@ use ndarray::{ArrayBase, ArrayView, Axis, Data, Dimension};
 use super::header::{MAGIC, MAX_AXES};
 use crate::{Dtype, Element, dtype::Descr, pages};
 
-/// An array with any element type and number of axes that can be saved, as in the lists for
-/// `npz::save`. Implemented for every `ndarray` of [`Element`]s.
+/// An array of any element type and number of axes that can be saved, for example with `npz::save`.
+/// Implemented for all `ndarray` arrays of [`Element`]s.
 pub trait SaveNpy {
     /// The bytes before the elements; their number is a multiple of 64.
     ///
@@ -196,7 +196,7 @@ fn write_header(dtype: Dtype, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     let len = unpadded + ALIGNMENT - unpadded % ALIGNMENT;
     out.resize(len - 1, b' ');
     out.push(b'\n');
-    let text = u16::try_from(len - MAGIC.len() - 4).expect("64 axes of 20 digits are fewer");
+    let text = u16::try_from(len - MAGIC.len() - 4).expect("64 axes of 20 digits fit");
     out[8..10].copy_from_slice(&text.to_le_bytes());
     out
 }

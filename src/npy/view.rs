@@ -16,7 +16,7 @@ use crate::{Dtype, Element};
 #[cfg(feature = "npz")]
 use crate::{element::LARGE, pages};
 
-/// The elements in the shape and order of the header, which was checked before. Up to four axes
+/// The elements in the shape and order of the header, which has been checked. Up to four axes
 /// are written out because ndarray converts a shape of known rank to dynamic rank in 3 ns, and
 /// checks a dynamic one in 47 ns.
 macro_rules! shaped {
@@ -37,7 +37,7 @@ macro_rules! shaped {
 /// Reads the header of an NPY file in memory. The elements are not read until
 /// [`view`](NpyView::view), [`to_owned`](NpyView::to_owned) or [`to_cow`](NpyView::to_cow).
 ///
-/// Bytes after the last element are ignored, as numpy does.
+/// Bytes after the last element are ignored, as in numpy.
 ///
 /// The elements borrow from the bytes, which must outlive them:
 ///
@@ -103,7 +103,7 @@ pub struct NpyView<'a> {
 }
 
 impl<'a> NpyView<'a> {
-    /// `header` was read from `data`.
+    /// `header` must have been read from `data`.
     #[inline]
     pub(crate) fn new(header: Header, data: &'a [u8]) -> Self {
         let bytes = &data[header.payload..header.payload + header.len];

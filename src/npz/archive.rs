@@ -59,7 +59,7 @@ impl<'a> Directory<'a> {
             // At least a local header and the content must precede the directory.
             let least = LOCAL_LEN.saturating_add(record.compressed);
             if record.header.saturating_add(least) > extent.start {
-                return Err(invalid("a member lies outside the archive", at));
+                return Err(invalid("a member is outside the archive", at));
             }
             if let Some(last) = records.last_mut() {
                 ascending &= last.header < record.header;
@@ -70,7 +70,7 @@ impl<'a> Directory<'a> {
         }
         if at != extent.end {
             return Err(invalid(
-                "more bytes than members in the central directory",
+                "extra bytes after the last member of the central directory",
                 at,
             ));
         }
@@ -92,7 +92,7 @@ impl<'a> Directory<'a> {
         let name_end = name_start + usize::from(u16_of(fixed, 26));
         let start = name_end + usize::from(u16_of(fixed, 28));
         if data.get(name_start..name_end) != Some(record.raw_name) {
-            return Err("the local header has another name than the central directory");
+            return Err("the name in the local header differs from the central directory");
         }
         start
             .checked_add(record.compressed)
@@ -102,8 +102,8 @@ impl<'a> Directory<'a> {
     }
 }
 
-/// Finds what follows each member if the order of the directory differs from that of the archive. If
-/// several members share a local header, all but the last overlap the next.
+/// Sets `next` of all members if the directory is not in the order of the archive. If several members
+/// share a local header, all but the last overlap the next.
 fn find_next(records: &mut [Record], directory: usize) {
     let mut order: Vec<usize> = (0..records.len()).collect();
     order.sort_by_key(|&at| records[at].header);
@@ -155,7 +155,7 @@ fn extent(data: &[u8]) -> Result<Extent, NpzError> {
         None => {
             let disks = (u16_of(fixed, 4), u16_of(fixed, 6), u16_of(fixed, 8));
             if disks != (0, 0, count) {
-                return Err(invalid("archives of several disks are not supported", at));
+                return Err(invalid("multi-disk archives are not supported", at));
             }
             let (count, len, start) = (count.into(), len.into(), start.into());
             EndRecord {
@@ -180,14 +180,14 @@ fn extent(data: &[u8]) -> Result<Extent, NpzError> {
             prefix,
         }),
         _ => Err(invalid(
-            "more members than the central directory has room for",
+            "the number of members is too large for the central directory",
             at,
         )),
     }
 }
 
-/// Number of bytes before the archive: what is left before the directory, which ends where its end
-/// record starts.
+/// Number of bytes before the archive, computed from the declared start of the directory and the real
+/// one: the directory ends at its end record.
 fn prefix(end: &EndRecord) -> Option<usize> {
     let directory = end.at.checked_sub(usize::try_from(end.len).ok()?)?;
     directory.checked_sub(usize::try_from(end.start).ok()?)
@@ -225,7 +225,7 @@ fn end64(data: &[u8], locator: usize) -> Result<EndRecord, NpzError> {
     let fixed: &[u8; END64_LEN] = chunk(data, at).ok_or_else(missing)?;
     let count = u64_of(fixed, 32);
     if (u32_of(fixed, 16), u32_of(fixed, 20), u64_of(fixed, 24)) != (0, 0, count) {
-        return Err(invalid("archives of several disks are not supported", at));
+        return Err(invalid("multi-disk archives are not supported", at));
     }
     let end = EndRecord {
         at,
@@ -244,7 +244,10 @@ fn record<'a>(data: &'a [u8], at: usize, extent: &Extent) -> Result<(Record<'a>,
     let fixed: &[u8; RECORD_LEN] = chunk(&data[..extent.end], at)
         .ok_or_else(|| invalid("the central directory ends early", at))?;
     if u32_of(fixed, 0) != RECORD {
-        return Err(invalid("no member where the central directory has one", at));
+        return Err(invalid(
+            "a record of the central directory has the wrong signature",
+            at,
+        ));
     }
     let name_end = at + RECORD_LEN + usize::from(u16_of(fixed, 28));
     let extra_end = name_end + usize::from(u16_of(fixed, 30));
@@ -278,9 +281,9 @@ fn record<'a>(data: &'a [u8], at: usize, extent: &Extent) -> Result<(Record<'a>,
     Ok((record, next))
 }
 
-/// Parses the extra fields of a record: replaces saturated values of size, compressed size and position
-/// by the 64-bit values in the ZIP64 field, which are in this order, and returns
-/// the content of the field with a UTF-8 name, if there is one.
+/// Parses the extra fields of a record. Replaces saturated values of size, compressed size and position
+/// by the 64-bit values in the ZIP64 field, which are in this order. Returns the content of the field
+/// with a UTF-8 name, if there is one.
 fn read_extra<'a>(
     mut extra: &'a [u8],
     sizes: &mut [u64; 3],
@@ -290,7 +293,7 @@ fn read_extra<'a>(
         let len = usize::from(u16_of(head, 2));
         let (field, rest) = rest
             .split_at_checked(len)
-            .ok_or("an extra field is longer than all of them")?;
+            .ok_or("an extra field is too long")?;
         match u16_of(head, 0) {
             ZIP64_EXTRA => {
                 widen(field, sizes).ok_or("a size is missing in the ZIP64 extra field")?

@@ -10,9 +10,9 @@ use crate::npy::NpyError;
 pub enum NpzError {
     /// The data don't end like a ZIP archive.
     NotAnArchive,
-    /// The archive contradicts itself.
+    /// The archive is malformed.
     InvalidArchive {
-        /// The contradiction.
+        /// What is wrong.
         reason: &'static str,
         /// Position in bytes from the start of the data.
         offset: usize,
@@ -48,11 +48,11 @@ pub enum NpzError {
         /// The feature.
         feature: &'static str,
     },
-    /// The member contradicts itself.
+    /// The member is malformed.
     InvalidMember {
         /// Its name.
         name: String,
-        /// The contradiction.
+        /// What is wrong.
         reason: &'static str,
     },
     /// The CRC-32 of the content does not match the archive's.
@@ -93,7 +93,7 @@ impl fmt::Display for NpzError {
             Self::UnsupportedMethod { name, method } => {
                 write!(
                     f,
-                    "{name} is compressed by method {method}, not stored (0) or DEFLATE (8)"
+                    "{name} uses compression method {method}; only stored (0) and DEFLATE (8) are supported"
                 )
             }
             Self::UnsupportedFeature { name, feature } => {

@@ -291,7 +291,7 @@ impl<'a> NpzFile<'a> {
             Directory::content(self.data, record).map_err(|reason| broken(record, reason))?;
         match record.method {
             STORED if record.size != bytes.len() => {
-                Err(broken(record, "stored with two different sizes"))
+                Err(broken(record, "the two sizes of a stored member differ"))
             }
             STORED => Ok(Located::Stored(bytes)),
             DEFLATE => Ok(Located::Deflated(bytes)),

@@ -40,7 +40,7 @@ pub(super) fn inflate_vec(compressed: &[u8], size: usize) -> Result<Vec<u8>, &'s
     Ok(out)
 }
 
-/// Rejects sizes that no DEFLATE stream of this length can reach, before allocating.
+/// Rejects sizes that a DEFLATE stream of this length can't decompress to, before allocating.
 fn check_ratio(compressed: &[u8], size: usize) -> Result<(), &'static str> {
     if size / MAX_RATIO > compressed.len() {
         return Err("the declared size is larger than DEFLATE can produce");

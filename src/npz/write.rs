@@ -9,8 +9,8 @@ use flate2::{Compression, write::DeflateEncoder};
 
 use crate::{crc::Crc, npy::SaveNpy};
 
-/// Writes an archive of stored members like `numpy.savez`: `positional` arrays are named
-/// `arr_0`, `arr_1` and so on, then follow the `named` ones.
+/// Writes an archive of stored members like `numpy.savez`: `positional` arrays, named `arr_0`, `arr_1`
+/// and so on, followed by the `named` ones.
 ///
 /// # Errors
 /// Errors of the writer; `InvalidInput` for a name that occurs twice or is too long for ZIP, and for
@@ -213,7 +213,7 @@ const LOCAL_LEN: u64 = 30;
 /// The extra field that Android's zipalign pads with: the alignment, then zeros.
 const ALIGNMENT_EXTRA: u16 = 0xd935;
 const ZIP64_EXTRA: u16 = 1;
-/// 1980-01-01, the first day ZIP knows, so that equal arrays give equal archives.
+/// 1980-01-01, the earliest date in ZIP. It is fixed, so that equal arrays give equal archives.
 const DATE: u16 = 0x21;
 
 /// Version, flags, method, time and date, CRC-32, as in both headers.

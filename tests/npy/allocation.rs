@@ -1,4 +1,4 @@
-//! What loading a hostile file allocates: never more than the file itself justifies.
+//! Tests that loading a malicious file allocates only in proportion to its size.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -9,7 +9,7 @@ use serbench::npy;
 
 use crate::corpus::npy_cases;
 
-/// Counts what the calling thread has live, so that tests running beside do not show.
+/// Tracks live memory per thread, so that parallel tests don't interfere.
 struct PeakAllocator;
 
 #[global_allocator]
@@ -28,10 +28,10 @@ fn count(change: isize) {
 
 #[expect(
     unsafe_code,
-    reason = "the trait is unsafe; every call is passed on to `System` as it came"
+    reason = "the trait is unsafe; calls are forwarded to `System` unchanged"
 )]
-// SAFETY: each method hands its arguments unchanged to `System` and returns what it returned;
-// the thread's cells need no allocation and no destructor.
+// SAFETY: each method forwards its arguments to `System` unchanged and returns the result. The
+// thread-local cells need no allocation and no destructor.
 unsafe impl GlobalAlloc for PeakAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
@@ -52,7 +52,7 @@ unsafe impl GlobalAlloc for PeakAllocator {
     }
 }
 
-/// The most bytes that `operation` had live at once.
+/// The peak number of live bytes during `operation`.
 fn peak<O>(operation: impl FnOnce() -> O) -> usize {
     let before = LIVE.get();
     PEAK.set(before);
@@ -79,7 +79,7 @@ fn loading_npy_allocates_a_few_times_the_header_at_most() {
 #[test]
 fn copying_elements_allocates_what_the_file_holds() {
     for case in npy_cases() {
-        // Shape and strides of up to 64 axes come on top.
+        // Plus shape and strides for up to 64 axes.
         let limit = case.bytes.len() + 3000;
         let peak = peak(|| drop(npy::load(&case.bytes).map(|npy| npy.to_owned::<f64>())));
         assert!(peak <= limit, "{}: {peak} bytes", case.name);
@@ -101,7 +101,7 @@ fn loading_npz_allocates_in_proportion_to_the_archive() {
     use serbench::npz;
 
     for case in crate::archives::npz_cases() {
-        // DEFLATE members may grow to 1032 times their size; the decompressor has its own state.
+        // Decompression can expand a member up to 1032 times, and needs memory for its own state.
         let limit = 2 * case.bytes.len() + case.inflated + 80 * 1024;
         let peak = peak(|| {
             if let Ok(npz) = npz::load(&case.bytes) {

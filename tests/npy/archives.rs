@@ -1,22 +1,22 @@
-//! Hostile, odd and plain NPZ archives, each with the name of the error that loading it must give.
+//! Valid, unusual and malicious NPZ archives, with the expected error of each.
 
 use crate::{
     corpus::{npy, text},
     zip::{End, Entry, zip},
 };
 
-/// A plain member: six float64, 0 to 5, as `x`.
+/// An NPY file of six float64, 0 to 5.
 pub(crate) fn plain() -> Vec<u8> {
     npy(&text("<f8", "(6,)"))
 }
 
-/// An archive, and what loading it, or else getting `x` from it, gives: `"ok"` or the name of an
-/// error variant.
+/// An archive and the expected result of loading it and getting `x`: `"ok"` or the name of an error
+/// variant.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) expected: &'static str,
-    /// How many bytes the compressed members may take.
+    /// The maximum size of the decompressed members in bytes.
     pub(crate) inflated: usize,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn npz_cases() -> Vec<Case> {
     cases
 }
 
-/// The end record and the directory. A table of cases, so it is long.
+/// Cases for the end record and the directory. A long function, because it is a table.
 fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     let x = Entry::stored("x.npy", plain());
     let good = zip(std::slice::from_ref(&x), &End::default());
@@ -242,7 +242,7 @@ fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     add("no local signature", damaged, "InvalidMember");
 }
 
-/// Names, sizes, methods, contents. A table of cases, so it is long.
+/// Cases for names, sizes, methods and contents. A long function, because it is a table.
 fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     let x = || Entry::stored("x.npy", plain());
     let y = || Entry::stored("y.npy", npy(&text("<i8", "(6,)")));
@@ -355,7 +355,7 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     one("flag for UTF-8", Entry { flags, ..x() }, "ok");
     let name = b"\xff.npy".to_vec();
     one(
-        "no UTF-8 in spite of the flag",
+        "invalid UTF-8 despite the flag",
         Entry { flags, name, ..x() },
         "InvalidArchive",
     );
@@ -455,9 +455,13 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
         },
         "InvalidMember",
     );
-    one("no DEFLATE", Entry { method: 8, ..x() }, "InvalidMember");
     one(
-        "no DEFLATE at all",
+        "stored as DEFLATE",
+        Entry { method: 8, ..x() },
+        "InvalidMember",
+    );
+    one(
+        "empty DEFLATE",
         Entry {
             sizes: [0, len],
             ..deflated()
@@ -540,7 +544,7 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     );
 }
 
-/// Two members that the directory has in the other order.
+/// Two members in reverse order in the directory.
 fn reversed() -> [Entry; 2] {
     let (x, mut y) = (
         Entry::stored("x.npy", plain()),
@@ -557,7 +561,7 @@ fn reversed() -> [Entry; 2] {
     [x, y]
 }
 
-/// Members that claim, or do inflate to, far more than the archive holds.
+/// Members that declare or decompress to far more than the size of the archive.
 fn bombs(add: &mut impl FnMut(&str, Vec<u8>, usize, &'static str)) {
     let deflated = |claim: u32| {
         let mut entry = Entry::deflated("x.npy", &plain());

@@ -1,7 +1,7 @@
-"""Loads with numpy what the Rust side saved in a folder: python3 check_saved.py FOLDER.
+"""Loads files saved by the Rust tests with numpy: python3 check_saved.py FOLDER.
 
-Fails unless every file has the elements that elements.py gives its name, and is byte for byte what
-numpy writes.
+Fails unless every file contains the array from elements.py with its name, and is byte for byte as
+written by numpy.
 """
 
 import io
@@ -39,7 +39,7 @@ def written(expected):
 
 for path in folder.glob("*.npy"):
     expected = check(path.stem, np.load(path, allow_pickle=False))
-    assert path.read_bytes() == written(expected), f"{path.stem}: other bytes than numpy.save"
+    assert path.read_bytes() == written(expected), f"{path.stem}: bytes differ from numpy.save"
 
 for path in folder.glob("*.pickle"):
     found = pickle.loads(path.read_bytes())

@@ -1,13 +1,13 @@
-//! Hostile, odd and plain NPY files, each with the name of the error that loading it must give.
+//! Valid, unusual and malicious NPY files, with the expected error of each.
 
-/// A file and what loading it gives: `"ok"` or the name of an error variant.
+/// A file and the expected result of loading it: `"ok"` or the name of an error variant.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) expected: &'static str,
 }
 
-/// The name of a variant: what its `Debug` form starts with.
+/// The name of an error variant, taken from the start of its `Debug` output.
 pub(crate) fn variant<E: std::fmt::Debug>(error: &E) -> String {
     let text = format!("{error:?}");
     let end = text.find(|c: char| !c.is_ascii_alphanumeric());
@@ -19,7 +19,7 @@ pub(crate) fn payload() -> Vec<u8> {
     (0..6).flat_map(|i| f64::from(i).to_le_bytes()).collect()
 }
 
-/// A version 1.0 file with exactly this header text, before six float64.
+/// A version 1.0 file with this header text, followed by six float64.
 pub(crate) fn npy(text: &str) -> Vec<u8> {
     npy_with(1, 0, text, &payload())
 }
@@ -34,7 +34,7 @@ pub(crate) fn npy_with(major: u8, minor: u8, text: &str, payload: &[u8]) -> Vec<
     bytes
 }
 
-/// The header text that numpy writes, without padding.
+/// A header text as written by numpy, without padding.
 pub(crate) fn text(descr: &str, shape: &str) -> String {
     format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n")
 }
@@ -62,7 +62,7 @@ pub(crate) fn npy_cases() -> Vec<Case> {
     }
     for (expected, descrs) in DESCRS {
         for descr in *descrs {
-            // 96 bytes are enough for six elements of every type here.
+            // 96 bytes are enough for six elements of each type.
             let bytes = npy_with(1, 0, &text(descr, "(6,)"), &[0; 96]);
             add(descr, bytes, expected);
         }
@@ -92,7 +92,7 @@ pub(crate) fn npy_cases() -> Vec<Case> {
     cases
 }
 
-/// Magic, version, length of the header, and where the data end.
+/// Files with different magic bytes, versions and header lengths, and truncated files.
 fn fixed_part(plain: &[u8], add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     add("plain", plain.to_vec(), "ok");
     for (version, expected) in [
@@ -142,7 +142,7 @@ fn fixed_part(plain: &[u8], add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
     add("trailing bytes", trailing, "ok");
     let mut text = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (6,), }");
     text[22] = 0xff;
-    add("no UTF-8", text, "UnsupportedDtype");
+    add("invalid UTF-8", text, "UnsupportedDtype");
 }
 
 const HEADERS: &[(&str, &[&str])] = &[

@@ -1,4 +1,4 @@
-"""The arrays that the Rust side expects under each name; see `nth` in elements.rs."""
+"""The arrays that the Rust tests expect for each name; see `nth` in elements.rs."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-//! The arrays that elements.py makes, and the files that numpy wrote of them.
+//! The same arrays as in elements.py, and tests on files of them written by numpy.
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use num_complex::Complex;
@@ -14,11 +14,12 @@ use serbench::{
     npz::{self, NpzFile},
 };
 
-/// A type whose element number `i`, counted in C order, elements.py knows.
+/// A type with the same test elements as in elements.py.
 pub(crate) trait Nth: Element {
     /// numpy's code for the type.
     const CODE: &'static str;
 
+    /// Element number `i` of an array in C order.
     fn nth(i: i32) -> Self;
 }
 
@@ -80,12 +81,12 @@ nth! {
     TimedeltaNs, "m8[ns]", |i| Self(count(i));
 }
 
-/// Something to do with arrays of every type.
+/// An operation on arrays of any type.
 pub(crate) trait Visit {
     fn visit<T: Nth>(&mut self);
 }
 
-/// Visits the type that loads `dtype`; `i64` for moments and durations without a type of their own.
+/// Visits the type for `dtype`, which is `i64` for units of dates and durations without their own type.
 pub(crate) fn dispatch(dtype: Dtype, visit: &mut impl Visit) {
     macro_rules! find {
         ($($type:ty),*) => { $(
@@ -170,7 +171,7 @@ pub(crate) fn expected<T: Nth>(layout: &str) -> ArrayD<T> {
     let (_, shape) = LAYOUTS
         .into_iter()
         .find(|(name, _)| *name == layout)
-        .unwrap_or_else(|| panic!("no layout {layout}"));
+        .unwrap_or_else(|| panic!("unknown layout {layout}"));
     let len: usize = shape.iter().product();
     let elements = (0..len as i32).map(T::nth).collect();
     let array = ArrayD::from_shape_vec(shape, elements).unwrap();
@@ -179,7 +180,7 @@ pub(crate) fn expected<T: Nth>(layout: &str) -> ArrayD<T> {
     laid_out
 }
 
-/// Checks one file of numpy's against its name, and what we would write against the file.
+/// Checks a file written by numpy against the array given by its name, and saving against the file.
 struct Check<'a> {
     name: &'a str,
     npy: NpyView<'a>,
@@ -213,14 +214,14 @@ impl Visit for Check<'_> {
                 assert!(!native, "{name}");
             }
         }
-        // Types without their own load as `i64`, and are saved as it.
+        // Data types without their own element type are loaded as `i64`, and saved as such.
         if native && npy.dtype() == T::DTYPE && bytes[6] == 1 {
             assert_eq!(npy::to_vec(&array), *bytes, "{name}");
         }
     }
 }
 
-/// Checks an archive of arrays that elements.py made; returns how many there are.
+/// Checks an archive of arrays from elements.py and returns their number.
 pub(crate) fn check(archive: &[u8]) -> usize {
     let npz: NpzFile = npz::load(archive).unwrap();
     for name in npz.keys() {
@@ -239,7 +240,7 @@ pub(crate) fn check(archive: &[u8]) -> usize {
 }
 
 #[test]
-fn files_of_numpy_are_loaded_and_written_alike() {
+fn files_written_by_numpy_round_trip() {
     assert_eq!(check(include_bytes!("numpy.npz")), 176);
     assert_eq!(check(include_bytes!("numpy_compressed.npz")), 50);
     assert_eq!(check(include_bytes!("numpy_versions.npz")), 3);

@@ -1,8 +1,8 @@
 """Writes arrays with numpy for the Rust tests: python3 generate_fixtures.py [FOLDER].
 
-numpy.npz has every data type, byte order and layout; numpy_compressed.npz a few with DEFLATE;
-numpy_versions.npz the same array in NPY 1.0, 2.0 and 3.0. The three are kept in the repository, so
-that the tests need no Python.
+numpy.npz has all data types, byte orders and layouts; numpy_compressed.npz has a few of them with
+DEFLATE; numpy_versions.npz has the same array in NPY 1.0, 2.0 and 3.0. They are committed, so that the
+tests run without Python.
 """
 
 import io

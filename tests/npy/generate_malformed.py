@@ -1,8 +1,7 @@
-"""Writes hostile, odd and plain NPY and NPZ files: python3 generate_malformed.py FOLDER.
+"""Writes valid, unusual and malicious NPY and NPZ files: python3 generate_malformed.py FOLDER.
 
-expected.tsv has a line for each: the file's name, and `ok` or the error that loading it must give.
-Beside a file that is `ok` and that numpy loads, too, lies its elements' native bytes in C order, as
-numpy reads them.
+expected.tsv has a line for each: the name of the file, and `ok` or the expected error. If a file is
+`ok` and numpy can load it, FILE.elements has the elements as read by numpy, as native bytes in C order.
 """
 
 import io

@@ -1,4 +1,4 @@
-//! NPY, NPZ and pickles in memory, put to hostile, odd and plain files.
+//! Tests NPY, NPZ and pickles in memory with valid, unusual and malicious files.
 
 mod allocation;
 mod archives;

@@ -1,4 +1,4 @@
-//! NPY in memory: what is refused and how, and that what is accepted has the right elements.
+//! Tests NPY in memory: errors for invalid files, and the elements of valid ones.
 
 use ndarray::{Array1, ArrayD, IxDyn, ShapeBuilder, arr0, array, s};
 use num_complex::Complex;
@@ -19,7 +19,7 @@ fn outcome<T>(result: Result<T, NpyError>) -> String {
 }
 
 #[test]
-fn every_case_gives_its_error() {
+fn every_case_returns_the_expected_error() {
     let cases = npy_cases();
     assert!(cases.len() > 150, "{} cases", cases.len());
     for case in cases {
@@ -29,7 +29,7 @@ fn every_case_gives_its_error() {
 }
 
 #[test]
-fn every_prefix_and_changed_byte_is_survived() {
+fn truncated_and_changed_files_never_panic() {
     let file = npy::to_vec(&array![[1.0, 2.0], [3.0, 4.0]]);
     for len in 0..file.len() {
         assert!(npy::load(&file[..len]).is_err(), "{len} bytes");
@@ -48,7 +48,7 @@ fn every_prefix_and_changed_byte_is_survived() {
 }
 
 #[test]
-fn errors_say_where_and_what() {
+fn errors_contain_position_and_reason() {
     let error = |bytes: &[u8]| npy::load(bytes).unwrap_err().to_string();
     assert_eq!(
         error(&npy("{'descr': '<f8', 'fortran_order': 0, 'shape': (6,)}")),
@@ -88,7 +88,7 @@ fn elements_of_unsupported_types_can_be_found() {
 }
 
 #[test]
-fn notations_give_the_same_elements() {
+fn unusual_notations_are_accepted() {
     for header in [
         "{'descr': '<f8', 'fortran_order': False, 'shape': (6,), }",
         "{'shape':(6L,),\"descr\":'<f8','fortran_order':True}",
@@ -234,13 +234,13 @@ fn the_other_byte_order_is_converted() {
     check(">M8[D]", &[0, 0, 0, 0, 0, 0, 1, 0], DatetimeD(256));
     check(">m8[ms]", &[0, 0, 0, 0, 0, 0, 1, 0], TimedeltaMs(256));
     check(">m8[ms]", &[0, 0, 0, 0, 0, 0, 1, 0], 256_i64);
-    // One byte has no order.
+    // Single bytes have no byte order.
     let bytes = npy_with(1, 0, &text(">u1", "(6,)"), &[1, 2, 3, 4, 5, 6]);
     assert_eq!(npy::load(&bytes).unwrap().view::<u8>().unwrap()[3], 4);
 }
 
 #[test]
-fn moments_and_durations_keep_their_unit() {
+fn datetimes_and_durations_keep_their_unit() {
     let file = npy::to_vec(&array![DatetimeNs(5), DatetimeNs(i64::MIN)]);
     let npy = npy::load(&file).unwrap();
     assert_eq!(npy.dtype(), Dtype::Datetime64(TimeUnit::Nanosecond));
@@ -279,7 +279,7 @@ fn booleans_are_checked() {
 }
 
 #[test]
-fn debug_output_leaves_the_elements_out() {
+fn debug_output_omits_the_elements() {
     let mut file = npy::to_vec(&ndarray::Array2::<f32>::zeros((1000, 2)));
     let expected = "{ dtype: float32, shape: [1000, 2], fortran_order: false, .. }";
     let found = format!("{:?}", npy::load(&file).unwrap());
@@ -316,13 +316,13 @@ fn fortran_order_is_kept() {
 }
 
 #[test]
-fn mutable_views_reach_the_bytes() {
+fn mutable_views_change_the_bytes() {
     let mut file = npy::to_vec(&array![[1.0, 2.0], [3.0, 4.0]]);
     let mut npy = npy::load_mut(&mut file).unwrap();
     assert_eq!((npy.dtype(), npy.shape()), (Dtype::Float64, &[2, 2][..]));
     match npy.view_mut::<f64>() {
         Ok(mut view) => view[[1, 0]] = 30.0,
-        // The vector's address decides; the bytes are there either way.
+        // Depends on the address of the vector; the bytes are always accessible.
         Err(NpyError::Misaligned { .. }) => {
             npy.bytes_mut()[16..24].copy_from_slice(&30.0_f64.to_le_bytes());
         }
@@ -364,7 +364,7 @@ fn layouts_are_saved_in_logical_order() {
 }
 
 #[test]
-fn more_axes_than_numpy_has_are_refused() {
+fn more_axes_than_numpy_supports_are_rejected() {
     let array = ArrayD::<u8>::zeros(vec![1; 65]);
     let error = npy::save(Vec::new(), &array).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);

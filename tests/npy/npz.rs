@@ -1,4 +1,4 @@
-//! NPZ in memory: what is refused and how, and that what is accepted has the right arrays.
+//! Tests NPZ in memory: errors for invalid archives, and the arrays of valid ones.
 
 use std::num::NonZero;
 
@@ -17,7 +17,7 @@ use crate::{
     zip::{End, Entry, zip},
 };
 
-/// What `get_owned` gives, which is what `get` and `to_owned` give.
+/// The result of `get_owned`, after checking that `get` and `to_owned` return the same.
 fn owned_both_ways<T: Element>(npz: &NpzFile, key: &str) -> Result<ArrayD<T>, NpzError> {
     let owned = npz.get_owned::<T>(key);
     let in_steps = npz.get(key).map(|member| member.to_owned::<T>());
@@ -27,7 +27,7 @@ fn owned_both_ways<T: Element>(npz: &NpzFile, key: &str) -> Result<ArrayD<T>, Np
         }
         (Err(NpzError::Npy { name: _, error }), Ok(Err(expected))) => assert_eq!(*error, expected),
         (Err(error), Err(expected)) => assert_eq!(*error, expected),
-        (owned, in_steps) => panic!("{owned:?} at once, {in_steps:?} in steps"),
+        (owned, in_steps) => panic!("get_owned: {owned:?}, get and to_owned: {in_steps:?}"),
     }
     owned
 }
@@ -49,7 +49,7 @@ fn outcome(bytes: &[u8], options: &NpzOptions) -> String {
 }
 
 #[test]
-fn every_case_gives_its_error() {
+fn every_case_returns_the_expected_error() {
     let cases = npz_cases();
     assert!(cases.len() > 70, "{} cases", cases.len());
     for case in cases {
@@ -59,7 +59,7 @@ fn every_case_gives_its_error() {
 }
 
 #[test]
-fn every_prefix_and_changed_byte_is_survived() {
+fn truncated_and_changed_files_never_panic() {
     let entries = [
         Entry::stored("x.npy", plain()),
         Entry::deflated("y.npy", &plain()),
@@ -94,7 +94,7 @@ fn crc_is_verified_by_default() {
 }
 
 #[test]
-fn the_limit_is_on_compressed_members_together() {
+fn the_limit_applies_to_all_compressed_members() {
     let len = plain().len() as u64;
     let entries = [
         Entry::stored("s.npy", plain()),
@@ -162,7 +162,7 @@ fn a_file_is_a_mapping() {
 }
 
 #[test]
-fn members_that_are_no_arrays_are_bytes() {
+fn members_that_are_not_arrays_are_bytes() {
     let entries = [
         Entry::stored("meta.txt", b"seed 7".to_vec()),
         Entry::deflated("x.npy", &plain()),
@@ -203,7 +203,7 @@ fn many_members_are_found() {
     }
 }
 
-/// Writes one array of each kind and loads it again.
+/// Saves one array of each kind and loads it again.
 fn round_trip(compress: bool) {
     let float = array![[1.5, -0.0], [f64::NAN, f64::INFINITY]];
     let scalar = ndarray::arr0(7_i16);
@@ -257,12 +257,12 @@ fn get<T: Element>(npz: &NpzFile, key: &str) -> ArrayD<T> {
 }
 
 #[test]
-fn large_members_are_checked_while_they_are_copied() {
-    // Longer than several of the pieces in which they are copied, and not a multiple of one.
+fn large_members_are_verified_during_the_copy() {
+    // Longer than several of the chunks in which they are copied, and not a multiple of one.
     let floats = Array1::from_iter((0..5001).map(f64::from));
     let complex = floats.mapv(|re| Complex::new(re, -re));
     let bools = Array1::from_shape_fn(20_001, |i| i % 3 == 0);
-    // As large as what is copied at once.
+    // Large enough to be copied in one chunk.
     let long = Array1::from_elem((2 << 20) + 1, 7_u8);
     let named: [(&str, &dyn SaveNpy); 4] = [
         ("bytes", &long),
@@ -318,7 +318,7 @@ fn a_wrong_boolean_with_the_right_crc() {
 }
 
 #[test]
-fn what_is_saved_is_loaded() {
+fn saved_archives_round_trip() {
     round_trip(false);
     round_trip(true);
 }
@@ -356,7 +356,7 @@ fn compressed_members_can_always_be_viewed() {
 
 #[test]
 fn runs_of_a_byte_and_of_a_pattern_are_inflated() {
-    // Ratios on both sides of the one from which the content decides who inflates.
+    // Compression ratios below and above the one at which the decompressor depends on the content.
     for (index, array) in [
         Array1::from_elem(100_000, 0.0),
         Array1::from_elem(100_000, 1.0),
@@ -405,7 +405,7 @@ fn equal_arrays_give_equal_archives() {
 }
 
 #[test]
-fn more_members_than_16_bits_count_use_zip64() {
+fn more_than_65534_members_use_zip64() {
     for count in [65_534, 65_535] {
         let mut npz = NpzWriter::new(Vec::new());
         let empty = Array1::<u8>::zeros(0);
@@ -425,10 +425,10 @@ fn more_members_than_16_bits_count_use_zip64() {
     }
 }
 
-/// `cat x.npy | zip -q FILE -`, the same with `-0`, and `zip -fz` and `zip -fd` of `x.npy` by
-/// Info-ZIP 3.0.
+/// Archives written by Info-ZIP 3.0: `cat x.npy | zip -q FILE -`, the same with `-0`, and `zip -fz` and
+/// `zip -fd` of `x.npy`.
 #[test]
-fn archives_of_info_zip_are_read() {
+fn archives_written_by_info_zip_are_read() {
     for (key, bytes) in [
         ("-", &include_bytes!("infozip/pipe.npz")[..]),
         ("-", include_bytes!("infozip/pipe_stored.npz")),
@@ -446,14 +446,14 @@ fn archives_of_info_zip_are_read() {
 }
 
 #[test]
-fn names_are_decoded_as_zipfile_does() {
+fn names_are_decoded_like_zipfile() {
     let named = |name: &[u8], flags, extra: &[u8]| Entry {
         name: name.to_vec(),
         flags,
         extras: [Vec::new(), extra.to_vec()],
         ..Entry::stored("", plain())
     };
-    // Info-ZIP's field for the name in UTF-8, with the CRC-32 of the name in the header.
+    // Info-ZIP's extra field with the UTF-8 name and the CRC-32 of the name in the header.
     let unicode_path = |raw: &[u8]| {
         let mut extra = b"\x75\x70\x0e\0\x01".to_vec();
         extra.extend(crc32fast::hash(raw).to_le_bytes());
@@ -476,14 +476,14 @@ fn names_are_decoded_as_zipfile_does() {
 }
 
 #[test]
-fn many_members_can_not_share_one_body() {
+fn members_can_not_share_content() {
     let mut entries = vec![Entry::stored("a0.npy", plain())];
     entries.extend((1..5000).map(|i| Entry {
         header: Some(0),
         content: Vec::new(),
         ..Entry::stored(&format!("a{i}.npy"), plain())
     }));
-    // Sizes and CRC are those of the first.
+    // Sizes and CRC are those of the first member.
     for entry in &mut entries[1..] {
         let len = plain().len() as u32;
         (entry.sizes, entry.crc) = ([len; 2], crc32fast::hash(&plain()));

@@ -1,5 +1,5 @@
-//! Files that numpy itself reads and writes. Ignored by default, because they need Python:
-//! `PYTHON=… cargo test --test npy -- --ignored` runs them, and fails where numpy is missing.
+//! Tests reading and writing the same files with numpy. They need Python, so they are ignored by
+//! default. Run them with `PYTHON=… cargo test --test npy -- --ignored`; they fail without numpy.
 
 use std::{
     env, fs,
@@ -19,14 +19,14 @@ use crate::{
     elements::{LAYOUTS, Nth, Visit, check, dispatch, every_dtype, expected},
 };
 
-/// Runs a script of this folder and returns what it prints.
+/// Runs a script in this folder and returns its stdout.
 fn python(script: &str, argument: &Path) -> String {
     let python = env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/npy");
     let numpy = Command::new(&python).args(["-c", "import numpy"]).output();
     assert!(
         numpy.is_ok_and(|output| output.status.success()),
-        "needs python3 with numpy, which `{python}` is not; PYTHON names another"
+        "can't import numpy with `{python}`; set PYTHON to another interpreter"
     );
     let output = Command::new(&python)
         .args(["-B", "-W", "ignore"])
@@ -39,7 +39,7 @@ fn python(script: &str, argument: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A folder of this test's own.
+/// A new folder for this test.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -47,7 +47,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Saves an array of every layout in every form.
+/// Saves an array of each layout in each format.
 struct Save<'a> {
     folder: &'a Path,
     stored: &'a mut NpzWriter<Vec<u8>>,
@@ -150,7 +150,7 @@ fn load(name: &str, data: &[u8]) -> Result<Vec<u8>, String> {
 
 #[test]
 #[ignore = "needs python3 with numpy"]
-fn malformed_files_give_their_error() {
+fn malformed_files_return_the_expected_error() {
     let folder = folder("malformed");
     python("generate_malformed.py", &folder);
     let (mut files, mut compared) = (0, 0);
@@ -165,7 +165,7 @@ fn malformed_files_give_their_error() {
         if let Ok(elements) = fs::read(folder.join(format!("{name}.elements"))) {
             assert!(
                 loaded.unwrap() == elements,
-                "{name}: other elements than numpy"
+                "{name}: the elements differ from numpy's"
             );
             compared += 1;
         }

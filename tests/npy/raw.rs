@@ -1,4 +1,4 @@
-//! Arrays of data types that have no counterpart here: their shape, bytes and fields.
+//! Tests `load_raw`: shape, bytes and fields of arrays with unsupported data types.
 
 use ndarray::array;
 use serbench::npy::{self, NpyError};
@@ -35,7 +35,7 @@ fn extensions_text_and_bytes_are_raw() {
 }
 
 #[test]
-fn elements_of_unknown_size_are_the_rest() {
+fn elements_of_unknown_size_extend_to_the_end() {
     for descr in ["|O", "T", "no type at all"] {
         let file = npy_with(1, 0, &text(descr, "(9,)"), b"pickled");
         let raw = npy::load_raw(&file).unwrap();
@@ -86,7 +86,7 @@ fn fields_of_records_are_copied() {
 
 #[test]
 fn fields_of_records_in_fortran_order_keep_their_places() {
-    // Records (row, column) in the order of the file: (0,0), (1,0), (0,1), (1,1), (0,2), (1,2).
+    // Order of the records (row, column) in the file: (0,0), (1,0), (0,1), (1,1), (0,2), (1,2).
     let payload: Vec<u8> = (0..6)
         .flat_map(|i| [10 * (i % 2) + i / 2, 100 + i, 200 + i])
         .collect();
@@ -104,7 +104,7 @@ fn fields_of_records_in_fortran_order_keep_their_places() {
 }
 
 #[test]
-fn what_is_no_list_of_plain_fields_has_no_table() {
+fn other_structured_types_have_no_fields() {
     for descr in [
         "[('x', [('y', '<f8')])]",
         "[('x', '|O')]",

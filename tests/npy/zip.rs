@@ -1,12 +1,12 @@
-//! ZIP archives built field by field, so that any field can be wrong.
+//! Builds ZIP archives field by field, so that tests can set invalid values.
 
-/// A member as the archive is to describe it.
+/// A member, as described in its headers.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) name: Vec<u8>,
-    /// The name in the local header, if it is another.
+    /// The name in the local header, if different.
     pub(crate) local_name: Option<Vec<u8>>,
-    /// The version of ZIP that is needed, times ten.
+    /// The ZIP version needed to extract it, times ten.
     pub(crate) version: u16,
     pub(crate) method: u16,
     pub(crate) flags: u16,
@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     /// Extra fields in the local header and in the directory.
     pub(crate) extras: [Vec<u8>; 2],
     pub(crate) content: Vec<u8>,
-    /// Where the directory says the local header is, instead of where it is.
+    /// The position of the local header in the directory, if not the real one.
     pub(crate) header: Option<u32>,
 }
 
@@ -67,7 +67,7 @@ impl Entry {
     }
 }
 
-/// The fields of the end record, and what surrounds it.
+/// The fields of the end record, and the records around it.
 #[derive(Clone, Default)]
 pub(crate) struct End {
     pub(crate) count: Option<u16>,
@@ -75,11 +75,11 @@ pub(crate) struct End {
     pub(crate) len: Option<u32>,
     pub(crate) start: Option<u32>,
     pub(crate) comment: Vec<u8>,
-    /// How much longer than the comment the record says it is.
+    /// The declared minus the real length of the comment.
     pub(crate) comment_excess: i32,
-    /// Whether a ZIP64 end record comes first, with the true values.
+    /// Whether to add a ZIP64 end record, with the correct values.
     pub(crate) zip64: bool,
-    /// Where the locator says that record is, instead of where it is.
+    /// The position of the ZIP64 end record in its locator, if not the real one.
     pub(crate) zip64_at: Option<u64>,
 }
 

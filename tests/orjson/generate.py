@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Writes golden.jsonl, the cases of tests/orjson.rs, with the real orjson.
+"""Writes golden.jsonl, the cases of tests/orjson.rs, with orjson.
 
     pip install orjson==3.13.0 numpy
     python3 tests/orjson/generate.py
 
-A line is a case: the numpy data type, the shape, the elements' little-endian bytes in hexadecimal,
-and orjson's text, or its error where it refuses the array.
+Each line is a case: the numpy data type, the shape, the little-endian bytes of the elements in
+hexadecimal, and the text written by orjson, or its error.
 
     python3 tests/orjson/generate.py --dump INPUT DTYPE SHAPE OUTPUT
 
-writes the text of one array of raw bytes instead; the full comparison in tests/orjson.rs uses it.
+writes the text of a single array of raw bytes; tests/orjson.rs uses this for millions of values.
 """
 
 import json
@@ -28,7 +28,7 @@ FLOATS = ["float16", "float32", "float64"]
 UNITS = ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"]
 SHAPES = [(0,), (0, 3), (3, 0), (2, 0, 3), (1,), (1, 1), (7,), (64,), (65,), (2, 3), (1, 129), (2, 3, 4), (2, 1, 2, 3),
           (2, 1, 2, 1, 3), ()]
-# The last moment of jiff, which orjson computes with, and the first of year 0, in seconds.
+# The last second that orjson's calendar (jiff) supports, and the first of year 0.
 LAST, FIRST = 253402207200, -62167219200
 PER_SECOND = {"W": 1 / 604800, "D": 1 / 86400, "h": 1 / 3600, "m": 1 / 60, "s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -72,8 +72,8 @@ def floats(dtype, random):
 
 
 def moments(unit, random):
-    """Counts that orjson can represent. Left out: months before 1970 other than January (orjson
-    3.13.0 aborts or refuses) and counts whose conversion to seconds overflows (it wraps around)."""
+    """Counts that orjson can represent, except those it gets wrong: months before 1970 other than January
+    (orjson 3.13.0 aborts or rejects them), and counts that overflow when converted to seconds."""
     if unit == "Y":
         return np.array([-1970, -1001, -1, 0, 1, 54, 8029])
     if unit == "M":
@@ -116,7 +116,7 @@ def cases():
 
 def main():
     if orjson.__version__ != VERSION:
-        sys.exit(f"the reference is orjson {VERSION}, this is {orjson.__version__}")
+        sys.exit(f"needs orjson {VERSION}, found {orjson.__version__}")
     if sys.argv[1:2] == ["--dump"]:
         source, dtype, shape, target = sys.argv[2:]
         array = np.fromfile(source, dtype=dtype).reshape([int(length) for length in shape.split("x")])

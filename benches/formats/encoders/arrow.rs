@@ -1,4 +1,4 @@
-//! Arrow streams: written, read, and used where they lie.
+//! Arrow streams: write, read, and access in place.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,8 +12,8 @@ use arrow_schema::{DataType, Field, Schema};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use serbench::{BoxError, Encoder, Format};
 
-/// An Arrow stream of one batch with one column; the shape is in the schema's metadata. Writing
-/// copies the elements once more, because arrays of Arrow own theirs.
+/// An Arrow stream of one batch with one column; the metadata of the schema contains the shape. Writing
+/// needs an extra copy of the elements, because Arrow arrays own theirs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arrow;
 
@@ -44,10 +44,10 @@ impl Encoder<f64> for Arrow {
     }
 }
 
-/// A batch of one column with the elements of `array`, which are copied.
+/// Copies the elements of `array` to a batch with one column.
 ///
 /// # Errors
-/// When Arrow refuses the batch.
+/// If Arrow rejects the batch.
 pub(crate) fn batch(array: &ArrayViewD<'_, f64>) -> Result<RecordBatch, BoxError> {
     let axes: Vec<String> = array.shape().iter().map(ToString::to_string).collect();
     let metadata = HashMap::from([("shape".to_owned(), axes.join(" "))]);
@@ -58,10 +58,10 @@ pub(crate) fn batch(array: &ArrayViewD<'_, f64>) -> Result<RecordBatch, BoxError
     Ok(RecordBatch::try_new(schema, vec![Arc::new(column)])?)
 }
 
-/// The column of the stream in `bytes`, which shares their memory where it is aligned.
+/// The column of the stream in `bytes`. It shares their memory if they are aligned.
 ///
 /// # Errors
-/// When `bytes` aren't what [`Arrow`] wrote.
+/// If `bytes` aren't the output of [`Arrow`].
 pub(crate) fn access_arrow(bytes: &Buffer) -> Result<Float64Array, BoxError> {
     let mut decoder = StreamDecoder::new();
     let mut rest = bytes.clone();
@@ -74,7 +74,7 @@ pub(crate) fn access_arrow(bytes: &Buffer) -> Result<Float64Array, BoxError> {
 /// The column of a batch.
 ///
 /// # Errors
-/// When it isn't one of [`batch`].
+/// If `batch` was not created by [`batch()`].
 pub(crate) fn column(batch: &RecordBatch) -> Result<&Float64Array, BoxError> {
     let column = batch
         .columns()

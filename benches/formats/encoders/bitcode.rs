@@ -1,12 +1,12 @@
-//! bitcode of an array.
+//! Arrays as bitcode.
 
 use ndarray::{ArrayD, ArrayViewD};
 use serbench::{BoxError, Encoder, Format};
 
 use super::{FormatElement, elements, shaped};
 
-/// bitcode of the elements as a sequence of numbers, without the shape, which bitcode could only
-/// take together with a copy of them.
+/// bitcode with the elements as a sequence of numbers, without the shape: with it, bitcode would need a
+/// copy of the elements.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bitcode;
 

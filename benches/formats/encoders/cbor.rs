@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949) of an array.
+//! Arrays as CBOR (RFC 8949).
 
 use ndarray::{ArrayD, ArrayViewD};
 use serbench::{BoxError, Encoder, Format};
@@ -6,8 +6,7 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use super::{FormatElement, check_length, elements, shaped};
 
-/// CBOR of the shape and of the elements as a sequence of numbers, floats in the shortest form
-/// that holds them.
+/// CBOR with the shape and the elements as a sequence of numbers. Floats use the shortest lossless form.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cbor;
 
@@ -25,7 +24,7 @@ impl<T: FormatElement> Encoder<T> for Cbor {
     }
 }
 
-/// CBOR of the shape and of the elements' bytes as one byte string.
+/// CBOR with the shape and the bytes of the elements as one byte string.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CborBytes;
 

@@ -1,4 +1,4 @@
-//! Reads JSON text of nested lists into an array, without a tree of values between them.
+//! Reads nested JSON lists to an array, without an intermediate tree of values.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, SeqAcces
 /// Decodes with `serde_json`.
 ///
 /// # Errors
-/// When `text` isn't JSON of nested lists of this shape.
+/// If `text` isn't JSON with nested lists of this shape.
 pub(crate) fn decode_serde_json<T: DeserializeOwned>(
     text: &[u8],
     shape: &[usize],
@@ -23,7 +23,7 @@ pub(crate) fn decode_serde_json<T: DeserializeOwned>(
 /// Decodes with `sonic-rs`.
 ///
 /// # Errors
-/// As [`decode_serde_json`].
+/// See [`decode_serde_json`].
 pub(crate) fn decode_sonic_rs<T: DeserializeOwned>(
     text: &[u8],
     shape: &[usize],
@@ -34,10 +34,10 @@ pub(crate) fn decode_sonic_rs<T: DeserializeOwned>(
     Ok(array)
 }
 
-/// Decodes with `simd-json`, from a copy of the text because it overwrites what it reads.
+/// Decodes with `simd-json`, which needs a copy of the text because it overwrites its input.
 ///
 /// # Errors
-/// As [`decode_serde_json`].
+/// See [`decode_serde_json`].
 pub(crate) fn decode_simd_json<T: DeserializeOwned>(
     text: &[u8],
     shape: &[usize],
@@ -61,7 +61,7 @@ where
     Ok(ArrayD::from_shape_vec(IxDyn(shape), elements)?)
 }
 
-/// Lists nested as deep as `shape` is long, whose elements are appended to `elements`.
+/// Deserializes nested lists of this shape and appends their elements to `elements`.
 struct Lists<'a, T> {
     shape: &'a [usize],
     elements: &'a mut Vec<T>,
@@ -83,7 +83,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Lists<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of {}", self.shape[0])
+        write!(f, "a list of length {}", self.shape[0])
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {

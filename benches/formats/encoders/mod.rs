@@ -1,24 +1,24 @@
-//! The formats that the `formats` suite compares, each an [`Encoder`] that reads its own bytes
-//! back, so that every output is verified.
+//! The formats of the `formats` suite. Each [`Encoder`] can also decode its output, so that the output
+//! is verified.
 //!
-//! All but [`Raw`] and `Bitcode` hold the shape besides the elements.
+//! All except [`Raw`] and `Bitcode` also store the shape.
 //!
-//! | encoder | what the bytes are | [`Access`] |
+//! | encoder | output | [`Access`] |
 //! |---|---|---|
-//! | [`Raw`] | the elements, nothing else | yes |
+//! | [`Raw`] | only the elements | yes |
 //! | [`Npy`] | an NPY file | yes |
-//! | [`Npz`], [`NpzDeflate`] | an archive of one NPY file, stored or compressed | stored |
-//! | [`PickleP5`] | Python's pickle, protocol 5, of a numpy array | |
-//! | [`Safetensors`] | a file of one tensor | yes |
+//! | [`Npz`], [`NpzDeflate`] | an archive of one NPY file, stored or compressed | only if stored |
+//! | [`PickleP5`] | a Python pickle of a numpy array, protocol 5 | |
+//! | [`Safetensors`] | a safetensors file with one tensor | yes |
 //! | [`MessagePack`] | MessagePack with a sequence of numbers | |
 //! | [`MessagePackBin`] | MessagePack with one binary value | |
 //! | [`Postcard`] | postcard with a sequence of numbers | |
-//! | `Arrow` (feature `arrow`) | a stream of one batch of one column | `access_arrow` |
-//! | `Rkyv` (feature `rkyv`) | an archive of `rkyv` | `access_rkyv` |
-//! | `Bitcode` (feature `bitcode`) | bitcode of a sequence of numbers | |
+//! | `Arrow` (feature `arrow`) | an Arrow stream of one batch with one column | `access_arrow` |
+//! | `Rkyv` (feature `rkyv`) | an rkyv archive | `access_rkyv` |
+//! | `Bitcode` (feature `bitcode`) | bitcode with a sequence of numbers | |
 //! | `Cbor`, `CborBytes` (feature `ciborium`) | CBOR with a sequence of numbers, or with one byte string | |
 //!
-//! JSON is written by [`serbench::encoders`] and read by [`json`].
+//! [`serbench::encoders`] write JSON; [`json`] reads it.
 
 #[cfg(feature = "arrow")]
 mod arrow;
@@ -47,9 +47,9 @@ pub(crate) use self::cbor::{Cbor, CborBytes};
 #[cfg(feature = "rkyv")]
 pub(crate) use self::rkyv::{ArchivedTensor, Rkyv, Tensor, access_rkyv};
 
-/// An element that every format here can hold: booleans, integers and floats of 32 and 64 bits.
+/// An element that all formats support: booleans, integers, and floats of 32 and 64 bits.
 pub(crate) trait FormatElement: Element + Serialize + DeserializeOwned {
-    /// The data type by safetensors' name.
+    /// The data type in safetensors.
     const SAFETENSORS: safetensors::Dtype;
 }
 
@@ -66,17 +66,16 @@ element! {
     u8 => U8, u16 => U16, u32 => U32, u64 => U64, f32 => F32, f64 => F64,
 }
 
-/// A format whose arrays can be used where they lie.
+/// A format whose arrays can be used in place.
 pub(crate) trait Access<T: Element>: Encoder<T> {
-    /// The array in `bytes`, which `encode` wrote, without a copy.
+    /// A view of the array in `bytes`, which must be the output of `encode`.
     ///
     /// # Errors
-    /// When `bytes` don't hold an array of `T`, or don't start at a multiple of its alignment.
+    /// If `bytes` don't contain an array of `T`, or if they aren't aligned for it.
     fn access<'a>(&self, bytes: &'a [u8], shape: &[usize]) -> Result<ArrayViewD<'a, T>, BoxError>;
 }
 
-/// The elements in C order in this machine's byte order, nothing else. Reading them takes knowing
-/// data type and shape.
+/// Only the elements, in C order and native byte order. The reader must know data type and shape.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Raw;
 
@@ -122,7 +121,7 @@ impl<T: FormatElement> Access<T> for Npy {
     }
 }
 
-/// An NPZ archive whose one member is stored as it is. Reading it checks its CRC-32.
+/// An NPZ archive with one uncompressed member. Reading it verifies the CRC-32.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Npz;
 
@@ -146,7 +145,7 @@ impl<T: FormatElement> Access<T> for Npz {
     }
 }
 
-/// An NPZ archive whose one member is compressed by DEFLATE.
+/// An NPZ archive with one member, compressed with DEFLATE.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NpzDeflate;
 
@@ -166,8 +165,8 @@ impl<T: FormatElement> Encoder<T> for NpzDeflate {
     }
 }
 
-/// A pickle of protocol 5 that Python loads as a numpy array. Only [`pickle::to_vec`]'s own form is
-/// read back.
+/// A pickle with protocol 5 that Python loads as a numpy array. `decode` reads only the output of
+/// [`pickle::to_vec`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PickleP5;
 
@@ -184,7 +183,7 @@ impl<T: FormatElement> Encoder<T> for PickleP5 {
     }
 }
 
-/// A safetensors file of one tensor.
+/// A safetensors file with one tensor.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Safetensors;
 
@@ -215,7 +214,7 @@ fn tensor<T: FormatElement>(bytes: &[u8]) -> Result<TensorView<'_>, BoxError> {
     let tensor = SafeTensors::deserialize(bytes)?.tensor("array")?;
     if tensor.dtype() != T::SAFETENSORS {
         return Err(format!(
-            "the tensor is of {}, not {}",
+            "the tensor has elements of type {}, not {}",
             tensor.dtype(),
             T::SAFETENSORS
         )
@@ -224,8 +223,8 @@ fn tensor<T: FormatElement>(bytes: &[u8]) -> Result<TensorView<'_>, BoxError> {
     Ok(tensor)
 }
 
-/// MessagePack of the shape and of the elements as a sequence of numbers, each with a byte that
-/// tells its type: what serde makes of a vector.
+/// MessagePack with the shape and the elements as a sequence of numbers, as serde writes a vector. Each
+/// number has a byte for its type.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MessagePack;
 
@@ -243,7 +242,7 @@ impl<T: FormatElement> Encoder<T> for MessagePack {
     }
 }
 
-/// MessagePack of the shape and of the elements' bytes as one binary value.
+/// MessagePack with the shape and the bytes of the elements as one binary value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MessagePackBin;
 
@@ -263,7 +262,7 @@ impl<T: FormatElement> Encoder<T> for MessagePackBin {
     }
 }
 
-/// postcard of the shape and of the elements as a sequence of numbers.
+/// postcard with the shape and the elements as a sequence of numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Postcard;
 
@@ -282,7 +281,7 @@ impl<T: FormatElement> Encoder<T> for Postcard {
     }
 }
 
-/// The elements in C order, copied if they aren't so in memory.
+/// The elements in C order, copied if they aren't contiguous in this order.
 fn elements<'a, T: Element>(array: &'a ArrayViewD<'_, T>) -> Cow<'a, [T]> {
     match array.to_slice() {
         Some(elements) => Cow::Borrowed(elements),
@@ -306,5 +305,9 @@ fn check_length<T>(bytes: &[u8]) -> Result<(), BoxError> {
     if bytes.len().is_multiple_of(size_of::<T>()) {
         return Ok(());
     }
-    Err(format!("{} bytes are not a whole number of elements", bytes.len()).into())
+    Err(format!(
+        "{} bytes are not a multiple of the element size",
+        bytes.len()
+    )
+    .into())
 }

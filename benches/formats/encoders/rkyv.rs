@@ -1,4 +1,4 @@
-//! rkyv archives: written, read, and used where they lie.
+//! rkyv archives: write, read, and access in place.
 
 use ndarray::{ArrayD, ArrayViewD};
 use rkyv::{Archive, Serialize, api::high::to_bytes_in, rancor, rend::f64_le, with::InlineAsBox};
@@ -6,11 +6,11 @@ use serbench::{BoxError, Encoder, Format};
 
 use super::{elements, shaped};
 
-/// An rkyv archive of the shape and of the elements as a boxed slice.
+/// An rkyv archive with the shape and the elements, as boxed slices.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rkyv;
 
-/// What [`Rkyv`] writes; [`access_rkyv`] gives its archived form.
+/// The content of the archive; [`access_rkyv`] returns its archived form.
 #[derive(Archive, Serialize)]
 pub(crate) struct Tensor<'a> {
     #[rkyv(with = InlineAsBox)]
@@ -27,10 +27,10 @@ impl ArchivedTensor<'_> {
     }
 }
 
-/// The archive in `bytes`, checked but not copied.
+/// Validates and accesses the archive in `bytes` without copying.
 ///
 /// # Errors
-/// When `bytes` aren't what [`Rkyv`] wrote, or don't start at a multiple of eight.
+/// If `bytes` aren't the output of [`Rkyv`], or don't start at a multiple of eight.
 pub(crate) fn access_rkyv(bytes: &[u8]) -> Result<&ArchivedTensor<'_>, BoxError> {
     Ok(rkyv::access::<ArchivedTensor<'_>, rancor::BoxedError>(
         bytes,
@@ -51,7 +51,7 @@ impl Encoder<f64> for Rkyv {
     }
 
     fn decode(&self, bytes: &[u8], _shape: &[usize]) -> Result<ArrayD<f64>, BoxError> {
-        // An archive must be aligned, and a vector of bytes need not be.
+        // Archives must be aligned, but a vector of bytes may not be.
         let mut aligned = rkyv::util::AlignedVec::<16>::new();
         let bytes = if bytes.as_ptr().align_offset(8) == 0 {
             bytes

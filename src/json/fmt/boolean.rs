@@ -1,10 +1,10 @@
-//! Text of booleans, eight at a time.
+//! Formats booleans, eight at a time.
 
 use super::{cursor::Cursor, digits::Digits};
 use crate::json::{kernel::Kernel, options::Options, rows::Rows};
 
-/// The text of eight booleans, with commas, for each of their combinations; the first is the
-/// lowest bit. 16 KiB.
+/// The text of all combinations of eight booleans, each followed by a comma. The first boolean is the
+/// lowest bit of the index. 16 KiB.
 static EIGHT: [Text; 256] = {
     let mut table = [Text([b' '; 64]); 256];
     let mut bits = 0;
@@ -56,7 +56,7 @@ impl Kernel for bool {
             let (row, after) = rest.split_at(rows.take(rest.len()));
             let (eights, few) = row.as_chunks::<8>();
             for eight in eights {
-                // SAFETY: the caller has room for `MAX_LEN` bytes for each and 64 more.
+                // SAFETY: the caller reserved `MAX_LEN` bytes for each and 64 more.
                 cursor = unsafe { write_eight(eight, cursor) };
             }
             for &element in few {
@@ -71,7 +71,7 @@ impl Kernel for bool {
                     cursor.advance(len);
                 }
             }
-            // SAFETY: an element has been written; the caller has room for the brackets.
+            // SAFETY: an element has been written; the caller reserved room for the brackets.
             cursor = unsafe { rows.close(cursor) };
             rest = after;
         }
@@ -85,7 +85,7 @@ impl Kernel for bool {
 #[inline(always)]
 unsafe fn write_eight(elements: &[bool; 8], mut cursor: Cursor) -> Cursor {
     let word = u64::from_le_bytes(elements.map(u8::from));
-    // The product gathers the lowest bit of each byte in the highest byte, and their sum.
+    // The products collect the lowest bits of all bytes, and their sum, in the highest byte.
     let bits = word.wrapping_mul(0x0102_0408_1020_4080) >> 56;
     let count = word.wrapping_mul(0x0101_0101_0101_0101) >> 56;
     let Text(text) = &EIGHT[bits as usize];

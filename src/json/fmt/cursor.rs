@@ -1,10 +1,11 @@
-//! Where the next bytes of text go: a pointer into room that the caller has made.
+//! A pointer to where the next bytes of text are written.
 
-/// A position in memory that can be written up to some end.
+/// A position in a buffer that the caller reserved.
 ///
-/// Kernels store whole words and advance by the bytes that count, so they write beyond the text;
-/// the room must have space for that. In debug builds each store is checked against the end.
-/// It is passed by value: through a reference it would be stored for each element.
+/// Kernels store whole words and advance only by the length of the text, so they write beyond the
+/// end of the text; the buffer must have room for that. Debug builds check each store against the
+/// end of the buffer. A cursor is passed by value, because a reference would force a store of the
+/// position for each element.
 #[derive(Clone, Copy)]
 pub struct Cursor {
     at: *mut u8,
@@ -14,65 +15,65 @@ pub struct Cursor {
 
 #[expect(
     unsafe_code,
-    reason = "a check of the capacity for each element takes longer than writing an integer"
+    reason = "checking the capacity for each element takes longer than writing an integer"
 )]
 impl Cursor {
     /// # Safety
-    /// The `len` bytes from `at` on can be written as long as the cursor is used.
+    /// The `len` bytes starting at `at` must be writable as long as the cursor is used.
     pub(crate) unsafe fn new(at: *mut u8, len: usize) -> Self {
         #[cfg(not(debug_assertions))]
         let _ = len;
         Self {
             at,
-            // SAFETY: still in the same room.
+            // SAFETY: the caller's contract: `len` bytes belong to the buffer.
             #[cfg(debug_assertions)]
             end: unsafe { at.add(len) },
         }
     }
 
-    /// Writes `bytes` at `offset` from the position, which stays.
+    /// Writes `bytes` at `offset` from the position, without advancing.
     ///
     /// # Safety
-    /// There is room for the bytes.
+    /// The buffer must have room for the bytes.
     #[inline(always)]
     pub(crate) unsafe fn put<const N: usize>(self, offset: usize, bytes: [u8; N]) {
         #[cfg(debug_assertions)]
         assert!(offset + N <= self.room(), "{} bytes of room", self.room());
-        // SAFETY: the caller says that there is room; any bytes may be written to it.
+        // SAFETY: the caller guarantees room; any bytes are valid there.
         unsafe {
             self.at.add(offset).cast::<[u8; N]>().write_unaligned(bytes);
         }
     }
 
-    /// Writes the `N` bytes from `from` on at `offset` from the position, which stays.
+    /// Copies `N` bytes from `from` to `offset` from the position, without advancing.
     ///
     /// # Safety
-    /// The bytes can be read, and there is room for them.
+    /// The bytes must be readable, and the buffer must have room for them.
     #[inline(always)]
     pub(crate) unsafe fn copy<const N: usize>(self, offset: usize, from: *const u8) {
-        // SAFETY: the caller's contract; any alignment will do.
+        // SAFETY: the caller's contract; the read is unaligned.
         unsafe { self.put(offset, from.cast::<[u8; N]>().read_unaligned()) };
     }
 
-    /// Moves on by `len` bytes.
+    /// Advances by `len` bytes.
     ///
     /// # Safety
-    /// They lie in the room and have been written.
+    /// These bytes must be within the buffer and must have been written.
     #[inline(always)]
     pub(crate) unsafe fn advance(&mut self, len: usize) {
         #[cfg(debug_assertions)]
         assert!(len <= self.room(), "{} bytes of room", self.room());
-        // SAFETY: the caller says that they lie in the room.
+        // SAFETY: the caller guarantees that they are within the buffer.
         self.at = unsafe { self.at.add(len) };
     }
 
     /// Moves back by one byte.
     ///
     /// # Safety
-    /// The cursor has been advanced before.
+    /// The cursor must have been advanced before.
     #[inline(always)]
     pub(crate) unsafe fn back(&mut self) {
-        // SAFETY: the byte before the position lies in the room.
+        // SAFETY: the byte before the position is within the buffer.
         self.at = unsafe { self.at.sub(1) };
     }
 

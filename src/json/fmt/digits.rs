@@ -1,12 +1,13 @@
-//! Decimal digits of integers, many at a time.
+//! Converts integers to decimal digits, several at a time.
 
 /// `'0'` in each byte.
 pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// The eight digits of `value`, below 10⁸, as text, the first in the lowest byte.
+/// The eight digits of `value` as text, with the first digit in the lowest byte. `value` must be below
+/// 10⁸.
 ///
-/// Halves, quarters and digits are split in parallel lanes of one word, each quotient by a
-/// multiplication (Khuong 2017, "How to print integers really fast"; Lemire 2021).
+/// Splits the value into halves, quarters and digits in parallel lanes of one word, and divides by
+/// multiplying (Khuong 2017, "How to print integers really fast"; Lemire 2021).
 #[inline(always)]
 pub(super) const fn digits8(value: u32) -> u64 {
     debug_assert!(value < 100_000_000);
@@ -19,14 +20,14 @@ pub(super) const fn digits8(value: u32) -> u64 {
     (high | ((quarters - high * 10) << 8)) | ZEROS
 }
 
-/// `value`, so that the compiler can't compute with several at a time: it would take products of 64
-/// bits apart into lanes and put them together again, which takes twice as long.
+/// Returns `value`, but keeps the compiler from vectorizing the code around it, which would take twice
+/// as long: it would split 64-bit products into lanes and put them together again.
 #[inline(always)]
 pub(super) fn alone(value: u64) -> u64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         let mut value = value;
-        // SAFETY: there is no instruction.
+        // SAFETY: the assembly is only a comment.
         #[expect(unsafe_code, reason = "`black_box` goes through memory")]
         unsafe {
             std::arch::asm!("/* {} */", inout(reg) value, options(pure, nomem, nostack, preserves_flags));
@@ -37,14 +38,14 @@ pub(super) fn alone(value: u64) -> u64 {
     value
 }
 
-/// How many digits `value` has; 1 for 0.
+/// The number of digits of `value`; 1 for 0.
 #[inline(always)]
 pub(super) fn count(value: u64) -> usize {
     let least = usize::from(LEAST_DIGITS[(value | 1).leading_zeros() as usize % 64]);
     least + usize::from(value >= TENS[least % 32])
 }
 
-/// For each number of leading zeros the digits that such numbers have at least.
+/// The minimum number of digits of a value, by its number of leading zero bits.
 static LEAST_DIGITS: [u8; 64] = {
     let mut table = [1; 64];
     let mut zeros = 0;
@@ -59,7 +60,7 @@ static LEAST_DIGITS: [u8; 64] = {
     table
 };
 
-/// 10⁰ to 10¹⁹, then the greatest number.
+/// 10⁰ to 10¹⁹, then `u64::MAX`.
 pub(super) static TENS: [u64; 32] = {
     let mut table = [u64::MAX; 32];
     table[0] = 1;
@@ -71,20 +72,20 @@ pub(super) static TENS: [u64; 32] = {
     table
 };
 
-/// `value / 10⁸` and `value % 10⁸`; `value` is below 10¹⁶.
+/// `value / 10⁸` and `value % 10⁸`; `value` must be below 10¹⁶.
 #[inline(always)]
 pub(super) const fn split8(value: u64) -> [u32; 2] {
     let high = ((value as u128 * 0xabcc_7711_8461_cefd) >> 90) as u64;
     [high as u32, (value - high * 100_000_000) as u32]
 }
 
-/// What makes a comma of the last digit when that is 0.
+/// XORed with the digits, turns a last digit of 0 into a comma.
 const TO_COMMA: u64 = ((b'0' ^ b',') as u64) << 56;
 
-/// The text of an integer of at most 32 bits: ten digits and a comma, which fill eleven bytes.
+/// The text of an integer of at most 32 bits: ten digits and a comma, in the first eleven bytes.
 pub(super) type Ten = [u64; 2];
 
-/// What the last two digits of a [`Ten`] are put in.
+/// The second word of a [`Ten`] without its digits.
 const fn end_of_ten(comma: bool) -> u64 {
     if comma {
         ((b',' as u64) << 16) | (ZEROS & 0xffff)
@@ -93,28 +94,28 @@ const fn end_of_ten(comma: bool) -> u64 {
     }
 }
 
-/// The instructions to make digits with.
+/// A set of instructions that computes digits.
 ///
-/// All texts are in little-endian order, so that they can be read as bytes, and there are as many
-/// of them as values.
-#[expect(unsafe_code, reason = "instructions beyond the target's are used")]
+/// All texts are in little-endian order, so that they can be read as bytes. `texts` must be as long
+/// as `values`.
+#[expect(unsafe_code, reason = "uses instructions that the target may lack")]
 pub trait Digits {
-    /// [`digits8`] of each of `values`, whose number is a multiple of four. The last digit, which
-    /// must be 0, is replaced by a comma if `COMMA`.
+    /// Computes [`digits8`] of all `values`; their number must be a multiple of four. With `COMMA`, the
+    /// last digit must be 0 and is replaced with a comma.
     ///
     /// # Safety
-    /// The processor has the instructions.
+    /// The processor must support the instructions.
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]);
 
-    /// Ten digits and a comma, if `COMMA`, of each of `values`, whose number is a multiple of four;
-    /// otherwise zeros follow the digits.
+    /// Computes ten digits of all `values`; their number must be a multiple of four. The digits are
+    /// followed by a comma with `COMMA`, otherwise by `0`s.
     ///
     /// # Safety
-    /// The processor has the instructions.
+    /// The processor must support the instructions.
     unsafe fn write_ten<const COMMA: bool>(values: &[u32], texts: &mut [Ten]);
 }
 
-/// Those that every processor of the target has.
+/// The instructions that every processor of the target supports.
 pub(in crate::json) struct Baseline;
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -122,7 +123,7 @@ pub(in crate::json) struct Baseline;
 impl Digits for Baseline {
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
-        // SAFETY: every x86-64 processor has SSE2.
+        // SAFETY: every x86-64 processor supports SSE2.
         unsafe { x86::write_sse2::<COMMA>(values, texts) }
     }
 
@@ -149,7 +150,7 @@ impl Digits for Baseline {
         for (text, value) in texts.iter_mut().zip(values) {
             let high = value / 100_000_000;
             let low = digits8(value - high * 100_000_000);
-            // Two digits, which are the last of eight.
+            // The last two of eight digits.
             let pair = digits8(high) >> 48;
             *text = [
                 (pair | (low << 16)).to_le(),
@@ -198,7 +199,7 @@ mod tests {
         }
     }
 
-    /// Each step splits numbers below 10⁴ and 10²; all of them.
+    /// Tests all numbers below 10⁴ in each quarter, which covers every input of the inner steps.
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
     fn digits_of_each_quarter() {

@@ -1,4 +1,4 @@
-//! Text of floats, as JavaScript has it except for `1.0`, `1e+16` and where it changes to exponents.
+//! Formats floats as JavaScript does, except for `1.0`, `1e+16` and the range without an exponent.
 
 use std::{cell::RefCell, hint::select_unpredictable, ops::RangeInclusive};
 
@@ -20,21 +20,22 @@ use crate::json::{
     rows::Rows,
 };
 
-/// The exponent of what isn't finite.
+/// Marks the exponent of NaN and infinities.
 const NULL: i32 = i32::MAX;
 
-/// The decimals of a block, of seventeen digits each.
+/// The decimals of a block, with up to seventeen digits each.
 pub struct Decimals<const N: usize> {
-    /// The first sixteen digits of `f64` as numbers of eight; nine of the narrower types.
+    /// The first sixteen digits of an `f64` as two numbers of eight digits; nine digits of an `f32` or
+    /// `f16` as one number.
     values: [[u32; N]; 2],
     /// The seventeenth digit.
     lasts: [u32; N],
     /// The decimal exponent of the first digit.
     exponents: [i32; N],
-    /// What `f64` and the narrower types keep between two steps.
+    /// Intermediate results: `scaled` of `f64`, `products` of `f32` and `f16`.
     scaled: [Scaled; N],
     products: [u64; N],
-    /// Two words that are read but not used, two for each text, and more such words.
+    /// Two padding words, two words per text, and more padding. Padding is read, but has no effect.
     texts: [[u64; N]; 3],
     integers: Magnitudes<N>,
 }
@@ -63,7 +64,7 @@ impl<const N: usize> Decimals<N> {
         self.values.as_flattened_mut().as_chunks_mut().0[index] = halves;
     }
 
-    /// Sets a decimal of at most nine digits, of a narrow type.
+    /// Sets a decimal of at most nine digits, for `f32` and `f16`.
     #[inline(always)]
     fn set_9(&mut self, index: usize, decimal: Decimal) {
         let missing = 9 - count(decimal.significand);
@@ -82,8 +83,8 @@ impl<const N: usize> Decimals<N> {
         self.exponents[index] = decimal.exponent + 16 - missing as i32;
     }
 
-    /// Sets the integer part, of fifteen or sixteen digits, and one more digit; `exponent` is that
-    /// of the latter.
+    /// Sets an integer part of fifteen or sixteen digits and one more digit, whose decimal exponent is
+    /// `exponent`.
     #[inline(always)]
     fn set_integer_and_digit(&mut self, index: usize, integer: u64, digit: u64, exponent: i32) {
         let integer = alone(integer);
@@ -94,7 +95,7 @@ impl<const N: usize> Decimals<N> {
         self.exponents[index] = exponent + 16 - i32::from(is_short);
     }
 
-    /// Sets what isn't common, see [`Float::is_common`].
+    /// Sets a float that isn't [common](Float::is_common).
     #[inline(always)]
     fn set_rare<T: Float>(&mut self, index: usize, element: T) {
         if element.is_zero() | !element.is_finite() {
@@ -106,41 +107,41 @@ impl<const N: usize> Decimals<N> {
     }
 }
 
-/// A float: how to get at its decimal.
+/// A float that can be converted to decimal.
 pub trait Float: Copy + PartialEq + 'static {
-    /// The decimal exponents that are written without `e`.
+    /// The range of decimal exponents written without `e`.
     const FIXED: RangeInclusive<i32>;
-    /// The most bytes of one and its comma.
+    /// The maximum length of the text in bytes, with a comma.
     const LONGEST: usize;
-    /// Where the digits of a text start: nine digits come as the last of ten.
+    /// Where the digits start in a text: 1 if nine digits are stored as the last of ten.
     const START: usize;
 
-    /// 1 if it is negative.
+    /// 1 if the sign bit is set, otherwise 0.
     fn sign(self) -> usize;
 
     fn is_finite(self) -> bool;
 
-    /// The magnitude when it is an integer of at most 32 bits.
+    /// The magnitude, if it is an integer of at most 32 bits.
     fn integer(self) -> Option<u32>;
 
     fn is_zero(self) -> bool;
 
-    /// Whether it is normal and no power of two.
+    /// Whether the float is normal and not a power of two.
     fn is_common(self) -> bool;
 
     /// Sets the digits of zero.
     fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
 
-    /// Sets the decimal of one that is finite and not zero.
+    /// Sets the decimal; the float must be finite and not zero.
     fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
 
-    /// Fills in values, lasts and exponents.
+    /// Computes `values`, `lasts` and `exponents` for all elements.
     fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>);
 
-    /// Makes texts of the first `len` values.
+    /// Converts the first `len` values to text.
     ///
     /// # Safety
-    /// The processor has `I`.
+    /// The processor must support `I`.
     #[expect(unsafe_code, reason = "see `Digits`")]
     unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>);
 }
@@ -162,7 +163,7 @@ impl Float for f64 {
 
     #[inline(always)]
     fn integer(self) -> Option<u32> {
-        // The sum has its unit at the lowest bit, so that it is rounded to an integer.
+        // The lowest bit of the sum is worth 1, so the addition rounds to an integer.
         let shift = (1_u64 << 52) as f64;
         let sum = self.abs() + shift;
         let is_whole = (sum - shift).to_bits() == self.abs().to_bits();
@@ -198,8 +199,8 @@ impl Float for f64 {
 
     #[inline(always)]
     fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>) {
-        // In two steps, so that a processor overlaps more elements: each alone waits long for its
-        // products.
+        // Two loops, so that the processor can overlap more elements: a single one spends most of
+        // its time waiting for multiplications.
         let mut rare = Indices::<N>::new();
         for (index, element) in elements.iter().enumerate() {
             let bits = alone(element.to_bits()) & (u64::MAX >> 1);
@@ -227,7 +228,7 @@ impl Float for f64 {
     }
 }
 
-/// The indices of the few elements of a block that need something else.
+/// The indices of elements that need the slow path.
 struct Indices<const N: usize> {
     indices: [u8; N],
     len: usize,
@@ -252,7 +253,7 @@ impl<const N: usize> Indices<N> {
     }
 }
 
-/// What both narrower types have in common.
+/// [`Float::decimals`] for `f32` and `f16`, given the bits as `f32` without the sign.
 #[inline(always)]
 fn decimals_32<const N: usize>(bits: &[u32; N], len: usize, decimals: &mut Decimals<N>) {
     let bits = &bits[..len.min(N)];
@@ -265,7 +266,7 @@ fn decimals_32<const N: usize>(bits: &[u32; N], len: usize, decimals: &mut Decim
     }
     for (index, &bits) in bits.iter().enumerate() {
         let (decimal, exponent) = round_32(bits, alone(decimals.products[index]));
-        // Of seven to nine digits.
+        // The decimal has seven to nine digits.
         let (nine, eight) = (decimal >= 100_000_000, decimal >= 10_000_000);
         let by = select_unpredictable(eight, 10, 100);
         let by = select_unpredictable(nine, 1, by);
@@ -351,11 +352,11 @@ impl Float for f32 {
     }
 }
 
-/// The `f32` of the same value; NaN and infinities are NaN. In lanes, unlike `f32::from`.
+/// Converts to the `f32` of the same value, but infinities to NaN. Unlike `f32::from`, it vectorizes.
 #[inline(always)]
 fn widened(element: f16) -> f32 {
     let bits = u32::from(element.to_bits());
-    // The exponent's bias is 112 more; subnormals become right by the multiplication.
+    // The bias of the exponent is larger by 112. The multiplication also normalizes subnormals.
     let scale = f32::from_bits((127 + 112) << 23);
     let magnitude = f32::from_bits((bits & 0x7fff) << 13) * scale;
     let special = if bits & 0x7c00 == 0x7c00 {
@@ -393,7 +394,7 @@ impl Float for f16 {
 
     #[inline(always)]
     fn is_common(self) -> bool {
-        // A subnormal one is normal as `f32`.
+        // A subnormal `f16` is normal as `f32`.
         Float::is_common(widened(self))
     }
 
@@ -424,14 +425,14 @@ impl Float for f16 {
     }
 }
 
-/// Whether `test` holds for all `elements`, none of which is most often known from three of them.
+/// Whether `test` holds for all `elements`. Tries three of them first, which usually rules it out.
 #[inline(always)]
 fn all<T: Copy>(elements: &[T], test: impl Fn(T) -> bool) -> bool {
     let (first, last) = (elements[0], elements[elements.len() - 1]);
     if !test(first) || !test(last) || !test(elements[elements.len() / 2]) {
         return false;
     }
-    // Without an early exit, so that it is done in lanes.
+    // No early exit, so that it vectorizes.
     elements
         .iter()
         .fold(true, |all, &element| all & test(element))
@@ -472,10 +473,10 @@ impl<T: Float> Kernel for T {
     }
 }
 
-/// Writes floats that are integers.
+/// Writes floats that are all integers.
 ///
 /// # Safety
-/// As [`Kernel::write`].
+/// See [`Kernel::write`].
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_integers<I: Digits, T: Float, const N: usize>(
@@ -487,7 +488,7 @@ unsafe fn write_integers<I: Digits, T: Float, const N: usize>(
     let magnitude = |element: T| element.integer().unwrap_or_default();
     let is_negative = |element: T| element.sign() == 1;
     let (bits, negative) = survey(elements, |element| magnitude(element).into(), is_negative);
-    // SAFETY: such a float has at most eleven characters, `.0` and a comma.
+    // SAFETY: the text has at most eleven characters, `.0` and a comma, which fits `MAX_LEN`.
     unsafe {
         if bits < 8 && !negative {
             write_single::<_, true>(elements, magnitude, rows, cursor)
@@ -502,7 +503,7 @@ unsafe fn write_integers<I: Digits, T: Float, const N: usize>(
 }
 
 /// # Safety
-/// As [`Kernel::write`].
+/// See [`Kernel::write`].
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_nulls(len: usize, rows: &mut Rows, mut cursor: Cursor) -> Cursor {
@@ -510,17 +511,17 @@ unsafe fn write_nulls(len: usize, rows: &mut Rows, mut cursor: Cursor) -> Cursor
     while index < len {
         let end = index + rows.take(len - index);
         for _ in index..end {
-            // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more.
+            // SAFETY: the caller reserved `MAX_LEN` bytes and `SLACK` more.
             cursor = unsafe { write_null(cursor) };
         }
-        // SAFETY: an element has been written; the caller has room for the brackets.
+        // SAFETY: an element has been written; the caller reserved room for the brackets.
         cursor = unsafe { rows.close(cursor) };
         index = end;
     }
     cursor
 }
 
-/// Whether more than an eighth of `elements` aren't common, if one of a few isn't.
+/// Whether more than an eighth of `elements` aren't common. Counts only if one of a few samples isn't.
 #[inline(always)]
 fn many_are_rare<T: Float>(elements: &[T]) -> bool {
     let step = elements.len().div_ceil(8);
@@ -537,11 +538,11 @@ fn many_are_rare<T: Float>(elements: &[T]) -> bool {
     (elements.len() - common.sum::<usize>()) * 8 > elements.len()
 }
 
-/// Writes common floats among many others. The decimals of the common ones come first, so that no
-/// more than those take the long way.
+/// Writes a block with many rare floats. Collects the common floats first, so that the full
+/// conversion runs only for those.
 ///
 /// # Safety
-/// As [`Kernel::write`].
+/// See [`Kernel::write`].
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_mixed<I: Digits, T: Float, const N: usize>(
@@ -576,11 +577,11 @@ unsafe fn write_mixed<I: Digits, T: Float, const N: usize>(
     }
 }
 
-/// Writes `elements`, the decimal of each of which lies at its place; if `PLAIN`, zeros and what
-/// isn't finite have none.
+/// Writes `elements`, given the index of each one's decimal by `place`. With `PLAIN`, zeros, NaN and
+/// infinities have no decimal.
 ///
 /// # Safety
-/// As [`Kernel::write`].
+/// See [`Kernel::write`].
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_rows<T: Float, const N: usize, const PLAIN: bool>(
@@ -597,8 +598,8 @@ unsafe fn write_rows<T: Float, const N: usize, const PLAIN: bool>(
         let end = index + rows.take(elements.len() - index);
         for (step, &element) in elements[index..end].iter().enumerate() {
             let place = place(index + step);
-            // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more; sixteen bytes lie
-            // before the first text, and more than that behind the last.
+            // SAFETY: the caller reserved `MAX_LEN` bytes and `SLACK` more. `texts` has sixteen
+            // bytes of padding before the first text and more after the last.
             cursor = unsafe {
                 if PLAIN && element.is_zero() {
                     write_zero(element, cursor)
@@ -611,7 +612,7 @@ unsafe fn write_rows<T: Float, const N: usize, const PLAIN: bool>(
                 }
             };
         }
-        // SAFETY: an element has been written; the caller has room for the brackets.
+        // SAFETY: an element has been written; the caller reserved room for the brackets.
         cursor = unsafe { rows.close(cursor) };
         index = end;
     }
@@ -619,7 +620,7 @@ unsafe fn write_rows<T: Float, const N: usize, const PLAIN: bool>(
 }
 
 /// # Safety
-/// There is room for 64 bytes.
+/// The buffer must have room for 64 bytes.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_zero<T: Float>(element: T, mut cursor: Cursor) -> Cursor {
@@ -634,7 +635,7 @@ unsafe fn write_zero<T: Float>(element: T, mut cursor: Cursor) -> Cursor {
 }
 
 /// # Safety
-/// There is room for 64 bytes; sixteen digits lie at `text`, and one byte before can be read.
+/// The buffer must have room for 64 bytes. `text` must point to sixteen digits after a readable byte.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_float<T: Float>(
@@ -654,7 +655,7 @@ unsafe fn write_float<T: Float>(
     let place = Place::of(exponent);
     let tail = (u16::from(sixteenth) | (0x3000 + ((last as u16) << 8))) >> place.tail;
     let len = (usize::from(place.extra) + digits).max(place.least.into());
-    // SAFETY: the last byte written is the 28th; the byte before the text is the caller's.
+    // SAFETY: writes at most 28 bytes; the caller guarantees the byte before the text.
     unsafe {
         let arranged = place.arrange(text);
         cursor.put(0, *b"-");
@@ -668,27 +669,27 @@ unsafe fn write_float<T: Float>(
     cursor
 }
 
-/// How many of the seventeen digits there are without zeros at the end.
+/// The number of digits without trailing zeros, of seventeen.
 ///
 /// # Safety
-/// The first sixteen lie at `text`.
+/// `text` must point to the first sixteen digits.
 #[expect(unsafe_code, reason = "see `write_rows`")]
 #[inline(always)]
 unsafe fn significant(text: *const u8, last: u32) -> usize {
     // SAFETY: the caller's contract.
     let text = unsafe { text.cast::<[u64; 2]>().read_unaligned() };
-    // A bit for each digit that isn't 0, the first one's the lowest.
+    // One bit per digit, set if it isn't 0; the first digit is the lowest bit.
     let digits = nonzero(&text) | (((last + 15) << 12) & 0x1_0000);
     32 - digits.leading_zeros() as usize
 }
 
-/// A bit for each of sixteen digits that isn't 0.
+/// One bit per digit, set if it isn't 0.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 fn nonzero(text: &[u64; 2]) -> u32 {
     use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi8};
-    // SAFETY: every x86-64 processor has SSE2.
-    #[expect(unsafe_code, reason = "three instructions in place of ten")]
+    // SAFETY: every x86-64 processor supports SSE2.
+    #[expect(unsafe_code, reason = "three instructions instead of ten")]
     let zeros = unsafe {
         let zeros = _mm_cmpeq_epi8(zerocopy::transmute!(*text), _mm_set1_epi8(b'0' as i8));
         _mm_movemask_epi8(zeros)
@@ -696,11 +697,11 @@ fn nonzero(text: &[u64; 2]) -> u32 {
     zeros as u32 ^ 0xffff
 }
 
-/// A bit for each of sixteen digits that isn't 0, but only the last one's is sure to be right.
+/// Like the function for x86-64, but only the highest set bit is correct.
 #[cfg(any(not(target_arch = "x86_64"), miri))]
 #[inline(always)]
 fn nonzero(text: &[u64; 2]) -> u32 {
-    // The bits of a digit besides those of '0', the first digit in the lowest byte.
+    // The bits in which digits differ. The first digit is in the lowest byte.
     const DIGIT: u64 = 0x0f0f_0f0f_0f0f_0f0f;
     let (first, second) = (u64::from_le(text[0]) & DIGIT, u64::from_le(text[1]) & DIGIT);
     let bits = select_unpredictable(second == 0, first, second);
@@ -709,7 +710,7 @@ fn nonzero(text: &[u64; 2]) -> u32 {
 }
 
 /// # Safety
-/// There is room for 64 bytes.
+/// The buffer must have room for 64 bytes.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_null(mut cursor: Cursor) -> Cursor {
@@ -721,10 +722,10 @@ unsafe fn write_null(mut cursor: Cursor) -> Cursor {
     cursor
 }
 
-/// `null`, a number with an exponent, or one from 10¹⁵ to below 10¹⁶.
+/// Writes `null`, a number with an exponent, or a number of at least 10¹⁵ and below 10¹⁶.
 ///
 /// # Safety
-/// There is room for 64 bytes; sixteen digits lie at `text`, and one byte before can be read.
+/// The buffer must have room for 64 bytes. `text` must point to sixteen digits after a readable byte.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_rare<T: Float>(
@@ -741,7 +742,7 @@ unsafe fn write_rare<T: Float>(
     // SAFETY: the caller's contract.
     let digits = unsafe { significant(text, last) };
     let last = b'0' + last as u8;
-    // SAFETY: at most 25 bytes are written; the byte before the text is the caller's.
+    // SAFETY: writes at most 25 bytes; the caller guarantees the byte before the text.
     unsafe {
         cursor.put(0, *b"-");
         cursor.advance(element.sign());

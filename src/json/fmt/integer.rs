@@ -1,4 +1,4 @@
-//! Text of integers.
+//! Formats integers.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ use crate::json::{
     rows::Rows,
 };
 
-/// Text of a byte, a comma after it, and in the upper byte the length of both.
+/// The text of an 8-bit integer with a comma, and its length in the highest byte.
 const fn byte_text(value: i32) -> u64 {
     let magnitude = value.unsigned_abs();
     let len = 1 + (magnitude >= 10) as u64 + (magnitude >= 100) as u64;
@@ -66,13 +66,13 @@ macro_rules! bytes {
                     let (row, after) = rest.split_at(rows.take(rest.len()));
                     for element in row {
                         let text = $table[usize::from(*element as u8)];
-                        // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more.
+                        // SAFETY: the caller reserved `MAX_LEN` bytes and `SLACK` more.
                         unsafe {
                             cursor.put(0, text.to_le_bytes());
                             cursor.advance((text >> 56) as usize);
                         }
                     }
-                    // SAFETY: an element has been written; there is room for the brackets.
+                    // SAFETY: an element has been written; the caller reserved room for the brackets.
                     cursor = unsafe { rows.close(cursor) };
                     rest = after;
                 }
@@ -84,8 +84,8 @@ macro_rules! bytes {
 
 bytes! { u8, UNSIGNED_BYTES, 4; i8, SIGNED_BYTES, 5; }
 
-/// Four digits of each number below 2,048: what integers from 10¹⁶ on start with is at most 1,844,
-/// and all of a small integer. 8 KiB.
+/// The four digits of each number below 2,048. Used for small integers, and for the digits of large
+/// ones above 10¹⁶, which are at most 1,844. 8 KiB.
 pub(super) static FOUR: [u32; 2048] = {
     let mut table = [0; 2048];
     let mut value = 0;
@@ -96,12 +96,12 @@ pub(super) static FOUR: [u32; 2048] = {
     table
 };
 
-/// The magnitudes of a block of integers, and their digits.
+/// The magnitudes of a block of integers, and their text.
 pub struct Magnitudes<const N: usize> {
-    /// Or the texts of the four digits before the last sixteen.
+    /// The magnitudes, or the text of the four digits before the last sixteen.
     values: [u32; N],
     halves: [[u32; 2]; N],
-    /// Texts of 8 or 16 bytes, and room to read beyond the last.
+    /// Texts of 8 or 16 bytes, and padding that is read after the last.
     texts: [[u64; N]; 3],
 }
 
@@ -121,12 +121,12 @@ impl<const N: usize> Default for Magnitudes<N> {
 
 #[expect(unsafe_code, reason = "see `Cursor`")]
 impl<const N: usize> Magnitudes<N> {
-    /// Writes `elements` of which `magnitude` is below 10⁷ and `is_negative` tells the sign, if
-    /// `SIGNED`. A comma follows each, or `.0,` if `POINT`.
+    /// Writes `elements` with magnitudes below 10⁷, each followed by a comma, or by `.0,` with `POINT`.
+    /// The sign is written only with `SIGNED`.
     ///
     /// # Safety
-    /// The processor has `I`; there is room for the digits, a sign if `SIGNED` and the suffix of
-    /// each, for the brackets, and for 64 bytes more.
+    /// The processor must support `I`. The buffer must have room for the digits, sign and suffix of
+    /// each element, for the brackets, and for 64 bytes more.
     #[inline(always)]
     pub(super) unsafe fn write_seven<I: Digits, T: Copy, const SIGNED: bool, const POINT: bool>(
         &mut self,
@@ -137,7 +137,7 @@ impl<const N: usize> Magnitudes<N> {
         cursor: Cursor,
     ) -> Cursor {
         for (value, &element) in self.values.iter_mut().zip(elements) {
-            // So that there is an eighth digit to put a comma in place of.
+            // Adds an eighth digit, which the comma replaces.
             *value = magnitude(element) * 10;
         }
         let padded = elements.len().next_multiple_of(4);
@@ -147,17 +147,17 @@ impl<const N: usize> Magnitudes<N> {
         // SAFETY: the caller's contract.
         unsafe { I::write::<true>(&self.values[..padded], texts) };
         let texts = self.texts.as_ptr().cast::<u8>();
-        // SAFETY: the texts are those of the elements, and there are more bytes behind them.
+        // SAFETY: there is a text for each element, followed by padding.
         unsafe {
             let lead = |index: usize, text| (lead_of_seven(text), is_negative(elements[index]));
             copy_each::<8, SIGNED, POINT>(texts, elements.len(), 7, rows, cursor, lead)
         }
     }
 
-    /// The same with any magnitude of 32 bits.
+    /// Like [`write_seven`](Self::write_seven), for magnitudes of 32 bits.
     ///
     /// # Safety
-    /// As [`write_seven`](Self::write_seven).
+    /// See [`write_seven`](Self::write_seven).
     #[inline(always)]
     pub(super) unsafe fn write_ten<I: Digits, T: Copy, const SIGNED: bool, const POINT: bool>(
         &mut self,
@@ -175,17 +175,17 @@ impl<const N: usize> Magnitudes<N> {
         // SAFETY: the caller's contract.
         unsafe { I::write_ten::<true>(&self.values[..padded], &mut texts[..padded]) };
         let texts = self.texts.as_ptr().cast::<u8>();
-        // SAFETY: the texts are those of the elements, and there are more bytes behind them.
+        // SAFETY: there is a text for each element, followed by padding.
         unsafe {
             let lead = |index: usize, text| (lead_of(text, 9), is_negative(elements[index]));
             copy_each::<16, SIGNED, POINT>(texts, elements.len(), 10, rows, cursor, lead)
         }
     }
 
-    /// The same with any magnitude of 64 bits, below 10¹⁶ unless `ABOVE`.
+    /// Like [`write_seven`](Self::write_seven), for magnitudes of 64 bits: below 10¹⁶, or any with `ABOVE`.
     ///
     /// # Safety
-    /// As [`write_seven`](Self::write_seven).
+    /// See [`write_seven`](Self::write_seven).
     #[inline(always)]
     unsafe fn write_twenty<I: Digits, T: Copy, const SIGNED: bool, const ABOVE: bool>(
         &mut self,
@@ -215,7 +215,7 @@ impl<const N: usize> Magnitudes<N> {
     }
 
     /// # Safety
-    /// There is room as for [`write_seven`](Self::write_seven).
+    /// The buffer must have room as for [`write_seven`](Self::write_seven).
     #[inline(always)]
     unsafe fn copy_twenty<T: Copy, const SIGNED: bool, const ABOVE: bool>(
         &self,
@@ -229,8 +229,8 @@ impl<const N: usize> Magnitudes<N> {
         while index < elements.len() {
             let end = index + rows.take(elements.len() - index);
             for (step, &element) in elements[index..end].iter().enumerate() {
-                // SAFETY: there are texts of all elements, and more bytes behind them;
-                // the caller has the room.
+                // SAFETY: there is a text for each element, followed by padding; the caller
+                // reserved the room.
                 unsafe {
                     if SIGNED {
                         cursor.put(0, *b"-");
@@ -243,7 +243,7 @@ impl<const N: usize> Magnitudes<N> {
                         let zeros = zeros.trailing_zeros() & !7;
                         cursor.put(0, (u64::from(digits) >> zeros).to_le_bytes());
                         cursor.advance(4 - zeros as usize / 8);
-                        // Then no digit of the sixteen is left out.
+                        // Keep all sixteen digits if other digits precede them.
                         last = if zeros < 32 { 0 } else { last };
                     }
                     let text = texts.add(16 * (index + step));
@@ -253,7 +253,7 @@ impl<const N: usize> Magnitudes<N> {
                     cursor.advance(17 - lead);
                 }
             }
-            // SAFETY: an element has been written; there is room for the brackets.
+            // SAFETY: an element has been written; the caller reserved room for the brackets.
             cursor = unsafe { rows.close(cursor) };
             index = end;
         }
@@ -261,12 +261,12 @@ impl<const N: usize> Magnitudes<N> {
     }
 }
 
-/// Writes `len` texts of `digits` digits and a comma, which lie `STRIDE` bytes apart, without the
-/// zeros that they start with, whose number `lead` tells together with the sign.
+/// Writes `len` texts of `digits` digits and a comma without their leading zeros. The texts are
+/// `STRIDE` bytes apart. `lead` returns the number of leading zeros and whether the sign is negative.
 ///
 /// # Safety
-/// As many texts lie at `texts`, and `STRIDE` bytes behind them can be read. There is room as for
-/// [`Magnitudes::write_seven`].
+/// `texts` must point to `len` texts followed by `STRIDE` readable bytes. The buffer must have room as
+/// for [`Magnitudes::write_seven`].
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn copy_each<const STRIDE: usize, const SIGNED: bool, const POINT: bool>(
@@ -281,7 +281,7 @@ unsafe fn copy_each<const STRIDE: usize, const SIGNED: bool, const POINT: bool>(
     while index < len {
         let end = index + rows.take(len - index);
         for element in index..end {
-            // SAFETY: the caller's contract; at most `digits - 1` bytes are skipped.
+            // SAFETY: the caller's contract; `lead` is at most `digits - 1`.
             unsafe {
                 let text = texts.add(STRIDE * element);
                 let (lead, is_negative) = lead(element, text);
@@ -298,17 +298,17 @@ unsafe fn copy_each<const STRIDE: usize, const SIGNED: bool, const POINT: bool>(
                 cursor.advance(digits + 1 - lead);
             }
         }
-        // SAFETY: an element has been written; there is room for the brackets.
+        // SAFETY: an element has been written; the caller reserved room for the brackets.
         cursor = unsafe { rows.close(cursor) };
         index = end;
     }
     cursor
 }
 
-/// How many of the first six digits are zeros before any other digit.
+/// The number of leading zeros among the first six digits.
 ///
 /// # Safety
-/// Eight bytes from `text` on can be read.
+/// `text` must point to eight readable bytes.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn lead_of_seven(text: *const u8) -> usize {
@@ -318,10 +318,10 @@ unsafe fn lead_of_seven(text: *const u8) -> usize {
     digits.trailing_zeros() as usize / 8
 }
 
-/// How many of sixteen digits are zeros before any other digit or the one at `last`.
+/// The number of leading zeros among sixteen digits, at most `last`.
 ///
 /// # Safety
-/// Sixteen bytes from `text` on can be read.
+/// `text` must point to sixteen readable bytes.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn lead_of(text: *const u8, last: u32) -> usize {
@@ -330,7 +330,7 @@ unsafe fn lead_of(text: *const u8, last: u32) -> usize {
         use std::arch::x86_64::{
             _mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
         };
-        // SAFETY: the caller's contract; every x86-64 processor has SSE2.
+        // SAFETY: the caller's contract; every x86-64 processor supports SSE2.
         let digits = unsafe {
             let text = _mm_loadu_si128(text.cast());
             _mm_movemask_epi8(_mm_cmpgt_epi8(text, _mm_set1_epi8(b'0' as i8)))
@@ -346,14 +346,13 @@ unsafe fn lead_of(text: *const u8, last: u32) -> usize {
     }
 }
 
-/// Writes `elements` of which `magnitude` is below 2,048 and `is_negative` tells the sign, if
-/// `SIGNED`. A comma follows each, or `.0,` if `POINT`.
+/// Writes `elements` with magnitudes below 2,048, each followed by a comma, or by `.0,` with `POINT`.
+/// The sign is written only with `SIGNED`.
 ///
-/// The four digits and what follows them fit into a register, where the zeros at the start are
-/// shifted out.
+/// The four digits and the suffix fit into a register, and leading zeros are shifted out.
 ///
 /// # Safety
-/// There is room for them, for the brackets, and for 64 bytes more.
+/// The buffer must have room for the elements, for the brackets, and for 64 bytes more.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 pub(super) unsafe fn write_four<T: Copy, const SIGNED: bool, const POINT: bool>(
@@ -370,7 +369,7 @@ pub(super) unsafe fn write_four<T: Copy, const SIGNED: bool, const POINT: bool>(
         let (row, after) = rest.split_at(rows.take(rest.len()));
         for &element in row {
             let digits = u32::from_le(FOUR[magnitude(element) as usize % FOUR.len()]);
-            // The last digit stays, even if it is 0.
+            // Keep the last digit, even if it is 0.
             let zeros = ((digits ^ ZEROS as u32) | (1 << 24)).trailing_zeros() & !7;
             let text = (u64::from(digits) | suffix) >> zeros;
             // SAFETY: the caller's contract.
@@ -383,17 +382,17 @@ pub(super) unsafe fn write_four<T: Copy, const SIGNED: bool, const POINT: bool>(
                 cursor.advance(len - zeros as usize / 8);
             }
         }
-        // SAFETY: an element has been written; there is room for the brackets.
+        // SAFETY: an element has been written; the caller reserved room for the brackets.
         cursor = unsafe { rows.close(cursor) };
         rest = after;
     }
     cursor
 }
 
-/// Writes numbers below 10, none negative, with a comma after each, or `.0,` if `POINT`.
+/// Writes non-negative numbers below 10, each followed by a comma, or by `.0,` with `POINT`.
 ///
 /// # Safety
-/// There is room for them, for the brackets, and for 64 bytes more.
+/// The buffer must have room for the elements, for the brackets, and for 64 bytes more.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 pub(super) unsafe fn write_single<T: Copy, const POINT: bool>(
@@ -416,7 +415,7 @@ pub(super) unsafe fn write_single<T: Copy, const POINT: bool>(
                 }
             }
         }
-        // SAFETY: so much has just been written; there is room for the brackets.
+        // SAFETY: these bytes have just been written; the caller reserved room for the brackets.
         unsafe {
             cursor.advance(row.len() * if POINT { 4 } else { 2 });
             cursor = rows.close(cursor);
@@ -426,8 +425,8 @@ pub(super) unsafe fn write_single<T: Copy, const POINT: bool>(
     cursor
 }
 
-/// What decides how a block is written: the bits of all magnitudes, which tell how many digits the
-/// longest can have, and whether any is negative.
+/// Chooses how to write a block: returns the bitwise OR of all magnitudes, which bounds the number of
+/// digits, and whether any element is negative.
 #[inline(always)]
 pub(super) fn survey<T: Copy>(
     elements: &[T],
@@ -480,7 +479,7 @@ macro_rules! integers {
                         }
                     };
                 }
-                // SAFETY: the caller has room for `MAX_LEN` bytes for each and `SLACK` more.
+                // SAFETY: the caller reserved `MAX_LEN` bytes for each and `SLACK` more.
                 Ok(unsafe {
                     if bits < 8 && !negative {
                         write_single::<_, false>(elements, short, rows, cursor)

@@ -1,4 +1,4 @@
-//! Text of moments: `"2024-06-01T12:30:00.123456"`.
+//! Formats datetimes: `"2024-06-01T12:30:00.123456"`.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A moment in digits: `20240601`, `123000` and microseconds.
+/// A date and time as decimal numbers: `20240601`, `123000` and microseconds.
 #[derive(Clone, Copy)]
 struct Civil {
     date: u32,
@@ -27,8 +27,8 @@ struct Civil {
 /// Days from 0000-01-01 to 1970-01-01.
 const EPOCH: i64 = 719_528;
 
-/// The last second that has a text, which is that of orjson's calendar: 9999-12-30T22:00:00. Years
-/// and months are counted to the end of 9999.
+/// The last second that orjson's calendar supports: 9999-12-30T22:00:00. For units of years and
+/// months, the limit is the end of 9999.
 const LAST_SECOND: i64 = 253_402_207_200;
 
 const DAY: i64 = 86_400;
@@ -81,7 +81,7 @@ impl Civil {
         if !(-EPOCH * DAY..=LAST_SECOND).contains(&second) {
             return None;
         }
-        // Not negative, so that divisions are multiplications.
+        // Unsigned, so that the compiler replaces divisions with multiplications.
         let since_zero = (second + EPOCH * DAY) as u64;
         let day = (since_zero / DAY as u64) as u32;
         let of_day = (since_zero - u64::from(day) * DAY as u64) as u32;
@@ -96,13 +96,13 @@ impl Civil {
     }
 }
 
-/// The date in digits of a count of days since 0000-01-01.
+/// The date `day` days after 0000-01-01, as a decimal number.
 ///
 /// Neri and Schneider 2022, "Euclidean affine functions and their application to calendar
-/// algorithms", Figure 12, moved by 400 years so that nothing is negative.
+/// algorithms", Figure 12, shifted by 400 years so that no number is negative.
 #[inline(always)]
 fn date(day: u32) -> u32 {
-    // Their years begin in March.
+    // Their years start in March.
     let day = day + 146_097 - 60;
     let quarters = 4 * day + 3;
     let century = quarters / 146_097;
@@ -117,7 +117,7 @@ fn date(day: u32) -> u32 {
     (year + u32::from(next_year) - 400) * 10_000 + month * 100 + of_month + 1
 }
 
-/// The parts of a block of moments: date, time and microseconds of each, as numbers and as text.
+/// Date, time and microseconds of a block of datetimes, as numbers and as text.
 pub struct Parts<const N: usize> {
     values: [[u32; 3]; N],
     texts: [[u64; 3]; N],
@@ -137,7 +137,7 @@ impl<const N: usize> Default for Parts<N> {
 }
 
 /// # Errors
-/// The count of a moment without a text.
+/// The count of a datetime that can't be represented.
 #[inline(always)]
 fn parts<T: Datetime64>(moment: T, options: &Options) -> Result<[u32; 3], i64> {
     let Civil { date, time, micros } = Civil::new(moment).ok_or(moment.count())?;
@@ -149,7 +149,7 @@ fn parts<T: Datetime64>(moment: T, options: &Options) -> Result<[u32; 3], i64> {
 }
 
 /// # Safety
-/// There is room for 64 bytes.
+/// The buffer must have room for 64 bytes.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
 unsafe fn write_one(
@@ -161,7 +161,7 @@ unsafe fn write_one(
     let micros = ((micros >> 8) & !0xff) | u64::from(b'.');
     let (suffix, suffix_len) = options.utc.suffix();
     let len = if has_micros { 27 } else { 20 };
-    // SAFETY: the last byte written is the 36th.
+    // SAFETY: writes at most 36 bytes.
     unsafe {
         cursor.put(0, *b"\"0000-00-00T00:00:00");
         cursor.put(1, (date as u32).to_le_bytes());
@@ -181,7 +181,7 @@ macro_rules! moments {
     ($($type:ty),*) => { $(
         #[expect(unsafe_code, reason = "see `Cursor`")]
         impl Kernel for $type {
-            /// Quotes, offset and comma are ten of these.
+            /// Includes ten bytes for quotes, UTC offset and comma.
             const MAX_LEN: usize = 35;
             type Scratch<const N: usize> = Parts<N>;
 
@@ -209,10 +209,10 @@ macro_rules! moments {
                     let end = index + rows.take(elements.len() - index);
                     let row = scratch.texts[index..end].iter().zip(&scratch.values[index..end]);
                     for (&text, value) in row {
-                        // SAFETY: the caller has room for `MAX_LEN` bytes and `SLACK` more.
+                        // SAFETY: the caller reserved `MAX_LEN` bytes and `SLACK` more.
                         cursor = unsafe { write_one(text.map(u64::from_le), value[2] != 0, options, cursor) };
                     }
-                    // SAFETY: an element has been written; there is room for the brackets.
+                    // SAFETY: an element has been written; the caller reserved room for the brackets.
                     cursor = unsafe { rows.close(cursor) };
                     index = end;
                 }

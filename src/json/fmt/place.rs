@@ -1,30 +1,30 @@
-//! Where the point goes among the digits of a float, and the exponent behind them.
+//! Places the decimal point among the digits of a float, and formats its exponent.
 
 use super::digits::digits8;
 
-/// The decimal exponents of the first digit for which there is a [`Place`].
+/// The range of decimal exponents that have a [`Place`], counted for the first digit.
 pub(super) const FIRST: i32 = -6;
 const LAST: i32 = 14;
 
-/// How digits become a number without an exponent.
+/// How to arrange digits as a number without an exponent.
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    /// Which bytes are those of the digits, before the point.
+    /// Mask of the bytes before the point, taken from the digits as they are.
     whole: [u64; 2],
-    /// Which bytes are those of the digits moved on by one, after the point.
+    /// Mask of the bytes after the point, taken from the digits shifted by one byte.
     moved: [u64; 2],
     /// The point itself.
     point: [u64; 2],
-    /// What numbers below 1 start with.
+    /// The start of numbers below 1.
     pub(super) prefix: [u8; 8],
-    /// Where the digits go.
+    /// The offset of the digits in the text.
     pub(super) start: u8,
-    /// Bytes besides the digits.
+    /// The number of bytes besides the digits.
     pub(super) extra: u8,
-    /// The least length: `100.0` has one digit and five bytes.
+    /// The minimum length: `100.0` has one significant digit, but five bytes.
     pub(super) least: u8,
-    /// Of the last two digits as a word, by how much to shift them: below 1 only one is left.
+    /// By how many bits to shift the last two digits: below 1, only the second is needed.
     pub(super) tail: u8,
 }
 
@@ -67,24 +67,24 @@ static PLACES: [Place; 32] = {
 };
 
 impl Place {
-    /// That of an exponent from [`FIRST`] to 14.
+    /// The place for an exponent from [`FIRST`] to [`LAST`].
     #[inline(always)]
     pub(super) fn of(exponent: i32) -> &'static Self {
         debug_assert!((FIRST..=LAST).contains(&exponent));
         &PLACES[(exponent - FIRST) as usize % 32]
     }
 
-    /// The sixteen digits at `digits` with the point among them.
+    /// Copies sixteen digits and inserts the point.
     ///
     /// # Safety
-    /// Sixteen bytes from `digits` on can be read, and one before it.
+    /// `digits` must point to sixteen readable bytes after another readable byte.
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     #[expect(unsafe_code, reason = "two loads instead of shifts across words")]
     #[inline(always)]
     pub(super) unsafe fn arrange(&self, digits: *const u8) -> [u8; 16] {
         use std::arch::x86_64::{_mm_and_si128, _mm_loadu_si128, _mm_or_si128};
         use zerocopy::transmute;
-        // SAFETY: the caller's contract; every x86-64 processor has SSE2.
+        // SAFETY: the caller's contract; every x86-64 processor supports SSE2.
         unsafe {
             let whole = _mm_loadu_si128(digits.cast());
             let moved = _mm_loadu_si128(digits.sub(1).cast());
@@ -95,10 +95,10 @@ impl Place {
         }
     }
 
-    /// The sixteen digits at `digits` with the point among them.
+    /// Copies sixteen digits and inserts the point.
     ///
     /// # Safety
-    /// Sixteen bytes from `digits` on can be read, and one before it.
+    /// `digits` must point to sixteen readable bytes after another readable byte.
     #[cfg(any(not(target_arch = "x86_64"), miri))]
     #[expect(unsafe_code, reason = "two loads instead of shifts across words")]
     #[inline(always)]
@@ -120,10 +120,10 @@ impl Place {
     }
 }
 
-/// The least exponent of a float's first digit, and the greatest.
+/// The range of decimal exponents of `f64`.
 const EXPONENTS: std::ops::Range<i32> = -324..309;
 
-/// `e-324,` to `e+308,` and in the upper byte the length. 5 KiB.
+/// `e-324,` to `e+308,` with the length in the highest byte. 5 KiB.
 static EXPONENT_TEXTS: [u64; (EXPONENTS.end - EXPONENTS.start) as usize] = {
     let mut table = [0; (EXPONENTS.end - EXPONENTS.start) as usize];
     let mut exponent = EXPONENTS.start;

@@ -1,12 +1,12 @@
-//! Powers of ten to 128 bits, computed when the crate is built.
+//! Powers of ten with a precision of 128 bits, computed at compile time.
 
-/// The least and the greatest power in the table: what 2⁻¹⁰⁷⁴ to 2⁹⁷¹ are scaled by.
+/// The minimum and maximum exponents in the table: those needed to scale 2⁻¹⁰⁷⁴ to 2⁹⁷¹.
 pub(super) const LEAST: i32 = -293;
 const GREATEST: i32 = 323;
 const COUNT: usize = (GREATEST - LEAST + 1) as usize;
 
-/// The leading 128 bits of 10^([`LEAST`] + index), the first of them set, rounded down: high
-/// and low half. 9.6 KiB.
+/// The leading 128 bits of 10^([`LEAST`] + index), normalized and rounded down, as high and low
+/// half. 9.6 KiB.
 pub(super) static POW10: [(u64, u64); COUNT] = powers();
 
 /// floor(log₁₀(2^`exponent`)), for exponents from -1334 to 2620.
@@ -19,7 +19,7 @@ pub(super) const fn log2_of_10_to(exponent: i32) -> i32 {
     (exponent * 217_707) >> 16
 }
 
-/// Enough for 10³²³, and for 10⁻²⁹³ with 128 bits of it: least limb first.
+/// Enough for 10³²³, and for 128 bits of 10⁻²⁹³. Limbs are in little-endian order.
 const LIMBS: usize = 18;
 type Big = [u64; LIMBS];
 
@@ -35,7 +35,7 @@ const fn powers() -> [(u64, u64); COUNT] {
         table[index] = leading(&big);
         index += 1;
     }
-    // floor(floor(a / 10) / 10) is floor(a / 100), so nothing is lost on the way.
+    // floor(floor(a / 10) / 10) is floor(a / 100), so rounding errors don't add up.
     let mut big: Big = [0; LIMBS];
     big[LIMBS - 1] = 1 << 63;
     let mut index = one;

@@ -1,10 +1,10 @@
-//! The shortest decimal that reads back as a float, and of those the nearest.
+//! Finds the shortest decimal that parses to a given float; among several, the nearest.
 //!
-//! The method is that of zmij by Victor Zverovich and xjb by Xiang JunBo, descendants of Schubfach
-//! (Giulietti 2020): the significand times a power of ten to 128 bits, scaled so that the integer
-//! part is the shorter candidate and the fraction decides on one more digit. Their proofs are by
-//! computer over all exponents, and so are the constants 6 and 2⁶² below. That `f32` needs no more
-//! than 64 bits of the power is checked over all its values.
+//! The algorithm is that of zmij by Victor Zverovich and xjb by Xiang JunBo, which are based on
+//! Schubfach (Giulietti 2020): it multiplies the significand by a power of ten with 128 bits, scaled
+//! so that the integer part is the shorter candidate and the fraction decides on one more digit. Both
+//! were verified by computer for all exponents, including the constants 6 and 2⁶² below. For `f32`, a
+//! test over all values checks that 64 bits of the power are enough.
 
 use std::hint::select_unpredictable;
 
@@ -13,18 +13,18 @@ use super::{
     pow10::{LEAST, POW10, log2_of_10_to, log10_of_2_to},
 };
 
-/// How far the integer part lies above the low end of the upper word of the product.
+/// The number of fraction bits in the upper word of the product.
 const FRACTION: i32 = 6;
 
-/// A decimal: `significand` · 10^`exponent`.
+/// The decimal number `significand` · 10^`exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decimal {
     pub(super) significand: u64,
     pub(super) exponent: i32,
 }
 
-/// For each biased exponent of `f64`: the index of its power of ten, and in the upper half by how
-/// much to shift the significand. 8 KiB.
+/// For each biased exponent of `f64`: the index of its power of ten in the lower half, and the shift
+/// of the significand in the upper half. 8 KiB.
 static SCALE_64: [u32; 2048] = {
     let mut table = [0; 2048];
     let mut biased = 0;
@@ -39,19 +39,19 @@ static SCALE_64: [u32; 2048] = {
     table
 };
 
-/// A positive float times a power of ten.
+/// A positive float multiplied by a power of ten.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Scaled {
-    /// The shorter candidate, of 15 or 16 digits for a normal float.
+    /// The shorter candidate, with 15 or 16 digits for a normal float.
     integer: u64,
     /// In units of 2⁻⁶⁴.
     fraction: u64,
-    /// Half the distance to the next float, in such units; 1 more if that is in the interval.
+    /// Half the distance to the next float in the same units, plus 1 if the bound is included.
     half: u64,
 }
 
-/// `significand`, with the implicit bit of `bits` if it has one, times a power of ten, and the
-/// exponent of one digit more than the integer part has.
+/// Scales `significand`, which includes the implicit bit of a normal float. Also returns the decimal
+/// exponent of the digit after the integer part.
 #[inline(always)]
 pub(super) fn scale_64(bits: u64, significand: u64) -> (Scaled, i32) {
     let scale = SCALE_64[(bits >> 52) as usize & 0x7ff];
@@ -60,7 +60,7 @@ pub(super) fn scale_64(bits: u64, significand: u64) -> (Scaled, i32) {
     let significand = u128::from(significand << shift);
     let product = u128::from(high) * significand + ((u128::from(low) * significand) >> 64);
     let (upper, lower) = ((product >> 64) as u64, product as u64);
-    // Not one shift across words, which is slow on many processors.
+    // Two shifts, because one across two words is slow on many processors.
     let fraction = (upper << (64 - FRACTION)) | alone(lower >> FRACTION);
     let integer = upper >> FRACTION;
     let half = (high >> ((FRACTION as u32 + 1).wrapping_sub(shift) & 63)) + (!bits & 1);
@@ -72,7 +72,7 @@ pub(super) fn scale_64(bits: u64, significand: u64) -> (Scaled, i32) {
     (scaled, -1 - LEAST - index as i32)
 }
 
-/// The integer part and one more digit, or 0, that are the shortest decimal.
+/// The integer part and one more digit of the shortest decimal; the digit is 0 if not needed.
 #[inline(always)]
 pub(super) fn round_64(
     Scaled {
@@ -83,7 +83,7 @@ pub(super) fn round_64(
 ) -> (u64, u64) {
     let up = fraction.checked_add(half).is_none();
     let down = half > fraction;
-    // Half to even: 2.5 is 2; 6 makes up for the truncated power.
+    // Ties round to even: 2.5 becomes 2. The 6 compensates for the truncated power.
     let digit = ((u128::from(fraction) * 10 + (1 << 63) + 6) >> 64) as u64;
     let digit = select_unpredictable(fraction == 1 << 62, 2, digit);
     (
@@ -92,7 +92,7 @@ pub(super) fn round_64(
     )
 }
 
-/// The integer part and the fraction of a significand by a power of ten.
+/// The integer part and the fraction of the product of a significand and a power of ten.
 #[inline(always)]
 const fn scaled(high: u64, low: u64, significand: u64) -> (u64, u64) {
     let significand = significand as u128;
@@ -102,8 +102,8 @@ const fn scaled(high: u64, low: u64, significand: u64) -> (u64, u64) {
     (upper >> FRACTION, fraction)
 }
 
-/// For each biased exponent of `f32`: the power of ten to 64 bits, rounded up, and how many bits
-/// of the product are the fraction, and the exponent of the additional digit.
+/// For each biased exponent of `f32`: the power of ten with 64 bits, rounded up, the number of fraction
+/// bits in the product, and the decimal exponent of the digit after the integer part.
 static SCALE_32: [Scale32; 256] = {
     let zero = Scale32 {
         power: 0,
@@ -134,16 +134,16 @@ struct Scale32 {
     exponent: i32,
 }
 
-/// The product of a significand, with the implicit bit of `bits` if it has one, and a power of ten.
+/// Scales `significand`, which includes the implicit bit of a normal float.
 #[inline(always)]
 pub(super) fn scale_32(bits: u32, significand: u32) -> u64 {
     let power = SCALE_32[(bits >> 23) as usize & 0xff].power;
     let significand = u64::from(significand);
-    // In halves, because a shift across words takes longer than a product.
+    // Two products, because a shift across words takes longer than a multiplication.
     (power >> 32) * significand + (((power & 0xffff_ffff) * significand) >> 32)
 }
 
-/// The significand of the shortest decimal, of 7 to 9 digits for a normal float, and the exponent.
+/// The significand, with 7 to 9 digits for a normal float, and the exponent of the shortest decimal.
 #[inline(always)]
 pub(super) fn round_32(bits: u32, product: u64) -> (u32, i32) {
     let Scale32 {
@@ -162,7 +162,7 @@ pub(super) fn round_32(bits: u32, product: u64) -> (u32, i32) {
     ((integer as u32 + u32::from(up)) * 10 + digit, exponent)
 }
 
-/// The decimal of a subnormal `f64`, given without its sign.
+/// The shortest decimal of a subnormal `f64`, whose sign bit must be 0.
 #[inline(always)]
 pub(super) fn subnormal_64(bits: u64) -> Decimal {
     let mantissa = bits & ((1 << 52) - 1);
@@ -174,8 +174,8 @@ pub(super) fn subnormal_64(bits: u64) -> Decimal {
     }
 }
 
-/// For each biased exponent of a normal `f32`, the decimal of the power of two with nine digits, and
-/// the exponent of the first. 2 KiB.
+/// For each biased exponent of a normal `f32`: the nine digits of that power of two, and the decimal
+/// exponent of the first. 2 KiB.
 static POWERS_OF_TWO_32: [(u32, i32); 256] = {
     let mut table = [(0, 0); 256];
     let mut biased = 1;
@@ -192,13 +192,13 @@ static POWERS_OF_TWO_32: [(u32, i32); 256] = {
     table
 };
 
-/// Nine digits of the normal power of two with these bits, and the exponent of the first.
+/// The nine digits of a normal power of two, and the decimal exponent of the first.
 #[inline(always)]
 pub(super) fn power_of_two_32(bits: u32) -> (u32, i32) {
     POWERS_OF_TWO_32[(bits >> 23) as usize & 0xff]
 }
 
-/// The decimal of a subnormal `f32`, given without its sign.
+/// The shortest decimal of a subnormal `f32`, whose sign bit must be 0.
 #[inline(always)]
 pub(super) fn subnormal_32(bits: u32) -> Decimal {
     let mantissa = bits & ((1 << 23) - 1);
@@ -209,15 +209,15 @@ pub(super) fn subnormal_32(bits: u32) -> Decimal {
     }
 }
 
-/// [`power_of_two`] of a normal `f64`: the integer part of fifteen or sixteen digits, one more
-/// digit, and the exponent of the latter.
+/// [`power_of_two`] for a normal `f64`; the integer part has fifteen or sixteen digits.
 #[inline(always)]
 pub(super) fn power_of_two_64(bits: u64) -> (u64, u64, i32) {
     power_of_two((bits >> 52) as i32 - 1023, 52)
 }
 
-/// The decimal of 2^`exponent` in a type with `bits` bits after the first: below it floats lie
-/// twice as close as above. An integer part, one more digit or 0, and the exponent of that.
+/// The shortest decimal of 2^`exponent` in a type with `bits` explicit significand bits: integer part,
+/// one more digit, and its decimal exponent. Powers of two are special because floats are twice as
+/// dense below as above.
 #[inline(always)]
 const fn power_of_two(exponent: i32, bits: i32) -> (u64, u64, i32) {
     let exponent = exponent - bits;
@@ -240,7 +240,7 @@ const fn power_of_two(exponent: i32, bits: i32) -> (u64, u64, i32) {
     (integer, digit, decimal)
 }
 
-/// The digit that `fraction` has after `by` has been added.
+/// The first decimal digit of `fraction`, after adding `by` to ten times the fraction.
 const fn rounded(fraction: u64, by: u64) -> u64 {
     ((fraction as u128 * 10 + by as u128) >> 64) as u64
 }

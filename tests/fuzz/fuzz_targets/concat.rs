@@ -1,5 +1,4 @@
-//! Any bytes in; they unpack to arrays that are all there and pack again, or give an error. Never a
-//! panic.
+//! Unpacks arbitrary bytes: returns an error, or arrays that can be packed again. Must not panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +10,7 @@ use serbench::{
 
 fuzz_target!(|data: &[u8]| {
     unpack(data);
-    // With a preamble that is right, so that more inputs get as far as the arrays.
+    // Fix the preamble, so that more inputs reach the arrays.
     if data.len() >= 40 {
         let mut message = data.to_vec();
         message[..16].copy_from_slice(b"\x93CONCAT\n\x01\0\0\0\0\0\0\0");
@@ -42,7 +41,7 @@ fn pack_again<T: Element>(array: &NpyView<'_>) {
     };
     let cow = array
         .to_cow::<T>()
-        .expect("what is copied can be viewed or copied");
+        .expect("`to_owned` succeeded, so `to_cow` must, too");
     assert_eq!(npy::to_vec(&cow), npy::to_vec(&owned));
     // Fortran order with two axes, strides with more.
     let mut turned = owned.view();
@@ -58,7 +57,7 @@ fn pack_again<T: Element>(array: &NpyView<'_>) {
     assert_eq!(into, message);
     let (mut scratch, mut sent) = (Vec::new(), Vec::new());
     let mut parts = concat::pack_io_slices(&arrays, &mut scratch);
-    concat::write_all_vectored(&mut sent, &mut parts).expect("a vector takes everything");
+    concat::write_all_vectored(&mut sent, &mut parts).expect("writing to a vector can't fail");
     assert_eq!(sent, message);
     let again: Vec<ArrayD<T>> = concat::unpack(&message)
         .expect("it was just packed")

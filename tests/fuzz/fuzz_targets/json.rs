@@ -1,4 +1,4 @@
-//! Encodes any bytes as elements: every level writes the same text, in one piece and in chunks.
+//! Encodes arbitrary bytes as elements: all levels must write the same text, at once and in chunks.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -37,7 +37,7 @@ fn check<T: Scalar>(row: u8, mut elements: Vec<T>) {
     let columns = usize::from(row).max(1);
     let rows = elements.len() / columns;
     elements.truncate(rows * columns);
-    let array = Array2::from_shape_vec((rows, columns), elements).expect("it fits");
+    let array = Array2::from_shape_vec((rows, columns), elements).expect("the shape matches the length");
     same(array.view());
     same(array.t());
 }

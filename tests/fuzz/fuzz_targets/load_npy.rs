@@ -1,4 +1,4 @@
-//! Any bytes in; they load with elements that are all there, or give an error. Never a panic.
+//! Loads arbitrary bytes: returns an error, or an array with all its elements. Must not panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any bytes in; every member loads or gives an error. Never a panic.
+//! Loads arbitrary bytes: each member loads or returns an error. Must not panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

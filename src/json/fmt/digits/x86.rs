@@ -1,8 +1,8 @@
-//! Digits with the vector instructions of x86-64: SSE2, which all of these processors have, and AVX2.
+//! Computes digits with the vector instructions of x86-64: SSE2, which every processor supports, and
+//! AVX2.
 //!
-//! The steps are those of [`digits8`](super::digits8). With AVX2 each quotient is added times
-//! (2ⁿ - divisor), which leaves the remainder below it in one step, and bytes are put in order at
-//! the end.
+//! The steps are those of [`digits8`](super::digits8). The AVX2 version adds quotient · (2ⁿ - divisor),
+//! which leaves the quotient above the remainder in one step, and reorders the bytes at the end.
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_add_epi64, _mm_cvtsi64_si128, _mm_mul_epu32, _mm_mulhi_epu16,
@@ -21,7 +21,7 @@ use zerocopy::transmute;
 
 use super::{Digits, TO_COMMA, Ten, ZEROS, end_of_ten};
 
-/// 2⁴⁵ / 10⁴ and 2⁵⁷ / 10⁸, rounded up: enough for numbers below 10⁸ and for all of 32 bits.
+/// 2⁴⁵ / 10⁴ and 2⁵⁷ / 10⁸, rounded up: exact for numbers below 10⁸ and for all 32-bit numbers.
 const OVER_10_TO_4: i64 = 0xd1b7_1759;
 const OVER_10_TO_8: i64 = 0x55e6_3b89;
 
@@ -59,7 +59,7 @@ pub(super) fn write_ten_sse2<const COMMA: bool>(values: &[u32], texts: &mut [Ten
     }
 }
 
-/// Each in a half.
+/// Each value in one half of the vector.
 #[inline]
 #[target_feature(enable = "sse2")]
 fn two(values: [u32; 2]) -> __m128i {
@@ -67,7 +67,7 @@ fn two(values: [u32; 2]) -> __m128i {
     _mm_unpacklo_epi32(_mm_cvtsi64_si128(values as i64), _mm_setzero_si128())
 }
 
-/// The digits, not yet as text, of two numbers below 10⁸.
+/// The digits of two numbers below 10⁸, as values from 0 to 9.
 #[inline]
 #[target_feature(enable = "sse2")]
 fn digits_of_two(values: __m128i) -> __m128i {
@@ -79,7 +79,7 @@ fn digits_of_two(values: __m128i) -> __m128i {
     digits_of_pairs(_mm_or_si128(high, _mm_slli_epi32::<16>(low)))
 }
 
-/// The two digits of each number below 100 in 16 bits.
+/// The two digits of each 16-bit number; all must be below 100.
 #[inline]
 #[target_feature(enable = "sse2")]
 fn digits_of_pairs(values: __m128i) -> __m128i {
@@ -91,10 +91,10 @@ fn digits_of_pairs(values: __m128i) -> __m128i {
     )
 }
 
-/// AVX2.
+/// The AVX2 instructions.
 pub(in crate::json) struct Avx2;
 
-#[expect(unsafe_code, reason = "instructions beyond the target's are used")]
+#[expect(unsafe_code, reason = "uses instructions that the target may lack")]
 impl Digits for Avx2 {
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
@@ -143,7 +143,7 @@ fn write_ten_avx2<const COMMA: bool>(values: &[u32], texts: &mut [Ten]) {
     }
 }
 
-/// The digits, not yet as text, of four numbers below 10⁸.
+/// The digits of four numbers below 10⁸, as values from 0 to 9.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn digits_of_four(values: __m256i) -> __m256i {
@@ -164,7 +164,7 @@ fn digits_of_four(values: __m256i) -> __m256i {
     _mm256_shuffle_epi8(digits, backwards)
 }
 
-/// The two digits of each number below 100 in 16 bits.
+/// The two digits of each 16-bit number; all must be below 100.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn digits_of_pairs_256(values: __m256i) -> __m256i {
