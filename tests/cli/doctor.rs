@@ -58,5 +58,5 @@ fn what_cannot_be_slowed_down_proves_nothing() {
     repository
         .serbench(&["doctor", "--prove", "--gates=1"])
         .exits(101)
-        .says(&["not known", "divan times `fake::own::u8::4` itself"]);
+        .says(&["detection was not tested: divan itself times `fake::own::u8::4`"]);
 }

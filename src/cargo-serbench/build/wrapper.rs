@@ -5,8 +5,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs,
-    io::{self, Write},
+    fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -85,7 +84,7 @@ pub fn run() -> Option<ExitCode> {
         && output.status.success()
     {
         // Cargo reads there what was written.
-        let _ = io::stderr().write_all(&output.stderr);
+        shell::pass_on(&String::from_utf8_lossy(&output.stderr));
         return Some(ExitCode::SUCCESS);
     }
     let error = compile(&arguments).exec();
