@@ -58,7 +58,7 @@ fn nothing_to_measure() {
         outcome.exits(2).says_no_more().warns(words);
     };
     let no_match = &[
-        "error: no benchmark matches `nope`; `cargo serbench list`",
+        "error: no benchmark matches `nope`; list all with `cargo serbench list`",
         "`cargo serbench list`",
     ];
     check(&["gate", "nope"], no_match);
@@ -392,7 +392,7 @@ fn edited_runs_are_refused() {
     for (at, value, problem) in [
         ("/blocks/0/slices", "[]", "2 arms but slices of 0"),
         ("/blocks/0/arms", "[]", "0 arms but slices of 2"),
-        ("/blocks/0/slices/1", "[]", "not the same number"),
+        ("/blocks/0/slices/1", "[]", "different numbers of slices"),
         (slice, "[0.0, 1.0, 1.0]", "an operation took 0 ns"),
         (slice, "[null, -1.0, 1.0]", "an operation took -1 ns"),
         (slice, "[1.0, 1.0, 0]", "an operation took 0 ns"),

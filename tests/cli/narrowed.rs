@@ -144,7 +144,7 @@ fn members_that_are_no_longer_the_default() {
         .serbench(&["gate", "--seed=1"])
         .exits(101)
         .warns(&["Baseline", "the commit before HEAD"])
-        .says(&["two/fake::f", "is still there but is not selected"]);
+        .says(&["two/fake::f", "still exists but is not selected"]);
     // Switched to by whoever runs it.
     repository
         .serbench(&["gate", "--seed=1", "--workspace"])

@@ -90,7 +90,7 @@ fn a_change_point_becomes_a_verdict() {
         .warns(&[
             "Confirming",
             &commits[9][..10],
-            "beside",
+            "against",
             &commits[8][..10],
             "1 benchmark",
         ]);
