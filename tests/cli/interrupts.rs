@@ -177,7 +177,7 @@ fn two_at_once() {
         .spawn()
         .unwrap();
     let mut said = BufReader::new(second.stderr.take().unwrap()).lines();
-    let waits = said.any(|line| line.unwrap().contains("Waiting for another run here"));
+    let waits = said.any(|line| line.unwrap().contains("Waiting for another run"));
     assert!(waits, "the second says what it waits for");
     assert!(second.try_wait().unwrap().is_none());
     signal("INT", &gate, true);
