@@ -1,6 +1,9 @@
 //! Builds that are found again, and those that must not be: whatever differs, cargo builds.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     repository::{Outcome, Repository},
@@ -340,24 +343,53 @@ fn both_at_once() {
         .warns(&["error: this file contains an unclosed delimiter"]);
 }
 
-/// As sccache and the like are called.
-#[test]
-fn a_wrapper_of_the_compiler() {
+/// A program that notes the words of each call in `log` and runs `command` with them.
+fn noting(path: &Path, log: &Path, command: &str) {
     use std::os::unix::fs::PermissionsExt;
 
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> {}\nexec {command} \"$@\"\n",
+        log.display()
+    );
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The noted calls that compiled the bench.
+fn compilations(log: &Path) -> usize {
+    let calls = fs::read_to_string(log).unwrap_or_default();
+    calls.matches("--crate-name fake ").count()
+}
+
+/// As sccache is configured, by either variable.
+#[test]
+fn a_wrapper_of_the_compiler() {
+    for variable in ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"] {
+        let repository = slower();
+        let folder = tempfile::tempdir().unwrap();
+        let (wrapper, log) = (folder.path().join("wrapper"), folder.path().join("log"));
+        noting(&wrapper, &log, "");
+        let wrapped = || {
+            let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD~1"]);
+            Outcome::of(command.env(variable, &wrapper).output().unwrap())
+        };
+        regresses(&wrapped(), BOTH, &[]);
+        assert!(compilations(&log) >= 2, "{variable}");
+        regresses(&wrapped(), &[], BOTH);
+    }
+}
+
+/// A compiler need not be called `rustc`.
+#[test]
+fn a_compiler_of_another_name() {
     let repository = slower();
     let folder = tempfile::tempdir().unwrap();
-    let (wrapper, log) = (folder.path().join("wrapper"), folder.path().join("log"));
-    let script = format!("#!/bin/sh\necho called >> {}\nexec \"$@\"\n", log.display());
-    fs::write(&wrapper, script).unwrap();
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
-    let wrapped = || {
-        let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD~1"]);
-        Outcome::of(command.env("RUSTC_WRAPPER", &wrapper).output().unwrap())
-    };
-    regresses(&wrapped(), BOTH, &[]);
-    assert!(fs::read_to_string(&log).unwrap().lines().count() >= 2);
-    regresses(&wrapped(), &[], BOTH);
+    let (compiler, log) = (folder.path().join("compiler"), folder.path().join("log"));
+    noting(&compiler, &log, "rustc");
+    let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD~1"]);
+    let outcome = Outcome::of(command.env("RUSTC", &compiler).output().unwrap());
+    regresses(&outcome, BOTH, &[]);
+    assert!(compilations(&log) >= 2);
 }
 
 #[test]

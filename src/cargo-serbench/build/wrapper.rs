@@ -1,32 +1,34 @@
 //! The tool as rustc's wrapper: compiles divan with a worker in it, so that ordinary divan benches
-//! are measured by slices like those of the library. Nothing of the crate under test changes, and
-//! neither does its Cargo.toml or Cargo.lock.
+//! are measured in slices, like those that use the library. The crate under test, its Cargo.toml and
+//! its Cargo.lock do not change.
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
-    fs, io,
+    ffi::OsString,
+    fs,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
-use super::{fingerprint::text_hash, linker::is_configured};
-use crate::shell;
+use anyhow::{Context, Result};
 
-/// The environment variable that turns a bench with a worker in its divan into one: `address secret`.
+use super::{fingerprint::text_hash, linker::is_configured};
+use crate::{discover::overlay::copy_folder, shell};
+
+/// The environment variable that makes divan run as a worker: `address secret`.
 pub const DIVAN_SOCKET: &str = "SERBENCH_DIVAN_SOCKET";
 
-/// The environment variable with the folder for sources with a worker. It turns the tool into a wrapper.
+/// The environment variable that turns the tool into a wrapper: the folder for changed sources.
 const FOLDER: &str = "SERBENCH_DIVAN_FOLDER";
 
 /// The environment variable with the user's own wrapper.
 const INNER: &str = "SERBENCH_INNER_WRAPPER";
 
-/// The environment variable by which cargo knows a wrapper.
-const WRAPPER: &str = "RUSTC_WRAPPER";
+/// The environment variables in which cargo looks for a wrapper, in its order.
+const WRAPPERS: [&str; 2] = ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"];
 
-/// Packages that are divan, by the names of their libraries, and the versions that are known.
+/// Library names of divan's packages, the beginning of their folders' names, and the supported versions.
 const KNOWN: [(&str, &str, &[&str]); 2] = [
     (
         "divan",
@@ -40,13 +42,13 @@ const KNOWN: [(&str, &str, &[&str]); 2] = [
     ),
 ];
 
-/// The worker's source. The word `VERSION` stands for that of the protocol.
+/// The worker's source, with `VERSION` in place of the protocol's version.
 const WORKER: &str = include_str!("worker.rs.in");
 
-/// After this line of divan's there is one closure that runs a batch.
+/// After this line of divan's loop, `record_sample` runs a batch.
 const RECORDER: &str = "let record_sample = self.sample_recorder(gen_input, benched, drop_input);";
 
-/// Serves the benchmark, unless it has several threads or is only tried.
+/// Serves the benchmark, except in test mode or with several threads.
 const SERVE: &str = "
         if self.thread_count.get() == 1 && !is_test {
             let timer = self.shared_context.timer;
@@ -56,13 +58,13 @@ const SERVE: &str = "
             });
         }";
 
-/// Compiles, if this process was started to be a wrapper.
+/// Compiles, if this process was started as a wrapper.
 pub fn run() -> Option<ExitCode> {
     let folder = PathBuf::from(env::var_os(FOLDER)?);
     let mut arguments = env::args_os().skip(1);
     let compiler = arguments.next()?;
-    // The tool is the linker of the same builds.
-    if Path::new(&compiler).file_stem() != Some(OsStr::new("rustc")) {
+    // In the same builds the tool is the linker, whose first argument is a flag or a file of flags.
+    if compiler.to_string_lossy().starts_with(['-', '@']) {
         return None;
     }
     let arguments: Vec<OsString> = arguments.collect();
@@ -78,14 +80,17 @@ pub fn run() -> Option<ExitCode> {
         command.args(arguments);
         command
     };
-    // Where a worker can't be added, divan itself times its benchmarks.
-    if let Some(changed) = with_worker(&folder, &arguments)
-        && let Ok(output) = compile(&changed).output()
-        && output.status.success()
-    {
-        // Cargo reads there what was written.
-        shell::pass_on(&String::from_utf8_lossy(&output.stderr));
-        return Some(ExitCode::SUCCESS);
+    if let Some((changed, package)) = with_worker(&folder, &arguments) {
+        if let Ok(output) = compile(&changed).output()
+            && output.status.success()
+        {
+            // Cargo reads the compiler's messages from stderr.
+            shell::pass_on(&String::from_utf8_lossy(&output.stderr));
+            return Some(ExitCode::SUCCESS);
+        }
+        shell::warning(format_args!(
+            "{package} does not compile with a worker, so divan itself times its benchmarks"
+        ));
     }
     let error = compile(&arguments).exec();
     let compiler = Path::new(&compiler).display();
@@ -93,7 +98,7 @@ pub fn run() -> Option<ExitCode> {
     Some(ExitCode::FAILURE)
 }
 
-/// Makes a build of cargo's add workers, unless the configuration names a wrapper.
+/// Makes cargo call the tool as a wrapper, unless cargo's configuration names one.
 pub fn add_workers(command: &mut Command, target_directory: &Path) {
     let Ok(tool) = env::current_exe() else {
         return;
@@ -101,18 +106,19 @@ pub fn add_workers(command: &mut Command, target_directory: &Path) {
     if is_configured(&["rustc-wrapper"]) {
         return;
     }
-    if let Some(inner) = env::var_os(WRAPPER).filter(|it| !it.is_empty()) {
+    let mut inner = WRAPPERS.into_iter().filter_map(env::var_os);
+    if let Some(inner) = inner.next().filter(|it| !it.is_empty()) {
         command.env(INNER, inner);
     }
-    // The same for all commits: paths of sources are part of an executable.
+    // The same for all commits, because executables contain paths of sources.
     let folder = target_directory.ancestors().nth(2);
     command
-        .env(WRAPPER, tool)
+        .env(WRAPPERS[0], tool)
         .env(FOLDER, folder.unwrap_or(target_directory).join("divan"));
 }
 
-/// The arguments of a compilation of divan with the path of its source replaced.
-fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<Vec<OsString>> {
+/// If `arguments` compile a supported divan: the same for its source with a worker, and its package.
+fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<(Vec<OsString>, String)> {
     let at = arguments.iter().position(|it| it == "--crate-name")?;
     let name = arguments.get(at + 1)?.to_str()?;
     let (_, prefix, versions) = KNOWN.iter().find(|(known, ..)| *known == name)?;
@@ -125,22 +131,26 @@ fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<Vec<OsString>> {
     if !versions.contains(&version) {
         return None;
     }
-    let changes = text_hash(format!("{WORKER}{SERVE}").as_bytes());
-    let changed = folder.join(format!("{package_name}-{changes}"));
+    let changed = folder.join(format!("{package_name}-{}", changes()));
     if !changed.exists() {
         write_changed(package, &changed).ok()?;
     }
     let mut arguments = arguments.to_vec();
     arguments[source] = changed.join("src/lib.rs").into();
-    Some(arguments)
+    Some((arguments, package_name.to_owned()))
 }
 
-/// Writes a package with a worker to `changed`, whole or not at all.
-fn write_changed(package: &Path, changed: &Path) -> io::Result<()> {
+/// A hash of what is added to divan.
+pub fn changes() -> String {
+    text_hash(format!("{WORKER}{SERVE}").as_bytes())
+}
+
+/// Writes a package with a worker to `changed`, completely or not at all.
+fn write_changed(package: &Path, changed: &Path) -> Result<()> {
     let parent = changed.parent().unwrap_or(changed);
     fs::create_dir_all(parent)?;
     let staging = tempfile::tempdir_in(parent)?;
-    copy(package, staging.path())?;
+    copy_folder(package, staging.path())?;
     let source = staging.path().join("src");
     let library = fs::read_to_string(source.join("lib.rs"))?;
     fs::write(
@@ -156,18 +166,22 @@ fn write_changed(package: &Path, changed: &Path) -> io::Result<()> {
         .map(|name| source.join(name))
         .into_iter()
         .find(|path| path.exists())
-        .ok_or(io::ErrorKind::NotFound)?;
-    let text = with_calls(&fs::read_to_string(&module)?).ok_or(io::ErrorKind::InvalidData)?;
+        .context("find divan's loop")?;
+    let text = with_calls(&fs::read_to_string(&module)?).context("read divan's loop")?;
     fs::write(&module, text)?;
     let staged = staging.keep();
     fs::rename(&staged, changed).or_else(|error| {
         fs::remove_dir_all(&staged)?;
         // Another compilation may have been first.
-        if changed.exists() { Ok(()) } else { Err(error) }
+        if changed.exists() {
+            Ok(())
+        } else {
+            Err(error.into())
+        }
     })
 }
 
-/// Divan's loop with calls of the worker; `None` where it looks otherwise than in the known versions.
+/// Adds the calls of the worker to divan's loop; `None` if it differs from that of the supported versions.
 fn with_calls(module: &str) -> Option<String> {
     const START: &str = "sample_start = UntaggedTimestamp::start(timer_kind);";
     const END: &str = "sample_end = UntaggedTimestamp::end(timer_kind);";
@@ -185,19 +199,6 @@ fn with_calls(module: &str) -> Option<String> {
             )
             .replace(END, &format!("{END} crate::serbench_worker::ended();")),
     )
-}
-
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        match entry.file_type()?.is_dir() {
-            true => copy(&entry.path(), &to)?,
-            false => drop(fs::copy(entry.path(), to)?),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -246,7 +247,8 @@ mod tests {
         let [(_, prefix, versions), _] = KNOWN;
         let name = divan.file_name().unwrap().to_str().unwrap();
         assert_eq!(name, format!("{prefix}{}", versions[versions.len() - 1]));
-        let changed = compile("divan", divan.to_str().unwrap()).unwrap();
+        let (changed, package) = compile("divan", divan.to_str().unwrap()).unwrap();
+        assert_eq!(package, name);
         assert!(
             changed[3]
                 .to_str()

@@ -170,7 +170,8 @@ fn write(path: &Path, table: &Table) -> Result<()> {
     atomic::write(path, text.as_bytes()).with_context(|| format!("write {}", path.display()))
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// Copies the files of a folder, except build outputs.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     let entries = fs::read_dir(from).with_context(|| format!("read {}", from.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("read {}", from.display()))?;

@@ -380,7 +380,8 @@ fn measure_jobs(
     Ok(())
 }
 
-/// Says why some benchmarks take long: divan times them itself. Once in a workspace, which `scratch` remembers.
+/// Explains why some benchmarks take long: divan itself times them. Printed once per workspace, which is
+/// remembered in `scratch`.
 pub fn hint_at_foreign(run: &Run, scratch: &Path) {
     let verifications = || {
         run.benchmarks

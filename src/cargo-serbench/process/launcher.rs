@@ -81,7 +81,7 @@ impl Launcher {
             .local_addr()
             .context("listen on a loopback socket")?;
         let mut command = bench_command(launch, &["--sample-count", "1", "--sample-size", "1"]);
-        // A bench function of the library's calls in itself, one of divan's by the worker in divan.
+        // The library reads the first, the worker in divan the second.
         for socket in [protocol::SOCKET, DIVAN_SOCKET] {
             command.env(socket, format!("{address} {}", self.secret));
         }

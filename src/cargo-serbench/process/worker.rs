@@ -21,8 +21,7 @@ pub struct Worker {
     answers: BufReader<Answers>,
     output: Output,
     timeout: Duration,
-    /// Whether divan's own loop runs the operation, see [`crate::build::wrapper`]: then a worker
-    /// can be timed, and knows nothing of outputs and memory.
+    /// Whether this is the worker in divan ([`crate::build::wrapper`]), which only measures time.
     pub in_divan: bool,
 }
 

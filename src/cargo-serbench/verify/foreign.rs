@@ -29,8 +29,8 @@ const BRIEFLY: [&str; 10] = [
     "false",
 ];
 
-/// Operations that take less are left to divan, which tells by all its samples whether there is
-/// something to time, in nanoseconds.
+/// Divan itself times shorter operations: its samples show whether the work was optimized away. In
+/// nanoseconds.
 const SHORTEST_NS: f64 = 2.0;
 
 /// Runs a benchmark once under divan.
@@ -62,7 +62,7 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
     Ok(verification)
 }
 
-/// Whether there is a worker in this benchmark's divan, with something that it can time.
+/// Whether a worker in divan can time this benchmark.
 fn serves(launcher: &Launcher, benchmark: &Listed) -> Result<bool> {
     interrupt::check()?;
     let Ok(Started::Worker(mut worker)) = launcher.worker(launch(benchmark)) else {

@@ -16,6 +16,7 @@ use crate::{
     build::{
         Options,
         fingerprint::{file_hash, hex, text_hash},
+        wrapper,
     },
     discover::{BenchTarget, Workspace, machine},
 };
@@ -54,6 +55,7 @@ pub fn frame(
     };
     fact("version", &VERSION.to_string());
     fact("tool", env!("CARGO_PKG_VERSION"));
+    fact("worker in divan", &wrapper::changes());
     fact("machine", &format!("{:?}", machine::machine()));
     for (name, text) in compilers(&here, options.own_toolchain)? {
         fact(name, &text);
