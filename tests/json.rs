@@ -523,3 +523,15 @@ fn every_f32() {
         check_all(values);
     }
 }
+
+#[test]
+fn errors_print_their_cause_once() {
+    let error = JsonError::from(std::io::Error::other("disk full"));
+    let mut texts = vec![error.to_string()];
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    assert_eq!(texts.join(": "), "write JSON: disk full");
+}

@@ -38,14 +38,7 @@ impl fmt::Display for JsonError {
     }
 }
 
-impl std::error::Error for JsonError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Moment { .. } => None,
-            Self::Io(error) => Some(error),
-        }
-    }
-}
+impl std::error::Error for JsonError {}
 
 impl From<io::Error> for JsonError {
     fn from(error: io::Error) -> Self {

@@ -146,13 +146,35 @@ fn decide(runs: Vec<Run>, project: &Project) -> Result<Answer> {
         (title(report), format.render(report, None))
     });
     Ok(Answer {
-        conclusion: match (exit, outcome) {
-            // A check that must succeed may be neutral.
-            (Exit::Passed, Outcome::Inconclusive) => "neutral",
-            (Exit::Passed, _) => "success",
-            _ => "failure",
-        },
+        conclusion: conclusion(exit, outcome),
         title,
         comment: comment?,
     })
+}
+
+/// What GitHub calls the verdict. A branch that requires the check accepts `neutral`, too.
+fn conclusion(exit: Exit, outcome: Outcome) -> &'static str {
+    match (exit, outcome) {
+        (Exit::Passed, Outcome::Inconclusive) => "neutral",
+        (Exit::Passed, _) => "success",
+        _ => "failure",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, Outcome, conclusion};
+
+    #[test]
+    fn only_what_exits_with_0_is_accepted() {
+        for (exit, outcome, expected) in [
+            (Exit::Passed, Outcome::Passed, "success"),
+            (Exit::Passed, Outcome::Inconclusive, "neutral"),
+            (Exit::Inconclusive, Outcome::Inconclusive, "failure"),
+            (Exit::CouldNotMeasure, Outcome::Passed, "failure"),
+            (Exit::Regressed, Outcome::Regressed, "failure"),
+        ] {
+            assert_eq!(conclusion(exit, outcome), expected, "{exit:?} {outcome:?}");
+        }
+    }
 }
