@@ -30,6 +30,7 @@ static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// What one operation did with the heap. Sizes are the requested ones, in bytes, so that they are
 /// the same on every run and machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Memory {
     /// The most bytes live at once, in addition to those live before the operation. A reallocation
     /// counts as a change of size, because whether the allocator moves the block is random.

@@ -21,8 +21,8 @@
 //! 0000-01-01T00:00:00 to 9999-12-30T22:00:00, and all except [`Serbench`] reject 0-d arrays, as
 //! orjson does.
 
+mod datetime;
 mod element;
-mod moment;
 mod nested;
 mod orjson;
 mod serbench;

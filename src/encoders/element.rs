@@ -4,7 +4,7 @@ use std::hint::{black_box, select_unpredictable};
 
 use serde::{Serializer, ser::Error as _};
 
-use super::moment;
+use super::datetime;
 use crate::{
     BoxError, Element,
     datetime::{
@@ -122,27 +122,27 @@ macro_rules! float {
 
 float! { f16 as f32 => serialize_f32, f32 as f32 => serialize_f32, f64 as f64 => serialize_f64 }
 
-macro_rules! moment {
+macro_rules! datetime {
     ($($type:ty),* $(,)?) => { $(
         impl JsonElement for $type {
             const RESERVED: usize = 40;
 
             fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
                 for &element in row {
-                    write_moment(element, out)?;
+                    write_datetime(element, out)?;
                 }
                 Ok(())
             }
 
             fn serialize<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
-                let text = moment::Text::new(self).map_err(S::Error::custom)?;
+                let text = datetime::Text::new(self).map_err(S::Error::custom)?;
                 serializer.serialize_str(text.as_str())
             }
         }
     )* };
 }
 
-moment! {
+datetime! {
     DatetimeY, DatetimeM, DatetimeW, DatetimeD, DatetimeH, DatetimeMin, DatetimeS, DatetimeMs,
     DatetimeUs, DatetimeNs,
 }
@@ -179,9 +179,9 @@ unsafe fn append_each<T: Copy>(
 }
 
 /// Field by field with the integer formatter, like orjson, so that the cost is the same;
-/// [`moment::Text`] is the direct way.
-fn write_moment<T: Datetime64>(moment: T, out: &mut Vec<u8>) -> Result<(), BoxError> {
-    let civil = moment::civil(moment)?;
+/// [`datetime::Text`] is the direct way.
+fn write_datetime<T: Datetime64>(datetime: T, out: &mut Vec<u8>) -> Result<(), BoxError> {
+    let civil = datetime::civil(datetime)?;
     let (date, time) = (civil.date(), civil.time());
     let microsecond = time.subsec_nanosecond().unsigned_abs() / 1000;
     out.push(b'"');

@@ -81,6 +81,30 @@ pub(crate) struct Header {
     pub(crate) len: usize,
 }
 
+/// The accessors of a type with a `header`.
+macro_rules! accessors {
+    () => {
+        /// The data type of the elements.
+        #[must_use]
+        pub const fn dtype(&self) -> $crate::Dtype {
+            self.header.dtype
+        }
+
+        /// The axis lengths.
+        #[must_use]
+        pub fn shape(&self) -> &[usize] {
+            self.header.shape()
+        }
+
+        /// Whether the first index varies fastest.
+        #[must_use]
+        pub const fn fortran_order(&self) -> bool {
+            self.header.fortran_order
+        }
+    };
+}
+pub(crate) use accessors;
+
 impl Header {
     pub(crate) fn shape(&self) -> &[usize] {
         self.shape

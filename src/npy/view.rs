@@ -10,9 +10,9 @@ use zerocopy::Unalign;
 
 use super::{
     NpyError, NpyOptions,
-    header::{self, Header},
+    header::{self, Header, accessors},
 };
-use crate::{Dtype, Element};
+use crate::Element;
 #[cfg(feature = "npz")]
 use crate::{element::LARGE, pages};
 
@@ -52,7 +52,7 @@ macro_rules! shaped {
 ///
 /// # Errors
 /// If the header is malformed or claims more elements than there are bytes for, or if their data type
-/// is not supported, see [`Dtype`].
+/// is not supported, see [`Dtype`](crate::Dtype).
 pub fn load(data: &[u8]) -> Result<NpyView<'_>, NpyError> {
     load_with(data, &NpyOptions::default())
 }
@@ -110,23 +110,7 @@ impl<'a> NpyView<'a> {
         Self { header, bytes }
     }
 
-    /// The data type of the elements.
-    #[must_use]
-    pub const fn dtype(&self) -> Dtype {
-        self.header.dtype
-    }
-
-    /// The axis lengths.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
-        self.header.shape()
-    }
-
-    /// Whether the first index varies fastest in the file.
-    #[must_use]
-    pub const fn fortran_order(&self) -> bool {
-        self.header.fortran_order
-    }
+    accessors!();
 
     /// The bytes of the elements, in the order and byte order of the file.
     #[must_use]
@@ -234,23 +218,7 @@ pub struct NpyViewMut<'a> {
 }
 
 impl<'a> NpyViewMut<'a> {
-    /// The data type of the elements.
-    #[must_use]
-    pub const fn dtype(&self) -> Dtype {
-        self.header.dtype
-    }
-
-    /// The axis lengths.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
-        self.header.shape()
-    }
-
-    /// Whether the first index varies fastest in the file.
-    #[must_use]
-    pub const fn fortran_order(&self) -> bool {
-        self.header.fortran_order
-    }
+    accessors!();
 
     /// The bytes of the elements, in the order and byte order of the file.
     #[must_use]

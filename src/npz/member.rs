@@ -6,8 +6,11 @@ use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
 
 use super::inflate::AlignedBytes;
 use crate::{
-    Dtype, Element,
-    npy::{NpyError, NpyView, Unalign, header::Header},
+    Element,
+    npy::{
+        NpyError, NpyView, Unalign,
+        header::{Header, accessors},
+    },
 };
 
 /// An array of an archive, with its header parsed. It borrows the bytes of a stored member and owns
@@ -58,23 +61,7 @@ impl<'a> NpzMember<'a> {
         }
     }
 
-    /// The data type of the elements.
-    #[must_use]
-    pub const fn dtype(&self) -> Dtype {
-        self.header.dtype
-    }
-
-    /// The axis lengths.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
-        self.header.shape()
-    }
-
-    /// Whether the first index varies fastest.
-    #[must_use]
-    pub const fn fortran_order(&self) -> bool {
-        self.header.fortran_order
-    }
+    accessors!();
 
     /// The bytes of the elements, in the order and byte order of the file.
     #[must_use]

@@ -1,13 +1,11 @@
 //! Collects everything from a run of two commits that a verdict may depend on.
 
-use serbench::Memory;
-
 use crate::{
     compare::stats,
     compare::{self, Clock},
     config::{Config, Tolerance},
     decide::disturbed,
-    run::{Benchmark, Block, Phase, Run, Side, Verification},
+    run::{Benchmark, Block, Memory, Phase, Run, Side, Verification},
     select::BenchId,
 };
 
@@ -237,17 +235,12 @@ fn blocks(run: &Run, wanted: impl Fn(&Block) -> bool) -> Vec<BlockRatio> {
 
 fn memory(benchmark: &Benchmark) -> Option<MemoryPair> {
     let counts = |verification: &Option<Verification>| verification.as_ref()?.memory;
-    let plain = |memory: crate::run::Memory| Memory {
-        peak: memory.peak,
-        bytes: memory.bytes,
-        allocations: memory.allocations,
-    };
     let candidate = counts(&benchmark.candidate)?;
     let baseline = counts(&benchmark.baseline);
     let repeatable = candidate.repeatable && baseline.is_none_or(|baseline| baseline.repeatable);
     Some(MemoryPair {
-        baseline: baseline.map(plain),
-        candidate: plain(candidate),
+        baseline,
+        candidate,
         repeatable,
     })
 }

@@ -1,9 +1,7 @@
 //! Decides the memory verdict of a benchmark from exact counts.
 
-use serbench::Memory;
-
 use super::{MemoryChange, Metric, Verdict, change::Comparison, verdict::percent};
-use crate::decide::evidence::MemoryPair;
+use crate::{decide::evidence::MemoryPair, run::Memory};
 
 /// The memory verdict; for the fields see [`super::Decision`].
 pub(super) struct MemoryVerdict {

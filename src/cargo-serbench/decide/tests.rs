@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use serbench::Memory;
-
 use super::{
     Decision, Metric, Outcome, Policy, Request, Standing, Verdict, Waivable, decide, next, reach,
     summarize,
@@ -12,7 +10,7 @@ use crate::compare::stats::normal_quantile;
 use crate::compare::{Clock, LEVEL};
 use crate::config::Tolerance;
 use crate::decide::evidence::{BlockRatio, Evidence, MemoryPair, Presence, Role};
-use crate::run::Phase;
+use crate::run::{Memory, Phase};
 
 fn benchmark(id: &str) -> Evidence {
     Evidence {
@@ -405,6 +403,7 @@ fn memory(peak: u64, bytes: u64, allocations: u64) -> Memory {
         peak,
         bytes,
         allocations,
+        repeatable: true,
     }
 }
 

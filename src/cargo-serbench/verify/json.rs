@@ -114,7 +114,7 @@ enum Value {
     Bool(bool),
     Integer(i128),
     Float(Option<u64>),
-    Moment(Option<i128>),
+    Datetime(Option<i128>),
 }
 
 impl Value {
@@ -132,7 +132,7 @@ impl Value {
             Dtype::Float16 => float(f16::from_bits(unsigned(bytes) as u16).is_finite()),
             Dtype::Float32 => float(f32::from_bits(unsigned(bytes) as u32).is_finite()),
             Dtype::Float64 => float(f64::from_bits(unsigned(bytes)).is_finite()),
-            Dtype::Datetime64(unit) => Self::Moment(microseconds(signed(bytes), unit)),
+            Dtype::Datetime64(unit) => Self::Datetime(microseconds(signed(bytes), unit)),
             Dtype::Complex64
             | Dtype::Complex128
             | Dtype::Timedelta64(_)
@@ -158,7 +158,7 @@ impl Value {
                     _ => found.to_bits(),
                 }))
             }
-            Self::Moment(_) => Self::Moment(parse_moment(&String::deserialize(from)?)),
+            Self::Datetime(_) => Self::Datetime(parse_datetime(&String::deserialize(from)?)),
         })
     }
 }
@@ -208,13 +208,13 @@ fn month_start(months_since_1970: i128) -> Option<i128> {
     since_epoch(jiff::civil::DateTime::new(year, month, 1, 0, 0, 0, 0).ok()?)
 }
 
-fn parse_moment(text: &str) -> Option<i128> {
+fn parse_datetime(text: &str) -> Option<i128> {
     since_epoch(text.parse().ok()?)
 }
 
-fn since_epoch(moment: jiff::civil::DateTime) -> Option<i128> {
+fn since_epoch(datetime: jiff::civil::DateTime) -> Option<i128> {
     let epoch = jiff::civil::DateTime::new(1970, 1, 1, 0, 0, 0, 0).ok()?;
-    Some(moment.duration_since(epoch).as_micros())
+    Some(datetime.duration_since(epoch).as_micros())
 }
 
 #[cfg(test)]

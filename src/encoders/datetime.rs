@@ -8,14 +8,14 @@ use jiff_core::{
 
 use crate::{BoxError, TimeUnit, datetime::Datetime64};
 
-/// The date and time of `moment` in UTC.
+/// The date and time of `datetime` in UTC.
 ///
 /// If it is outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00. This is orjson's rule, but where
 /// orjson's arithmetic wraps around to another time or aborts (months before 1970), this is correct
 /// or returns an error.
 #[inline]
-pub(super) fn civil<T: Datetime64>(moment: T) -> Result<DateTime, BoxError> {
-    let count = moment.count();
+pub(super) fn civil<T: Datetime64>(datetime: T) -> Result<DateTime, BoxError> {
+    let count = datetime.count();
     let civil = match T::UNIT {
         TimeUnit::Year => months(count.checked_mul(12)),
         TimeUnit::Month => months(Some(count)),
@@ -44,8 +44,8 @@ pub(super) struct Text {
 
 impl Text {
     /// Formats the result of [`civil`].
-    pub(super) fn new<T: Datetime64>(moment: T) -> Result<Self, BoxError> {
-        let civil = civil(moment)?;
+    pub(super) fn new<T: Datetime64>(datetime: T) -> Result<Self, BoxError> {
+        let civil = civil(datetime)?;
         let (date, time) = (civil.date(), civil.time());
         let mut bytes = *b"0000-00-00T00:00:00.000000";
         let microseconds = time.subsec_nanosecond().unsigned_abs() / 1000;
