@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use super::Workspace;
+use super::{Workspace, suite_name};
 
 /// File, relative to the workspace's root, and line of the functions behind `ids`. Divan does not
 /// report them, so this searches the bench's own file for a function, type or module with a name in
@@ -30,10 +30,14 @@ pub fn find<'a>(
 }
 
 fn source(workspace: &Workspace, suite: &str) -> Option<(String, String)> {
-    let packages = workspace.metadata.workspace_packages();
-    let targets = packages.into_iter().flat_map(|package| &package.targets);
-    let mut benches = targets.filter(|target| target.is_bench());
-    let bench = benches.find(|target| target.name.replace('-', "_") == suite)?;
+    // If several packages have the suite, its package comes first.
+    let (package, suite) = match suite.split_once('/') {
+        Some((package, suite)) => (Some(package), suite),
+        None => (None, suite),
+    };
+    let (_, bench) = workspace.benches().find(|(owner, bench)| {
+        suite_name(&bench.name) == suite && package.is_none_or(|it| owner.name.as_str() == it)
+    })?;
     let path = bench.src_path.as_std_path();
     let file = path.strip_prefix(&workspace.root).ok()?;
     // GitHub needs slashes in the path of an annotation.
@@ -64,7 +68,38 @@ fn line(text: &str, names: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use std::fs;
+
+    use super::{find, line};
+    use crate::discover::workspace::without_dependencies;
+
+    #[test]
+    fn packages_with_the_same_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("Cargo.toml", "[workspace]\nmembers = [\"one\", \"two\"]\n");
+        for (package, bench) in [("one", "fn f() {}\n"), ("two", "\nfn f() {}\n")] {
+            let manifest = format!("[package]\nname = \"{package}\"\nedition = \"2024\"\n");
+            write(&format!("{package}/Cargo.toml"), &manifest);
+            write(&format!("{package}/src/lib.rs"), "");
+            write(&format!("{package}/benches/my-bench.rs"), bench);
+        }
+        let workspace = without_dependencies(Some(folder.path().join("Cargo.toml"))).unwrap();
+        let found = find(
+            &workspace,
+            ["one/my_bench::f", "two/my_bench::f", "three/my_bench::f"].into_iter(),
+        );
+        let place = |file: &str, line| (file.to_owned(), line);
+        let expected = [
+            ("one/my_bench::f", place("one/benches/my-bench.rs", 1)),
+            ("two/my_bench::f", place("two/benches/my-bench.rs", 2)),
+        ];
+        assert_eq!(found, expected.map(|(id, at)| (id.to_owned(), at)).into());
+    }
 
     #[test]
     fn the_innermost_name_counts() {

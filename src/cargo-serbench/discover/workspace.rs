@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
+use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
 use sha2::{Digest, Sha256};
 
 /// Which workspace and packages to use, as in cargo's own flags.
@@ -108,14 +108,15 @@ pub fn suite_name(name: &str) -> String {
 }
 
 impl Workspace {
+    /// Every bench target with its package, selected or not.
+    pub fn benches(&self) -> impl Iterator<Item = (&Package, &Target)> + Clone {
+        benches(&self.metadata)
+    }
+
     /// Package and suite of every bench target, selected or not.
     pub fn suites(&self) -> impl Iterator<Item = (&str, String)> + Clone {
-        self.metadata
-            .workspace_packages()
-            .into_iter()
-            .flat_map(|package| package.targets.iter().map(move |target| (package, target)))
-            .filter(|(_, target)| target.kind.contains(&TargetKind::Bench))
-            .map(|(package, target)| (package.name.as_str(), suite_name(&target.name)))
+        self.benches()
+            .map(|(package, bench)| (package.name.as_str(), suite_name(&bench.name)))
     }
 
     /// The folder for files that can be made again: builds, runs, the index. If the target folder
@@ -170,22 +171,21 @@ fn metadata(command: &mut MetadataCommand) -> Result<Metadata> {
         .context("ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?")
 }
 
+fn benches(metadata: &Metadata) -> impl Iterator<Item = (&Package, &Target)> + Clone {
+    let packages = metadata.workspace_packages().into_iter();
+    packages.flat_map(|package| {
+        let benches = package.targets.iter().filter(|target| target.is_bench());
+        benches.map(move |bench| (package, bench))
+    })
+}
+
 fn of(metadata: Metadata, packages: Vec<String>) -> Workspace {
-    let mut targets: Vec<BenchTarget> = metadata
-        .workspace_packages()
-        .into_iter()
-        .filter(|package| packages.contains(&package.name.to_string()))
-        .flat_map(|package| {
-            package
-                .targets
-                .iter()
-                .filter(|target| target.kind.contains(&TargetKind::Bench))
-                .map(|target| BenchTarget {
-                    package: package.name.to_string(),
-                    name: target.name.clone(),
-                    required_features: target.required_features.clone(),
-                })
-                .collect::<Vec<_>>()
+    let mut targets: Vec<BenchTarget> = benches(&metadata)
+        .filter(|(package, _)| packages.contains(&package.name.to_string()))
+        .map(|(package, bench)| BenchTarget {
+            package: package.name.to_string(),
+            name: bench.name.clone(),
+            required_features: bench.required_features.clone(),
         })
         .collect();
     targets.sort();
