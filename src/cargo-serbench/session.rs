@@ -13,12 +13,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     build::{self, Options, toolchain::HOW_TO_BUILD},
-    config::{self, Config, Flags, InForce},
+    config::{self, Config, Effective, Flags},
     discover::{
         Workspace,
         git::{self, Commit, Repo},
         workspace::{self, Choice},
     },
+    exit::Usage,
     explain, interrupt,
     process::Launcher,
     record::baseline,
@@ -121,8 +122,7 @@ impl Session {
     pub fn default_branch(&self) -> Result<Option<String>> {
         let repo = self.repository()?;
         let configured = self.config.default_branch.as_deref().map(str::to_owned);
-        let mut flags = self.request.flags.iter();
-        if flags.any(|flag| flag.key == "default-branch") {
+        if self.request.flags.keys.contains_key("default-branch") {
             return Ok(configured);
         }
         let usual = repo.default_branch();
@@ -158,7 +158,7 @@ impl Session {
 /// The configuration of a commit's `workspace`, overridden by flags. It was valid for the version used
 /// then, so invalid parts, such as keys of an older version, are replaced by defaults.
 pub fn policy_at(workspace: &Workspace, flags: &Flags) -> Result<Config> {
-    let (in_force, problems) = config::load_what_is_right(workspace, flags).context(
+    let (effective, problems) = config::load_lenient(workspace, flags).context(
         "the baseline's configuration can't be read, so a change could loosen anything; \
          --baseline REV compares with another commit",
     )?;
@@ -169,7 +169,7 @@ pub fn policy_at(workspace: &Workspace, flags: &Flags) -> Result<Config> {
             problems.join("\n")
         ));
     }
-    Ok(in_force.config)
+    Ok(effective.config)
 }
 
 /// Limits `config` to that of the baseline's workspace, or to the built-in defaults if there is no
@@ -217,7 +217,7 @@ pub fn open(request: Request) -> Result<Session> {
 }
 
 /// Reads the configuration only, without the lock.
-pub fn configuration(choice: &Choice, flags: &Flags) -> Result<InForce> {
+pub fn configuration(choice: &Choice, flags: &Flags) -> Result<Effective> {
     let workspace = workspace::workspace(choice)?;
     check_packages(&workspace, choice)?;
     config::load(&workspace, flags)
@@ -234,10 +234,15 @@ fn check_packages(workspace: &Workspace, asked: &Choice) -> Result<()> {
         .find(|name| !there.contains(&name.as_str()));
     match unknown {
         None => Ok(()),
-        Some(name) => bail!(
-            "no package named `{name}` in this workspace; available: {}",
-            there.join(", ")
-        ),
+        Some(name) => {
+            let near = config::nearest(name, there.iter().copied());
+            let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            let available = there.join(", ");
+            let message = format!(
+                "no package named `{name}` in this workspace; {hint}available: {available}"
+            );
+            Err(Usage::new(message).into())
+        }
     }
 }
 
@@ -277,7 +282,7 @@ fn refuse_above(top: &Path, root: &Path) -> Result<()> {
         None => Ok(()),
         Some(file) => bail!(
             "{} is above the repository, so with --own-toolchain it would apply to the work tree \
-             and not for other commits; move it into the repository, or into CARGO_HOME",
+             but not to other commits; move it into the repository, or into CARGO_HOME",
             file.display()
         ),
     }

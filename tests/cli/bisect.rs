@@ -76,7 +76,7 @@ fn one_commit_of_forty() {
     let resumed = bisect(&["mine"]);
     resumed
         .exits(100)
-        .warns(&["Resuming", "with the answers of 2 commits"]);
+        .warns(&["Resuming", "2 commits already judged"]);
     assert_eq!(resumed.stdout(), outcome.stdout());
     assert!(
         tried(resumed.stderr()) < tried(outcome.stderr()),

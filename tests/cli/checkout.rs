@@ -97,7 +97,7 @@ fn trees_with_two_entries_of_a_name() {
             .serbench(&["gate", "--exact", &with(&[added])])
             .exits(101)
             .says_no_more()
-            .warns(&["src is in its tree twice", "git fsck"]);
+            .warns(&["its tree contains src twice", "git fsck"]);
     }
     // Other names to git.
     let case = ("100644", "zzz", "HEAD:build.rs");
@@ -208,7 +208,7 @@ fn kill_9_while_files_are_written() {
     let mut said = BufReader::new(next.stderr.take().unwrap()).lines();
     let waits = said.any(|line| {
         line.unwrap()
-            .contains("Waiting for git of a run that was killed")
+            .contains("Waiting for git to finish, started by a killed run")
     });
     assert!(waits);
     fs::write(&goes_on, "").unwrap();

@@ -42,14 +42,14 @@ fn backfill() {
         .serbench(&["backfill", &head, "--every", "3"])
         .exits(0)
         .says_no_more()
-        .warns(&["Finished 2 commits recorded, 0 had a record"]);
+        .warns(&["Finished 2 commits recorded, 0 already had a record"]);
     assert_eq!(recorded(&repository, &commits), [1, 4]);
     let outcome = repository.serbench(&["backfill", &head]);
     outcome
         .exits(101)
-        .warns(&["Skipped 1 of 4", "(Number 4) has a record"])
+        .warns(&["Skipped 1 of 4", "(Number 4) is already recorded"])
         .warns(&["warning: ", &commits[2][..10], "can't be recorded: build"])
-        .warns(&["Finished 1 commit recorded, 2 had a record"])
+        .warns(&["Finished 1 commit recorded, 2 already had a record"])
         .warns(&["error: 1 commit can't be recorded: ", "(Number 2)"]);
     assert_eq!(recorded(&repository, &commits), [1, 3, 4]);
     repository
@@ -60,7 +60,7 @@ fn backfill() {
     repository
         .serbench(&["backfill", "HEAD..HEAD"])
         .exits(2)
-        .warns(&["no commit is after HEAD up to HEAD"]);
+        .warns(&["HEAD..HEAD contains no commits"]);
 }
 
 #[test]

@@ -421,7 +421,7 @@ fn a_publisher_shows_only_comparisons_with_the_merge_base() {
     publish("huge.json")
         .exits(101)
         .says_no_more()
-        .warns(&["huge.json has 1024 MiB; a stored run has at most 64 MiB"]);
+        .warns(&["huge.json is 1024 MiB; the maximum for a stored run is 64 MiB"]);
 }
 
 /// What the first version stored, `schema` 1, is decided as it was then.

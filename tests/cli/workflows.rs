@@ -224,11 +224,14 @@ fn forged_artifacts() {
         fs::create_dir_all(&runs).unwrap();
         std::os::unix::fs::symlink("../../../../../Cargo.toml", runs.join("run.json")).unwrap();
     });
-    check("has 2048 MiB; a stored run has at most 64 MiB", &|it| {
-        store(&run, it);
-        let huge = fs::File::create(it.join("serbench/serbench/runs/huge.json")).unwrap();
-        huge.set_len(2 << 30).unwrap();
-    });
+    check(
+        "is 2048 MiB; the maximum for a stored run is 64 MiB",
+        &|it| {
+            store(&run, it);
+            let huge = fs::File::create(it.join("serbench/serbench/runs/huge.json")).unwrap();
+            huge.set_len(2 << 30).unwrap();
+        },
+    );
     let markup = edited(&|run| {
         run["candidate"]["commit"] = "<img src=x> [a](https://evil.example) @octocat".into()
     });

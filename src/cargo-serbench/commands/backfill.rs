@@ -54,7 +54,7 @@ pub fn backfill(args: &Backfill) -> Result<Exit> {
     let repo = session.repository()?;
     let (from, to) = (repo.resolve(&args.range.0)?, repo.resolve(&args.range.1)?);
     if from.sha == to.sha {
-        let message = format!("no commit is after {} up to {}", args.range.0, args.range.1);
+        let message = format!("{}..{} contains no commits", args.range.0, args.range.1);
         return Err(Usage::new(message).into());
     }
     let mut commits = repo.range(&from, &to, false)?.commits;
@@ -78,7 +78,7 @@ pub fn backfill(args: &Backfill) -> Result<Exit> {
 fn one(session: &mut Session, commit: &Commit, what: &str, tally: &mut Tally) -> Result<()> {
     match recorded(session, commit) {
         Ok(true) => {
-            shell::status("Skipped", format_args!("{what} has a record"));
+            shell::status("Skipped", format_args!("{what} is already recorded"));
             tally.skipped += 1;
             return Ok(());
         }
@@ -133,7 +133,7 @@ fn summary(tally: &Tally) -> Exit {
     let records = shell::count(*recorded, "commit");
     shell::status(
         "Finished",
-        format_args!("{records} recorded, {skipped} had a record"),
+        format_args!("{records} recorded, {skipped} already had a record"),
     );
     if failed.is_empty() {
         return Exit::Passed;

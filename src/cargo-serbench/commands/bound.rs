@@ -73,7 +73,7 @@ pub fn load(file: &Path) -> Result<Run> {
     }
     if metadata.len() > MOST_BYTES {
         bail!(
-            "{} has {} MiB; a stored run has at most {} MiB",
+            "{} is {} MiB; the maximum for a stored run is {} MiB",
             file.display(),
             metadata.len() >> 20,
             MOST_BYTES >> 20

@@ -215,7 +215,7 @@ fn verdict(case: &Case) -> String {
         factor.median, factor.least, factor.greatest
     );
     if factor.is_near_one() {
-        format!("the reference is orjson within 10 %: {range}")
+        format!("the reference is within 10 % of orjson: {range}")
     } else {
         format!("the reference takes {range} times as long as orjson")
     }

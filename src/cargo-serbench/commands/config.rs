@@ -1,4 +1,4 @@
-//! `cargo serbench config`: the configuration in force, and where each value comes from.
+//! `cargo serbench config`: prints the effective configuration, and where each value comes from.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -37,10 +37,10 @@ pub enum Format {
 
 pub fn config(args: &Config) -> Result<Exit> {
     args.voice.apply();
-    let in_force = session::configuration(&args.project.choice(), &args.keys.flags())?;
+    let effective = session::configuration(&args.project.choice(), &args.keys.flags())?;
     shell::print(&escape::json(&match args.format {
-        Format::Toml => in_force.to_toml(),
-        Format::Json => format!("{:#}\n", in_force.to_json()),
+        Format::Toml => effective.to_toml(),
+        Format::Json => format!("{:#}\n", effective.to_json()),
     }))?;
     Ok(Exit::Passed)
 }
@@ -52,7 +52,7 @@ mod tests {
     use clap::{Args, FromArgMatches};
 
     use super::Config;
-    use crate::session;
+    use crate::{exit::Exit, session};
 
     /// A workspace of packages, each with a table (or none) and an empty library.
     fn workspace(root: &str, packages: &[(&str, &str)]) -> tempfile::TempDir {
@@ -87,7 +87,7 @@ mod tests {
                 let line = text.lines().find(|line| line.starts_with("threshold"));
                 line.unwrap_or_default().to_owned()
             }
-            Err(error) => format!("{error:#}"),
+            Err(error) => format!("exit code {}: {error:#}", Exit::of(&error).code()),
         }
     }
 
@@ -106,8 +106,8 @@ mod tests {
         insta::assert_snapshot!(threshold(&folder, "-p c"), @r#"threshold = "50%"               # Cargo.toml:5"#);
         insta::assert_snapshot!(threshold(&folder, "-p b -p c"), @r#"threshold = "2%"                # b/Cargo.toml:5"#);
         insta::assert_snapshot!(threshold(&folder, "-p b --threshold 7%"), @r#"threshold = "7%"                # --threshold"#);
-        insta::assert_snapshot!(threshold(&folder, "-p d"), @"no package named `d` in this workspace; available: a, b, c");
-        insta::assert_snapshot!(threshold(&folder, ""), @"the packages a and b are both selected and have a [package.metadata.serbench] each; choose one with --package, or move what both share to [workspace.metadata.serbench]");
+        insta::assert_snapshot!(threshold(&folder, "-p d"), @"exit code 2: no package named `d` in this workspace; available: a, b, c");
+        insta::assert_snapshot!(threshold(&folder, ""), @"exit code 101: the packages a and b are both selected and have a [package.metadata.serbench] each; choose one with --package, or move what both share to [workspace.metadata.serbench]");
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
             &[("a", wrong)],
         );
         insta::assert_snapshot!(threshold(&folder, ""), @"
-        Cargo.toml:5: unknown key `strct`; did you mean `strict`?
+        exit code 101: Cargo.toml:5: unknown key `strct`; did you mean `strict`?
         a/Cargo.toml:6: `threshold = 2`: did you mean 2%, or really 200%?
         ");
     }

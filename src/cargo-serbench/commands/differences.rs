@@ -38,8 +38,8 @@ fn how_to_build(session: &Session, baseline: &Tree, candidate: &Tree) -> Vec<Str
             let built = if session.options.own_toolchain {
                 "each commit was built with its own"
             } else {
-                "both commits were built as the current folder says; --own-toolchain builds each \
-                 with its own"
+                "both commits were built with that of the current folder; --own-toolchain builds \
+                 each with its own"
             };
             notes.push(format!("{} differs: {built}", file.display()));
         }
@@ -83,7 +83,7 @@ fn lock_file(baseline: &Tree, candidate: &Tree) -> Option<String> {
         })
         .collect();
     Some(match few(&changes) {
-        None => "Cargo.lock differs, but no version in it".to_owned(),
+        None => "Cargo.lock differs, but no package changed its version".to_owned(),
         Some(changes) => format!("Cargo.lock differs: {changes}"),
     })
 }

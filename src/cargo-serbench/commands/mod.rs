@@ -119,9 +119,59 @@ pub enum Command {
     Agents,
 }
 
+/// Options without effect where nothing is decided.
+const DECIDING: &[&str] = &[
+    "threshold",
+    "indifference",
+    "memory-threshold",
+    "max-latency-ratio",
+    "max-memory-ratio",
+    "strict",
+    "require-baseline",
+    "allow-removed",
+];
+
+/// Options without effect where nothing is measured.
+const MEASURING: &[&str] = &[
+    "quick",
+    "seed",
+    "budget",
+    "layout",
+    "no_explain",
+    "explain_timeout",
+    "folded",
+    "measure_identical",
+    "inject",
+];
+
+/// Options without effect where nothing is built.
+const BUILDING: &[&str] = &[
+    "all_features",
+    "no_default_features",
+    "features",
+    "default-features",
+    "profile",
+    "build-flags",
+    "cache-size",
+];
+
 /// The command line parser, with a short `-h`.
 pub fn command() -> clap::Command {
-    Cargo::command().mut_subcommand("serbench", cli::with_short_help)
+    Cargo::command().mut_subcommand("serbench", |serbench| {
+        let serbench = cli::with_short_help(serbench);
+        // Accepted all the same, so that the options of a gate also suit these commands.
+        let without_effect: [(&str, &[&[&str]]); 4] = [
+            ("list", &[DECIDING, MEASURING]),
+            ("cache-key", &[DECIDING, MEASURING]),
+            ("backfill", &[DECIDING]),
+            ("report", &[MEASURING, BUILDING]),
+        ];
+        without_effect
+            .into_iter()
+            .fold(serbench, |all, (name, hidden)| {
+                all.mut_subcommand(name, |command| cli::hiding(command, &hidden.concat()))
+            })
+    })
 }
 
 impl Command {

@@ -264,8 +264,8 @@ mod tests {
             manifest_path: Some(manifest),
             ..Choice::default()
         };
-        let in_force = session::configuration(&choice, &Flags::default());
-        in_force.unwrap().config
+        let effective = session::configuration(&choice, &Flags::default());
+        effective.unwrap().config
     }
 
     /// The same run as a comparison of two commits.

@@ -39,9 +39,9 @@ pub struct Show {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Aligned, coloured on a terminal
+    /// Aligned, colored on a terminal
     Terminal,
-    /// GitHub-flavoured tables
+    /// GitHub-flavored tables
     Markdown,
     /// The stored record, with the values of all blocks
     Json,

@@ -27,16 +27,17 @@ fn help() {
 }
 
 /// The headings of all commands' help, from what is done to how it is shown.
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 12] = [
     "Arguments",
     "Options",
     "Benchmark selection",
     "Benchmark selection in suites of encoders",
+    "Change points",
+    "Package selection",
     "Build",
     "Measuring",
     "Configuration (as in [package.metadata.serbench])",
     "Explaining",
-    "Change points",
     "Output",
     "Trials",
 ];

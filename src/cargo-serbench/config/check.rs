@@ -8,32 +8,27 @@ use crate::discover::suite_name;
 
 /// Reports suites that a Cargo.toml names but that don't exist. Flags may name suites that only another
 /// commit has.
-pub fn suites(layer: &Layer, there: &[String]) -> Vec<String> {
+pub fn suites(layer: &Layer, known: &[String]) -> Vec<String> {
+    let listed = layer.keys.get("suites").into_iter().flat_map(|setting| {
+        let names = setting.value.as_array().into_iter().flatten();
+        names.filter_map(move |name| Some(("suites", name.as_str()?, &setting.origin)))
+    });
+    let references = layer.references.iter();
+    let references = references.map(|(suite, it)| ("reference", suite.as_str(), &it.origin));
     let mut problems = Vec::new();
-    for (key, valued) in &layer.keys {
-        let names: Vec<&str> = match key.split_once('.') {
-            Some((_, suite)) => vec![suite],
-            None if key == "suites" => {
-                let names = valued.value.as_array().into_iter().flatten();
-                names.filter_map(|name| name.as_str()).collect()
-            }
-            None => Vec::new(),
-        };
-        let written = matches!(valued.origin, Origin::Line { .. });
-        for name in names.into_iter().map(suite_name) {
-            if !written || name == EVERY_SUITE || there.contains(&name) {
-                continue;
-            }
-            let hint = match nearest(&name, there.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if there.is_empty() => "this workspace has no [[bench]]".to_owned(),
-                None => format!("available: {}", there.join(", ")),
-            };
-            let (origin, key) = (&valued.origin, key.split('.').next().unwrap_or(key));
-            problems.push(format!(
-                "{origin}: `{key}` names the suite `{name}`, but no bench has that name; {hint}"
-            ));
+    for (key, name, origin) in references.chain(listed) {
+        let (name, written) = (suite_name(name), matches!(origin, Origin::Line { .. }));
+        if !written || name == EVERY_SUITE || known.contains(&name) {
+            continue;
         }
+        let hint = match nearest(&name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "this workspace has no [[bench]]".to_owned(),
+            None => format!("available: {}", known.join(", ")),
+        };
+        problems.push(format!(
+            "{origin}: `{key}` names the suite `{name}`, but no bench has that name; {hint}"
+        ));
     }
     problems
 }

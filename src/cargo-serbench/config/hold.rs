@@ -30,7 +30,8 @@ impl Config {
     /// is taken from there. Flags are the same in both, so they keep applying.
     pub fn hold_to(mut self, baseline: Self) -> Self {
         // A new suite has nothing to be compared with, so its reference is free to choose.
-        let covered = |suite: &String| suite == EVERY_SUITE || baseline.there.contains(suite);
+        let covered =
+            |suite: &String| suite == EVERY_SUITE || baseline.known_suites.contains(suite);
         let new = self.reference.iter().filter(|(suite, _)| !covered(suite));
         let mut reference: BTreeMap<_, _> = new.map(|(it, of)| (it.clone(), of.clone())).collect();
         self.reference.retain(|suite, _| covered(suite));
@@ -59,7 +60,7 @@ impl Config {
         let others = others.into_iter().filter(|(key, _)| !is_own(key));
         let merged: Table = own.chain(others).collect();
         Self {
-            there: self.there,
+            known_suites: self.known_suites,
             held: self.held,
             ..Self::deserialize(merged).expect("both are valid, and each key is by itself")
         }

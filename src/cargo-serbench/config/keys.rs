@@ -156,7 +156,7 @@ pub struct Config {
     pub(super) overrides: Vec<Override>,
     /// The suites of the workspace; empty for the built-in defaults.
     #[serde(skip)]
-    pub(super) there: Vec<String>,
+    pub(super) known_suites: Vec<String>,
     /// The policy of the baseline, where it is stricter; see [`Config::hold_to`].
     #[serde(skip)]
     pub(super) held: Option<Held>,

@@ -20,54 +20,57 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Metadata, TargetKind};
 use serde::Deserialize;
 
 use self::read::{Layer, Source};
 pub use self::{
     keys::{Config, Layout, Mode},
     policy::Tolerance,
-    read::{Flag, Flags, nearest, reference_of},
+    read::{Flags, nearest},
 };
-use crate::discover::{Workspace, suite_name};
+use crate::discover::Workspace;
 
 /// The configuration, and the origin of each value.
 #[derive(Clone, Debug)]
-pub struct InForce {
+pub struct Effective {
     pub config: Config,
     layer: Layer,
 }
 
 /// Loads the configuration of the selected packages of `workspace`, overridden by flags. Any mistake
 /// is an error.
-pub fn load(workspace: &Workspace, flags: &Flags) -> Result<InForce> {
-    let (in_force, problems) = load_what_is_right(workspace, flags)?;
+pub fn load(workspace: &Workspace, flags: &Flags) -> Result<Effective> {
+    let (effective, problems) = load_lenient(workspace, flags)?;
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));
     }
-    Ok(in_force)
+    Ok(effective)
 }
 
 /// The same, but replaces wrong values by defaults, and returns the errors.
-pub fn load_what_is_right(workspace: &Workspace, flags: &Flags) -> Result<(InForce, Vec<String>)> {
+pub fn load_lenient(workspace: &Workspace, flags: &Flags) -> Result<(Effective, Vec<String>)> {
     let root = &workspace.root;
-    let mut texts = vec![("workspace", root.join("Cargo.toml"))];
-    texts.extend(package_manifest(workspace)?.map(|path| ("package", path)));
-    let mut read = Vec::new();
-    for (of, path) in texts {
-        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        read.push((of, relative(&path, root), text));
+    let mut sources = vec![source("workspace", &root.join("Cargo.toml"), root)?];
+    if let Some(manifest) = package_manifest(workspace)? {
+        sources.push(source("package", &manifest, root)?);
     }
-    let sources: Vec<Source<'_>> = read
-        .iter()
-        .map(|(of, file, text)| Source { file, text, of })
-        .collect();
-    in_force(&sources, flags, Some(&suites(&workspace.metadata)))
+    let suites: Vec<String> = workspace.suites().map(|(_, suite)| suite).collect();
+    effective(&sources, flags, Some(&suites))
+}
+
+fn source(of: &'static str, manifest: &Path, root: &Path) -> Result<Source> {
+    let text = fs::read_to_string(manifest);
+    let shown = manifest.strip_prefix(root).unwrap_or(manifest);
+    Ok(Source {
+        file: shown.display().to_string(),
+        text: text.with_context(|| format!("read {}", manifest.display()))?,
+        of,
+    })
 }
 
 /// The configuration without any files, overridden by flags.
-pub fn built_in(flags: &Flags) -> Result<InForce> {
-    in_force(&[], flags, None).map(|(in_force, _)| in_force)
+pub fn built_in(flags: &Flags) -> Result<Effective> {
+    effective(&[], flags, None).map(|(effective, _)| effective)
 }
 
 /// The manifest with the package table to use.
@@ -92,40 +95,23 @@ fn package_manifest(workspace: &Workspace) -> Result<Option<PathBuf>> {
     Ok(Some(package.manifest_path.clone().into_std_path_buf()))
 }
 
-fn relative(path: &Path, root: &Path) -> String {
-    let path = path.strip_prefix(root).unwrap_or(path);
-    path.display().to_string().replace('\\', "/")
-}
-
 /// The configuration if nothing is configured.
 #[cfg(test)]
 pub fn default_config() -> Config {
-    let in_force = built_in(&Flags::default());
-    in_force.expect("the defaults are right").config
+    let effective = built_in(&Flags::default());
+    effective.expect("the defaults are right").config
 }
 
-/// The suites of all bench targets in the workspace.
-fn suites(metadata: &Metadata) -> Vec<String> {
-    metadata
-        .workspace_packages()
-        .into_iter()
-        .flat_map(|package| &package.targets)
-        .filter(|target| target.kind.contains(&TargetKind::Bench))
-        .map(|target| suite_name(&target.name))
-        .collect()
-}
-
-/// Merges the layers and returns the errors in them. `suites` are the existing ones, if
-/// known.
-fn in_force(
-    sources: &[Source<'_>],
+/// Merges the layers and returns the errors in them. `suites` are the existing ones, if known.
+fn effective(
+    sources: &[Source],
     flags: &Flags,
     suites: Option<&[String]>,
-) -> Result<(InForce, Vec<String>)> {
+) -> Result<(Effective, Vec<String>)> {
     let mut layer = Layer::of_defaults()?;
     let mut problems = Vec::new();
     for source in sources {
-        let (upper, wrong) = read::read(*source)?;
+        let (upper, wrong) = read::read(source)?;
         layer.merge(upper);
         problems.extend(wrong);
     }
@@ -134,11 +120,11 @@ fn in_force(
         .context("read the configuration that all files and flags make")?;
     if let Some(suites) = suites {
         problems.extend(check::suites(&layer, suites));
-        config.there = suites.to_vec();
+        config.known_suites = suites.to_vec();
     }
     if config.indifference > config.threshold && !layer.keys["indifference"].is_set() {
         config.indifference = config.threshold;
     }
     problems.extend(check::indifference(&layer, &config));
-    Ok((InForce { config, layer }, problems))
+    Ok((Effective { config, layer }, problems))
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::keys::{Config, EVERY_SUITE, Mode, Override};
+use super::keys::{Config, EVERY_SUITE, Mode};
 use crate::values::quantities::{Percent, Ratio};
 
 /// Every key that can be overridden, for one benchmark.
@@ -89,22 +89,29 @@ impl Config {
 
     /// The same, from this configuration only.
     pub(super) fn own_rules(&self, id: &str) -> Rules {
-        let last = Last(&self.overrides, id);
-        let threshold = last.of(|it| it.threshold).unwrap_or(self.threshold);
-        let indifference = last.of(|it| it.indifference).unwrap_or(self.indifference);
-        let memory_threshold = last.of(|it| it.memory_threshold);
-        Rules {
-            threshold,
-            // Two overrides of one benchmark may each be valid but contradict each other.
-            indifference: smaller(indifference, threshold),
-            memory_threshold: memory_threshold.unwrap_or(self.memory_threshold),
-            max_latency_ratio: last
-                .of(|it| it.max_latency_ratio)
-                .or(self.max_latency_ratio),
-            max_memory_ratio: last.of(|it| it.max_memory_ratio).or(self.max_memory_ratio),
-            allow_removed: last.of(|it| it.allow_removed).unwrap_or(self.allow_removed),
-            mode: last.of(|it| it.mode).unwrap_or(self.mode),
+        let overrides = self.overrides.iter();
+        let matching = overrides.filter(|it| it.benchmarks.is_match(id));
+        let mut rules = Rules {
+            threshold: self.threshold,
+            indifference: self.indifference,
+            memory_threshold: self.memory_threshold,
+            max_latency_ratio: self.max_latency_ratio,
+            max_memory_ratio: self.max_memory_ratio,
+            allow_removed: self.allow_removed,
+            mode: self.mode,
+        };
+        for it in matching {
+            rules.threshold = it.threshold.unwrap_or(rules.threshold);
+            rules.indifference = it.indifference.unwrap_or(rules.indifference);
+            rules.memory_threshold = it.memory_threshold.unwrap_or(rules.memory_threshold);
+            rules.max_latency_ratio = it.max_latency_ratio.or(rules.max_latency_ratio);
+            rules.max_memory_ratio = it.max_memory_ratio.or(rules.max_memory_ratio);
+            rules.allow_removed = it.allow_removed.unwrap_or(rules.allow_removed);
+            rules.mode = it.mode.unwrap_or(rules.mode);
         }
+        // Two overrides of one benchmark may each be valid but contradict each other.
+        rules.indifference = smaller(rules.indifference, rules.threshold);
+        rules
     }
 }
 
@@ -126,16 +133,4 @@ impl Rules {
 
 fn smaller<T: PartialOrd>(one: T, other: T) -> T {
     if other < one { other } else { one }
-}
-
-/// Finds the last override of a benchmark.
-struct Last<'a>(&'a [Override], &'a str);
-
-impl Last<'_> {
-    /// The value in the last override that matches the benchmark and has the key.
-    fn of<T>(&self, key: impl Fn(&Override) -> Option<T>) -> Option<T> {
-        let Self(overrides, id) = self;
-        let matching = |it: &&Override| it.benchmarks.is_match(id);
-        overrides.iter().rev().filter(matching).find_map(key)
-    }
 }

@@ -13,20 +13,20 @@ use super::keys::{Config, EVERY_SUITE, KEYS, Override};
 use crate::discover::suite_name;
 
 /// The text of a Cargo.toml, which may have a table for this tool.
-#[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+#[derive(Clone, Debug)]
+pub struct Source {
     /// The path to show.
-    pub file: &'a str,
-    pub text: &'a str,
+    pub file: String,
+    pub text: String,
     /// `package` or `workspace`: the table is its `metadata.serbench`.
-    pub of: &'a str,
+    pub of: &'static str,
 }
 
-impl Source<'_> {
+impl Source {
     /// The origin of the text at `start`.
-    fn origin(self, start: usize) -> Origin {
+    fn origin(&self, start: usize) -> Origin {
         Origin::Line {
-            file: self.file.to_owned(),
+            file: self.file.clone(),
             line: 1 + self.text[..start].matches('\n').count(),
         }
     }
@@ -56,44 +56,47 @@ impl fmt::Display for Origin {
 
 /// A value as written, which is valid by itself.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Valued {
+pub struct Setting {
     pub value: Value,
     pub origin: Origin,
 }
 
-impl Valued {
+impl Setting {
     /// Whether it was set explicitly.
     pub fn is_set(&self) -> bool {
         self.origin != Origin::Default
     }
 }
 
-/// Values by key; the key of a suite's reference is `reference.SUITE`.
-pub type Table = BTreeMap<String, Valued>;
+pub type Table = BTreeMap<String, Setting>;
 
 /// The values from one source, or several merged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layer {
     pub keys: Table,
+    /// The reference encoders, by suite.
+    pub references: Table,
     pub overrides: Vec<Table>,
 }
 
-/// A key set on the command line, which has checked its value.
-#[derive(Clone, Debug)]
-pub struct Flag {
-    /// The key in [`Table`].
-    pub key: String,
-    /// The flag that set it, without dashes.
-    pub flag: String,
-    pub value: Value,
-}
+/// What was set on the command line, which has checked each value.
+pub type Flags = Layer;
 
-/// All keys set on the command line.
-pub type Flags = Vec<Flag>;
+impl Flags {
+    /// Sets `key`, by a flag that may have another name.
+    pub fn set(&mut self, key: &str, flag: &str, value: impl Into<Value>) {
+        let origin = Origin::Flag(flag.to_owned());
+        let value = value.into();
+        self.keys.insert(key.to_owned(), Setting { value, origin });
+    }
 
-/// The key of a suite's reference.
-pub fn reference_of(suite: &str) -> String {
-    format!("reference.{}", suite_name(suite))
+    /// Sets the reference of a suite, or of [`EVERY_SUITE`].
+    pub fn set_reference(&mut self, suite: &str, encoder: &str) {
+        let origin = Origin::Flag("reference".to_owned());
+        let value = encoder.into();
+        let setting = Setting { value, origin };
+        self.references.insert(suite_name(suite), setting);
+    }
 }
 
 impl Layer {
@@ -102,67 +105,56 @@ impl Layer {
         let set = KEYS.iter().filter(|key| !key.default.is_empty());
         let lines = set.map(|key| format!("{} = {}\n", key.name, key.default));
         let table: toml::Table = lines.collect::<String>().parse()?;
-        let valued = |value| Valued {
-            value,
-            origin: Origin::Default,
-        };
-        let keys = table.into_iter().map(|(key, value)| (key, valued(value)));
+        let origin = Origin::Default;
+        let keys = table.into_iter().map(|(key, value)| {
+            let origin = origin.clone();
+            (key, Setting { value, origin })
+        });
         Ok(Self {
             keys: keys.collect(),
-            overrides: Vec::new(),
+            ..Self::default()
         })
     }
 
     /// Overrides this layer by `upper`, key by key; appends its overrides.
     pub fn merge(&mut self, upper: Self) {
-        if upper.keys.contains_key(&reference_of(EVERY_SUITE)) {
-            self.keys.retain(|key, _| !key.starts_with("reference."));
+        if upper.references.contains_key(EVERY_SUITE) {
+            self.references.clear();
         }
         self.keys.extend(upper.keys);
+        self.references.extend(upper.references);
         self.overrides.extend(upper.overrides);
     }
 
     /// Overrides this layer by `flags`, which apply to every benchmark, whatever overrides say.
-    pub fn merge_flags(&mut self, flags: &[Flag]) {
+    pub fn merge_flags(&mut self, flags: &Flags) {
         for table in &mut self.overrides {
-            table.retain(|key, _| !flags.iter().any(|flag| flag.key == *key));
+            table.retain(|key, _| !flags.keys.contains_key(key));
         }
         let is_rule = |key: &String| key != "benchmarks" && key != "reason";
         self.overrides.retain(|table| table.keys().any(is_rule));
-        let valued = |Flag { key, flag, value }: Flag| {
-            let origin = Origin::Flag(flag);
-            (key, Valued { value, origin })
-        };
-        self.merge(Self {
-            keys: flags.iter().cloned().map(valued).collect(),
-            overrides: Vec::new(),
-        });
+        self.merge(flags.clone());
     }
 
     /// Converts it to a single table of plain values.
     pub fn to_value(&self) -> Value {
-        let mut table = toml::Table::new();
-        let mut references = toml::Table::new();
-        for (key, Valued { value, .. }) in &self.keys {
-            match key.strip_prefix("reference.") {
-                Some(suite) => references.insert(suite.to_owned(), value.clone()),
-                None => table.insert(key.clone(), value.clone()),
-            };
-        }
-        let overrides = self.overrides.iter().map(|table| {
-            let entries = table.iter();
-            let entries = entries.map(|(key, it)| (key.clone(), it.value.clone()));
-            Value::Table(entries.collect())
-        });
-        table.insert("override".to_owned(), Value::Array(overrides.collect()));
-        table.insert("reference".to_owned(), references.into());
+        let plain = |table: &Table| -> toml::Table {
+            let values = table.iter();
+            values
+                .map(|(key, it)| (key.clone(), it.value.clone()))
+                .collect()
+        };
+        let overrides: Vec<toml::Table> = self.overrides.iter().map(plain).collect();
+        let mut table = plain(&self.keys);
+        table.insert("reference".to_owned(), plain(&self.references).into());
+        table.insert("override".to_owned(), overrides.into());
         table.into()
     }
 }
 
 /// Reads the table of `source`: the valid values, and the errors with their lines.
-pub fn read(source: Source<'_>) -> Result<(Layer, Vec<String>)> {
-    let document = DeTable::parse(source.text).with_context(|| format!("read {}", source.file))?;
+pub fn read(source: &Source) -> Result<(Layer, Vec<String>)> {
+    let document = DeTable::parse(&source.text).with_context(|| format!("read {}", source.file))?;
     let metadata = |of| document.get_ref().get(of)?.get_ref().get("metadata");
     let table = metadata(source.of).and_then(|metadata| metadata.get_ref().get("serbench"));
     let mut reader = Reader {
@@ -180,7 +172,7 @@ type Spanned<'a> = toml::Spanned<DeValue<'a>>;
 
 /// Collects the valid keys of a table, each checked by itself.
 struct Reader<'a> {
-    source: Source<'a>,
+    source: &'a Source,
     /// Errors with their positions.
     problems: Vec<(usize, String)>,
 }
@@ -199,19 +191,19 @@ impl<'a> Reader<'a> {
                     layer.overrides.extend(overrides);
                 }
                 _ if !self.accepts_alone::<Config>(name, written) => {}
-                ("reference", DeValue::Table(suites)) => layer.keys.extend(
-                    suites
-                        .iter()
-                        .map(|(suite, it)| (reference_of(suite.get_ref()), self.valued(suite, it))),
-                ),
+                ("reference", DeValue::Table(suites)) => {
+                    let setting = suites.iter().map(|(suite, written)| {
+                        (suite_name(suite.get_ref()), self.setting(suite, written))
+                    });
+                    layer.references.extend(setting);
+                }
                 ("reference", _) => {
-                    let valued = self.valued(name, written);
-                    layer.keys.insert(reference_of(EVERY_SUITE), valued);
+                    let setting = self.setting(name, written);
+                    layer.references.insert(EVERY_SUITE.to_owned(), setting);
                 }
                 (key, _) => {
-                    layer
-                        .keys
-                        .insert(key.to_owned(), self.valued(name, written));
+                    let setting = self.setting(name, written);
+                    layer.keys.insert(key.to_owned(), setting);
                 }
             }
         }
@@ -233,7 +225,7 @@ impl<'a> Reader<'a> {
         let mut taken = Table::new();
         for (name, written) in keys {
             if self.accepts_alone::<Override>(name, written) {
-                taken.insert(name.get_ref().to_string(), self.valued(name, written));
+                taken.insert(name.get_ref().to_string(), self.setting(name, written));
             }
         }
         taken.contains_key(GLOBS).then_some(taken)
@@ -264,9 +256,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The value as written, which is known to be valid.
-    fn valued(&self, name: &Key<'a>, written: &Spanned<'a>) -> Valued {
+    fn setting(&self, name: &Key<'a>, written: &Spanned<'a>) -> Setting {
         let value = Value::deserialize(ValueDeserializer::from(written.clone()));
-        Valued {
+        Setting {
             value: value.expect("it was read before"),
             origin: self.source.origin(name.span().start),
         }
@@ -275,7 +267,7 @@ impl<'a> Reader<'a> {
 
 /// Serde's error for the text at `start`: with the line, or with a suggestion for a misspelt
 /// key.
-fn problem(source: Source<'_>, start: usize, error: &toml::de::Error) -> String {
+fn problem(source: &Source, start: usize, error: &toml::de::Error) -> String {
     let origin = source.origin(start);
     if error.message().starts_with("unknown field") {
         let mut names = error.message().split('`').skip(1).step_by(2);

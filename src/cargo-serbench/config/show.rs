@@ -3,20 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    InForce,
-    keys::{Config, Override, fields},
+    Effective,
+    keys::{KEYS, Key, Override, fields},
     read::Table,
 };
 
-impl InForce {
+impl Effective {
     /// TOML that is valid in a Cargo.toml.
     pub fn to_toml(&self) -> String {
         let all = self.to_json();
         let mut text = "[package.metadata.serbench]\n".to_owned();
-        let mut plain = fields::<Config>();
-        plain.retain(|key| !["reference", "override"].contains(&key.as_str()));
-        for key in plain {
-            text += &line(&key, &all).unwrap_or_else(|| format!("# {key} is not set\n"));
+        for Key { name, .. } in KEYS {
+            text += &line(name, &all).unwrap_or_else(|| format!("# {name} is not set\n"));
         }
         text += "\n[package.metadata.serbench.reference]\n";
         let references = &all["reference"];
@@ -34,21 +32,21 @@ impl InForce {
     pub fn to_json(&self) -> Value {
         let Self { config, layer } = self;
         let mut all = json!(config);
-        let reference = with_origins(all["reference"].take(), "reference.", &layer.keys);
+        let reference = with_origins(all["reference"].take(), &layer.references);
         let overrides = config.overrides.iter().zip(&layer.overrides);
-        let overrides = overrides.map(|(it, table)| with_origins(json!(it), "", table));
+        let overrides = overrides.map(|(it, table)| with_origins(json!(it), table));
         let overrides = overrides.collect();
-        all = with_origins(all, "", &layer.keys);
+        all = with_origins(all, &layer.keys);
         all["reference"] = reference;
         all["override"] = overrides;
         all
     }
 }
 
-fn with_origins(values: Value, prefix: &str, origins: &Table) -> Value {
+fn with_origins(values: Value, origins: &Table) -> Value {
     let values = values.as_object().cloned().unwrap_or_default().into_iter();
     let values = values.filter_map(|(key, value)| {
-        let origin = &origins.get(&format!("{prefix}{key}"))?.origin;
+        let origin = &origins.get(&key)?.origin;
         Some((key, json!({ "value": value, "origin": origin.to_string() })))
     });
     values.collect()

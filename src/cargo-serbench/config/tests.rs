@@ -3,24 +3,24 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Config, Flag, Flags, InForce, Source, in_force,
+    Config, Effective, Flags, Source, effective,
     keys::{KEYS, Takes, fields},
-    reference_of,
 };
 
 /// Flags from the keys of a table, in the form that the command line produces.
 fn typed(keys: &str) -> Flags {
-    let table: toml::Table = keys.parse().unwrap();
-    let flags = table.into_iter().flat_map(|(flag, value)| match value {
-        toml::Value::Table(suites) => suites
-            .into_iter()
-            .map(|(suite, encoder)| (reference_of(&suite), flag.clone(), encoder))
-            .collect(),
-        value => vec![(flag.clone(), flag, value)],
-    });
+    let mut flags = Flags::default();
+    for (key, value) in keys.parse::<toml::Table>().unwrap() {
+        match value {
+            toml::Value::Table(suites) => {
+                for (suite, encoder) in suites {
+                    flags.set_reference(&suite, encoder.as_str().unwrap());
+                }
+            }
+            value => flags.set(&key, &key, value),
+        }
+    }
     flags
-        .map(|(key, flag, value)| Flag { key, flag, value })
-        .collect()
 }
 
 fn package(keys: &str) -> String {
@@ -29,16 +29,16 @@ fn package(keys: &str) -> String {
 
 /// The effective configuration for a Cargo.toml and flags, or the errors.
 #[track_caller]
-fn load(text: &str, flags: &str) -> Result<InForce, String> {
+fn load(text: &str, flags: &str) -> Result<Effective, String> {
     let source = |of| Source {
-        file: "Cargo.toml",
-        text,
+        file: "Cargo.toml".to_owned(),
+        text: text.to_owned(),
         of,
     };
-    let there = ["json", "npy", "my_bench"].map(str::to_owned);
+    let known_suites = ["json", "npy", "my_bench"].map(str::to_owned);
     let sources = [source("workspace"), source("package")];
-    match in_force(&sources, &typed(flags), Some(&there)) {
-        Ok((in_force, problems)) if problems.is_empty() => Ok(in_force),
+    match effective(&sources, &typed(flags), Some(&known_suites)) {
+        Ok((effective, problems)) if problems.is_empty() => Ok(effective),
         Ok((_, problems)) => Err(problems.join("\n")),
         Err(error) => Err(format!("{error:#}")),
     }
@@ -115,48 +115,13 @@ reason = "slow"
 #[test]
 fn layers_and_origins() {
     let shown = |flags: &str| load(LAYERS, flags).unwrap().to_toml();
-    insta::assert_snapshot!(shown(""), @r#"
-    [package.metadata.serbench]
-    suites = ["my_bench"]           # Cargo.toml:19
-    features = []                   # default
-    default-features = true         # default
-    profile = "bench"               # default
-    build-flags = []                # default
-    cache-size = "4 GiB"            # default
-    threshold = "2%"                # Cargo.toml:18
-    indifference = "1%"             # default
-    memory-threshold = "10%"        # Cargo.toml:4
-    # max-latency-ratio is not set
-    # max-memory-ratio is not set
-    # budget is not set
-    layout = "always"               # default
-    default-branch = "trunk"        # Cargo.toml:5
-    strict = false                  # default
-    require-baseline = false        # default
-    allow-removed = false           # default
-    mode = "gate"                   # default
-
-    [package.metadata.serbench.reference]
-    json = "orjson"                 # Cargo.toml:9
-    npy = "numpy"                   # Cargo.toml:20
-
-    [[package.metadata.serbench.override]]
-    benchmarks = ["json::**"]       # Cargo.toml:13
-    threshold = "50%"               # Cargo.toml:14
-    mode = "track"                  # Cargo.toml:15
-
-    [[package.metadata.serbench.override]]
-    benchmarks = ["json::slow::**", "npy::*::f16::*"] # Cargo.toml:23
-    threshold = "25%"               # Cargo.toml:27
-    max-latency-ratio = 4.0         # Cargo.toml:28
-    reason = "slow"                 # Cargo.toml:29
-    "#);
+    insta::assert_snapshot!("layers", shown(""));
     // Flags apply to all benchmarks, so an override without other keys is dropped.
     let typed = shown(
         "threshold = '10%'\nmode = 'gate'\nreference.'*' = 'sonic_rs'\ndefault-features = false",
     );
     let typed = typed.lines().filter(|line| !line.ends_with("# default"));
-    insta::assert_snapshot!(typed.collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!("flags_over_layers", typed.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
@@ -322,17 +287,17 @@ fn what_has_no_effect() {
 
 /// The result for `after` if the baseline has `before`, both keys of a package's table.
 fn held(before: &str, after: &str, flags: &str) -> (Config, Vec<String>) {
-    let there = ["a".to_owned(), "b".to_owned()];
+    let known_suites = ["a".to_owned(), "b".to_owned()];
     let of = |keys: &str| {
-        let text = package(&keys.replace(", ", "\n"));
         let source = Source {
-            file: "Cargo.toml",
-            text: &text,
+            file: "Cargo.toml".to_owned(),
+            text: package(&keys.replace(", ", "\n")),
             of: "package",
         };
-        let (in_force, problems) = in_force(&[source], &typed(flags), Some(&there)).unwrap();
+        let (effective, problems) =
+            effective(&[source], &typed(flags), Some(&known_suites)).unwrap();
         assert_eq!(problems, [""; 0]);
-        in_force.config
+        effective.config
     };
     let config = of(after).hold_to(of(before));
     let loosened = config.loosened(["a::b", "a::c"]);

@@ -144,8 +144,8 @@ impl Checkout<'_> {
             };
             ensure!(
                 names.insert(name),
-                "{}{} is in its tree twice, so what to build is not clear; `git fsck` lists such \
-                 trees; compare with another commit",
+                "its tree contains {}{} twice, so which one to build is unclear; `git fsck` lists \
+                 such trees; compare with another commit",
                 self.name,
                 String::from_utf8_lossy(name)
             );
@@ -185,7 +185,7 @@ impl Checkout<'_> {
         }
         let stdin = match self.lock.filter(|_| input.is_empty()) {
             // Empty, as the input is.
-            Some(lock) => Stdio::from(lock.try_clone().context("lend git the lock")?),
+            Some(lock) => Stdio::from(lock.try_clone().context("pass the lock on to git")?),
             None => Stdio::piped(),
         };
         command
@@ -218,13 +218,13 @@ impl Checkout<'_> {
             let has = |key: &str| config.get_entry(&format!("filter.{filter}.{key}")).is_ok();
             ensure!(
                 ["smudge", "process", "clean"].into_iter().any(has),
-                "{shown} is stored through the filter `{filter}`, which is not set up here, so it \
-                 may hold a pointer instead of its content; set the filter up \
-                 (`git lfs install && git lfs pull` for git-lfs) and check the files out again"
+                "{shown} uses the git filter `{filter}`, which is not configured here, so it may \
+                 contain a pointer instead of its content; configure the filter \
+                 (`git lfs install && git lfs pull` for git-lfs) and check out the files again"
             );
             ensure!(
                 &*filter != "lfs" || !is_pointer(&self.to.join(path)),
-                "{shown} holds a pointer of git-lfs instead of its content; \
+                "{shown} contains a git-lfs pointer instead of its content; \
                  fetch it with `git lfs pull`"
             );
         }
@@ -303,7 +303,7 @@ fn lock(folder: &Path) -> Result<File> {
             shell::status(
                 "Waiting",
                 format_args!(
-                    "for git of a run that was killed ({})",
+                    "for git to finish, started by a killed run ({})",
                     shell::shown(&path).display()
                 ),
             );

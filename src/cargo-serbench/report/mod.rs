@@ -98,13 +98,13 @@ pub type Width = Option<usize>;
 pub static FORMATS: [Format; 11] = [
     Format {
         name: "terminal",
-        about: "Aligned, coloured on a terminal",
+        about: "Aligned, colored on a terminal",
         file: "serbench.txt",
         render: |report, width| Ok(terminal::render(&document::document(report), width)),
     },
     Format {
         name: "markdown",
-        about: "GitHub-flavoured tables, details folded",
+        about: "GitHub-flavored tables, details folded",
         file: "serbench.md",
         render: |report, _| Ok(markdown::render(&document::document(report))),
     },

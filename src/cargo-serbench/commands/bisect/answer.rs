@@ -43,12 +43,12 @@ enum Outcome {
     Nothing(String),
     Culprit(Box<Named>),
     /// Possible culprits, each with the reason why it could not be judged; the last one is bad.
-    Range(Vec<(Person, String)>),
+    Range(Vec<(CommitInfo, String)>),
 }
 
 /// A culprit to report.
 struct Named {
-    person: Person,
+    commit: CommitInfo,
     parent: String,
     change: Option<[f64; 3]>,
     standing: Standing,
@@ -92,14 +92,14 @@ enum Standing {
 
 /// A commit, for the report.
 #[derive(Clone, Debug, Serialize)]
-struct Person {
+struct CommitInfo {
     sha: String,
     author: String,
     authored: String,
     subject: String,
 }
 
-impl Person {
+impl CommitInfo {
     fn of(commit: &Commit, repo: Option<&Repo>) -> Self {
         let author = repo.and_then(|repo| repo.author(&commit.sha));
         let (author, authored) = author.map_or_else(Default::default, |it| (it.name, it.day));
@@ -150,7 +150,7 @@ impl Ending {
             let mut entries = search.log.entries.iter();
             let entry = entries.find(|entry| entry.commit == commit.sha);
             let entry = entry.unwrap_or(&search.confirmed.bad);
-            (Person::of(commit, repo), entry.reason.clone())
+            (CommitInfo::of(commit, repo), entry.reason.clone())
         };
         Self::of(search, Outcome::Range(places.iter().map(one).collect()))
     }
@@ -165,7 +165,7 @@ impl Ending {
         let id = &search.confirmed.id;
         let commit = &search.range.commits[culprit];
         let named = Named {
-            person: Person::of(commit, search.session.repo.as_ref()),
+            commit: CommitInfo::of(commit, search.session.repo.as_ref()),
             parent: parent.sha,
             change: pair.change,
             standing: match pair.answer {
@@ -188,7 +188,7 @@ pub fn text(ending: &Ending, good: &Commit, bad: &Commit, repo: &Repo) -> String
         Outcome::Nothing(words) => {
             let head = match ending.exit {
                 Exit::Passed => "Nothing to find",
-                Exit::Inconclusive => "Undecided",
+                Exit::Inconclusive => "Inconclusive",
                 Exit::CouldNotMeasure | Exit::Usage | Exit::Regressed | Exit::Interrupted => {
                     "Could not measure"
                 }
@@ -196,7 +196,7 @@ pub fn text(ending: &Ending, good: &Commit, bad: &Commit, repo: &Repo) -> String
             writeln!(text, "{head}: {}", visible(words)).expect(WRITING);
         }
         Outcome::Culprit(named) => culprit(&mut text, named, id),
-        Outcome::Range(commits) => range(&mut text, commits, id, Person::of(good, Some(repo))),
+        Outcome::Range(commits) => range(&mut text, commits, id, CommitInfo::of(good, Some(repo))),
     }
     if let Some(total) = ending.total {
         let (good, bad) = (good.short(), bad.short());
@@ -210,7 +210,7 @@ const WRITING: &str = "writing to a string";
 
 fn culprit(text: &mut String, named: &Named, id: &str) {
     let Named {
-        person,
+        commit,
         parent,
         change: by,
         standing,
@@ -218,8 +218,8 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
         why,
     } = named;
     let parent: String = parent.chars().take(10).collect();
-    let short: String = person.sha.chars().take(10).collect();
-    let line = person.line();
+    let short: String = commit.sha.chars().take(10).collect();
+    let line = commit.line();
     let (id, by, reason) = (visible(id), change(*by), visible(reason));
     let words = match standing {
         Standing::Confirmed => {
@@ -261,7 +261,7 @@ fn because(why: &Why) -> Vec<String> {
         .collect()
 }
 
-fn range(text: &mut String, commits: &[(Person, String)], id: &str, good: Person) {
+fn range(text: &mut String, commits: &[(CommitInfo, String)], id: &str, good: CommitInfo) {
     let [inner @ .., (last, reason)] = commits else {
         return;
     };
@@ -272,12 +272,12 @@ fn range(text: &mut String, commits: &[(Person, String)], id: &str, good: Person
         visible(id)
     )
     .expect(WRITING);
-    for (person, reason) in inner {
+    for (commit, reason) in inner {
         let brief = crate::report::text::brief(reason);
         writeln!(
             text,
             "  {}\n    skipped: {}",
-            person.line(),
+            commit.line(),
             visible(&brief)
         )
         .expect(WRITING);
@@ -322,7 +322,7 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct Culprit<'a> {
-    commit: &'a Person,
+    commit: &'a CommitInfo,
     parent: &'a str,
     /// The culprit / its parent.
     change: Option<Ratio>,
@@ -340,7 +340,7 @@ impl<'a> From<&'a Named> for Culprit<'a> {
     fn from(named: &'a Named) -> Self {
         let why = named.why.as_ref();
         Self {
-            commit: &named.person,
+            commit: &named.commit,
             parent: &named.parent,
             change: named.change.map(Ratio::from),
             standing: named.standing,
@@ -354,7 +354,7 @@ impl<'a> From<&'a Named> for Culprit<'a> {
 
 #[derive(Serialize)]
 struct Member<'a> {
-    commit: &'a Person,
+    commit: &'a CommitInfo,
     reason: &'a str,
 }
 

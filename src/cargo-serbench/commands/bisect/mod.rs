@@ -80,7 +80,7 @@ Exit codes:
   0    nothing to find: BAD is as fast as GOOD
   100  found: a commit, or a range of commits that can't be told apart
   101  could not measure GOOD or BAD
-  102  GOOD against BAD is undecided";
+  102  inconclusive: not clear whether BAD is slower than GOOD";
 
 pub fn bisect(args: &Bisect) -> Result<Exit> {
     args.voice.apply();
@@ -95,7 +95,7 @@ pub fn bisect(args: &Bisect) -> Result<Exit> {
     let confirmed = match log.confirmed.clone() {
         Some(confirmed) => {
             let known = shell::count(log.entries.len(), "commit");
-            shell::status("Resuming", format_args!("with the answers of {known}"));
+            shell::status("Resuming", format_args!("{known} already judged"));
             confirmed
         }
         None => match step::confirm(&session, &baseline, &bad, args.improvement)? {
@@ -163,7 +163,7 @@ fn announce(confirmed: &log::Confirmed, range: &Range) {
     );
     if let [first, ..] = others.as_slice() {
         shell::hint(format_args!(
-            "{} changed, too; to follow another, name it: `cargo serbench bisect GOOD BAD '{first}'`",
+            "{} changed, too; to bisect another one, pass its id: `cargo serbench bisect GOOD BAD '{first}'`",
             shell::count(others.len(), "other benchmark")
         ));
     }

@@ -65,7 +65,7 @@ fn nothing(decided: &Decided, improvement: bool) -> (Exit, String) {
         return (Exit::CouldNotMeasure, words);
     }
     if let Some(open) = of(&[Verdict::Inconclusive]) {
-        let words = format!("`{}` is undecided: {}", open.id, open.reason);
+        let words = format!("`{}` is inconclusive: {}", open.id, open.reason);
         return (Exit::Inconclusive, words);
     }
     if let Some(problem) = decided.summary.problems.first() {
@@ -157,7 +157,12 @@ fn entry(
     let listed = tree.catalog.benchmarks.get(id);
     let executable = listed.map(|listed| listed.hash.clone());
     let sources = executable.as_ref().and_then(|hash| tree.sources.get(hash));
-    let missing = || (Answer::Unknown, "it has no such benchmark".to_owned());
+    let missing = || {
+        (
+            Answer::Unknown,
+            "this commit lacks the benchmark".to_owned(),
+        )
+    };
     let (answer, reason) = decision.map_or_else(missing, |decision| {
         let answer = answer(decided, decision, improvement);
         (

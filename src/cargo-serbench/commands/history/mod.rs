@@ -67,7 +67,7 @@ pub struct History {
 pub enum Format {
     /// One line per benchmark
     Terminal,
-    /// The same as a GitHub-flavoured table
+    /// The same as a GitHub-flavored table
     Markdown,
     /// Every value of every benchmark
     Json,
