@@ -16,6 +16,7 @@
 
 mod boolean;
 pub(super) mod cursor;
+mod decimals;
 pub(super) mod digits;
 mod float;
 mod integer;
@@ -28,6 +29,14 @@ use cursor::Cursor;
 use digits::Baseline;
 
 use super::{Options, Scalar, kernel::SLACK, rows::Rows};
+
+/// The size of all tables, in bytes. They are computed at compile time.
+const TABLES: usize =
+    boolean::TABLES + digits::TABLES + integer::TABLES + place::TABLES + shortest::TABLES;
+const _: () = assert!(
+    TABLES <= 64 * 1024,
+    "tables would push data out of the caches"
+);
 
 /// A buffer for the text of one element.
 #[derive(Clone, Debug)]

@@ -30,6 +30,9 @@ static EIGHT: [Text; 256] = {
     table
 };
 
+/// The size of all tables of this module, in bytes.
+pub(super) const TABLES: usize = size_of_val(&EIGHT);
+
 #[repr(align(64))]
 #[derive(Clone, Copy)]
 struct Text([u8; 64]);

@@ -72,6 +72,9 @@ pub(super) static TENS: [u64; 32] = {
     table
 };
 
+/// The size of all tables of this module, in bytes.
+pub(super) const TABLES: usize = size_of_val(&LEAST_DIGITS) + size_of_val(&TENS);
+
 /// `value / 10⁸` and `value % 10⁸`; `value` must be below 10¹⁶.
 #[inline(always)]
 pub(super) const fn split8(value: u64) -> [u32; 2] {
@@ -100,6 +103,9 @@ const fn end_of_ten(comma: bool) -> u64 {
 /// as `values`.
 #[expect(unsafe_code, reason = "uses instructions that the target may lack")]
 pub trait Digits {
+    /// Whether AVX2 is among the instructions.
+    const IS_AVX2: bool;
+
     /// Computes [`digits8`] of all `values`; their number must be a multiple of four. With `COMMA`, the
     /// last digit must be 0 and is replaced with a comma.
     ///
@@ -121,6 +127,8 @@ pub(in crate::json) struct Baseline;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[expect(unsafe_code, reason = "the trait's methods are unsafe")]
 impl Digits for Baseline {
+    const IS_AVX2: bool = false;
+
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
         // SAFETY: every x86-64 processor supports SSE2.
@@ -137,6 +145,8 @@ impl Digits for Baseline {
 #[cfg(any(not(target_arch = "x86_64"), miri))]
 #[expect(unsafe_code, reason = "the trait's methods are unsafe")]
 impl Digits for Baseline {
+    const IS_AVX2: bool = false;
+
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
         let comma = if COMMA { TO_COMMA } else { 0 };

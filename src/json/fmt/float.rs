@@ -1,18 +1,18 @@
 //! Formats floats as JavaScript does, except for `1.0`, `1e+16` and the range without an exponent.
 
-use std::{cell::RefCell, hint::select_unpredictable, ops::RangeInclusive};
+use std::{cell::RefCell, ops::RangeInclusive};
 
 use half::f16;
 
+#[cfg(target_arch = "x86_64")]
+use super::place::WidePlace;
 use super::{
     cursor::Cursor,
-    digits::{Digits, TENS, ZEROS, alone, count, split8},
+    decimals::{Decimals, NULL, indices},
+    digits::{Digits, ZEROS},
     integer::{FOUR, Magnitudes, survey, write_four, write_single},
     place::{FIRST, Place, exponent_text},
-    shortest::{
-        Decimal, Scaled, power_of_two_32, power_of_two_64, round_32, round_64, scale_32, scale_64,
-        subnormal_32, subnormal_64,
-    },
+    shortest::{is_common_32, is_common_64},
 };
 use crate::json::{
     kernel::{BLOCK, Kept, Kernel, lend},
@@ -20,89 +20,24 @@ use crate::json::{
     rows::Rows,
 };
 
-/// Marks the exponent of NaN and infinities.
-const NULL: i32 = i32::MAX;
-
-/// The decimals of a block, with up to seventeen digits each.
-pub struct Decimals<const N: usize> {
-    /// The first sixteen digits of an `f64` as two numbers of eight digits; nine digits of an `f32` or
-    /// `f16` as one number.
-    values: [[u32; N]; 2],
-    /// The seventeenth digit.
-    lasts: [u32; N],
-    /// The decimal exponent of the first digit.
-    exponents: [i32; N],
-    /// Intermediate results: `scaled` of `f64`, `products` of `f32` and `f16`.
-    scaled: [Scaled; N],
-    products: [u64; N],
+/// The decimals of a block and their texts.
+pub struct Scratch<const N: usize> {
+    decimals: Decimals<N>,
     /// Two padding words, two words per text, and more padding. Padding is read, but has no effect.
     texts: [[u64; N]; 3],
     integers: Magnitudes<N>,
 }
 
 thread_local! {
-    static DECIMALS: RefCell<Kept<Decimals<BLOCK>>> = RefCell::default();
+    static SCRATCH: RefCell<Kept<Scratch<BLOCK>>> = RefCell::default();
 }
 
-impl<const N: usize> Default for Decimals<N> {
+impl<const N: usize> Default for Scratch<N> {
     fn default() -> Self {
         Self {
-            values: [[0; N]; 2],
-            lasts: [0; N],
-            exponents: [0; N],
-            scaled: [Scaled::default(); N],
-            products: [0; N],
+            decimals: Decimals::default(),
             texts: [[ZEROS; N]; 3],
             integers: Magnitudes::default(),
-        }
-    }
-}
-
-impl<const N: usize> Decimals<N> {
-    #[inline(always)]
-    fn set_halves(&mut self, index: usize, halves: [u32; 2]) {
-        self.values.as_flattened_mut().as_chunks_mut().0[index] = halves;
-    }
-
-    /// Sets a decimal of at most nine digits, for `f32` and `f16`.
-    #[inline(always)]
-    fn set_9(&mut self, index: usize, decimal: Decimal) {
-        let missing = 9 - count(decimal.significand);
-        self.values.as_flattened_mut()[index] = (decimal.significand * TENS[missing]) as u32;
-        self.exponents[index] = decimal.exponent + 8 - missing as i32;
-    }
-
-    /// Sets a decimal of at most seventeen digits.
-    #[inline(always)]
-    fn set_17(&mut self, index: usize, decimal: Decimal) {
-        let missing = 17 - count(decimal.significand);
-        let digits = decimal.significand * TENS[missing];
-        let sixteen = digits / 10;
-        self.set_halves(index, split8(sixteen));
-        self.lasts[index] = (digits - sixteen * 10) as u32;
-        self.exponents[index] = decimal.exponent + 16 - missing as i32;
-    }
-
-    /// Sets an integer part of fifteen or sixteen digits and one more digit, whose decimal exponent is
-    /// `exponent`.
-    #[inline(always)]
-    fn set_integer_and_digit(&mut self, index: usize, integer: u64, digit: u64, exponent: i32) {
-        let integer = alone(integer);
-        let is_short = integer < 1_000_000_000_000_000;
-        let sixteen = select_unpredictable(is_short, integer * 10 + digit, integer);
-        self.set_halves(index, split8(sixteen));
-        self.lasts[index] = select_unpredictable(is_short, 0, digit as u32);
-        self.exponents[index] = exponent + 16 - i32::from(is_short);
-    }
-
-    /// Sets a float that isn't [common](Float::is_common).
-    #[inline(always)]
-    fn set_rare<T: Float>(&mut self, index: usize, element: T) {
-        if element.is_zero() | !element.is_finite() {
-            element.set_zero(index, self);
-            self.exponents[index] = if element.is_finite() { 0 } else { NULL };
-        } else {
-            element.set_decimal(index, self);
         }
     }
 }
@@ -126,24 +61,29 @@ pub trait Float: Copy + PartialEq + 'static {
 
     fn is_zero(self) -> bool;
 
-    /// Whether the float is normal and not a power of two.
+    /// Whether the float is converted together with others; false for zero, powers of two, small
+    /// subnormals, infinities and NaN.
     fn is_common(self) -> bool;
 
-    /// Sets the digits of zero.
-    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
+    /// Sets the decimal of a float that isn't common.
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
 
-    /// Sets the decimal; the float must be finite and not zero.
-    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
-
-    /// Computes `values`, `lasts` and `exponents` for all elements.
-    fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>);
+    /// Sets the decimals of all common elements. Returns the others, one bit for each element.
+    ///
+    /// # Safety
+    /// The processor must support `I`.
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64;
 
     /// Converts the first `len` values to text.
     ///
     /// # Safety
     /// The processor must support `I`.
     #[expect(unsafe_code, reason = "see `Digits`")]
-    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>);
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>);
 }
 
 impl Float for f64 {
@@ -177,104 +117,32 @@ impl Float for f64 {
 
     #[inline(always)]
     fn is_common(self) -> bool {
-        self.is_normal() & (self.to_bits() << 12 != 0)
+        is_common_64(self.to_bits() & (u64::MAX >> 1))
     }
 
     #[inline(always)]
-    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
-        decimals.set_halves(index, [0; 2]);
-        decimals.lasts[index] = 0;
-    }
-
-    #[inline(always)]
-    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
-        let bits = self.to_bits() & (u64::MAX >> 1);
-        if self.is_normal() {
-            let (integer, digit, exponent) = power_of_two_64(bits);
-            decimals.set_integer_and_digit(index, integer, digit, exponent);
-        } else {
-            decimals.set_17(index, subnormal_64(bits));
-        }
-    }
-
-    #[inline(always)]
-    fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>) {
-        // Two loops, so that the processor can overlap more elements: a single one spends most of
-        // its time waiting for multiplications.
-        let mut rare = Indices::<N>::new();
-        for (index, element) in elements.iter().enumerate() {
-            let bits = alone(element.to_bits()) & (u64::MAX >> 1);
-            let (biased, mantissa) = (bits >> 52, bits & ((1 << 52) - 1));
-            rare.push_if((mantissa == 0) | (biased.wrapping_sub(1) >= 0x7fe), index);
-            (decimals.scaled[index], decimals.exponents[index]) =
-                scale_64(bits, mantissa | (1 << 52));
-        }
-        for index in 0..elements.len() {
-            let (integer, digit) = round_64(decimals.scaled[index]);
-            decimals.set_integer_and_digit(index, integer, digit, decimals.exponents[index]);
-        }
-        for index in rare.iter() {
-            decimals.set_rare(index, elements[index]);
-        }
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.set_rare_64(index, self);
     }
 
     #[expect(unsafe_code, reason = "see `Digits`")]
     #[inline(always)]
-    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>) {
-        let groups = (2 * len).next_multiple_of(4);
-        let texts = &mut decimals.texts.as_flattened_mut()[2..2 + groups];
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64 {
         // SAFETY: the caller's contract.
-        unsafe { I::write::<false>(&decimals.values.as_flattened()[..groups], texts) };
-    }
-}
-
-/// The indices of elements that need the slow path.
-struct Indices<const N: usize> {
-    indices: [u8; N],
-    len: usize,
-}
-
-impl<const N: usize> Indices<N> {
-    fn new() -> Self {
-        Self {
-            indices: [0; N],
-            len: 0,
-        }
+        unsafe { decimals.set_common_64::<I>(elements) }
     }
 
+    #[expect(unsafe_code, reason = "see `Digits`")]
     #[inline(always)]
-    fn push_if(&mut self, condition: bool, index: usize) {
-        self.indices[self.len % N] = index as u8;
-        self.len += usize::from(condition);
-    }
-
-    fn iter(&self) -> impl Iterator<Item = usize> {
-        self.indices[..self.len].iter().map(|&index| index.into())
-    }
-}
-
-/// [`Float::decimals`] for `f32` and `f16`, given the bits as `f32` without the sign.
-#[inline(always)]
-fn decimals_32<const N: usize>(bits: &[u32; N], len: usize, decimals: &mut Decimals<N>) {
-    let bits = &bits[..len.min(N)];
-    let mut rare = Indices::<N>::new();
-    for (index, &bits) in bits.iter().enumerate() {
-        let bits = alone(bits.into()) as u32;
-        let (biased, mantissa) = (bits >> 23, bits & ((1 << 23) - 1));
-        rare.push_if((mantissa == 0) | (biased.wrapping_sub(1) >= 0xfe), index);
-        decimals.products[index] = scale_32(bits, mantissa | (1 << 23));
-    }
-    for (index, &bits) in bits.iter().enumerate() {
-        let (decimal, exponent) = round_32(bits, alone(decimals.products[index]));
-        // The decimal has seven to nine digits.
-        let (nine, eight) = (decimal >= 100_000_000, decimal >= 10_000_000);
-        let by = select_unpredictable(eight, 10, 100);
-        let by = select_unpredictable(nine, 1, by);
-        decimals.values.as_flattened_mut()[index] = decimal * by;
-        decimals.exponents[index] = exponent + 6 + i32::from(eight) + i32::from(nine);
-    }
-    for index in rare.iter() {
-        decimals.set_rare(index, f32::from_bits(bits[index]));
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>) {
+        let groups = (2 * len).next_multiple_of(4);
+        let texts = &mut scratch.texts.as_flattened_mut()[2..2 + groups];
+        let values = &scratch.decimals.values.as_flattened()[..groups];
+        // SAFETY: the caller's contract.
+        unsafe { I::write::<false>(values, texts) };
     }
 }
 
@@ -308,47 +176,36 @@ impl Float for f32 {
 
     #[inline(always)]
     fn is_common(self) -> bool {
-        self.is_normal() & (self.to_bits() << 9 != 0)
+        is_common_32(self.to_bits() & (u32::MAX >> 1))
     }
 
     #[inline(always)]
-    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
-        decimals.values.as_flattened_mut()[index] = 0;
-    }
-
-    #[inline(always)]
-    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
-        let bits = self.to_bits() & (u32::MAX >> 1);
-        if self.is_normal() {
-            let (significand, exponent) = power_of_two_32(bits);
-            decimals.values.as_flattened_mut()[index] = significand;
-            decimals.exponents[index] = exponent;
-        } else {
-            decimals.set_9(index, subnormal_32(bits));
-        }
-    }
-
-    #[inline(always)]
-    fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>) {
-        let mut bits = [0; N];
-        for (bits, element) in bits.iter_mut().zip(elements) {
-            *bits = element.to_bits() & (u32::MAX >> 1);
-        }
-        decimals_32(&bits, elements.len(), decimals);
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.set_rare_32(index, self);
     }
 
     #[expect(unsafe_code, reason = "see `Digits`")]
     #[inline(always)]
-    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>) {
-        let padded = len.next_multiple_of(4);
-        let texts = decimals.texts.as_flattened_mut()[2..].as_chunks_mut().0;
-        // SAFETY: the caller's contract.
-        unsafe {
-            I::write_ten::<false>(
-                &decimals.values.as_flattened()[..padded],
-                &mut texts[..padded],
-            );
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64 {
+        let mut bits = [0; N];
+        for (bits, element) in bits.iter_mut().zip(elements) {
+            *bits = element.to_bits() & (u32::MAX >> 1);
         }
+        // SAFETY: the caller's contract.
+        unsafe { decimals.set_common_32::<I>(&bits[..elements.len().min(N)]) }
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>) {
+        let padded = len.next_multiple_of(4);
+        let texts = scratch.texts.as_flattened_mut()[2..].as_chunks_mut().0;
+        let values = &scratch.decimals.values.as_flattened()[..padded];
+        // SAFETY: the caller's contract.
+        unsafe { I::write_ten::<false>(values, &mut texts[..padded]) };
     }
 }
 
@@ -399,29 +256,29 @@ impl Float for f16 {
     }
 
     #[inline(always)]
-    fn set_zero<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
-        decimals.values.as_flattened_mut()[index] = 0;
-    }
-
-    #[inline(always)]
-    fn set_decimal<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
-        widened(self).set_decimal(index, decimals);
-    }
-
-    #[inline(always)]
-    fn decimals<const N: usize>(elements: &[Self], decimals: &mut Decimals<N>) {
-        let mut bits = [0; N];
-        for (bits, element) in bits.iter_mut().zip(elements) {
-            *bits = widened(*element).to_bits() & (u32::MAX >> 1);
-        }
-        decimals_32(&bits, elements.len(), decimals);
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.set_rare_32(index, widened(self));
     }
 
     #[expect(unsafe_code, reason = "see `Digits`")]
     #[inline(always)]
-    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, decimals: &mut Decimals<N>) {
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64 {
+        let mut bits = [0; N];
+        for (bits, element) in bits.iter_mut().zip(elements) {
+            *bits = widened(*element).to_bits() & (u32::MAX >> 1);
+        }
         // SAFETY: the caller's contract.
-        unsafe { f32::write_digits::<I, N>(len, decimals) };
+        unsafe { decimals.set_common_32::<I>(&bits[..elements.len().min(N)]) }
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>) {
+        // SAFETY: the caller's contract.
+        unsafe { f32::write_digits::<I, N>(len, scratch) };
     }
 }
 
@@ -441,16 +298,16 @@ fn all<T: Copy>(elements: &[T], test: impl Fn(T) -> bool) -> bool {
 #[expect(unsafe_code, reason = "see `Cursor`")]
 impl<T: Float> Kernel for T {
     const MAX_LEN: usize = T::LONGEST;
-    type Scratch<const N: usize> = Decimals<N>;
+    type Scratch<const N: usize> = Scratch<N>;
 
-    fn with_scratch<R>(borrow: impl FnOnce(&mut Decimals<BLOCK>) -> R) -> R {
-        lend::<Self, _, _>(&DECIMALS, borrow)
+    fn with_scratch<R>(borrow: impl FnOnce(&mut Scratch<BLOCK>) -> R) -> R {
+        lend::<Self, _, _>(&SCRATCH, borrow)
     }
 
     #[inline(always)]
     unsafe fn write<I: Digits, const N: usize>(
         elements: &[Self],
-        scratch: &mut Decimals<N>,
+        scratch: &mut Scratch<N>,
         rows: &mut Rows,
         _: &Options,
         cursor: Cursor,
@@ -465,9 +322,12 @@ impl<T: Float> Kernel for T {
             } else if many_are_rare(elements) {
                 write_mixed::<I, T, N>(elements, scratch, rows, cursor)
             } else {
-                T::decimals(elements, scratch);
+                let rare = T::set_common::<I, N>(elements, &mut scratch.decimals);
+                for index in indices(rare) {
+                    elements[index].set_rare(index, &mut scratch.decimals);
+                }
                 T::write_digits::<I, N>(elements.len(), scratch);
-                write_rows::<T, N, false>(elements, |index| index, scratch, rows, cursor)
+                write_rows::<I, T, N, false>(elements, |index| index, scratch, rows, cursor)
             }
         })
     }
@@ -547,13 +407,13 @@ fn many_are_rare<T: Float>(elements: &[T]) -> bool {
 #[inline(always)]
 unsafe fn write_mixed<I: Digits, T: Float, const N: usize>(
     elements: &[T],
-    scratch: &mut Decimals<N>,
+    scratch: &mut Scratch<N>,
     rows: &mut Rows,
     cursor: Cursor,
 ) -> Cursor {
     let mut common = [elements[0]; N];
     let mut places = [0_u8; N];
-    let mut rare = Indices::<N>::new();
+    let mut rare = 0_u64;
     let mut len = 0;
     for (index, &element) in elements.iter().enumerate() {
         let is_common = element.is_common();
@@ -561,11 +421,12 @@ unsafe fn write_mixed<I: Digits, T: Float, const N: usize>(
         places[index] = len as u8;
         len += usize::from(is_common);
         let is_plain = is_common | element.is_zero() | !element.is_finite();
-        rare.push_if(!is_plain, index);
+        rare |= u64::from(!is_plain) << index;
     }
-    T::decimals(&common[..len], scratch);
-    for index in rare.iter() {
-        elements[index].set_decimal(len, scratch);
+    // SAFETY: the caller's contract.
+    unsafe { T::set_common::<I, N>(&common[..len], &mut scratch.decimals) };
+    for index in indices(rare) {
+        elements[index].set_rare(len, &mut scratch.decimals);
         places[index] = len as u8;
         len += 1;
     }
@@ -573,7 +434,7 @@ unsafe fn write_mixed<I: Digits, T: Float, const N: usize>(
     unsafe {
         T::write_digits::<I, N>(len, scratch);
         let place = |index: usize| usize::from(places[index]) % N;
-        write_rows::<T, N, true>(elements, place, scratch, rows, cursor)
+        write_rows::<I, T, N, true>(elements, place, scratch, rows, cursor)
     }
 }
 
@@ -584,15 +445,16 @@ unsafe fn write_mixed<I: Digits, T: Float, const N: usize>(
 /// See [`Kernel::write`].
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
-unsafe fn write_rows<T: Float, const N: usize, const PLAIN: bool>(
+unsafe fn write_rows<I: Digits, T: Float, const N: usize, const PLAIN: bool>(
     elements: &[T],
     place: impl Fn(usize) -> usize,
-    decimals: &Decimals<N>,
+    scratch: &Scratch<N>,
     rows: &mut Rows,
     mut cursor: Cursor,
 ) -> Cursor {
     let elements = &elements[..elements.len().min(N)];
-    let texts = decimals.texts.as_ptr().cast::<u8>();
+    let texts = scratch.texts.as_ptr().cast::<u8>();
+    let decimals = &scratch.decimals;
     let mut index = 0;
     while index < elements.len() {
         let end = index + rows.take(elements.len() - index);
@@ -608,7 +470,7 @@ unsafe fn write_rows<T: Float, const N: usize, const PLAIN: bool>(
                 } else {
                     let text = texts.add(16 * (place + 1) + T::START);
                     let (last, exponent) = (decimals.lasts[place], decimals.exponents[place]);
-                    write_float(element, text, last, exponent, cursor)
+                    write_float::<I, T>(element, text, last, exponent, cursor)
                 }
             };
         }
@@ -635,34 +497,73 @@ unsafe fn write_zero<T: Float>(element: T, mut cursor: Cursor) -> Cursor {
 }
 
 /// # Safety
-/// The buffer must have room for 64 bytes. `text` must point to sixteen digits after a readable byte.
+/// The processor must support `I`. The buffer must have room for 64 bytes. `text` must point to sixteen
+/// digits after a readable byte.
 #[expect(unsafe_code, reason = "see `Cursor`")]
 #[inline(always)]
-unsafe fn write_float<T: Float>(
+unsafe fn write_float<I: Digits, T: Float>(
     element: T,
     text: *const u8,
     last: u32,
     exponent: i32,
     mut cursor: Cursor,
 ) -> Cursor {
-    // SAFETY: the caller's contract.
-    let (digits, sixteenth) = unsafe { (significant(text, last), *text.add(15)) };
     let (first, end) = (*T::FIXED.start(), (*T::FIXED.end()).min(14));
     if exponent < first || exponent > end {
         // SAFETY: the caller's contract.
         return unsafe { write_rare::<T>(element, text, last, exponent, cursor) };
     }
-    let place = Place::of(exponent);
-    let tail = (u16::from(sixteenth) | (0x3000 + ((last as u16) << 8))) >> place.tail;
-    let len = (usize::from(place.extra) + digits).max(place.least.into());
-    // SAFETY: writes at most 28 bytes; the caller guarantees the byte before the text.
+    // SAFETY: the caller's contract.
     unsafe {
-        let arranged = place.arrange(text);
         cursor.put(0, *b"-");
         cursor.advance(element.sign());
+        #[cfg(target_arch = "x86_64")]
+        if I::IS_AVX2 {
+            return write_wide(text, last, exponent, cursor);
+        }
+        write_narrow(text, last, exponent, cursor)
+    }
+}
+
+/// Writes a number without an exponent and without a sign.
+///
+/// # Safety
+/// The buffer must have room for 64 bytes. `text` must point to sixteen digits after a readable byte.
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_narrow(text: *const u8, last: u32, exponent: i32, mut cursor: Cursor) -> Cursor {
+    let place = Place::of(exponent);
+    // SAFETY: writes at most 27 bytes; the caller guarantees the byte before the text.
+    unsafe {
+        let (digits, sixteenth) = (significant(text, last), *text.add(15));
+        let tail = (u16::from(sixteenth) | (0x3000 + ((last as u16) << 8))) >> place.tail;
+        let len = (usize::from(place.extra) + digits).max(place.least.into());
+        let arranged = place.arrange(text);
         cursor.put(0, place.prefix);
         cursor.put(place.start.into(), arranged);
         cursor.put(usize::from(place.start) + 16, tail.to_le_bytes());
+        cursor.put(len, *b",");
+        cursor.advance(len + 1);
+    }
+    cursor
+}
+
+/// [`write_narrow`] with AVX2.
+///
+/// # Safety
+/// The processor must support AVX2. The buffer must have room for 64 bytes. `text` must point to sixteen
+/// digits.
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_wide(text: *const u8, last: u32, exponent: i32, mut cursor: Cursor) -> Cursor {
+    let place = WidePlace::of(exponent);
+    let extra = usize::from(place.extra);
+    // SAFETY: writes at most 32 bytes.
+    unsafe {
+        let len = (extra + significant(text, last)).max(place.least.into());
+        cursor.put(0, place.arrange(text));
+        cursor.put(extra + 16, [b'0' + last as u8]);
         cursor.put(len, *b",");
         cursor.advance(len + 1);
     }
@@ -704,8 +605,8 @@ fn nonzero(text: &[u64; 2]) -> u32 {
     // The bits in which digits differ. The first digit is in the lowest byte.
     const DIGIT: u64 = 0x0f0f_0f0f_0f0f_0f0f;
     let (first, second) = (u64::from_le(text[0]) & DIGIT, u64::from_le(text[1]) & DIGIT);
-    let bits = select_unpredictable(second == 0, first, second);
-    let before = select_unpredictable(second == 0, 8, 16);
+    let bits = std::hint::select_unpredictable(second == 0, first, second);
+    let before = std::hint::select_unpredictable(second == 0, 8, 16);
     ((1_u64 << before) >> (bits.leading_zeros() / 8 + 1)) as u32
 }
 

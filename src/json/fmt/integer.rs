@@ -96,6 +96,10 @@ pub(super) static FOUR: [u32; 2048] = {
     table
 };
 
+/// The size of all tables of this module, in bytes.
+pub(super) const TABLES: usize =
+    size_of_val(&UNSIGNED_BYTES) + size_of_val(&SIGNED_BYTES) + size_of_val(&FOUR);
+
 /// The magnitudes of a block of integers, and their text.
 pub struct Magnitudes<const N: usize> {
     /// The magnitudes, or the text of the four digits before the last sixteen.

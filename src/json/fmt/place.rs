@@ -2,6 +2,12 @@
 
 use super::digits::digits8;
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::WidePlace;
+
 /// The range of decimal exponents that have a [`Place`], counted for the first digit.
 pub(super) const FIRST: i32 = -6;
 const LAST: i32 = 14;
@@ -138,6 +144,13 @@ static EXPONENT_TEXTS: [u64; (EXPONENTS.end - EXPONENTS.start) as usize] = {
     }
     table
 };
+
+/// The size of all tables of this module, in bytes.
+pub(super) const TABLES: usize = size_of_val(&PLACES) + size_of_val(&EXPONENT_TEXTS) + WIDE;
+#[cfg(target_arch = "x86_64")]
+const WIDE: usize = x86::TABLES;
+#[cfg(not(target_arch = "x86_64"))]
+const WIDE: usize = 0;
 
 /// The text of an exponent with its comma, and its length.
 #[inline(always)]

@@ -7,7 +7,7 @@ const COUNT: usize = (GREATEST - LEAST + 1) as usize;
 
 /// The leading 128 bits of 10^([`LEAST`] + index), normalized and rounded down, as high and low
 /// half. 9.6 KiB.
-pub(super) static POW10: [(u64, u64); COUNT] = powers();
+pub(super) static POW10: [[u64; 2]; COUNT] = powers();
 
 /// floor(log₁₀(2^`exponent`)), for exponents from -1334 to 2620.
 pub(super) const fn log10_of_2_to(exponent: i32) -> i32 {
@@ -23,8 +23,8 @@ pub(super) const fn log2_of_10_to(exponent: i32) -> i32 {
 const LIMBS: usize = 18;
 type Big = [u64; LIMBS];
 
-const fn powers() -> [(u64, u64); COUNT] {
-    let mut table = [(0, 0); COUNT];
+const fn powers() -> [[u64; 2]; COUNT] {
+    let mut table = [[0; 2]; COUNT];
     let one = (-LEAST) as usize;
     let mut big: Big = [0; LIMBS];
     big[0] = 1;
@@ -72,7 +72,7 @@ const fn over_10(mut big: Big) -> Big {
     big
 }
 
-const fn leading(big: &Big) -> (u64, u64) {
+const fn leading(big: &Big) -> [u64; 2] {
     let mut top = LIMBS - 1;
     while big[top] == 0 {
         top -= 1;
@@ -82,30 +82,30 @@ const fn leading(big: &Big) -> (u64, u64) {
     let third = if top >= 2 { big[top - 2] } else { 0 };
     let shift = first.leading_zeros();
     if shift == 0 {
-        return (first, second);
+        return [first, second];
     }
-    (
+    [
         (first << shift) | (second >> (64 - shift)),
         (second << shift) | (third >> (64 - shift)),
-    )
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::{LEAST, POW10, log2_of_10_to, log10_of_2_to};
 
-    fn power(exponent: i32) -> (u64, u64) {
+    fn power(exponent: i32) -> [u64; 2] {
         POW10[(exponent - LEAST) as usize]
     }
 
     #[test]
     fn powers_are_those_known() {
-        assert_eq!(power(0), (1 << 63, 0));
-        assert_eq!(power(1), (0xa000_0000_0000_0000, 0));
-        assert_eq!(power(28), (0x813f_3978_f894_0984, 0x4000_0000_0000_0000));
-        assert_eq!(power(-1), (0xcccc_cccc_cccc_cccc, 0xcccc_cccc_cccc_cccc));
-        assert_eq!(power(-292), (0xff77_b1fc_bebc_dc4f, 0x25e8_e89c_13bb_0f7a));
-        assert_eq!(power(323), (0xfcf6_2c1d_ee38_2c42, 0x4672_9e03_dd9e_d7b5));
+        assert_eq!(power(0), [1 << 63, 0]);
+        assert_eq!(power(1), [0xa000_0000_0000_0000, 0]);
+        assert_eq!(power(28), [0x813f_3978_f894_0984, 0x4000_0000_0000_0000]);
+        assert_eq!(power(-1), [0xcccc_cccc_cccc_cccc, 0xcccc_cccc_cccc_cccc]);
+        assert_eq!(power(-292), [0xff77_b1fc_bebc_dc4f, 0x25e8_e89c_13bb_0f7a]);
+        assert_eq!(power(323), [0xfcf6_2c1d_ee38_2c42, 0x4672_9e03_dd9e_d7b5]);
     }
 
     #[test]

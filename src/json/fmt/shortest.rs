@@ -8,13 +8,15 @@
 
 use std::hint::select_unpredictable;
 
+use zerocopy::{Immutable, IntoBytes};
+
 use super::{
     digits::alone,
     pow10::{LEAST, POW10, log2_of_10_to, log10_of_2_to},
 };
 
 /// The number of fraction bits in the upper word of the product.
-const FRACTION: i32 = 6;
+pub(super) const FRACTION: i32 = 6;
 
 /// The decimal number `significand` · 10^`exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub(super) struct Decimal {
 
 /// For each biased exponent of `f64`: the index of its power of ten in the lower half, and the shift
 /// of the significand in the upper half. 8 KiB.
-static SCALE_64: [u32; 2048] = {
+pub(super) static SCALE_64: [u32; 2048] = {
     let mut table = [0; 2048];
     let mut biased = 0;
     while biased < 2048 {
@@ -39,6 +41,12 @@ static SCALE_64: [u32; 2048] = {
     table
 };
 
+/// The size of all tables of this module, in bytes.
+pub(super) const TABLES: usize = size_of_val(&SCALE_64)
+    + size_of_val(&SCALE_32)
+    + size_of_val(&POWERS_OF_TWO_32)
+    + size_of_val(&POW10);
+
 /// A positive float multiplied by a power of ten.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Scaled {
@@ -50,13 +58,35 @@ pub(super) struct Scaled {
     half: u64,
 }
 
-/// Scales `significand`, which includes the implicit bit of a normal float. Also returns the decimal
-/// exponent of the digit after the integer part.
+/// The bits of the smallest subnormals that are scaled to as many digits as normal floats: to an integer
+/// part of at least 10¹⁴, or for `f32` 10⁵.
+pub(super) const LEAST_64: u64 = 1 << 48;
+pub(super) const LEAST_32: u32 = 1 << 20;
+
+/// Whether [`scale_64`] and [`round_64`] give fifteen to seventeen digits; false for zero, powers of two,
+/// small subnormals, infinities and NaN. `bits` are without the sign.
 #[inline(always)]
-pub(super) fn scale_64(bits: u64, significand: u64) -> (Scaled, i32) {
+pub(super) fn is_common_64(bits: u64) -> bool {
+    let limit = f64::INFINITY.to_bits() - LEAST_64;
+    (bits << 12 != 0) & (bits.wrapping_sub(LEAST_64) < limit)
+}
+
+/// [`is_common_64`] for `f32`, with seven to nine digits.
+#[inline(always)]
+pub(super) fn is_common_32(bits: u32) -> bool {
+    let limit = f32::INFINITY.to_bits() - LEAST_32;
+    (bits << 9 != 0) & (bits.wrapping_sub(LEAST_32) < limit)
+}
+
+/// Scales a float given its bits without the sign. Also returns the decimal exponent of the digit after
+/// the integer part.
+#[inline(always)]
+pub(super) fn scale_64(bits: u64) -> (Scaled, i32) {
+    let implicit = u64::from(bits >> 52 != 0) << 52;
+    let significand = (bits & ((1 << 52) - 1)) | implicit;
     let scale = SCALE_64[(bits >> 52) as usize & 0x7ff];
     let (index, shift) = (scale as usize & 0xffff, scale >> 16);
-    let (high, low) = POW10[index.min(POW10.len() - 1)];
+    let [high, low] = POW10[index.min(POW10.len() - 1)];
     let significand = u128::from(significand << shift);
     let product = u128::from(high) * significand + ((u128::from(low) * significand) >> 64);
     let (upper, lower) = ((product >> 64) as u64, product as u64);
@@ -104,7 +134,7 @@ const fn scaled(high: u64, low: u64, significand: u64) -> (u64, u64) {
 
 /// For each biased exponent of `f32`: the power of ten with 64 bits, rounded up, the number of fraction
 /// bits in the product, and the decimal exponent of the digit after the integer part.
-static SCALE_32: [Scale32; 256] = {
+pub(super) static SCALE_32: [Scale32; 256] = {
     let zero = Scale32 {
         power: 0,
         fraction: 32,
@@ -117,7 +147,7 @@ static SCALE_32: [Scale32; 256] = {
         let decimal = log10_of_2_to(exponent);
         let shift = exponent + log2_of_10_to(-decimal - 1) + 1;
         table[biased as usize] = Scale32 {
-            power: POW10[(-decimal - 1 - LEAST) as usize].0 + 1,
+            power: POW10[(-decimal - 1 - LEAST) as usize][0] + 1,
             fraction: (32 - shift) as u32,
             exponent: decimal,
         };
@@ -127,16 +157,19 @@ static SCALE_32: [Scale32; 256] = {
 };
 
 /// An entry of [`SCALE_32`].
-#[derive(Clone, Copy)]
-struct Scale32 {
+#[derive(Clone, Copy, IntoBytes, Immutable)]
+#[repr(C)]
+pub(super) struct Scale32 {
     power: u64,
     fraction: u32,
     exponent: i32,
 }
 
-/// Scales `significand`, which includes the implicit bit of a normal float.
+/// Scales a float given its bits without the sign.
 #[inline(always)]
-pub(super) fn scale_32(bits: u32, significand: u32) -> u64 {
+pub(super) fn scale_32(bits: u32) -> u64 {
+    let implicit = u32::from(bits >> 23 != 0) << 23;
+    let significand = (bits & ((1 << 23) - 1)) | implicit;
     let power = SCALE_32[(bits >> 23) as usize & 0xff].power;
     let significand = u64::from(significand);
     // Two products, because a shift across words takes longer than a multiplication.
@@ -163,10 +196,8 @@ pub(super) fn round_32(bits: u32, product: u64) -> (u32, i32) {
 }
 
 /// The shortest decimal of a subnormal `f64`, whose sign bit must be 0.
-#[inline(always)]
 pub(super) fn subnormal_64(bits: u64) -> Decimal {
-    let mantissa = bits & ((1 << 52) - 1);
-    let (scaled, exponent) = scale_64(mantissa, mantissa);
+    let (scaled, exponent) = scale_64(bits);
     let (integer, digit) = round_64(scaled);
     Decimal {
         significand: integer * 10 + digit,
@@ -199,10 +230,8 @@ pub(super) fn power_of_two_32(bits: u32) -> (u32, i32) {
 }
 
 /// The shortest decimal of a subnormal `f32`, whose sign bit must be 0.
-#[inline(always)]
 pub(super) fn subnormal_32(bits: u32) -> Decimal {
-    let mantissa = bits & ((1 << 23) - 1);
-    let (significand, exponent) = round_32(mantissa, scale_32(mantissa, mantissa));
+    let (significand, exponent) = round_32(bits, scale_32(bits));
     Decimal {
         significand: significand.into(),
         exponent,
@@ -225,7 +254,7 @@ const fn power_of_two(exponent: i32, bits: i32) -> (u64, u64, i32) {
     let decimal = (exponent * 315_653 - 131_072) >> 20;
     let power = -decimal - 1;
     let shift = exponent + log2_of_10_to(power) + 1 + FRACTION;
-    let (high, low) = POW10[(power - LEAST) as usize];
+    let [high, low] = POW10[(power - LEAST) as usize];
     let (integer, fraction) = scaled(high, low, 1 << (bits + shift));
     let half = high >> (FRACTION + 1 - shift);
     if half > u64::MAX - fraction {

@@ -96,6 +96,8 @@ pub(in crate::json) struct Avx2;
 
 #[expect(unsafe_code, reason = "uses instructions that the target may lack")]
 impl Digits for Avx2 {
+    const IS_AVX2: bool = true;
+
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
         // SAFETY: the caller's contract.
