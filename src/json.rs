@@ -20,6 +20,7 @@
 
 mod error;
 pub mod fmt;
+mod indent;
 mod kernel;
 mod level;
 mod options;
@@ -38,7 +39,10 @@ pub use self::{
     error::JsonError,
     options::{Options, Utc},
 };
-use self::{kernel::Kernel, text::AnyText};
+use self::{
+    kernel::Kernel,
+    text::{AnyText, CHUNK},
+};
 use crate::Element;
 
 /// An element that can be written as a JSON scalar: a boolean, integer, float or datetime.
@@ -159,9 +163,6 @@ pub struct Chunks<'a, T: Scalar> {
     buffer: Vec<u8>,
     is_complete: bool,
 }
-
-/// Fits into the L2 cache of any processor.
-const CHUNK: usize = 64 * 1024;
 
 impl<T: Scalar> std::fmt::Debug for Chunks<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -6,6 +6,7 @@ pub struct Options {
     pub(super) utc: Utc,
     pub(super) omit_microseconds: bool,
     pub(super) append_newline: bool,
+    pub(super) indent: bool,
 }
 
 /// How to mark datetimes as UTC.
@@ -41,6 +42,7 @@ impl Options {
             utc: Utc::Naive,
             omit_microseconds: false,
             append_newline: false,
+            indent: false,
         }
     }
 
@@ -66,5 +68,12 @@ impl Options {
             append_newline: append,
             ..self
         }
+    }
+
+    /// Whether to write each element on a line of its own, indented by two spaces per axis, like orjson's
+    /// `OPT_INDENT_2`; off by default. Takes several times as long.
+    #[must_use]
+    pub const fn indent(self, indent: bool) -> Self {
+        Self { indent, ..self }
     }
 }

@@ -7,6 +7,7 @@ use ndarray::{ArrayView, Dimension, IxDyn};
 use super::{
     JsonError, Level, Options, Scalar,
     fmt::cursor::Cursor,
+    indent::Indent,
     kernel::{BLOCK, Empty, Kernel, SLACK, WriteBlock, write_block},
     rows::Rows,
     size,
@@ -23,6 +24,9 @@ pub(crate) struct Text<'a, T: Kernel> {
     opening: Option<usize>,
     shape: IxDyn,
 }
+
+/// The size of the chunks of a stream. Fits into the L2 cache of any processor.
+pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// The size of a temporary buffer for blocks that may not fit into the output.
 const STAGE: usize = 4096;
@@ -142,10 +146,22 @@ impl<'a, T: Kernel> Text<'a, T> {
     }
 }
 
-/// [`Text`] of an array, which may be empty.
-pub(crate) enum AnyText<'a, T: Scalar> {
+/// [`Text`] of an array, which may be empty or indented.
+pub(crate) struct AnyText<'a, T: Scalar> {
+    compact: Compact<'a, T>,
+    indented: Option<Indented>,
+}
+
+enum Compact<'a, T: Scalar> {
     Elements(Text<'a, T>),
     Empty(Text<'a, Empty>),
+}
+
+/// A chunk of compact text, and the state of indenting it.
+#[derive(Default)]
+struct Indented {
+    indent: Indent,
+    chunk: Vec<u8>,
 }
 
 impl<'a, T: Scalar> AnyText<'a, T> {
@@ -156,24 +172,50 @@ impl<'a, T: Scalar> AnyText<'a, T> {
     ) -> Self {
         let shape = IxDyn(array.shape());
         let shape = shape.slice();
-        match shape.iter().position(|&len| len == 0) {
-            None => Self::Elements(Text::new(Source::new(array), shape, options, level)),
+        let compact = match shape.iter().position(|&len| len == 0) {
+            None => Compact::Elements(Text::new(Source::new(array), shape, options, level)),
             Some(axis) => {
                 let shape = &shape[..axis];
                 let empties = vec![Empty; shape.iter().product()].leak();
-                Self::Empty(Text::new(Source::Slice(empties), shape, options, level))
+                Compact::Empty(Text::new(Source::Slice(empties), shape, options, level))
+            }
+        };
+        Self {
+            compact,
+            indented: options.indent.then(Indented::default),
+        }
+    }
+
+    /// Reserves room for the whole text, unless it is indented. Call it before writing.
+    pub(crate) fn reserve(&mut self, out: &mut Vec<u8>) {
+        match &mut self.compact {
+            _ if self.indented.is_some() => {}
+            Compact::Elements(text) => text.reserve(out),
+            Compact::Empty(text) => text.reserve(out),
+        }
+    }
+
+    /// Appends text until `out` has at least `enough` bytes, and returns whether there may be more.
+    ///
+    /// # Errors
+    /// A datetime that can't be represented.
+    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> Result<bool, JsonError> {
+        let Some(Indented { indent, chunk }) = &mut self.indented else {
+            return self.compact.fill(out, enough);
+        };
+        loop {
+            chunk.clear();
+            let has_more = self.compact.fill(chunk, CHUNK / 8)?;
+            indent.append(chunk, out);
+            if !has_more || out.len() >= enough {
+                return Ok(has_more);
             }
         }
     }
+}
 
-    pub(crate) fn reserve(&mut self, out: &mut Vec<u8>) {
-        match self {
-            Self::Elements(text) => text.reserve(out),
-            Self::Empty(text) => text.reserve(out),
-        }
-    }
-
-    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> Result<bool, JsonError> {
+impl<T: Scalar> Compact<'_, T> {
+    fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> Result<bool, JsonError> {
         let filled = match self {
             Self::Elements(text) => text.fill(out, enough),
             Self::Empty(text) => text.fill(out, enough),
