@@ -38,28 +38,46 @@ impl JsonElement for bool {
     fn write_each(row: &[Self], out: &mut Vec<u8>) -> Result<(), BoxError> {
         // orjson's compiler can't rule out that a store of text changes the length of the buffer. So
         // each element stores the length behind the comma and, after its text, waits to load it
-        // again; with the length in a register, this takes 0.7 times as long.
-        let out = black_box(out);
-        out.reserve(row.len().saturating_mul(6).saturating_add(8));
-        for (index, &element) in row.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
+        // again; with the length in a register, this takes 0.7 times as long. A reference would tell
+        // the compiler that the text is elsewhere.
+        let out: *mut Vec<u8> = black_box(out);
+        // The first element is apart, because a comma precedes each other one.
+        let (first, others) = row.split_at(row.len().min(1));
+        // SAFETY: `out` comes from a reference. There is room for six bytes for each element and
+        // eight more.
+        unsafe {
+            (*out).reserve(row.len().saturating_mul(6).saturating_add(8));
+            for &element in first {
+                append_bool(element, out);
             }
-            let (text, length) = select_unpredictable(element, (b"true    ", 4), (b"false   ", 5));
-            // SAFETY: there is room for six bytes for each element and eight more; those that
-            // count have been written.
-            unsafe {
-                let end = out.as_mut_ptr().add(out.len());
-                end.cast::<[u8; 8]>().write_unaligned(*text);
-                out.set_len(out.len() + length);
+            for &element in others {
+                let length = (*out).len();
+                (*out).as_mut_ptr().add(length).write(b',');
+                (*out).set_len(length + 1);
+                append_bool(element, out);
             }
+            (*out).push(b',');
         }
-        out.push(b',');
         Ok(())
     }
 
     fn serialize<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(self)
+    }
+}
+
+/// # Safety
+/// `out` must be valid and have room for eight bytes.
+#[expect(unsafe_code, reason = "see `write_each`")]
+#[inline(always)]
+unsafe fn append_bool(element: bool, out: *mut Vec<u8>) {
+    let [yes, no] = [*b"true    ", *b"false   "].map(u64::from_ne_bytes);
+    let text = select_unpredictable(element, yes, no);
+    // SAFETY: there is room for the text; the bytes that count have been written.
+    unsafe {
+        let end = (*out).as_mut_ptr().add((*out).len());
+        end.cast::<u64>().write_unaligned(text);
+        (*out).set_len((*out).len() + 4 + usize::from(!element));
     }
 }
 
