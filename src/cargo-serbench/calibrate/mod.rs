@@ -2,7 +2,11 @@
 
 mod python;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use serbench::protocol::{Command, Slice};
@@ -10,7 +14,8 @@ use serbench::protocol::{Command, Slice};
 use self::python::Steps;
 pub use self::python::{Interpreter, Versions};
 use crate::{
-    interrupt,
+    compare, interrupt,
+    layout::Layouts,
     process::{self, Launch, Launcher, Started, Worker},
     select::catalog::Listed,
 };
@@ -21,6 +26,8 @@ pub struct Case {
     /// Data type and shape, as in divan's names.
     pub name: String,
     pub versions: Versions,
+    /// How many sets of processes were measured.
+    pub sets: usize,
     /// Fastest first.
     pub rows: Vec<Row>,
     /// The reference's time divided by orjson's.
@@ -45,18 +52,50 @@ pub enum Kind {
     Python,
 }
 
-/// A median of ratios, and the smallest and largest median of a single set of processes.
+/// A ratio of times. Each set of processes gives one value: it differs from process to process by where
+/// code and data are in memory, and hardly within one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    pub median: f64,
-    pub least: f64,
-    pub greatest: f64,
+    pub ratio: f64,
+    /// The 95 % interval; `None` with too few sets.
+    pub interval: Option<[f64; 2]>,
+    /// The smallest and the largest ratio of a single set.
+    pub range: [f64; 2],
+}
+
+/// Whether a ratio is within 10 % of 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closeness {
+    Within,
+    Outside,
+    /// The interval contains both.
+    Unclear,
 }
 
 impl Estimate {
-    /// Whether every set of processes gives a ratio within 10 % of 1.
-    pub fn is_near_one(self) -> bool {
-        0.9 <= self.least && self.greatest <= 1.1
+    /// From the log-ratios of sets.
+    fn of(logs: &[f64]) -> Self {
+        let ends = |of: fn(f64, f64) -> f64, from: f64| logs.iter().copied().fold(from, of).exp();
+        let estimate = compare::estimate(logs);
+        Self {
+            ratio: estimate
+                .map_or_else(|| median(logs.to_vec()), |it| it.point)
+                .exp(),
+            interval: estimate.map(|it| [it.lower.exp(), it.upper.exp()]),
+            range: [
+                ends(f64::min, f64::INFINITY),
+                ends(f64::max, f64::NEG_INFINITY),
+            ],
+        }
+    }
+
+    /// Judges by the interval.
+    pub fn closeness(self) -> Closeness {
+        match self.interval {
+            Some([lower, upper]) if 0.9 <= lower && upper <= 1.1 => Closeness::Within,
+            Some([lower, upper]) if upper < 0.9 || 1.1 < lower => Closeness::Outside,
+            _ => Closeness::Unclear,
+        }
     }
 }
 
@@ -64,22 +103,29 @@ impl Estimate {
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// Number of sets of fresh processes.
-    pub processes: usize,
+    pub sets: usize,
     /// Slices per arm in each set.
     pub slices: usize,
+    /// Start no more sets than [`LEAST_SETS`] after this long.
+    pub patience: Duration,
 }
+
+/// The smallest number of sets that gives a 95 % interval.
+pub const LEAST_SETS: usize = 6;
 
 /// Approximate duration of a slice, as everywhere in this tool.
 const SLICE_NANOS: f64 = 2e6;
 
-/// An operation that takes longer is timed once per set of processes.
-const LONG_NANOS: f64 = 300e6;
+/// Approximate limit for the slices of one arm in a set, for operations that take longer than a slice.
+const SET_NANOS: f64 = 300e6;
 
-/// Measures the benchmarks of one array, the first of which is the reference.
+/// Measures the benchmarks of one array, the first of which is the reference. Each set of processes uses
+/// other copies of the executables, with the functions in another order where `layouts` has some.
 pub fn measure(
     launcher: &Launcher,
     interpreter: &Interpreter,
     benchmarks: &[&Listed],
+    layouts: &Layouts,
     pace: Pace,
 ) -> Result<Case> {
     let [reference, ..] = benchmarks else {
@@ -87,25 +133,20 @@ pub fn measure(
     };
     let folder = tempfile::tempdir().context("make a temporary folder for the array")?;
     let array = array(launcher, reference, folder.path())?;
-    let mut samples: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let started = Instant::now();
     let mut sets = Vec::new();
     let mut versions = None;
-    for _ in 0..pace.processes {
+    while sets.len() < LEAST_SETS || sets.len() < pace.sets && started.elapsed() < pace.patience {
         let mut arms = Vec::new();
         for benchmark in benchmarks {
-            let worker = start(launcher, benchmark)?;
+            let worker = start(launcher, &drawn(benchmark, layouts, sets.len()), sets.len())?;
             let name = benchmark.id.encoder().to_owned();
             arms.push(Arm::new(name, Source::Worker(Box::new(worker))));
         }
         let steps = interpreter.start(&array, folder.path(), cpu())?;
         versions = Some(steps.versions.clone());
-        let set = measure_set(arms, steps, pace.slices)?;
-        for (name, times) in &set {
-            samples.entry(name.clone()).or_default().extend(times);
-        }
-        sets.push(set);
+        sets.push(measure_set(arms, steps, pace.slices)?);
     }
-    let versions = versions.context("nothing to measure")?;
     let kind = |name: &str| {
         let is_encoder = benchmarks.iter().any(|it| it.id.encoder() == name);
         match is_encoder {
@@ -114,15 +155,30 @@ pub fn measure(
             false => Kind::Python,
         }
     };
-    let mut rows = rows(&samples, &sets, kind);
+    let mut rows = rows(&sets, kind);
     rows.sort_by(|a, b| a.nanos.total_cmp(&b.nanos));
     let factor = rows.iter().find(|row| row.kind == Kind::Reference);
     Ok(Case {
         name: reference.id.case().to_owned(),
-        versions,
+        versions: versions.context("nothing to measure")?,
+        sets: sets.len(),
         factor: factor.context("the reference was not measured")?.ratio,
         rows,
     })
+}
+
+/// The executable of a benchmark for set number `set`: one of its copies.
+fn drawn(benchmark: &Listed, layouts: &Layouts, set: usize) -> Listed {
+    let mut drawn = benchmark.clone();
+    let executable = &mut drawn.executable;
+    let copies = layouts
+        .files
+        .get(&executable.path)
+        .unwrap_or(&executable.copies);
+    if !copies.is_empty() {
+        executable.path = copies[set % copies.len()].clone();
+    }
+    drawn
 }
 
 /// The name of orjson's row; all others are divided by it.
@@ -131,33 +187,26 @@ pub const ORJSON: &str = "orjson (Python)";
 /// The times of each arm in one set of processes, per slice.
 type Set = BTreeMap<String, Vec<f64>>;
 
-fn rows(samples: &Set, sets: &[Set], kind: impl Fn(&str) -> Kind) -> Vec<Row> {
-    let names = samples.iter();
+fn rows(sets: &[Set], kind: impl Fn(&str) -> Kind) -> Vec<Row> {
+    let names = sets.first().into_iter().flat_map(Set::keys);
     names
-        .map(|(name, times)| Row {
+        .map(|name| Row {
             name: name.clone(),
             kind: kind(name),
-            nanos: median(times.clone()),
+            nanos: median(sets.iter().flat_map(|set| set[name].clone()).collect()),
             ratio: estimate(sets, name),
         })
         .collect()
 }
 
-/// Divides slices of the same round by each other, because they are adjacent in time.
+/// Divides slices of the same round by each other, because they are adjacent in time, and takes the
+/// median of each set.
 fn estimate(sets: &[Set], name: &str) -> Estimate {
-    let pairs = |set: &Set| -> Vec<f64> {
-        let (own, others) = (&set[name], &set[ORJSON]);
-        own.iter()
-            .zip(others)
-            .map(|(own, other)| own / other)
-            .collect()
+    let log = |set: &Set| {
+        let pairs = set[name].iter().zip(&set[ORJSON]);
+        median(pairs.map(|(own, orjson)| (own / orjson).ln()).collect())
     };
-    let medians: Vec<f64> = sets.iter().map(|set| median(pairs(set))).collect();
-    Estimate {
-        median: median(sets.iter().flat_map(pairs).collect()),
-        least: medians.iter().copied().fold(f64::INFINITY, f64::min),
-        greatest: medians.iter().copied().fold(0.0, f64::max),
-    }
+    Estimate::of(&sets.iter().map(log).collect::<Vec<_>>())
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -175,7 +224,8 @@ struct Arm {
     source: Source,
     /// Operations per slice.
     size: u64,
-    is_long: bool,
+    /// Slices in this set, at most as many as others have.
+    slices: usize,
     times: Vec<f64>,
 }
 
@@ -191,7 +241,7 @@ impl Arm {
             name,
             source,
             size: 1,
-            is_long: false,
+            slices: 1,
             times: Vec::new(),
         }
     }
@@ -211,29 +261,32 @@ impl Arm {
         Ok(total / self.size as f64)
     }
 
-    /// Warms up, and sets the number of operations per slice.
-    fn settle(&mut self, steps: &mut Steps) -> Result<()> {
+    /// Warms up, and sets the number of operations per slice and of slices, at most `slices`.
+    fn settle(&mut self, steps: &mut Steps, slices: usize) -> Result<()> {
         for _ in 0..3 {
-            let nanos = self.time(steps)?;
-            self.is_long = nanos > LONG_NANOS;
-            if self.is_long {
+            let nanos = self.time(steps)?.max(1.0);
+            self.size = (SLICE_NANOS / nanos).max(1.0) as u64;
+            self.slices = ((SET_NANOS / nanos) as usize).clamp(1, slices);
+            if self.slices < slices {
                 break;
             }
-            self.size = (SLICE_NANOS / nanos.max(1.0)).max(1.0) as u64;
         }
         Ok(())
     }
 }
 
-/// Times all arms in turn, forwards and backwards, so that drift affects all equally.
+/// Times all arms in turn, forwards and backwards, so that drift affects all equally. orjson is next to
+/// the first, the reference.
 fn measure_set(mut arms: Vec<Arm>, mut steps: Steps, slices: usize) -> Result<Set> {
-    for step in steps.names.clone() {
+    let names = steps.names.clone();
+    let python = names.into_iter().map(|step| {
         let name = format!("{step} (Python)");
-        arms.push(Arm::new(name, Source::Python(step)));
-    }
+        Arm::new(name, Source::Python(step))
+    });
+    arms.splice(1..1, python);
     for arm in &mut arms {
         interrupt::check()?;
-        arm.settle(&mut steps)?;
+        arm.settle(&mut steps, slices)?;
     }
     for round in 0..slices {
         let mut order: Vec<usize> = (0..arms.len()).collect();
@@ -243,7 +296,7 @@ fn measure_set(mut arms: Vec<Arm>, mut steps: Steps, slices: usize) -> Result<Se
         for index in order {
             interrupt::check()?;
             let arm = &mut arms[index];
-            if round == 0 || !arm.is_long {
+            if round < arm.slices {
                 let time = arm.time(&mut steps)?;
                 arm.times.push(time);
             }
@@ -266,7 +319,7 @@ const TEXT: &str = "text";
 /// Asks the reference for its array and its output, and writes both to `folder`.
 fn array(launcher: &Launcher, reference: &Listed, folder: &Path) -> Result<Array> {
     let id = &reference.id;
-    let mut worker = start(launcher, reference)?;
+    let mut worker = start(launcher, reference, 0)?;
     let mut answer = worker.ask(Command::Verify)?;
     let fact = |name: &str| answer.text(name).map(str::to_owned);
     let (Some(dtype), Some(axes)) = (fact("dtype"), fact("shape")) else {
@@ -282,14 +335,15 @@ fn array(launcher: &Launcher, reference: &Listed, folder: &Path) -> Result<Array
     Ok(Array { dtype, axes })
 }
 
-fn start(launcher: &Launcher, benchmark: &Listed) -> Result<Worker> {
+/// `set` also chooses where the stack starts.
+fn start(launcher: &Launcher, benchmark: &Listed, set: usize) -> Result<Worker> {
     let launch = Launch {
         executable: &benchmark.executable,
         id: &benchmark.path,
         threads: benchmark.threads,
         cpu: cpu(),
         slowdown: 0.0,
-        padding: 0,
+        padding: set * 272 % 4096,
     };
     match launcher.worker(launch)? {
         Started::Worker(worker) => Ok(worker),
@@ -307,7 +361,7 @@ fn cpu() -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Estimate, ORJSON, Set, estimate, median};
+    use super::{Closeness, Estimate, ORJSON, Set, estimate, median};
 
     fn set(own: &[f64], orjson: &[f64]) -> Set {
         [
@@ -324,33 +378,56 @@ mod tests {
             set(&[1.0, 3.0, 1.1], &[2.0, 6.0, 2.0]),
             set(&[1.2, 1.2, 1.2], &[2.0, 2.0, 2.0]),
         ];
-        let ratio = estimate(&sets, "own");
-        assert!((ratio.least - 0.5).abs() < 1e-9, "{ratio:?}");
-        assert!((ratio.greatest - 0.6).abs() < 1e-9, "{ratio:?}");
-        assert!((ratio.median - 0.575).abs() < 1e-9, "{ratio:?}");
+        let estimate = estimate(&sets, "own");
+        let near =
+            |value: f64, expected: f64| assert!((value - expected).abs() < 1e-9, "{estimate:?}");
+        near(estimate.range[0], 0.5);
+        near(estimate.range[1], 0.6);
+        near(estimate.ratio, 0.3_f64.sqrt());
+        assert_eq!(estimate.interval, None);
+        assert_eq!(estimate.closeness(), Closeness::Unclear);
     }
 
     #[test]
     fn long_operations_have_fewer_slices() {
-        let ratio = estimate(&[set(&[100.0], &[2.0, 2.0])], "own");
-        assert!((ratio.median - 50.0).abs() < 1e-9);
+        let estimate = estimate(&[set(&[100.0], &[2.0, 2.0])], "own");
+        assert!((estimate.ratio - 50.0).abs() < 1e-9);
+    }
+
+    /// However many slices each set has, what counts is how sets differ.
+    #[test]
+    fn sets_that_differ_give_a_wide_interval() {
+        let of = |ratios: &[f64]| {
+            let sets: Vec<Set> = ratios
+                .iter()
+                .map(|&ratio| set(&[ratio; 40], &[1.0; 40]))
+                .collect();
+            estimate(&sets, "own")
+        };
+        assert_eq!(of(&[1.0; 8]).closeness(), Closeness::Within);
+        assert_eq!(of(&[0.8; 8]).closeness(), Closeness::Outside);
+        assert_eq!(of(&[1.0; 5]).closeness(), Closeness::Unclear);
+        let apart = of(&[0.78, 1.12, 0.78, 1.12, 0.78, 1.12, 0.78, 1.12]);
+        assert_eq!(apart.closeness(), Closeness::Unclear);
+        assert_eq!(apart.range.map(|end| (100.0 * end).round() as i32), [78, 112]);
     }
 
     #[test]
-    fn near_one_is_so_in_every_set() {
-        let near = |least, greatest| {
-            let median = f64::midpoint(least, greatest);
-            Estimate {
-                median,
-                least,
-                greatest,
-            }
-            .is_near_one()
+    fn the_interval_decides() {
+        let closeness = |lower, upper| {
+            let estimate = Estimate {
+                ratio: f64::midpoint(lower, upper),
+                interval: Some([lower, upper]),
+                range: [0.0, 2.0],
+            };
+            estimate.closeness()
         };
-        assert!(near(0.9, 1.1));
-        assert!(!near(0.89, 1.0));
-        assert!(!near(1.0, 1.11));
-        assert!(!near(f64::NAN, f64::NAN));
+        assert_eq!(closeness(0.9, 1.1), Closeness::Within);
+        assert_eq!(closeness(0.89, 1.0), Closeness::Unclear);
+        assert_eq!(closeness(1.0, 1.11), Closeness::Unclear);
+        assert_eq!(closeness(0.7, 0.89), Closeness::Outside);
+        assert_eq!(closeness(1.11, 1.2), Closeness::Outside);
+        assert_eq!(closeness(f64::NAN, f64::NAN), Closeness::Unclear);
         assert!(median(Vec::new()).is_nan());
     }
 }

@@ -1,16 +1,17 @@
 //! `cargo serbench calibrate`: compares the reference encoder with the real orjson and Python's own steps.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::{
-    calibrate::{self, Case, Interpreter, Kind, Pace, Row},
+    calibrate::{self, Case, Closeness, Estimate, Interpreter, Kind, Pace, Row},
     cli::{Build, Compiling, Effort, Keys, Plan, Project, Select, Suites, Voice},
     commands::revision::{self, Tree},
     exit::Exit,
     explain,
+    layout::Layouts,
     select::{BenchId, catalog::Listed},
     session::{self, Request, Session},
     shell,
@@ -96,28 +97,47 @@ pub fn calibrate(args: &Calibrate) -> Result<Exit> {
     let session = session::open(args.request())?;
     let tree = revision::worktree(&session)?;
     let groups = groups(&session, &tree)?;
+    let layouts = layouts(&session, &groups);
     let pace = if session.request.quick {
         Pace {
-            processes: 2,
-            slices: 10,
+            sets: calibrate::LEAST_SETS,
+            slices: 4,
+            patience: Duration::ZERO,
         }
     } else {
         Pace {
-            processes: 5,
-            slices: 40,
+            sets: 16,
+            slices: 10,
+            patience: Duration::from_secs(60),
         }
     };
     let mut progress = shell::Progress::start("Measuring");
     let mut cases = Vec::new();
     for (done, group) in groups.iter().enumerate() {
         progress.update(done as f64, groups.len() as f64, &group[0].id);
-        let case = calibrate::measure(&session.launcher, &interpreter, group, pace)?;
+        let case = calibrate::measure(&session.launcher, &interpreter, group, &layouts, pace)?;
         shell::print(&table(&case))?;
         cases.push(case);
     }
     drop(progress);
     shell::print(&summary(&cases))?;
     Ok(Exit::Passed)
+}
+
+/// Copies of the executables with the functions in several orders. Where code is can change its time
+/// by more than the 10 % in question, and the next build would place it elsewhere.
+fn layouts(session: &Session, groups: &[Vec<&Listed>]) -> Layouts {
+    let executables: BTreeMap<_, _> = groups
+        .iter()
+        .flatten()
+        .map(|listed| (&listed.executable.path, &listed.executable))
+        .collect();
+    let pairs: Vec<_> = executables.into_values().map(|it| [it, it]).collect();
+    let layouts = Layouts::of(&pairs, &session.workspace.scratch());
+    for problem in &layouts.problems {
+        shell::hint(format_args!("measured as linked by cargo: {problem}"));
+    }
+    layouts
 }
 
 /// The selected benchmarks by array, each reference before the benchmarks divided by it.
@@ -157,7 +177,7 @@ fn table(case: &Case) -> String {
             "  {:width$}  {:>12}  {:>7}{}\n",
             row.name,
             time(row.nanos),
-            ratio(row.ratio.median),
+            ratio(row.ratio.ratio),
             note(row)
         );
     }
@@ -207,17 +227,26 @@ fn summary(cases: &[Case]) -> String {
     text
 }
 
-/// The verdict, which takes all sets of processes into account.
 fn verdict(case: &Case) -> String {
-    let factor = case.factor;
-    let range = format!(
-        "{:.2} [{:.2} to {:.2}]",
-        factor.median, factor.least, factor.greatest
+    let Estimate {
+        ratio,
+        interval,
+        range: [least, greatest],
+    } = case.factor;
+    let interval = interval.map_or_else(
+        || "no interval".to_owned(),
+        |[lower, upper]| format!("[{lower:.2}, {upper:.2}]"),
     );
-    if factor.is_near_one() {
-        format!("the reference is within 10 % of orjson: {range}")
-    } else {
-        format!("the reference takes {range} times as long as orjson")
+    let factor = format!("{ratio:.2} {interval}");
+    let sets = format!("{least:.2} to {greatest:.2} in {} processes", case.sets);
+    match case.factor.closeness() {
+        Closeness::Within => format!("the reference is within 10 % of orjson: {factor}; {sets}"),
+        Closeness::Outside => {
+            format!("the reference takes {factor} times as long as orjson; {sets}")
+        }
+        Closeness::Unclear => {
+            format!("can't tell whether the reference is within 10 % of orjson: {factor}; {sets}")
+        }
     }
 }
 
@@ -227,10 +256,10 @@ mod tests {
     use crate::calibrate::{Estimate, ORJSON};
 
     fn case(name: &str, factor: [f64; 3]) -> Case {
-        let estimate = |[least, median, greatest]: [f64; 3]| Estimate {
-            median,
-            least,
-            greatest,
+        let estimate = |[lower, ratio, upper]: [f64; 3]| Estimate {
+            ratio,
+            interval: Some([lower, upper]),
+            range: [lower - 0.01, upper + 0.02],
         };
         let row = |name: &str, kind, nanos, ratio| Row {
             name: name.to_owned(),
@@ -241,6 +270,7 @@ mod tests {
         Case {
             name: name.to_owned(),
             versions: [("orjson".to_owned(), "3.13.0".to_owned())].into(),
+            sets: 16,
             rows: vec![
                 row("orjson", Kind::Reference, 104_300.0, factor),
                 row(ORJSON, Kind::Python, 100_000.0, [1.0; 3]),
@@ -260,6 +290,7 @@ mod tests {
         let cases = [
             case("f64::100x50", [1.02, 1.043, 1.06]),
             case("bool::100x50", [0.65, 0.68, 0.7]),
+            case("i8::100x50", [0.86, 0.92, 0.97]),
         ];
         insta::assert_snapshot!(format!("{}{}", table(&cases[0]), summary(&cases)));
     }
