@@ -15,6 +15,7 @@ use serbench::{
         SimdJsonValue, SonicRs, SonicRsValue,
     },
     f16,
+    json::{self, Level, Options},
     random::Random,
 };
 use serde_json::Value;
@@ -329,12 +330,105 @@ fn rare_floats_match_the_reference() {
     same_text(&Array::from(floats).into_dyn());
 }
 
+/// At every level that this processor supports.
 fn same_text<T: JsonElement>(array: &ArrayD<T>) {
-    let (ours, reference) = (
-        encode(&Serbench, array.view()),
-        encode(&Orjson, array.view()),
+    let reference = encode(&Orjson, array.view()).unwrap();
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        let mut text = Vec::with_capacity(reference.len() + 4096);
+        json::write_at(level, array, Options::new(), &mut text).unwrap();
+        if text != reference.as_bytes() {
+            let context = format!("{} at {level:?}", T::DTYPE);
+            check_text(&context, &String::from_utf8(text).unwrap(), &reference);
+        }
+    }
+}
+
+#[test]
+fn every_f16_matches_the_reference() {
+    let all: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
+    same_text(&Array::from(all).into_dyn());
+}
+
+/// All units, over the whole range and at its ends.
+#[test]
+fn datetimes_match_the_reference() {
+    fn check<T: JsonElement>(first: i64, last: i64, moment: impl Fn(i64) -> T) {
+        let mut random = Random::seeded(13);
+        let width = last.wrapping_sub(first) as u64;
+        let mut counts: Vec<i64> = (0..20_000)
+            .map(|_| first.wrapping_add(random.below(width.saturating_add(1)) as i64))
+            .collect();
+        counts.extend([first, first + 1, last - 1, last]);
+        if first < 0 {
+            counts.extend(-1000..1000);
+        }
+        let moments: Vec<T> = counts.into_iter().map(moment).collect();
+        same_text(&Array::from(moments).into_dyn());
+    }
+    let (first, last) = SECONDS;
+    check(-1970, 8029, DatetimeY);
+    check(-1970 * 12, 8029 * 12 + 11, DatetimeM);
+    check(
+        divided(SECONDS, 604_800).0,
+        divided(SECONDS, 604_800).1,
+        DatetimeW,
     );
-    check_text(&T::DTYPE.to_string(), &ours.unwrap(), &reference.unwrap());
+    check(
+        divided(SECONDS, 86_400).0,
+        divided(SECONDS, 86_400).1,
+        DatetimeD,
+    );
+    check(
+        divided(SECONDS, 3_600).0,
+        divided(SECONDS, 3_600).1,
+        DatetimeH,
+    );
+    check(divided(SECONDS, 60).0, divided(SECONDS, 60).1, DatetimeMin);
+    check(first, last, DatetimeS);
+    check(first * 1_000, last * 1_000, DatetimeMs);
+    check(first * 1_000_000, last * 1_000_000, DatetimeUs);
+    check(i64::MIN + 1, i64::MAX, DatetimeNs);
+}
+
+#[test]
+#[ignore = "tests all 4 billion floats: takes about 10 minutes with --release"]
+fn every_f32_matches_the_reference() {
+    for chunk in 0..1_u32 << 16 {
+        let floats: Vec<f32> = (0..1 << 16)
+            .map(|low| f32::from_bits(chunk << 16 | low))
+            .collect();
+        same_text(&Array::from(floats).into_dyn());
+    }
+}
+
+/// Random bits, random decimals of each length, integers and their fractions, and neighbors of powers
+/// of two and ten.
+#[test]
+#[ignore = "tests a billion floats: takes about 3 minutes with --release"]
+fn a_billion_f64s_match_the_reference() {
+    let mut random = Random::seeded(15);
+    for _ in 0..10_000 {
+        let mut draw = || {
+            let bits = random.next_u64();
+            let near =
+                |float: f64| f64::from_bits((float.to_bits() as i64 + random_step(bits)) as u64);
+            match random.below(8) {
+                0 => (bits >> random.below(64)) as f64,
+                1 => (bits >> random.below(64)) as f64 / 10_f64.powi(random.below(23) as i32),
+                2 => near(10_f64.powi(random.below(632) as i32 - 323)),
+                3 => near(2_f64.powi(random.below(2098) as i32 - 1074)),
+                4 => random.unit(),
+                _ => f64::from_bits(bits),
+            }
+        };
+        let floats = ArrayD::from_shape_simple_fn(IxDyn(&[1000, 100]), &mut draw);
+        same_text(&floats);
+    }
+}
+
+/// From -8 to 7.
+fn random_step(bits: u64) -> i64 {
+    (bits >> 60) as i64 - 8
 }
 
 #[test]
@@ -430,19 +524,17 @@ fn check_installed_numbers(random: &mut Random) {
         .flat_map(|float| (*float as f32).to_le_bytes())
         .collect();
     check_installed(Dtype::Float32, &bytes);
-    // The first second of year 0, and the last that orjson supports.
-    let seconds = (-62_167_219_200, 253_402_207_200);
     for (unit, (first, last)) in [
         (TimeUnit::Year, (-1970, 8029)),
         // orjson rejects months before 1970, or aborts.
         (TimeUnit::Month, (0, 8029 * 12 + 11)),
-        (TimeUnit::Week, divided(seconds, 604_800)),
-        (TimeUnit::Day, divided(seconds, 86_400)),
-        (TimeUnit::Hour, divided(seconds, 3_600)),
-        (TimeUnit::Minute, divided(seconds, 60)),
-        (TimeUnit::Second, seconds),
-        (TimeUnit::Millisecond, multiplied(seconds, 1_000)),
-        (TimeUnit::Microsecond, multiplied(seconds, 1_000_000)),
+        (TimeUnit::Week, divided(SECONDS, 604_800)),
+        (TimeUnit::Day, divided(SECONDS, 86_400)),
+        (TimeUnit::Hour, divided(SECONDS, 3_600)),
+        (TimeUnit::Minute, divided(SECONDS, 60)),
+        (TimeUnit::Second, SECONDS),
+        (TimeUnit::Millisecond, multiplied(SECONDS, 1_000)),
+        (TimeUnit::Microsecond, multiplied(SECONDS, 1_000_000)),
     ] {
         let counts: Vec<u8> = (0..200_000)
             .flat_map(|_| (first + random.below((last - first) as u64 + 1) as i64).to_le_bytes())
@@ -450,6 +542,9 @@ fn check_installed_numbers(random: &mut Random) {
         check_installed(Dtype::Datetime64(unit), &counts);
     }
 }
+
+/// The first second of year 0, and the last that orjson supports.
+const SECONDS: (i64, i64) = (-62_167_219_200, 253_402_207_200);
 
 fn divided((first, last): (i64, i64), by: i64) -> (i64, i64) {
     (first / by, last / by)
