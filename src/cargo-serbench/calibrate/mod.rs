@@ -409,7 +409,10 @@ mod tests {
         assert_eq!(of(&[1.0; 5]).closeness(), Closeness::Unclear);
         let apart = of(&[0.78, 1.12, 0.78, 1.12, 0.78, 1.12, 0.78, 1.12]);
         assert_eq!(apart.closeness(), Closeness::Unclear);
-        assert_eq!(apart.range.map(|end| (100.0 * end).round() as i32), [78, 112]);
+        assert_eq!(
+            apart.range.map(|end| (100.0 * end).round() as i32),
+            [78, 112]
+        );
     }
 
     #[test]
