@@ -22,8 +22,8 @@ pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept
 /// The version of the format, increased with every new field. Older versions can be read; newer ones
 /// are rejected with an error. 2 added `budget`, `layout`, `notes`, the results of `explain`, the
 /// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block; 4 the `heap` of a
-/// benchmark.
-pub const SCHEMA: u32 = 4;
+/// benchmark; 5 its `counted`.
+pub const SCHEMA: u32 = 5;
 
 /// This program and version, as stored files name their writer.
 pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
@@ -248,6 +248,9 @@ pub struct Verification {
     pub shape: Option<Vec<usize>>,
     pub bytes_in: Option<u64>,
     pub bytes_out: Option<u64>,
+    /// What one operation processes by divan's counters, besides bytes.
+    #[serde(default, skip_serializing_if = "Counted::is_empty")]
+    pub counted: Counted,
     /// Whether it used other threads; then wall time decides.
     pub multithreaded: bool,
     /// Whether the operation wrote to stdout, which makes it slower.
@@ -262,6 +265,24 @@ pub struct Verification {
     /// Duration of a process that ran it once; zero if unknown. Only used for scheduling.
     #[serde(skip)]
     pub seconds: f64,
+}
+
+/// Numbers of one operation that divan's counters of the same names give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chars: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<u64>,
+}
+
+impl Counted {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The result of verification.
@@ -406,6 +427,7 @@ impl Verification {
             shape: None,
             bytes_in: None,
             bytes_out: None,
+            counted: Counted::default(),
             multithreaded: false,
             prints: false,
             memory: None,

@@ -48,6 +48,13 @@ pub struct Row {
     pub gigabytes_per_second: Option<f64>,
 }
 
+impl Row {
+    /// How many of `count` things per operation that is in a second.
+    pub fn per_second(&self, count: Option<u64>) -> Option<f64> {
+        Some(count? as f64 / self.latency_ns? * 1e9)
+    }
+}
+
 /// All encoders on one array; without a reference, the benchmarks of one group.
 #[derive(Clone, Debug)]
 pub struct CaseTable {

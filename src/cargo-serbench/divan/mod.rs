@@ -16,7 +16,7 @@ pub use error::ParseError;
 pub use listing::{Listing, Problem, listing};
 pub use numbers::{Picos, Thousandths};
 pub use outline::{Node, Outline, outline};
-pub use table::{Allocations, Measurement, measurement, timer_precision};
+pub use table::{Allocations, Counter, Measurement, measurement, timer_precision};
 
 #[cfg(test)]
 pub use table::{Tally, table};

@@ -260,10 +260,11 @@ fn figures(
 }
 
 impl Measurement {
-    /// Bytes that one iteration processes, if the benchmark says so.
-    pub fn bytes(&self) -> Option<f64> {
+    /// What one iteration processes by a counter of the benchmark, from four digits.
+    pub fn count(&self, counter: Counter) -> Option<u64> {
         let mut counted = self.counted.iter();
-        counted.find_map(|(counter, count)| (*counter == Counter::Bytes).then_some(*count))
+        let (_, count) = counted.find(|(it, _)| *it == counter)?;
+        Some(count.round() as u64)
     }
 
     /// Iterations in each sample.
@@ -676,7 +677,8 @@ mod tests {
             assert_eq!(*counter, expected);
             assert!((count / exactly - 1.0).abs() < 0.01, "{count} {exactly}");
         }
-        assert_eq!(row.bytes(), Some(row.counted[0].1));
+        let bytes = row.counted[0].1.round() as u64;
+        assert_eq!(row.count(Counter::Bytes), Some(bytes));
         assert_eq!(throughput("1.5 KiB/s"), Some((Counter::Bytes, 1536.0)));
         assert_eq!(throughput("2 item/s"), Some((Counter::Items, 2.0)));
         assert_eq!(throughput("2 ns"), None);

@@ -291,6 +291,7 @@ impl Measured {
             shape: self.shape.clone(),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
+            counted: run::Counted::default(),
             multithreaded: self.multithreaded,
             prints: self.prints,
             memory: self.memory,

@@ -55,6 +55,7 @@ fn subject() -> Verification {
         shape: Some(vec![100, 100]),
         bytes_in: Some(80_000),
         bytes_out: Some(192_941),
+        counted: run::Counted::default(),
         multithreaded: false,
         prints: false,
         memory: Some(Memory {

@@ -25,6 +25,17 @@ pub fn figures(number: f64) -> String {
     format!("{number:.decimals$}")
 }
 
+/// A number per second to four significant digits: `3.333 M`.
+pub fn rate(per_second: f64) -> String {
+    let (scaled, unit) = match per_second {
+        it if it < 1e3 => (it, ""),
+        it if it < 1e6 => (it / 1e3, " k"),
+        it if it < 1e9 => (it / 1e6, " M"),
+        it => (it / 1e9, " G"),
+    };
+    figures(scaled) + unit
+}
+
 /// At most two decimals, without trailing zeros: `18.27`, `8`.
 pub fn brief(number: f64) -> String {
     let text = format!("{number:.2}");
@@ -116,7 +127,7 @@ fn tone(lower: f64, upper: f64) -> Tone {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, change, mebibytes, ratio, time};
+    use super::{bytes, change, mebibytes, rate, ratio, time};
     use crate::compare::stats::LogRatio;
 
     #[test]
@@ -127,6 +138,8 @@ mod tests {
         check(53_214.0, "53.21 µs");
         check(195e6, "195.0 ms");
         check(3.2e9, "3.200 s");
+        assert_eq!(rate(3_333_333.0), "3.333 M");
+        assert_eq!(rate(12.0), "12.00");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(55_784_243), "53.2 MiB");

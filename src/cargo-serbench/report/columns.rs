@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     compare::{CaseTable, Row, sides::Both},
-    decide::{Metric, Verdict},
+    decide::{Decision, Metric, Verdict},
     run::{Side, State},
 };
 
@@ -33,11 +33,20 @@ pub fn alone() -> Vec<Column<Row>> {
     columns
 }
 
-fn figures() -> [Column<Row>; 7] {
+fn figures() -> [Column<Row>; 10] {
     [
         right("Latency", latency),
         right("ns/element", nanos_per_element),
         right("GB/s", throughput),
+        right("Items/s", |row| {
+            per_second(row, row.verification.counted.items)
+        }),
+        right("Chars/s", |row| {
+            per_second(row, row.verification.counted.chars)
+        }),
+        right("Cycles/s", |row| {
+            per_second(row, row.verification.counted.cycles)
+        }),
         right("B/element", bytes_per_element),
         right("Peak heap", peak),
         right("Allocations", allocations),
@@ -89,6 +98,12 @@ fn latency(row: &Row) -> Cell {
 fn throughput(row: &Row) -> Cell {
     row.gigabytes_per_second
         .map_or_else(Cell::absent, |rate| Cell::plain(cells::figures(rate)))
+}
+
+/// By one of divan's counters.
+fn per_second(row: &Row, count: Option<u64>) -> Cell {
+    let rate = row.per_second(count);
+    rate.map_or_else(Cell::absent, |rate| Cell::plain(cells::rate(rate)))
 }
 
 fn nanos_per_element(row: &Row) -> Cell {
@@ -188,17 +203,41 @@ fn benchmark(row: &Judged<'_>) -> Cell {
 }
 
 fn verdict(row: &Judged<'_>) -> Cell {
-    Cell::toned(row.decision.verdict.word(), tone(row.decision.verdict))
+    Cell::toned(verdict_words(row.decision), tone(row.decision))
+}
+
+/// The verdict, and why it does not fail the gate: `regressed (accepted)`.
+pub fn verdict_words(decision: &Decision) -> String {
+    let word = decision.verdict.word();
+    let why = decision.waived.as_deref().filter(|_| is_failing(decision));
+    let why = why.and_then(|it| it.split(|it: char| !it.is_alphabetic()).next());
+    why.map_or_else(|| word.to_owned(), |why| format!("{word} ({why})"))
+}
+
+/// Whether a verdict fails the gate unless waived.
+fn is_failing(decision: &Decision) -> bool {
+    match decision.verdict {
+        Verdict::Regressed | Verdict::Failed | Verdict::Removed | Verdict::Inconclusive => true,
+        Verdict::Improved
+        | Verdict::Unchanged
+        | Verdict::Identical
+        | Verdict::Added
+        | Verdict::Skipped => false,
+    }
 }
 
 /// Whether a verdict is good or bad.
-pub fn tone(verdict: Verdict) -> Tone {
-    match verdict {
+pub fn tone(decision: &Decision) -> Tone {
+    if decision.waived.is_some() && is_failing(decision) {
+        return Tone::Unsure;
+    }
+    match decision.verdict {
         Verdict::Regressed | Verdict::Failed => Tone::Bad,
         Verdict::Improved => Tone::Good,
         Verdict::Inconclusive => Tone::Unsure,
         Verdict::Unchanged => Tone::Plain,
-        Verdict::Identical | Verdict::Added | Verdict::Removed | Verdict::Skipped => Tone::Dim,
+        Verdict::Removed => Tone::Bad,
+        Verdict::Identical | Verdict::Added | Verdict::Skipped => Tone::Dim,
     }
 }
 

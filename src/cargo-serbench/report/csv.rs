@@ -13,6 +13,7 @@ struct Line {
     id: String,
     verdict: Option<&'static str>,
     decided_by: Option<&'static str>,
+    accepted: Option<String>,
     change: Option<f64>,
     change_lower: Option<f64>,
     change_upper: Option<f64>,
@@ -52,6 +53,9 @@ fn line(report: &Report<'_>, id: &str) -> Line {
         id: unformulated(&text::visible(id)),
         verdict: decision.map(|it| it.verdict.word()),
         decided_by: decision.and_then(|it| it.metric).map(json::metric),
+        accepted: decision
+            .and_then(|it| it.waived.as_deref())
+            .map(|why| unformulated(&text::visible(why))),
         change: change.and_then(|it| ratio(it.point)),
         change_lower: change.and_then(|it| ratio(it.lower)),
         change_upper: change.and_then(|it| ratio(it.upper)),

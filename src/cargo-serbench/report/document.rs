@@ -188,32 +188,43 @@ fn section(
         .iter()
         .map(|decision| Judged { decision, report })
         .collect();
-    let noted = |decision: &&&Decision| !detail || decision.role != Role::Benchmark;
+    let reason: fn(&Decision) -> Option<&str> = match detail {
+        true => remark,
+        false => |decision| Some(&decision.reason),
+    };
     (!rows.is_empty()).then(|| Section {
         title,
         table: table(&columns::verdicts(report), &judged),
-        notes: notes(rows.iter().filter(noted).copied()),
+        notes: notes(rows.iter().filter_map(|it| Some((*it, reason(it)?)))),
         detail,
         ..Section::default()
     })
 }
 
+/// What the reason of a benchmark that needs no attention says beside the figures, which the table has.
+fn remark(decision: &Decision) -> Option<&str> {
+    match decision.role {
+        Role::Benchmark => decision.reason.split_once("; ").map(|(_, remark)| remark),
+        Role::NullControl | Role::PositiveControl => Some(&decision.reason),
+    }
+}
+
 /// Reasons that differ only in figures, which the table has: more than these are counted.
 const MOST_ALIKE: usize = 3;
 
-fn notes<'a>(decisions: impl Iterator<Item = &'a Decision>) -> Vec<Note> {
+fn notes<'a>(decisions: impl Iterator<Item = (&'a Decision, &'a str)>) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for decision in decisions {
+    for (decision, reason) in decisions {
         if let (Some(_), None) = (decision.metric, &decision.waived) {
-            let words = decision.reason.replace(|it: char| !it.is_alphabetic(), "");
+            let words = reason.replace(|it: char| !it.is_alphabetic(), "");
             let count = counts.entry((decision.verdict.word(), words)).or_default();
             *count += 1;
             if *count > MOST_ALIKE {
                 continue;
             }
         }
-        notes.push(note(decision));
+        notes.push(note(decision, reason));
     }
     let more = counts.into_iter().filter(|(_, count)| *count > MOST_ALIKE);
     notes.extend(more.map(|((verdict, _), count)| Note {
@@ -223,8 +234,8 @@ fn notes<'a>(decisions: impl Iterator<Item = &'a Decision>) -> Vec<Note> {
     notes
 }
 
-fn note(decision: &Decision) -> Note {
-    let reason = text::brief(&decision.reason);
+fn note(decision: &Decision, reason: &str) -> Note {
+    let reason = text::brief(reason);
     Note {
         id: text::visible(&decision.id),
         text: text::visible(&match &decision.waived {

@@ -53,11 +53,14 @@ fn headline(report: &Report<'_>) -> String {
 
 /// The reason for a verdict, and the cause if known.
 fn because(report: &Report<'_>, decision: &Decision) -> String {
-    let reason = &decision.reason;
-    match explained::signature(report.explanations, decision.id.as_str()) {
-        Some(signature) => format!("{reason}; {signature}"),
-        None => reason.clone(),
+    let mut reason = decision.reason.clone();
+    if let Some(signature) = explained::signature(report.explanations, decision.id.as_str()) {
+        reason += &format!("; {signature}");
     }
+    if let Some(waiver) = &decision.waived {
+        reason += &format!(" ({waiver})");
+    }
+    reason
 }
 
 fn level(decision: &Decision) -> Option<&'static str> {
@@ -67,8 +70,8 @@ fn level(decision: &Decision) -> Option<&'static str> {
         Verdict::Regressed | Verdict::Failed | Verdict::Removed if decision.waived.is_some() => {
             Some("notice")
         }
-        Verdict::Regressed | Verdict::Failed => Some("error"),
-        Verdict::Inconclusive | Verdict::Removed | Verdict::Skipped => Some("warning"),
+        Verdict::Regressed | Verdict::Failed | Verdict::Removed => Some("error"),
+        Verdict::Inconclusive | Verdict::Skipped => Some("warning"),
         Verdict::Improved | Verdict::Unchanged | Verdict::Identical | Verdict::Added => {
             over.then_some("error")
         }

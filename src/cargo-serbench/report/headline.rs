@@ -182,10 +182,12 @@ fn regressed(verdicts: &Verdicts<'_>, benchmarks: &[&Decision]) -> String {
         ));
     }
     if hungrier > 0 {
-        parts.push("need more memory".to_owned());
+        let verb = if hungrier == 1 { "needs" } else { "need" };
+        parts.push(format!("{verb} more memory"));
     }
     if over > 0 {
-        parts.push("exceed a limit".to_owned());
+        let verb = if over == 1 { "exceeds" } else { "exceed" };
+        parts.push(format!("{verb} a limit"));
     }
     let numbers = [slower, hungrier, over]
         .into_iter()

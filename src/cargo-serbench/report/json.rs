@@ -65,6 +65,9 @@ struct Measurement<'a> {
     failure: Option<&'a str>,
     latency_ns: Option<f64>,
     gigabytes_per_second: Option<f64>,
+    items_per_second: Option<f64>,
+    chars_per_second: Option<f64>,
+    cycles_per_second: Option<f64>,
     ratio_to_reference: Option<Interval>,
     blocks: usize,
 }
@@ -215,11 +218,15 @@ fn next_step(step: document::Step) -> NextStep {
 }
 
 fn measurement(row: &Row) -> Measurement<'_> {
+    let counted = row.verification.counted;
     Measurement {
         id: &row.id,
         failure: row.verification.failure(),
         latency_ns: row.latency_ns,
         gigabytes_per_second: row.gigabytes_per_second,
+        items_per_second: row.per_second(counted.items),
+        chars_per_second: row.per_second(counted.chars),
+        cycles_per_second: row.per_second(counted.cycles),
         ratio_to_reference: row.ratio.as_ref().map(interval),
         blocks: row.blocks,
     }

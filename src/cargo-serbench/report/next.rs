@@ -6,7 +6,7 @@ use super::{
     text,
 };
 use crate::{
-    decide::{Decision, Verdict, evidence::Role},
+    decide::{Decision, Standing, Verdict, evidence::Role},
     run::Side,
 };
 
@@ -28,19 +28,74 @@ pub fn steps(report: &Report<'_>) -> Vec<Step> {
     let (before, now): (Vec<&Decision>, Vec<&Decision>) = of(Verdict::Failed)
         .into_iter()
         .partition(|it| it.failed_at == Some(Side::Baseline));
+    // A limit that is exceeded or undecided counts like a threshold.
+    let at_limit = |verdict, standing: Standing| -> Vec<&Decision> {
+        let wanted = |it: &&&Decision| {
+            let mut limits = it.limits.iter();
+            let is_other = it.verdict != Verdict::Failed && it.waived.is_none();
+            is_other && (it.verdict == verdict || limits.any(|check| check.standing == standing))
+        };
+        benchmarks.iter().filter(wanted).copied().collect()
+    };
     let mut steps = failed(report, now.first().map(|it| it.id.as_str()));
     steps.extend(before.first().map(|it| failed_before(it)));
-    steps.extend(regressed(report, &of(Verdict::Regressed)));
+    steps.extend(regressed(
+        report,
+        &at_limit(Verdict::Regressed, Standing::Over),
+    ));
     steps.extend(removed(&of(Verdict::Removed)));
-    steps.extend(undecided(report, verdicts, &of(Verdict::Inconclusive)));
+    steps.extend(undecided(
+        report,
+        &at_limit(Verdict::Inconclusive, Standing::Unclear),
+    ));
     steps.extend(distrusted(verdicts));
-    if steps.is_empty() && !of(Verdict::Improved).is_empty() {
-        steps.push(Step {
-            text: "after merging, record the improvement as the new baseline:".to_owned(),
-            command: Some("cargo serbench".to_owned()),
-        });
+    if steps.is_empty() {
+        let new = (
+            !of(Verdict::Improved).is_empty(),
+            !of(Verdict::Added).is_empty(),
+        );
+        steps.extend(to_record(new));
+        steps.extend(of(Verdict::Skipped).first().map(|it| skipped(it)));
+        let identical = of(Verdict::Identical).len();
+        steps.extend((identical > 0).then(|| not_measured(report, identical)));
     }
     steps
+}
+
+/// A step for improved and for new benchmarks.
+fn to_record(new: (bool, bool)) -> Option<Step> {
+    let what = match new {
+        (false, false) => return None,
+        (true, false) => "record the improvement as the new baseline:",
+        (false, true) => "record new benchmarks as a baseline:",
+        (true, true) => "record improvements and new benchmarks as the new baseline:",
+    };
+    Some(Step {
+        text: format!("after merging, {what}"),
+        command: Some("cargo serbench".to_owned()),
+    })
+}
+
+fn skipped(decision: &Decision) -> Step {
+    let Decision { id, reason, .. } = decision;
+    Step {
+        text: text::visible(&format!(
+            "to measure {id}, remove the reason why it was skipped: {}",
+            text::brief(reason)
+        )),
+        command: None,
+    }
+}
+
+fn not_measured(report: &Report<'_>, identical: usize) -> Step {
+    let what = match identical {
+        1 => "it",
+        _ => "them",
+    };
+    Step {
+        text: format!("to measure {what} anyway, although the machine code is the same:"),
+        command: Some(format!("{} --measure-identical", command(report))),
+    }
 }
 
 fn failures_of_tables(report: &Report<'_>) -> Vec<Step> {
@@ -118,7 +173,11 @@ fn regressed(report: &Report<'_>, regressed: &[&Decision]) -> Vec<Step> {
         text: what.to_owned(),
         command: Some(format!("cargo serbench accept {ids} --reason TEXT")),
     };
-    let explain = unexplained(report, regressed);
+    let slower = regressed.iter().copied();
+    let slower: Vec<&Decision> = slower
+        .filter(|it| it.verdict == Verdict::Regressed)
+        .collect();
+    let explain = unexplained(report, &slower);
     [Some(look), explain, Some(accept)]
         .into_iter()
         .flatten()
@@ -138,11 +197,7 @@ fn unexplained(report: &Report<'_>, regressed: &[&Decision]) -> Option<Step> {
     })
 }
 
-fn undecided(
-    report: &Report<'_>,
-    verdicts: &Verdicts<'_>,
-    undecided: &[&Decision],
-) -> Option<Step> {
+fn undecided(report: &Report<'_>, undecided: &[&Decision]) -> Option<Step> {
     if undecided.is_empty() {
         return None;
     }
@@ -162,8 +217,8 @@ fn undecided(
         },
         None => Step {
             text: format!(
-                "{} too close to the threshold for the noise of this machine: measure on a \
-                 quieter one, or raise the threshold",
+                "{} too close to the threshold or limit for the noise of this machine: measure on \
+                 a quieter one, or raise it",
                 match undecided {
                     [_] => "one benchmark is",
                     [_, ..] | [] => "some benchmarks are",
@@ -171,12 +226,6 @@ fn undecided(
             ),
             command: None,
         },
-    })
-    .filter(|_| {
-        verdicts
-            .decisions
-            .iter()
-            .any(|it| it.role == Role::Benchmark)
     })
 }
 

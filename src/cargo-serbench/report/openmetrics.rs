@@ -73,7 +73,8 @@ pub fn render(report: &Report<'_>) -> String {
     );
     let verdicts = decisions.iter().map(|it| {
         let (id, verdict) = (label(&it.id), it.verdict.word());
-        format!("serbench_verdict{{benchmark=\"{id}\",verdict=\"{verdict}\"}} 1\n")
+        let accepted = it.waived.as_ref().map_or("", |_| ",accepted=\"true\"");
+        format!("serbench_verdict{{benchmark=\"{id}\",verdict=\"{verdict}\"{accepted}}} 1\n")
     });
     let help = "1 for the verdict that a benchmark got.";
     out += &family("serbench_verdict", "", help, &verdicts.collect::<String>());

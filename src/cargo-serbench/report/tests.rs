@@ -13,7 +13,10 @@ use crate::{
         stats::LogRatio,
     },
     config,
-    decide::{self, Decision, Metric, Summary, Verdict, evidence, evidence::Evidence},
+    decide::{
+        self, Decision, LimitCheck, Metric, Standing, Summary, Verdict, evidence,
+        evidence::Evidence,
+    },
     record::tests::two_encoders,
     run::{Arm, Benchmark, Block, Phase, Run, Side, Times, Verification},
     select::BenchId,
@@ -235,7 +238,7 @@ fn force(decision: &mut Decision, verdict: Verdict) {
 }
 
 fn every_verdict() -> Owned {
-    Owned::of(&[
+    let mut owned = Owned::of(&[
         ("json::slow::f64::100x100", Verdict::Regressed),
         ("json::fast::f32::100x100", Verdict::Improved),
         ("json::same::f64::100x100", Verdict::Unchanged),
@@ -244,7 +247,24 @@ fn every_verdict() -> Owned {
         ("json::slow::f32::100x100", Verdict::Added),
         ("json::gone::f64::100x100", Verdict::Removed),
         ("json::wrong::f64::100x100", Verdict::Failed),
-    ])
+        ("json::later::f64::100x100", Verdict::Skipped),
+        ("json::meant::f64::100x100", Verdict::Regressed),
+        ("json::moved::f64::100x100", Verdict::Unchanged),
+    ]);
+    for decision in &mut owned.decisions {
+        match decision.id.as_str() {
+            "json::meant::f64::100x100" => {
+                decision.waived = Some("accepted: checks | its input".to_owned());
+            }
+            "json::moved::f64::100x100" => {
+                decision.reason +=
+                    "; slower as cargo linked it, but not with its functions in other orders";
+            }
+            _ => {}
+        }
+    }
+    owned.summary = decide::summarize(&owned.decisions, false);
+    owned
 }
 
 fn one_commit() -> Owned {
@@ -283,6 +303,9 @@ struct Wanted {
     change: Option<[f64; 3]>,
     latency_ns: f64,
     ratio: Option<f64>,
+    accepted: Option<String>,
+    /// What the reason says beside the figures.
+    remark: Option<String>,
 }
 
 fn wanted(json: &Value) -> Vec<Wanted> {
@@ -294,6 +317,11 @@ fn wanted(json: &Value) -> Vec<Wanted> {
             .then(|| ["ratio", "lower", "upper"].map(|name| row["change"][name].as_f64().unwrap())),
         latency_ns: row["latency_ns"]["candidate"].as_f64().unwrap(),
         ratio: row["ratio_to_reference"]["candidate"].as_f64(),
+        accepted: row["accepted"].as_str().map(str::to_owned),
+        remark: row["reason"]
+            .as_str()
+            .and_then(|it| it.split_once("; "))
+            .map(|(_, remark)| remark.to_owned()),
     };
     json["verdicts"]
         .as_array()
@@ -316,7 +344,11 @@ impl Wanted {
             long => format!("{:.3} µs", long / 1000.0),
         };
         let ratio = self.ratio.map(|ratio| format!("-> {ratio:.3}"));
-        let texts = [Some(self.verdict.clone()), Some(latency), ratio];
+        let verdict = match &self.accepted {
+            Some(_) => format!("{} (accepted)", self.verdict),
+            None => self.verdict.clone(),
+        };
+        let texts = [Some(verdict), Some(latency), ratio];
         texts
             .into_iter()
             .flatten()
@@ -332,7 +364,9 @@ fn every_form_says_what_the_json_says() {
     let wanted = wanted(&json);
     let verdicts: std::collections::BTreeSet<&str> =
         wanted.iter().map(|it| it.verdict.as_str()).collect();
-    assert_eq!(verdicts.len(), 8, "{verdicts:?}");
+    assert_eq!(verdicts.len(), 9, "{verdicts:?}");
+    assert_eq!(wanted.iter().filter(|it| it.accepted.is_some()).count(), 1);
+    assert_eq!(wanted.iter().filter(|it| it.remark.is_some()).count(), 1);
     let [terminal, markdown, comment] =
         ["terminal", "markdown", "comment"].map(|form| report.render(form));
     // The tables beside pictures have fewer columns.
@@ -343,8 +377,9 @@ fn every_form_says_what_the_json_says() {
     let html = figures
         .collect::<String>()
         .replace("<tr>", "\n<tr>")
+        .replace("<li>", "\n<li>")
         .replace("</tr>", "</tr>\n");
-    let unescaped = |text: &str| text.replace(r"\[", "[").replace("&gt;", ">");
+    let unescaped = |text: &str| text.replace('\\', "").replace("&gt;", ">");
     for it in &wanted {
         let rows = [
             (&terminal, format!("{}  ", it.id)),
@@ -357,6 +392,10 @@ fn every_form_says_what_the_json_says() {
             let row = unescaped(row.unwrap_or_else(|| panic!("no {begin:?} in {text}")));
             for cell in it.cells() {
                 assert!(row.contains(&cell), "no {cell:?} in {row}");
+            }
+            for words in it.accepted.iter().chain(&it.remark) {
+                let noted = |line: &str| line.contains(&it.id) && line.contains(words);
+                assert!(unescaped(text).lines().any(noted), "no {words:?} in {text}");
             }
         }
     }
@@ -400,27 +439,172 @@ fn for_programs(report: &Owned, wanted: &[Wanted]) {
             entry.unwrap()["value"].as_f64().unwrap(),
             it.latency_ns
         ));
+        let accepted = if it.accepted.is_some() {
+            ",accepted=\"true\""
+        } else {
+            ""
+        };
         let sample = format!(
-            "serbench_verdict{{benchmark=\"{id}\",verdict=\"{}\"}} 1\n",
+            "serbench_verdict{{benchmark=\"{id}\",verdict=\"{}\"{accepted}}} 1\n",
             it.verdict
         );
         assert!(metrics.contains(&sample), "{sample}");
+        assert_eq!(
+            line["accepted"],
+            it.accepted.clone().unwrap_or_default(),
+            "{id}"
+        );
         let case = junit
             .split("<testcase ")
             .find(|case| case.contains(&format!("\"{id}\"")));
-        assert!(
-            case.unwrap().contains(&format!("{}: ", it.verdict)),
-            "{junit}"
-        );
-        let fails = ["<failure", "<error"]
-            .iter()
-            .any(|tag| case.unwrap().contains(tag));
+        let case = case.unwrap();
+        let words = it.accepted.iter().chain(&it.remark);
+        for words in words.chain([&format!("{}: ", it.verdict)]) {
+            assert!(case.contains(words), "{words:?}: {junit}");
+        }
+        let status = ["<failure", "<error", "<skipped"]
+            .into_iter()
+            .find(|tag| case.contains(tag));
+        let wanted = match (it.verdict.as_str(), &it.accepted) {
+            (_, Some(_)) => None,
+            ("regressed", None) => Some("<failure"),
+            ("failed" | "removed", None) => Some("<error"),
+            // Nothing that a test suite could call passed.
+            ("inconclusive" | "skipped", None) => Some("<skipped"),
+            (_, None) => None,
+        };
+        assert_eq!(status, wanted, "{id}");
+    }
+    let outcome = junit.split("<testcase ").last().unwrap();
+    assert!(
+        outcome.starts_with("name=\"outcome\"") && outcome.contains("<failure"),
+        "{junit}"
+    );
+}
+
+/// Annotations have a level: what fails the gate is an error.
+#[test]
+fn annotations_of_every_verdict() {
+    let text = every_verdict().render("github");
+    let line = |encoder: &str| {
+        let id = format!("json%3A%3A{encoder}%3A%3Af64");
+        text.lines()
+            .find(|line| line.contains(&id))
+            .map(str::to_owned)
+    };
+    for (encoder, level) in [
+        ("slow", Some("::error ")),
+        ("wrong", Some("::error ")),
+        ("gone", Some("::error ")),
+        ("vague", Some("::warning ")),
+        ("later", Some("::warning ")),
+        ("meant", Some("::notice ")),
+        ("same", None),
+        ("equal", None),
+    ] {
+        let line = line(encoder);
         assert_eq!(
-            fails,
-            ["regressed", "failed"].contains(&it.verdict.as_str()),
-            "{id}"
+            line.as_deref()
+                .map(|it| it.starts_with(level.unwrap_or("?"))),
+            level.map(|_| true),
+            "{encoder}: {text}"
         );
     }
+    assert!(
+        line("meant")
+            .unwrap()
+            .contains("accepted: checks | its input")
+    );
+}
+
+/// A verdict that is not `unchanged` has a next step; what fails the gate comes first.
+#[test]
+fn every_verdict_has_a_next_step() {
+    for (verdict, words) in [
+        (Verdict::Regressed, "look at json::it::f64"),
+        (Verdict::Failed, "run json::it::f64"),
+        (Verdict::Removed, "if benchmarks were removed on purpose"),
+        (
+            Verdict::Inconclusive,
+            "about 40 s more would probably decide",
+        ),
+        (
+            Verdict::Improved,
+            "record the improvement as the new baseline",
+        ),
+        (Verdict::Added, "record new benchmarks as a baseline"),
+        (Verdict::Skipped, "to measure json::it::f64"),
+        (Verdict::Identical, "to measure it anyway"),
+    ] {
+        let text = Owned::of(&[("json::it::f64", verdict)]).render("terminal");
+        let said = |line: &str| line.starts_with("Next: ") && line.contains(words);
+        assert!(text.lines().any(said), "{verdict:?}: {text}");
+    }
+    let text = Owned::of(&[("json::it::f64", Verdict::Unchanged)]).render("terminal");
+    assert!(!text.contains("Next: "), "{text}");
+}
+
+/// A benchmark over a limit fails the gate without a regression.
+#[test]
+fn a_limit_has_a_next_step() {
+    for (standing, words) in [
+        (Standing::Over, "accept json::it::f64 --reason TEXT"),
+        (Standing::Unclear, "too close to the threshold or limit"),
+    ] {
+        let mut report = Owned::of(&[("json::it::f64", Verdict::Unchanged)]);
+        let decision = report
+            .decisions
+            .iter_mut()
+            .find(|it| it.id == "json::it::f64");
+        decision.unwrap().limits.push(LimitCheck {
+            metric: Metric::PeakHeap,
+            ratio: LogRatio {
+                point: 0.7,
+                lower: 0.7,
+                upper: 0.7,
+                level: 0.95,
+            },
+            limit: 1.5,
+            standing,
+        });
+        report.summary = decide::summarize(&report.decisions, true);
+        let text = report.render("terminal");
+        assert!(text.contains("Next: ") && text.contains(words), "{text}");
+    }
+}
+
+/// Counters of divan get columns where a benchmark has them.
+#[test]
+fn counters_are_shown() {
+    let without = one_commit().render("terminal");
+    assert!(!without.contains("Items/s"), "{without}");
+    let mut run = two_encoders();
+    for benchmark in run.benchmarks.values_mut() {
+        let verification = benchmark.candidate.as_mut().unwrap();
+        verification.counted.items = Some(1000);
+    }
+    let owned = Owned {
+        tables: compare::cases(&run),
+        runs: vec![run],
+        ..Owned::of(&[])
+    };
+    let text = owned.render("terminal");
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("orjson "))
+        .unwrap();
+    // 1000 items in 1.000 µs.
+    assert!(
+        text.contains("Items/s") && row.contains("1.000 G"),
+        "{text}"
+    );
+    assert!(!text.contains("Chars/s"), "{text}");
+    let json: Value = serde_json::from_str(&owned.render("json")).unwrap();
+    let rates = json["measurements"].as_array().unwrap().iter();
+    let rates: Vec<f64> = rates
+        .map(|it| it["items_per_second"].as_f64().unwrap())
+        .collect();
+    assert!(rates.iter().all(|it| (1e7..2e9).contains(it)), "{rates:?}");
 }
 
 #[test]

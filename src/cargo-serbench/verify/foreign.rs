@@ -8,10 +8,10 @@ use serbench::protocol::{Command, Slice};
 
 use super::launch;
 use crate::{
-    divan::{self, Allocations, Measurement, ParseError, Thousandths},
+    divan::{self, Allocations, Counter, Measurement, ParseError, Thousandths},
     interrupt,
     process::{Launcher, Started, failure_summary},
-    run::{Memory, State, Verification},
+    run::{Counted, Memory, State, Verification},
     select::catalog::Listed,
 };
 
@@ -51,7 +51,12 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
         }
     };
     verification.multithreaded = threads > 1 || benchmark.threads.is_some_and(|it| it > 1);
-    verification.bytes_in = row.bytes().map(|bytes| bytes.round() as u64);
+    verification.bytes_in = row.count(Counter::Bytes);
+    verification.counted = Counted {
+        items: row.count(Counter::Items),
+        chars: row.count(Counter::Chars),
+        cycles: row.count(Counter::Cycles),
+    };
     verification.memory = row.allocations.as_ref().and_then(memory);
     if let Some(memory) = &mut verification.memory {
         let again = visit(launcher, benchmark)?.ok();

@@ -106,17 +106,18 @@ fn axis(scale: &Scale, height: f64) -> Markup {
 fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
     let y = TOP + ROW * number as f64;
     let [point, lower, upper] = row.change;
-    let tone = class(columns::tone(row.decision.verdict));
+    let tone = class(columns::tone(row.decision));
     let id = text::visible(&row.decision.id);
     let (x1, x2, x) = (scale.at(lower), scale.at(upper), scale.at(point));
     let middle = y + 22.0;
     let figures = row.decision.change.as_ref().map(cells::change);
     let figures = figures.map(|cell| cell.text).unwrap_or_default();
+    let words = columns::verdict_words(row.decision);
     html! {
         g {
-            title { (id) ": " (row.decision.verdict.word()) ", " (figures) }
+            title { (id) ": " (words) ", " (figures) }
             text x="12" y=(y + 11.0) { (text::shorten(&id, 44, 20)) }
-            text class="soft end value" x=(WIDTH - 12.0) y=(y + 11.0) { (row.decision.verdict.word()) " " (figures) }
+            text class="soft end value" x=(WIDTH - 12.0) y=(y + 11.0) { (words) " " (figures) }
             @if let Some(threshold) = row.threshold {
                 @let x = scale.at(threshold);
                 line.threshold x1=(x) x2=(x) y1=(y + 14.0) y2=(y + 30.0) {}
@@ -146,7 +147,9 @@ fn table_columns<'a>() -> Vec<Column<Row<'a>>> {
         left("Benchmark", |row: &Row<'_>| {
             Cell::name(row.decision.id.as_str())
         }),
-        left("Verdict", |row| Cell::plain(row.decision.verdict.word())),
+        left("Verdict", |row| {
+            Cell::plain(columns::verdict_words(row.decision))
+        }),
         right("Change [95 %]", |row| {
             row.decision
                 .change
