@@ -10,18 +10,35 @@ use crate::{
 #[test]
 #[ignore = "needs Chromium; leaves screenshots in target/report-pages to look at"]
 fn the_page_in_a_browser() {
-    let repository = Repository::new(
-        "fake::reference::u8::4 worker cpu=100000
-         fake::slower::u8::4 worker cpu=50000
-         fake::faster::u8::4 worker cpu=50000",
-    );
-    repository.behave(
-        "fake::reference::u8::4 worker cpu=100000
-         fake::slower::u8::4 worker cpu=55000
-         fake::faster::u8::4 worker cpu=45000",
-    );
+    let long = "long_".repeat(60);
+    let benches = |slower: u32, faster: u32, more: &str| {
+        format!(
+            "fake::reference::u8::4 worker cpu=100000 peak=4096 bytes=4096 allocations=2
+             fake::slower::u8::4 worker cpu={slower} peak=2048 bytes=4096 allocations=1
+             fake::faster::f64::4 worker cpu={faster} peak=9000 bytes=9000 allocations=1
+             fake::<script>document.title='evil'</script>::u8::4 worker cpu={slower}
+             fake::{long}::u8::4 worker cpu={slower}
+             fake::meant::u8::4 worker cpu={slower}
+             fake::noisy::u8::4 worker cpu={} spread=0.3
+             fake::wrong::u8::4 {more}",
+            slower + slower / 40,
+        )
+    };
+    let before = benches(50_000, 50_000, "worker cpu=50000 check=json");
+    let repository = Repository::new(&format!("{before}\nfake::gone::u8::4 worker cpu=70000"));
+    let after = benches(55_000, 45_000, "panic");
+    repository.behave(&format!("{after}\nfake::new::u8::4 worker cpu=70000"));
+    let accept = [
+        "accept",
+        "fake::meant::u8::4",
+        "--reason",
+        "Checks <b>its</b> input",
+    ];
+    repository.serbench(&accept).exits(0);
     let page = repository.serbench(&["gate", "--seed=1", "--format=html"]);
     is_well_shown("gate", page.exits(100).stdout());
+    let page = repository.serbench(&["--quick", "--seed=1", "--format=html"]);
+    is_well_shown("one-commit", page.stdout());
 }
 
 #[test]
@@ -41,17 +58,39 @@ fn history_in_a_browser() {
     is_well_shown("history", page.exits(0).stdout());
 }
 
-/// Asserts that nothing of a page is wider than a phone's screen or a large one, in both themes.
+/// What the frame around a page looks at, with all folds closed and open: whether the page is wider than its window,
+/// links to nowhere, folds that stay as they are, and elements that the keyboard reaches out of order or that have
+/// no name.
+const LOOK: &str = "
+    const page = f.contentDocument, root = page.documentElement;
+    const count = (selector, is) => [...page.querySelectorAll(selector)].filter(is).length;
+    const wide = () => root.scrollWidth - root.clientWidth;
+    const folded = wide();
+    const broken = count('a[href^=\"#\"]', a => !page.getElementById(a.getAttribute('href').slice(1)));
+    const stuck = count('summary', it => {
+        const was = it.parentElement.open;
+        it.click();
+        return it.parentElement.open == was;
+    });
+    const unnamed = count('[tabindex]', it => it.tabIndex != 0 || !it.ariaLabel);
+    const pictures = count('svg', it => it.getAttribute('role') != 'img' || !it.querySelector('title'));
+    const evil = count('script', it => it.textContent.includes('evil')) + (page.title == 'evil');
+    document.title = `overflow ${folded} ${wide()} broken ${broken} stuck ${stuck} unnamed ${unnamed + pictures} evil ${evil}`;
+";
+
+/// Asserts that nothing of a page is wider than a phone's screen or a large one, in both themes, and that it can be
+/// used with a keyboard and printed.
 fn is_well_shown(name: &str, page: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/report-pages");
     fs::create_dir_all(&folder).unwrap();
-    for width in [390, 1600] {
+    let plain = folder.join(format!("{name}.html"));
+    fs::write(&plain, page).unwrap();
+    for width in [390, 768, 1600] {
         // A window is never as narrow as a phone, a frame can be.
         let frame = page.replace('&', "&amp;").replace('"', "&quot;");
         let wrapper = format!(
             "<body style='margin:0'><iframe id=f style='border:0;width:{width}px;height:5000px' \
-             srcdoc=\"{frame}\"></iframe><script>onload=()=>{{let e=f.contentDocument.documentElement;\
-             document.title='overflow '+(e.scrollWidth-e.clientWidth)}}</script>"
+             srcdoc=\"{frame}\"></iframe><script>onload = () => {{ {LOOK} }}</script>"
         );
         let wrapped = folder.join(format!("{name}-{width}.html"));
         fs::write(&wrapped, wrapper).unwrap();
@@ -59,14 +98,19 @@ fn is_well_shown(name: &str, page: &str) {
             let window = format!("{},3000", width.max(500));
             let dom = chromium(&wrapped, &window, scheme, "--dump-dom");
             assert!(
-                dom.contains("<title>overflow 0</title>"),
-                "{width} {theme}: {dom}"
+                dom.contains("<title>overflow 0 0 broken 0 stuck 0 unnamed 0 evil 0</title>"),
+                "{width} {theme}: {}",
+                dom.split("<script>").last().unwrap_or_default()
             );
             let picture = folder.join(format!("{name}-{width}-{theme}.png"));
             let screenshot = format!("--screenshot={}", picture.display());
             chromium(&wrapped, &window, scheme, &screenshot);
         }
     }
+    let paper = folder.join(format!("{name}.pdf"));
+    let print = format!("--print-to-pdf={}", paper.display());
+    chromium(&plain, "1000,1000", 1, &print);
+    assert!(fs::read(paper).unwrap().starts_with(b"%PDF"));
 }
 
 /// What Chromium prints; fails when it has something to say about the page.
