@@ -15,7 +15,11 @@ const ARRAYS: [&str; 2] = ["init", "--template=array-encoder"];
 const MANIFEST: &str = "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 
 /// What `init` writes besides Cargo.toml.
-const NEW: [&str; 2] = ["benches/arrays.rs", ".github/workflows/serbench.yml"];
+const NEW: [&str; 3] = [
+    "benches/arrays.rs",
+    ".github/workflows/serbench.yml",
+    ".github/workflows/serbench-publish.yml",
+];
 
 fn package() -> Repository {
     Repository::with(&[("Cargo.toml", MANIFEST), ("src/lib.rs", "")])
@@ -37,13 +41,14 @@ fn limited(repository: &Repository, blocks: u32, arguments: &[&str]) -> Outcome 
 fn is_complete(repository: &Repository) {
     assert!(repository.read("Cargo.toml").contains("[[bench]]"));
     assert!(repository.read(NEW[0]).contains("divan::main()"));
-    assert!(repository.read(NEW[1]).contains("gate"));
+    assert!(repository.read(NEW[1]).contains("cargo serbench gate"));
+    assert!(repository.read(NEW[2]).contains("cargo serbench publish"));
 }
 
 /// That nothing half-written is there: no file, or all of it, and no other.
 #[track_caller]
 fn is_whole(repository: &Repository, whole: &Repository) {
-    for file in ["Cargo.toml", NEW[0], NEW[1]] {
+    for file in [&["Cargo.toml"][..], &NEW].concat() {
         let path = repository.path().join(file);
         match fs::read_to_string(path) {
             Ok(text) => assert!(
@@ -172,8 +177,15 @@ fn benches_that_are_there_need_a_workflow_alone() {
     let said = repository.serbench(&["init"]);
     said.exits(0)
         .warns(&["Wrote .github/workflows/serbench.yml"])
-        .warns(&["cargo serbench gate"]);
+        .warns(&["Wrote .github/workflows/serbench-publish.yml"])
+        .warns(&["cargo serbench gate"])
+        .warns(&["serbench-publish.yml posts the verdict", "default branch"]);
     assert_eq!(repository.read("Cargo.toml"), manifest);
+    repository
+        .serbench(&["init"])
+        .exits(0)
+        .warns(&["Kept .github/workflows/serbench.yml"])
+        .warns(&["Kept .github/workflows/serbench-publish.yml"]);
     repository
         .serbench(&["init", "--template=plain"])
         .exits(2)
@@ -203,7 +215,9 @@ fn a_dry_run_shows_the_difference_and_changes_nothing() {
         .says(&["--- a/Cargo.toml"])
         .says(&["+serbench = \"0.1\""])
         .says(&["+++ b/benches/arrays.rs"])
-        .says(&["+++ b/.github/workflows/serbench.yml"]);
+        .says(&["+++ b/.github/workflows/serbench.yml"])
+        .says(&["+++ b/.github/workflows/serbench-publish.yml"])
+        .says(&["+      - run: cargo serbench publish target/artifact"]);
     assert_eq!(repository.read("Cargo.toml"), MANIFEST);
     assert!(!repository.path().join(".github").exists());
     assert!(!repository.path().join("Cargo.lock").exists());

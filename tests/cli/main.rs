@@ -8,6 +8,7 @@ mod cached;
 mod calibrate;
 #[cfg(unix)]
 mod checkout;
+mod deploying;
 mod doctor;
 mod encodings;
 mod escaping;

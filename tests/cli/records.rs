@@ -568,7 +568,9 @@ fn init_overwrites_nothing() {
             Kept benches/arrays.rs
           Edited Cargo.toml
            Wrote .github/workflows/serbench.yml
+           Wrote .github/workflows/serbench-publish.yml
     hint: measure it: `cargo serbench`; then commit, and replace the example by your own code
+    hint: once both workflows are on the default branch, serbench.yml gates pull requests and serbench-publish.yml posts the verdict as a comment and the check `serbench`; without the second, it is only in the job summary
     ");
     assert_eq!(fs::read_to_string(&bench).unwrap(), "mine");
     let manifest = fs::read_to_string(place.path("Cargo.toml")).unwrap();
@@ -579,7 +581,7 @@ fn init_overwrites_nothing() {
     assert!(manifest.contains("[[bench]]\nname = \"arrays\""));
     // Twice is once.
     let done = place.run(&["init", "--template=array-encoder"]);
-    assert_eq!(done.stderr.matches(" Kept ").count(), 3, "{}", done.stderr);
+    assert_eq!(done.stderr.matches(" Kept ").count(), 4, "{}", done.stderr);
     assert_eq!(
         fs::read_to_string(place.path("Cargo.toml")).unwrap(),
         manifest

@@ -346,12 +346,43 @@ fn what_it_says_of_itself() {
         .exits(0)
         .says(&["Never loosen the gate"]);
     nowhere.serbench(&["man"]).exits(0).says(&[".TH"]);
+    nowhere
+        .serbench(&["man", "gate"])
+        .exits(0)
+        .says(&[".TH", "cargo-serbench-gate"])
+        .says(&["baseline"]);
+    nowhere
+        .serbench(&["man", "gat"])
+        .exits(2)
+        .warns(&["no command `gat`", "did you mean `gate`"]);
     for shell in ["bash", "zsh", "fish"] {
         nowhere
             .serbench(&["completions", shell])
             .exits(0)
             .says(&["cargo-serbench"]);
     }
+}
+
+#[test]
+fn bash_completes_commands_flags_and_values() {
+    let nowhere = Repository::empty();
+    let script = nowhere.serbench(&["completions", "bash"]);
+    nowhere.write("completions", script.exits(0).stdout());
+    let complete = |words: &str| {
+        let call = format!(
+            "source ./completions; COMP_WORDS=(cargo-serbench {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _cargo__serbench cargo-serbench \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; \
+             echo \"${{COMPREPLY[@]}}\""
+        );
+        let mut bash = Command::new("bash");
+        let bash = bash.args(["-c", &call]).current_dir(nowhere.path());
+        Outcome::of(bash.output().unwrap()).stdout
+    };
+    assert_eq!(complete("his"), "history\n");
+    assert_eq!(complete("gate --base"), "--baseline\n");
+    assert_eq!(complete("doctor --slowd"), "--slowdowns\n");
+    assert_eq!(complete("history --format m"), "markdown\n");
+    assert_eq!(complete("cache-key --base"), "--baseline\n");
 }
 
 #[test]

@@ -13,8 +13,22 @@ use tempfile::TempDir;
 
 use crate::repository::{Outcome, clean};
 
-/// Notes what it was called with and answers with the file of the same name as the last part of a path.
+/// Notes what it was called with and answers with the file of the same name as the last part of a path, or with
+/// the asset of a release that fits the pattern.
 const GH: &str = r#"#!/bin/sh
+if test "$1" = release; then
+    printf '%s\n' "gh $*" >> "$STUB/calls"
+    test "$2" = download || exit 0
+    while test $# -gt 0; do
+        test "$1" = --pattern && pattern=$2
+        shift
+    done
+    for asset in "$STUB"/assets/*; do
+        case ${asset##*/} in $pattern) exec cat "$asset" ;; esac
+    done
+    echo "no assets match the file pattern" >&2
+    exit 1
+fi
 test "$1" = api || exit 1
 method=GET
 for argument in "$@"; do
@@ -30,6 +44,14 @@ case $method in
 esac
 "#;
 
+/// The cargo that runs these tests, but nothing is installed or published.
+const CARGO: &str = r#"#!/bin/sh
+case $1 in
+install | publish) printf '%s\n' "cargo $*" >> "$STUB/calls" ;;
+*) exec "$REAL_CARGO" "$@" ;;
+esac
+"#;
+
 /// A machine of GitHub's.
 pub(crate) struct Runner {
     folder: TempDir,
@@ -37,6 +59,7 @@ pub(crate) struct Runner {
     context: RefCell<Value>,
     /// Steps that use other people's actions, with their inputs: name, inputs.
     used: RefCell<Vec<(String, Value)>>,
+    environment: RefCell<Vec<(&'static str, PathBuf)>>,
 }
 
 impl Runner {
@@ -45,7 +68,7 @@ impl Runner {
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        for (name, text) in [("gh", GH), ("rustup", "#!/bin/sh\n")] {
+        for (name, text) in [("gh", GH), ("cargo", CARGO), ("rustup", "#!/bin/sh\n")] {
             executable(&bin.join(name), text);
         }
         let tool = env!("CARGO_BIN_EXE_cargo-serbench");
@@ -60,7 +83,25 @@ impl Runner {
             folder,
             context: RefCell::new(context),
             used: RefCell::default(),
+            environment: RefCell::default(),
         }
+    }
+
+    /// Sets a variable for all steps.
+    pub(crate) fn set(&self, name: &'static str, value: &Path) {
+        self.environment.borrow_mut().push((name, value.to_owned()));
+    }
+
+    /// Sets what expressions read as `name`, such as `matrix`.
+    pub(crate) fn define(&self, name: &str, value: &Value) {
+        self.context.borrow_mut()[name] = value.clone();
+    }
+
+    /// A file that belongs to a release.
+    pub(crate) fn asset(&self, name: &str, content: &[u8]) {
+        let assets = self.folder.path().join("assets");
+        fs::create_dir_all(&assets).unwrap();
+        fs::write(assets.join(name), content).unwrap();
     }
 
     /// What `gh` answers when asked for `.../name`.
@@ -89,11 +130,16 @@ impl Runner {
 
     /// The inputs of the last step that used the action `name`.
     pub(crate) fn inputs_of(&self, name: &str) -> Value {
+        self.all_inputs_of(name).pop().unwrap()
+    }
+
+    /// The inputs of all steps that used the action `name`.
+    pub(crate) fn all_inputs_of(&self, name: &str) -> Vec<Value> {
         let used = self.used.borrow();
-        let last = used.iter().rfind(|(used, _)| used.starts_with(name));
-        last.unwrap_or_else(|| panic!("{name} isn't used: {used:?}"))
-            .1
-            .clone()
+        let inputs = used.iter().filter(|(used, _)| used.starts_with(name));
+        let inputs: Vec<Value> = inputs.map(|(_, inputs)| inputs.clone()).collect();
+        assert!(!inputs.is_empty(), "{name} isn't used: {used:?}");
+        inputs
     }
 
     /// The value of an expression such as `steps.gate.outputs.verdict`.
@@ -101,27 +147,55 @@ impl Runner {
         Expression::value(expression, &self.context.borrow())
     }
 
-    /// Plays the only job of a workflow of this repository in `place`; what its failing step said.
+    /// Plays the jobs of a workflow of this repository in `place`, one after another, those that they need first;
+    /// what the first failing step said.
     pub(crate) fn play(&self, workflow: &str, place: &Path) -> Result<(), Outcome> {
-        let workflow = yaml(&format!(".github/workflows/{workflow}"));
-        let jobs = workflow["jobs"].as_object().unwrap();
-        assert_eq!(jobs.len(), 1, "a workflow of one job");
-        let job = jobs.values().next().unwrap();
-        if let Some(condition) = job["if"].as_str()
-            && !truthy(&self.value(condition))
-        {
-            return Ok(());
+        self.play_all(&yaml(&format!(".github/workflows/{workflow}")), place)
+    }
+
+    /// The same for any workflow.
+    pub(crate) fn play_all(&self, workflow: &Value, place: &Path) -> Result<(), Outcome> {
+        let mut failed = None;
+        let mut left: Vec<(&String, &Value)> =
+            workflow["jobs"].as_object().unwrap().iter().collect();
+        while !left.is_empty() {
+            let needs = |job: &Value, name: &String| {
+                let needed = job["needs"]
+                    .as_array()
+                    .is_some_and(|all| all.contains(&name.as_str().into()));
+                needed || job["needs"] == **name
+            };
+            let is_next =
+                |(_, job): &(&String, &Value)| !left.iter().any(|(name, _)| needs(job, name));
+            let (_, job) = left.remove(
+                left.iter()
+                    .position(is_next)
+                    .expect("a job that waits for none"),
+            );
+            if !self.is_due(job, failed.is_some()) {
+                continue;
+            }
+            let matrix = job["strategy"]["matrix"]["include"].as_array();
+            for variant in matrix.unwrap_or(&vec![Value::Null]) {
+                self.define("matrix", variant);
+                if let Err(outcome) = self.steps(&job["steps"], place) {
+                    failed = failed.or(Some(outcome));
+                }
+            }
         }
-        self.steps(&job["steps"], place)
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Whether a job or a step is played. Without a word about it, it is left out after a failure.
+    fn is_due(&self, part: &Value, failed: bool) -> bool {
+        let condition = part["if"].as_str().unwrap_or("success()");
+        (!failed || condition.contains("always()")) && truthy(&self.value(condition))
     }
 
     fn steps(&self, steps: &Value, place: &Path) -> Result<(), Outcome> {
         let mut failed = None;
         for step in steps.as_array().unwrap() {
-            let condition = step["if"].as_str().unwrap_or("success()");
-            // Without a word about it, a step is left out after a failure.
-            let of_failures = condition.contains("always()");
-            if (failed.is_some() && !of_failures) || !truthy(&self.value(condition)) {
+            if !self.is_due(step, failed.is_some()) {
                 continue;
             }
             let done = match step["uses"].as_str() {
@@ -153,7 +227,8 @@ impl Runner {
         self.steps(&action["runs"]["steps"], place)
     }
 
-    fn step(&self, step: &Value, place: &Path) -> Result<(), Outcome> {
+    /// Plays a step by itself.
+    pub(crate) fn step(&self, step: &Value, place: &Path) -> Result<(), Outcome> {
         let file = |name: &str| self.folder.path().join(name);
         fs::write(file("script"), text(&self.filled(&step["run"]))).unwrap();
         let mut command = Command::new("bash");
@@ -170,6 +245,8 @@ impl Runner {
             .current_dir(place.join(working.as_str().unwrap_or(".")))
             .env("PATH", path)
             .env("STUB", self.folder.path())
+            .env("REAL_CARGO", env!("CARGO"))
+            .envs(self.environment.borrow().iter().cloned())
             .env("SERBENCH_NO_EXPLAIN", "1")
             .env("GITHUB_EVENT_PATH", file("event.json"))
             .env("GITHUB_OUTPUT", file("output"))
@@ -193,7 +270,7 @@ impl Runner {
     }
 
     /// A value with its expressions replaced.
-    fn filled(&self, value: &Value) -> Value {
+    pub(crate) fn filled(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => {
                 let mut filled = String::new();

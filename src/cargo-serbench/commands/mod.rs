@@ -23,6 +23,7 @@ mod overlay;
 mod pair;
 mod print;
 mod publish;
+mod push;
 mod records;
 mod report;
 mod revision;
@@ -101,7 +102,9 @@ pub enum Command {
     Accept(accept::Accept),
     /// Join the records of shards into one
     Merge(merge::Merge),
-    /// Set up the gate: a CI workflow, and a first bench if there is none; never overwrites files
+    /// Push new records to a remote branch, where other jobs may push at the same time
+    Push(push::Push),
+    /// Set up the gate: CI workflows, and a first bench if there is none; never overwrites files
     Init(init::Init),
     /// Remove build artifacts under target/serbench, keeping stored runs
     Clean(clean::Clean),
@@ -113,8 +116,8 @@ pub enum Command {
     Schema,
     /// Print a completion script for a shell
     Completions(print::Completions),
-    /// Print a manual page
-    Man,
+    /// Print a manual page, of the program or a command
+    Man(print::Man),
     /// Print usage notes for coding agents and other programs
     Agents,
 }
@@ -191,13 +194,14 @@ impl Command {
             Self::Backfill(args) => backfill::backfill(args),
             Self::Accept(args) => accept::accept(args),
             Self::Merge(args) => merge::merge(args),
+            Self::Push(args) => push::push(args),
             Self::Init(args) => init::init(args),
             Self::Clean(args) => clean::clean(args),
             Self::CacheKey(args) => cache_key::cache_key(args),
             Self::Doctor(args) => doctor::doctor(args),
             Self::Schema => print::schema(),
             Self::Completions(args) => print::completions(args),
-            Self::Man => print::man(),
+            Self::Man(args) => print::man(args),
             Self::Agents => print::agents(),
         }
     }

@@ -5,7 +5,12 @@ use anyhow::{Context, Result};
 use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 
-use crate::{commands::Cargo, exit::Exit, report, shell};
+use crate::{
+    commands::Cargo,
+    config::nearest,
+    exit::{Exit, Usage},
+    report, shell,
+};
 
 #[derive(Clone, Debug, Args)]
 pub struct Completions {
@@ -28,13 +33,32 @@ pub fn completions(args: &Completions) -> Result<Exit> {
     let mut command = serbench()?;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "cargo-serbench", &mut script);
-    print(&String::from_utf8(script).context("write completions")?)
+    let script = String::from_utf8(script).context("write completions")?;
+    // clap_complete 4.6 spells the dash of the program's name in two ways, so that bash finds no command.
+    print(&script.replace("cargo__subcmd__serbench", "cargo__serbench"))
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Man {
+    /// The command to describe [default: the program]
+    pub command: Option<String>,
 }
 
 /// Prints a manual page in roff.
-pub fn man() -> Result<Exit> {
+pub fn man(args: &Man) -> Result<Exit> {
     let mut page = Vec::new();
-    let manual = clap_mangen::Man::new(serbench()?);
+    let mut command = serbench()?;
+    if let Some(name) = &args.command {
+        command.build();
+        let Some(found) = command.find_subcommand(name) else {
+            let names = command.get_subcommands().map(Command::get_name);
+            let similar = nearest(name, names);
+            let similar = similar.map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
+            return Err(Usage::new(format!("no command `{name}`{similar}")).into());
+        };
+        command = found.clone();
+    }
+    let manual = clap_mangen::Man::new(command);
     manual.render(&mut page).context("write the manual page")?;
     print(&String::from_utf8(page).context("write the manual page")?)
 }

@@ -6,6 +6,7 @@ pub mod machine;
 pub mod overlay;
 pub mod places;
 pub mod range;
+pub mod tip;
 pub mod trees;
 pub mod workspace;
 

@@ -1,4 +1,4 @@
-//! `cargo serbench init`: writes a CI workflow, and a first bench if a package has none. Never overwrites
+//! `cargo serbench init`: writes CI workflows, and a first bench if a package has none. Never overwrites
 //! files.
 
 mod manifest;
@@ -22,7 +22,11 @@ use crate::{
     shell,
 };
 
-const WORKFLOW: &str = include_str!("serbench.yml");
+/// The gate, which runs the change's code without rights.
+const GATE: &str = include_str!("serbench.yml");
+
+/// The publisher of its verdict, which may write and runs only code of the default branch.
+const PUBLISHER: &str = include_str!("publish.yml");
 
 /// The first bench of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,8 +89,15 @@ pub fn init(args: &Init) -> Result<Exit> {
         with_benches
     };
     let has_benches = changes.is_empty();
-    let workflow = workspace.root.join(".github/workflows/serbench.yml");
-    changes.push(Change::new(workflow, workflow_for(&workspace, &packages)));
+    let workflows = workspace.root.join(".github/workflows");
+    changes.push(Change::new(
+        workflows.join("serbench.yml"),
+        gate_for(&workspace, &packages),
+    ));
+    changes.push(Change::new(
+        workflows.join("serbench-publish.yml"),
+        PUBLISHER.to_owned(),
+    ));
     for change in &changes {
         match args.dry_run {
             true => shell::print(&change.diff()?)?,
@@ -217,13 +228,13 @@ fn template(args: &Init, package: &Package) -> Result<Template> {
     }
 }
 
-/// The workflow, restricted to the packages' benches if there are other packages.
-fn workflow_for(workspace: &Workspace, packages: &[&Package]) -> String {
+/// The workflow of the gate, restricted to the packages' benches if there are other packages.
+fn gate_for(workspace: &Workspace, packages: &[&Package]) -> String {
     let selection = match workspace.metadata.workspace_packages().len() {
         1 => String::new(),
         _ => selection(packages),
     };
-    WORKFLOW.replace("$SELECTION", &selection)
+    GATE.replace("$SELECTION", &selection)
 }
 
 /// The flags to select these packages, each preceded by a space.
@@ -246,6 +257,11 @@ fn next(workspace: &Workspace, packages: &[&Package], had_benches: bool) {
         ),
     };
     shell::hint(next);
+    shell::hint(
+        "once both workflows are on the default branch, serbench.yml gates pull requests and \
+         serbench-publish.yml posts the verdict as a comment and the check `serbench`; without the \
+         second, it is only in the job summary",
+    );
 }
 
 /// A file's old and new content.
