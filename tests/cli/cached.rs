@@ -245,6 +245,55 @@ fn documents_need_no_build() {
 }
 
 #[test]
+fn comments_need_no_build() {
+    let repository = Repository::new(FAST);
+    let source = repository.read("benches/fake.rs");
+    let against = |baseline: &str| {
+        repository.serbench(&["gate", "--seed=1", &format!("--baseline={baseline}")])
+    };
+    against("HEAD").exits(0);
+    repository.write(
+        "benches/fake.rs",
+        &format!("// Why.\n{source}// The end.\n"),
+    );
+    let outcome = against("HEAD");
+    says_where(outcome.exits(0).answers(IDENTICAL), &[], BOTH);
+    outcome.warns(&["from the same code: only comments in benches/fake.rs differ"]);
+    repository.write("README.md", "Words.\n");
+    let outcome = against("HEAD");
+    outcome.warns(&[
+        "only comments in benches/fake.rs differ, and README.md differs, and builds don't read it",
+    ]);
+    // A doc comment may reach a macro.
+    repository.write(
+        "benches/fake.rs",
+        &format!("{source}/// New.\nmod inner {{}}\n"),
+    );
+    says_where(
+        against("HEAD").exits(0),
+        &["the work tree"],
+        &["the baseline"],
+    );
+    // A build script may read sources.
+    let script = "fn main() {
+        let text = std::fs::read_to_string(\"benches/fake.rs\").unwrap();
+        let out = std::env::var(\"OUT_DIR\").unwrap();
+        let slow = if text.contains(\"Magic\") { include_str!(\"slow.txt\") } else { include_str!(\"fast.txt\") };
+        std::fs::write(format!(\"{out}/behaviour.txt\"), slow).unwrap();
+    }";
+    repository.write("build.rs", script);
+    repository.write("fast.txt", FAST);
+    repository.write("slow.txt", SLOW);
+    let generated = "include_str!(concat!(env!(\"OUT_DIR\"), \"/behaviour.txt\"))";
+    let source = source.replace("include_str!(\"behaviour.txt\")", generated);
+    repository.write("benches/fake.rs", &source);
+    repository.commit("Generated");
+    against("HEAD").exits(0);
+    repository.write("benches/fake.rs", &format!("// Magic\n{source}"));
+    regresses(&against("HEAD"), &["the work tree"], &["the baseline"]);
+}
+
+#[test]
 fn documents_that_a_build_reads() {
     let repository = Repository::new(FAST);
     let bench = repository.read("benches/fake.rs");

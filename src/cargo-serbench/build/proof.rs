@@ -26,6 +26,8 @@ pub struct Proof {
     files: Inputs,
     /// Folders relative to the root of the tree in which build scripts read any file.
     watched: BTreeSet<PathBuf>,
+    /// Files that build scripts read, as in `files`.
+    read_by_scripts: BTreeSet<PathBuf>,
     /// Environment variables that a source or build script reads, with hashes of their
     /// values, which may be secrets.
     variables: BTreeMap<String, Option<String>>,
@@ -87,6 +89,7 @@ impl Proof {
             }
         }
         for (path, hash) in hashed(script_files(paths)) {
+            self.read_by_scripts.extend(place.of(&path));
             self.enter(place, &path, hash);
         }
     }
@@ -106,11 +109,19 @@ impl Proof {
 
     /// Whether a build of the tree at `top` would read the same now.
     pub fn holds(&self, top: &Path) -> bool {
-        let files = self.files.keys().map(|path| top.join(path)).collect();
+        self.holds_except(top, &BTreeSet::new())
+    }
+
+    /// The same, whatever some files of the tree contain.
+    pub fn holds_except(&self, top: &Path, except: &BTreeSet<PathBuf>) -> bool {
+        let checked = || {
+            self.files
+                .iter()
+                .filter(|(path, _)| !except.contains(*path))
+        };
+        let files = checked().map(|(path, _)| top.join(path)).collect();
         let now: Vec<_> = hashed(files).into_values().collect();
-        let before: BTreeMap<PathBuf, &Option<String>> = self
-            .files
-            .iter()
+        let before: BTreeMap<PathBuf, &Option<String>> = checked()
             .map(|(path, hash)| (top.join(path), hash))
             .collect();
         let same_files = before.len() == now.len() && before.into_values().eq(now.iter());
@@ -120,7 +131,18 @@ impl Proof {
 
     /// Whether a build script or a compilation read a file of the tree, or would read it if it existed.
     pub fn reads(&self, path: &Path) -> bool {
-        self.files.contains_key(path) || self.watched.iter().any(|folder| path.starts_with(folder))
+        self.files.contains_key(path) || self.is_watched(path)
+    }
+
+    /// Whether only the compiler read a file of the tree, no build script.
+    pub fn only_compiles(&self, path: &Path) -> bool {
+        self.files.contains_key(path)
+            && !self.read_by_scripts.contains(path)
+            && !self.is_watched(path)
+    }
+
+    fn is_watched(&self, path: &Path) -> bool {
+        self.watched.iter().any(|folder| path.starts_with(folder))
     }
 }
 
@@ -220,6 +242,7 @@ mod tests {
         let proof = Proof {
             files: files.collect(),
             watched: ["assets".into()].into(),
+            read_by_scripts: ["notes.txt".into()].into(),
             variables: [("SERBENCH_NOT_SET".to_owned(), None)].into(),
         };
         assert!(proof.holds(top.path()));
@@ -231,8 +254,22 @@ mod tests {
         ] {
             assert_eq!(proof.reads(Path::new(path)), read, "{path}");
         }
+        for (path, only_compiles) in [
+            ("lib.rs", true),
+            ("notes.txt", false),
+            ("assets/logo.svg", false),
+            ("README.md", false),
+        ] {
+            assert_eq!(
+                proof.only_compiles(Path::new(path)),
+                only_compiles,
+                "{path}"
+            );
+        }
         write("lib.rs", "other");
         assert!(!proof.holds(top.path()));
+        assert!(proof.holds_except(top.path(), &["lib.rs".into()].into()));
+        assert!(!proof.holds_except(top.path(), &["notes.txt".into()].into()));
         write("lib.rs", "one");
         assert!(proof.holds(top.path()));
         write("absent.rs", "");

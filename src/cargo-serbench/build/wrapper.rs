@@ -33,12 +33,14 @@ const KNOWN: [(&str, &str, &[&str]); 2] = [
     (
         "divan",
         "divan-",
-        &["0.1.16", "0.1.17", "0.1.18", "0.1.19", "0.1.20", "0.1.21"],
+        &[
+            "0.1.14", "0.1.15", "0.1.16", "0.1.17", "0.1.18", "0.1.19", "0.1.20", "0.1.21",
+        ],
     ),
     (
         "codspeed_divan_compat_walltime",
         "codspeed-divan-compat-walltime-",
-        &["5.0.3", "6.0.0"],
+        &["5.0.0", "5.0.1", "5.0.2", "5.0.3", "6.0.0"],
     ),
 ];
 
@@ -48,12 +50,16 @@ const WORKER: &str = include_str!("worker.rs.in");
 /// After this line of divan's loop, `record_sample` runs a batch.
 const RECORDER: &str = "let record_sample = self.sample_recorder(gen_input, benched, drop_input);";
 
-/// Serves the benchmark, except in test mode or with several threads.
+/// Up to 0.1.15, the loop keeps the outputs of all batches here.
+const STORE: &str = "let mut defer_store = DeferStore::default();";
+
+/// Serves the benchmark, except in test mode or with several threads. `STORE` is an argument of older
+/// versions.
 const SERVE: &str = "
         if self.thread_count.get() == 1 && !is_test {
             let timer = self.shared_context.timer;
             crate::serbench_worker::serve(|size| {
-                let [start, end] = record_sample(size, None, &mut |_: &I| {}).0;
+                let [start, end] = record_sample(size, None, STORE&mut |_: &I| {}).0;
                 end.duration_since(start, timer).picos as f64 / 1e3
             });
         }";
@@ -181,7 +187,7 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
     })
 }
 
-/// Adds the calls of the worker to divan's loop; `None` if it differs from that of the supported versions.
+/// Adds the calls of the worker to divan's loop; `None` if it differs from the supported versions'.
 fn with_calls(module: &str) -> Option<String> {
     const START: &str = "sample_start = UntaggedTimestamp::start(timer_kind);";
     const END: &str = "sample_end = UntaggedTimestamp::end(timer_kind);";
@@ -190,9 +196,15 @@ fn with_calls(module: &str) -> Option<String> {
     if !once || starts == 0 || starts != module.matches(END).count() {
         return None;
     }
+    let older = format!("{RECORDER}\n        {STORE}");
+    let (line, store) = match module.contains(&older) {
+        true => (older.as_str(), "&mut defer_store, "),
+        false => (RECORDER, ""),
+    };
+    let serve = SERVE.replacen("STORE", store, 1);
     Some(
         module
-            .replace(RECORDER, &format!("{RECORDER}{SERVE}"))
+            .replace(line, &format!("{line}{serve}"))
             .replace(
                 START,
                 &format!("crate::serbench_worker::started(); {START}"),
@@ -205,7 +217,7 @@ fn with_calls(module: &str) -> Option<String> {
 mod tests {
     use std::{fs, path::PathBuf};
 
-    use super::{KNOWN, with_calls, with_worker, write_changed};
+    use super::{KNOWN, RECORDER, STORE, with_calls, with_worker, write_changed};
 
     /// The divan that this package's own bench depends on.
     fn divan() -> PathBuf {
@@ -257,7 +269,24 @@ mod tests {
         );
         assert_eq!(compile("divan_macros", divan.to_str().unwrap()), None);
         assert_eq!(compile("divan", "/checkout/divan"), None);
-        assert_eq!(compile("divan", "/registry/divan-0.1.14"), None);
+        assert_eq!(compile("divan", "/registry/divan-0.1.13"), None);
+    }
+
+    #[test]
+    fn older_loops_pass_their_store() {
+        let text = fs::read_to_string(divan().join("src/benchmark/mod.rs")).unwrap();
+        let older = format!("{RECORDER}\n        {STORE}");
+        let calls = with_calls(&text.replacen(RECORDER, &older, 1)).unwrap();
+        let serves = calls.find("serbench_worker::serve").unwrap();
+        assert!(calls.find(STORE).unwrap() < serves);
+        assert!(
+            calls[serves..].contains("record_sample(size, None, &mut defer_store, &mut |_: &I|")
+        );
+        assert!(
+            with_calls(&text)
+                .unwrap()
+                .contains("record_sample(size, None, &mut |_: &I|")
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     build::{
         self, Built, Done, Options,
-        cache::{self, Cache, Wanted},
+        cache::{self, Cache, Differences, Wanted},
         share::Share,
     },
     discover::{BenchTarget, Workspace, git::Commit, trees::Trees},
@@ -292,7 +292,7 @@ fn find(
         return Some(found.built);
     }
     let (names, what) = (names(targets), place.what);
-    let why = unread(&found.unread);
+    let why = same_code(&found.differences);
     shell::status(
         "Reusing",
         format_args!("{names} of {what}, built earlier{why}"),
@@ -301,17 +301,28 @@ fn find(
 }
 
 /// Why a build of other files can be used.
-fn unread(files: &[PathBuf]) -> String {
-    let Some((first, others)) = files.split_first() else {
-        return String::new();
-    };
-    let first = first.display();
-    let differ = match others.len() {
-        0 => format!("{first} differs, and builds don't read it"),
-        1 => format!("{first} and 1 more file differ, and builds don't read them"),
-        more => format!("{first} and {more} more files differ, and builds don't read them"),
-    };
-    format!(" from the same code: only {differ}")
+fn same_code(Differences { unread, comments }: &Differences) -> String {
+    let comments = files(comments).map(|(files, _)| format!("comments in {files} differ"));
+    let unread = files(unread).map(|(files, several)| match several {
+        false => format!("{files} differs, and builds don't read it"),
+        true => format!("{files} differ, and builds don't read them"),
+    });
+    let differences: Vec<String> = comments.into_iter().chain(unread).collect();
+    match differences.is_empty() {
+        true => String::new(),
+        false => format!(" from the same code: only {}", differences.join(", and ")),
+    }
+}
+
+/// The first file and the number of others, and whether there are any; `None` without files.
+fn files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Option<(String, bool)> {
+    let mut paths = paths.into_iter();
+    let first = paths.next()?.display();
+    Some(match paths.count() {
+        0 => (first.to_string(), false),
+        1 => (format!("{first} and 1 more file"), true),
+        more => (format!("{first} and {more} more files"), true),
+    })
 }
 
 /// Caches a build. If that fails, it will be built again.

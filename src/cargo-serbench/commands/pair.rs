@@ -209,8 +209,8 @@ fn refuse_injection(run: &Run) -> Result<()> {
     match not_slowable(run) {
         None => Ok(()),
         Some(id) => bail!(
-            "--inject can't slow `{id}` down: divan itself times it (several threads, under 2 ns, or a divan \
-             older than 0.1.16); choose other benchmarks for the trial"
+            "--inject can't slow `{id}` down: divan itself times it (several threads or under 2 ns); \
+             choose other benchmarks for the trial"
         ),
     }
 }

@@ -18,15 +18,13 @@ pub struct Change {
     pub path: PathBuf,
     /// Whether it is a regular file in both trees that have it, not a link or submodule.
     pub plain: bool,
-    /// Its first bytes in the older tree.
-    pub before: Vec<u8>,
+    /// Its content in either tree.
+    before: Oid,
+    after: Oid,
 }
 
 /// Higher priority than git's own object stores.
 const FIRST: i32 = 1000;
-
-/// How many first bytes to keep.
-const SAMPLE: usize = 64;
 
 impl Trees {
     pub fn open(repo: &Repo) -> Result<Self> {
@@ -104,17 +102,21 @@ impl Trees {
                 delta.status(),
                 Delta::Added | Delta::Deleted | Delta::Modified
             );
-            let blob = self.repository.find_blob(sides[0].id());
-            let before = blob.map_or_else(
-                |_| Vec::new(),
-                |blob| blob.content().iter().copied().take(SAMPLE).collect(),
-            );
             changes.push(Change {
                 path: path.context("a change without a path")?.to_path_buf(),
                 plain: known && sides.iter().all(is_plain),
-                before,
+                before: sides[0].id(),
+                after: sides[1].id(),
             });
         }
         Ok(changes)
+    }
+
+    /// The content of a changed file in both trees; empty where it is missing.
+    pub fn contents(&self, change: &Change) -> [Vec<u8>; 2] {
+        [change.before, change.after].map(|id| {
+            let blob = self.repository.find_blob(id);
+            blob.map_or_else(|_| Vec::new(), |blob| blob.content().to_vec())
+        })
     }
 }

@@ -83,11 +83,10 @@ fn registration(graph: &mut Graph<'_>, function: Node) -> Result<Option<Registra
         let Content {
             name, executable, ..
         } = graph.content(target)?;
-        if name.contains("5divan5entry13BENCH_ENTRIES")
-            || name.contains("5divan5entry13GROUP_ENTRIES")
-        {
+        let of_benches = is_list(name, "5entry13BENCH_ENTRIES");
+        if of_benches || is_list(name, "5entry13GROUP_ENTRIES") {
             lists += 1;
-            of_groups |= name.contains("GROUP_ENTRIES");
+            of_groups |= !of_benches;
         } else if *executable && !name.contains("EntryList") {
             return Ok(None);
         } else if !executable {
@@ -107,6 +106,13 @@ fn registration(graph: &mut Graph<'_>, function: Node) -> Result<Option<Registra
         entry,
         of_groups,
     }))
+}
+
+/// Whether a mangled name is a list of divan, or of its fork `codspeed-divan-compat-walltime`.
+fn is_list(mangled: &str, list: &str) -> bool {
+    ["5divan", "30codspeed_divan_compat_walltime"]
+        .iter()
+        .any(|krate| mangled.contains(&format!("{krate}{list}")))
 }
 
 fn only(edge: &Edge) -> Option<Node> {

@@ -395,8 +395,8 @@ pub fn hint_at_foreign(run: &Run, scratch: &Path) {
         return;
     }
     shell::hint(format_args!(
-        "divan itself times {count} of {} benchmarks, which takes about five times as long: those with several \
-         threads or under 2 ns, and all of a divan older than 0.1.16 (said once in this workspace)",
+        "divan itself times {count} of {} benchmarks, which takes about five times as long: those \
+         with several threads or under 2 ns (said once in this workspace)",
         verifications().count()
     ));
     // If this fails, the hint is printed again.

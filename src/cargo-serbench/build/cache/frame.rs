@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Builds cached by versions with another number are ignored.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The hash of everything that a build of `targets` depends on except the files below `top`.
 /// Fails with the reason if that can't be determined.

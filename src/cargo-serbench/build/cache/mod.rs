@@ -1,14 +1,16 @@
 //! Reuses executables of earlier builds, for example after branch switches and rebases.
 //!
 //! A build is identified by everything it depends on: its tree and the rest (the *frame*). It is
-//! used only if every file and variable it is known to have read is unchanged, and its own files are
-//! intact. If in doubt, cargo builds again.
+//! used only if every file and variable it is known to have read is unchanged, up to comments in Rust
+//! sources, and its own files are intact. If in doubt, cargo builds again.
 
+mod comments;
 mod entry;
 mod frame;
 mod unread;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -24,10 +26,7 @@ use super::{
     proof::Proof,
 };
 use crate::{
-    discover::{
-        BenchTarget, Workspace,
-        trees::{Change, Trees},
-    },
+    discover::{BenchTarget, Workspace, trees::Trees},
     shell,
     values::bytes::Bytes,
 };
@@ -54,12 +53,23 @@ pub struct Wanted<'a> {
 /// A cached build to use instead of building.
 pub struct Found {
     pub built: Vec<Built>,
-    /// Files in which the trees differ, but that no build reads.
+    pub differences: Differences,
+}
+
+/// How two trees with the same code differ.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// Files that no build reads.
     pub unread: Vec<PathBuf>,
+    /// Source files whose comments differ.
+    pub comments: BTreeSet<PathBuf>,
 }
 
 /// How many entries of other trees are tried.
 const OTHERS: usize = 16;
+
+/// How many bytes at the start of a file show that an executable contains it.
+const SAMPLE: usize = 64;
 
 impl Cache {
     pub fn new(scratch: &Path, limit: Bytes) -> Self {
@@ -69,7 +79,7 @@ impl Cache {
         }
     }
 
-    /// Finds a build of this tree, or of one that differs only in files that no build reads.
+    /// Finds a build of this tree, or of one with the same code.
     pub fn find(&self, wanted: &Wanted<'_>, trees: &Trees) -> Option<Found> {
         let prefix = &wanted.frame[..16];
         let mut folders: Vec<(SystemTime, PathBuf)> = self.entries();
@@ -80,20 +90,23 @@ impl Cache {
         folders.sort_unstable_by(|one, other| other.cmp(one));
         let entries = folders.into_iter().filter_map(|(_, folder)| {
             let entry = Entry::read(&folder)?;
-            let usable = entry.frame == wanted.frame
-                && entry.is_for(&wanted.workspace.root)
-                && entry.proof.holds(wanted.top);
+            let usable = entry.frame == wanted.frame && entry.is_for(&wanted.workspace.root);
             usable.then_some((folder, entry))
         });
         let (same, others): (Vec<_>, Vec<_>) =
             entries.partition(|(_, entry)| entry.tree == wanted.tree);
-        let same = same.into_iter().map(|found| (Vec::new(), found));
+        let same = same
+            .into_iter()
+            .map(|found| (Differences::default(), found));
         let others = others.into_iter().take(OTHERS).filter_map(|found| {
-            let unread = differences(&found.0, &found.1, wanted.tree, trees)?;
-            Some((unread, found))
+            let differences = Differences::find(&found.0, &found.1, wanted.tree, trees)?;
+            Some((differences, found))
         });
         same.chain(others)
-            .find_map(|(unread, (folder, entry))| take(&folder, entry, wanted, unread))
+            .filter(|(differences, (_, entry))| {
+                entry.proof.holds_except(wanted.top, &differences.comments)
+            })
+            .find_map(|(differences, (folder, entry))| take(&folder, entry, wanted, differences))
     }
 
     /// Stores a build, and removes the least recently used ones that no longer fit.
@@ -176,26 +189,43 @@ fn name(entry: &Entry, root: &Path) -> String {
     format!("{}-{}{place}", &entry.frame[..16], &entry.tree[..16])
 }
 
-/// The files in which the wanted tree differs from an entry's, provided that no build reads them.
-fn differences(folder: &Path, entry: &Entry, tree: &str, trees: &Trees) -> Option<Vec<PathBuf>> {
-    let changes = trees.changes(&entry.tree, tree).ok()?;
-    let is_unread = |change: &Change| {
-        change.plain
-            && unread::is_document(&change.path)
-            && !entry.proof.reads(&change.path)
+impl Differences {
+    /// How a tree differs from an entry's; `None` if its code may differ.
+    fn find(folder: &Path, entry: &Entry, tree: &str, trees: &Trees) -> Option<Self> {
+        let mut differences = Self::default();
+        for change in trees.changes(&entry.tree, tree).ok()? {
+            let [before, after] = trees.contents(&change);
+            let start = &before[..before.len().min(SAMPLE)];
             // A macro may have embedded it without cargo's knowledge.
-            && (change.before.len() < 8 || !entry.embeds(folder, &change.before))
-    };
-    let all = changes.iter().all(is_unread);
-    all.then(|| changes.into_iter().map(|change| change.path).collect())
+            if !change.plain || (start.len() >= 8 && entry.embeds(folder, start)) {
+                return None;
+            }
+            let path = change.path;
+            if unread::is_document(&path) && !entry.proof.reads(&path) {
+                differences.unread.push(path);
+            } else if entry.proof.only_compiles(&path)
+                && comments::only_they_differ(&before, &after)
+            {
+                differences.comments.insert(path);
+            } else {
+                return None;
+            }
+        }
+        Some(differences)
+    }
 }
 
 /// The executables of an entry. If they are damaged, removes the entry and returns `None`.
-fn take(folder: &Path, entry: Entry, wanted: &Wanted<'_>, unread: Vec<PathBuf>) -> Option<Found> {
+fn take(
+    folder: &Path,
+    entry: Entry,
+    wanted: &Wanted<'_>,
+    differences: Differences,
+) -> Option<Found> {
     match entry.built(folder, wanted.workspace, wanted.targets) {
         Ok(built) => {
             touch(folder);
-            Some(Found { built, unread })
+            Some(Found { built, differences })
         }
         Err(error) => {
             shell::warning(format_args!(
