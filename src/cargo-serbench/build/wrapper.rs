@@ -5,10 +5,11 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fs::{self, File},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result};
@@ -175,6 +176,8 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
         .context("find divan's loop")?;
     let text = with_calls(&fs::read_to_string(&module)?).context("read divan's loop")?;
     fs::write(&module, text)?;
+    let original = fs::metadata(package.join("src/lib.rs"))?.modified()?;
+    set_modified(staging.path(), original)?;
     let staged = staging.keep();
     fs::rename(&staged, changed).or_else(|error| {
         fs::remove_dir_all(&staged)?;
@@ -185,6 +188,20 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
             Err(error.into())
         }
     })
+}
+
+/// Makes all files in a folder as old as the originals. Cargo compiles again what is newer than the
+/// start of its last compilation, which is when these were written.
+fn set_modified(folder: &Path, time: SystemTime) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            set_modified(&path, time)?;
+        } else {
+            File::open(&path)?.set_modified(time)?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds the calls of the worker to divan's loop; `None` if it differs from the supported versions'.
@@ -215,7 +232,10 @@ fn with_calls(module: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
 
     use super::{KNOWN, RECORDER, STORE, with_calls, with_worker, write_changed};
 
@@ -245,6 +265,17 @@ mod tests {
         }
         let left: Vec<_> = fs::read_dir(folder.path().join("a")).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
+        // Newer files would be compiled again in the next build, with all that depends on them.
+        let modified = |file: &Path| fs::metadata(file).unwrap().modified().unwrap();
+        let original = modified(&divan().join("src/lib.rs"));
+        for file in [
+            "src/lib.rs",
+            "src/serbench_worker.rs",
+            "src/benchmark/mod.rs",
+            "src/cli.rs",
+        ] {
+            assert!(modified(&changed.join(file)) <= original, "{file}");
+        }
     }
 
     #[test]
