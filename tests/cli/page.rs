@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[test]
-#[ignore = "needs Chromium; leaves screenshots in target/report-pages to look at"]
+#[ignore = "needs Chromium and pdftotext; leaves screenshots in target/report-pages to look at"]
 fn the_page_in_a_browser() {
     let long = "long_".repeat(60);
     let benches = |slower: u32, faster: u32, more: &str| {
@@ -36,13 +36,14 @@ fn the_page_in_a_browser() {
     ];
     repository.serbench(&accept).exits(0);
     let page = repository.serbench(&["gate", "--seed=1", "--format=html"]);
-    is_well_shown("gate", page.exits(100).stdout());
+    let printed = ["Allocations", "Blocks", "Self-checks", "slowed down"];
+    is_well_shown("gate", page.exits(100).stdout(), &printed);
     let page = repository.serbench(&["--quick", "--seed=1", "--format=html"]);
-    is_well_shown("one-commit", page.stdout());
+    is_well_shown("one-commit", page.stdout(), &["vs. reference", "Reproduce"]);
 }
 
 #[test]
-#[ignore = "needs Chromium; leaves screenshots in target/report-pages to look at"]
+#[ignore = "needs Chromium and pdftotext; leaves screenshots in target/report-pages to look at"]
 fn history_in_a_browser() {
     let manifest = "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
     let repository = Repository::with(&[("Cargo.toml", manifest), ("src/lib.rs", "")]);
@@ -55,7 +56,11 @@ fn history_in_a_browser() {
         repository.write(&file, &record.to_string());
     }
     let page = repository.serbench(&["history", "--machine=all", "--format=html"]);
-    is_well_shown("history", page.exits(0).stdout());
+    is_well_shown(
+        "history",
+        page.exits(0).stdout(),
+        &["json::slow::f64::100x100"],
+    );
 }
 
 /// What the frame around a page looks at, with all folds closed and open: whether the page is wider than its window,
@@ -78,9 +83,9 @@ const LOOK: &str = "
     document.title = `overflow ${folded} ${wide()} broken ${broken} stuck ${stuck} unnamed ${unnamed + pictures} evil ${evil}`;
 ";
 
-/// Asserts that nothing of a page is wider than a phone's screen or a large one, in both themes, and that it can be
-/// used with a keyboard and printed.
-fn is_well_shown(name: &str, page: &str) {
+/// Asserts that `printed` is on paper, that nothing of a page is wider than a phone's screen or a large one, in both
+/// themes, and that it can be used with a keyboard.
+fn is_well_shown(name: &str, page: &str, printed: &[&str]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/report-pages");
     fs::create_dir_all(&folder).unwrap();
     let plain = folder.join(format!("{name}.html"));
@@ -110,7 +115,17 @@ fn is_well_shown(name: &str, page: &str) {
     let paper = folder.join(format!("{name}.pdf"));
     let print = format!("--print-to-pdf={}", paper.display());
     chromium(&plain, "1000,1000", 1, &print);
-    assert!(fs::read(paper).unwrap().starts_with(b"%PDF"));
+    let mut text = Command::new("pdftotext");
+    let text = text
+        .arg("-layout")
+        .arg(&paper)
+        .arg("-")
+        .output()
+        .expect("run pdftotext");
+    let text = String::from_utf8(text.stdout).unwrap();
+    for heading in printed {
+        assert!(text.contains(heading), "no {heading:?} on paper: {text}");
+    }
 }
 
 /// What Chromium prints; fails when it has something to say about the page.

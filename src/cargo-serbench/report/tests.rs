@@ -832,6 +832,9 @@ fn a_large_page_stays_small() {
 #[test]
 fn the_heap_of_large_inputs_is_drawn() {
     let mut run = two_encoders();
+    let long = BenchId::new(format!("json::{}::f64", "long_".repeat(12)));
+    let alone = run.benchmarks["json::alone"].clone();
+    run.benchmarks.insert(long, alone);
     let flat = |run: Run| Owned {
         tables: compare::cases(&run),
         runs: vec![run],
@@ -852,6 +855,13 @@ fn the_heap_of_large_inputs_is_drawn() {
     let page = flat(run).render("html");
     assert!(page.contains("Heap of one operation over time"), "{page}");
     assert!(page.contains("8.0 KiB peak, 1.000 ms"), "{page}");
+    // A name stays above its own picture.
+    let chart = page.split("<section id=\"heap\">").nth(1).unwrap();
+    let names = chart
+        .split("<text x=")
+        .skip(1)
+        .map(|it| it.split(['>', '<']).nth(1).unwrap().chars().count());
+    assert!(names.max().unwrap() <= 38, "{chart}");
     // Half as high as the other, whose array is twice as large.
     let lines = page.matches("<polyline class=\"heap\"").count();
     assert_eq!(lines, 2, "{page}");

@@ -106,6 +106,8 @@ fn chart<'a>(
         }
         @for (number, bar) in shown.iter().enumerate() { (draw(number, bar, &scale)) }
         line.zero x1=(scale.at(1.0)) x2=(scale.at(1.0)) y1=(TOP - 6.0) y2=(height) {}
+        // Above the line, which would cross them out.
+        @for (number, bar) in shown.iter().enumerate() { (label(number, bar)) }
     };
     Some(Chart {
         anchor,
@@ -122,13 +124,19 @@ fn draw(number: usize, bar: &Bar<'_>, scale: &Scale) -> Markup {
     html! {
         g {
             title { (id) ": " (cells::ratio_of(bar.ratio)) " times the reference, " (bar.figure) }
-            text x="12" y=(y + 12.0) { (text::shorten(&id, 44, 20)) }
-            text class="soft end value" x=(WIDTH - 12.0) y=(y + 12.0) { (cells::ratio_of(bar.ratio)) "\u{d7}, " (bar.figure) }
             rect.bar x=(scale.start) y=(y + 17.0) width=(scale.at(bar.ratio) - scale.start) height="8" {}
             @if let Some((lower, upper)) = bar.spread {
                 line.whisker x1=(scale.at(lower)) x2=(scale.at(upper)) y1=(y + 21.0) y2=(y + 21.0) {}
             }
         }
+    }
+}
+
+fn label(number: usize, bar: &Bar<'_>) -> Markup {
+    let y = TOP + ROW * number as f64 + 12.0;
+    html! {
+        text x="12" y=(y) { (text::shorten(&text::visible(bar.id), 44, 20)) }
+        text class="soft end value" x=(WIDTH - 12.0) y=(y) { (cells::ratio_of(bar.ratio)) "\u{d7}, " (bar.figure) }
     }
 }
 

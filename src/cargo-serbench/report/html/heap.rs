@@ -19,6 +19,9 @@ use crate::{
 const MOST: usize = 60;
 
 const COLUMNS: usize = 3;
+
+/// Characters of the beginning and the end of a name that fit above a picture.
+const LETTERS: (usize, usize) = (20, 10);
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 116.0;
 
@@ -100,7 +103,7 @@ fn draw(number: usize, timeline: &Timeline<'_>) -> Markup {
     html! {
         g {
             title { (id) }
-            text x=(start) y=(top + 13.0) { (text::shorten(&id, 34, 16)) }
+            text x=(start) y=(top + 13.0) { (text::shorten(&id, LETTERS.0, LETTERS.1)) }
             text class="soft" x=(start) y=(round(up.at(peak as f64) - 4.0)) {
                 (cells::bytes(peak)) " peak, " (cells::time(timeline.end() as f64))
             }
