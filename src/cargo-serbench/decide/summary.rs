@@ -158,9 +158,9 @@ fn unconfirmed(benchmarks: &[&Decision], how: Unconfirmed) -> Option<String> {
             "{name} took more than twice as long in every block, but too few blocks were measured to \
              confirm it; raise the budget with --budget"
         ),
-        Unconfirmed::Slower | Unconfirmed::No => format!(
-            "{name} looks slower, but fresh blocks did not confirm it; a larger --budget may"
-        ),
+        Unconfirmed::Slower | Unconfirmed::No => {
+            format!("fresh blocks did not confirm that {name} got slower; a larger --budget may")
+        }
     })
 }
 

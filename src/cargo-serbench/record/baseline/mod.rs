@@ -63,10 +63,10 @@ fn asked_for(repo: &Repo, revision: &str, exact: bool) -> Result<(Commit, String
     let asked = repo.resolve(revision)?;
     let head = match (exact, repo.head()?) {
         (false, Some(head)) => head,
-        (true, _) | (_, None) => return Ok((asked, "as asked".to_owned())),
+        (true, _) | (_, None) => return Ok((asked, "chosen by --baseline".to_owned())),
     };
     match branch_point(repo, revision, &head)? {
-        Some(base) if base == asked => Ok((asked, "as asked".to_owned())),
+        Some(base) if base == asked => Ok((asked, "chosen by --baseline".to_owned())),
         Some(base) => {
             let why = format!(
                 "the merge base with {revision}, which has moved on; --exact compares with its tip"
