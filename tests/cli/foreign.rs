@@ -35,6 +35,7 @@ fn every_trap_is_a_problem_and_no_crash() {
         .says(&["traps::args::日本語"])
         .says(&["units::under_a_nanosecond"])
         .says(&["noisy::quiet"])
+        .says(&["no_arguments::listed"])
         .warns(&[
             "2 benchmarks share the name `traps::colliding::by_name`",
             "give each its own `name",

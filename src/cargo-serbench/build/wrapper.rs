@@ -65,6 +65,16 @@ const SERVE: &str = "
             });
         }";
 
+/// Makes `Divan::default()` read the arguments, because the `main` of some benches does not. `FIELDS`
+/// are the fields of the struct.
+const DEFAULT: &str = "
+impl Default for Divan {
+    fn default() -> Self {
+        Self { FIELDS }.config_with_args()
+    }
+}
+";
+
 /// Compiles, if this process was started as a wrapper.
 pub fn run() -> Option<ExitCode> {
     let folder = PathBuf::from(env::var_os(FOLDER)?);
@@ -149,7 +159,7 @@ fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<(Vec<OsString>, 
 
 /// A hash of what is added to divan.
 pub fn changes() -> String {
-    text_hash(format!("{WORKER}{SERVE}").as_bytes())
+    text_hash(format!("{WORKER}{SERVE}{DEFAULT}").as_bytes())
 }
 
 /// Writes a package with a worker to `changed`, completely or not at all.
@@ -176,6 +186,10 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
         .context("find divan's loop")?;
     let text = with_calls(&fs::read_to_string(&module)?).context("read divan's loop")?;
     fs::write(&module, text)?;
+    let runner = source.join("divan.rs");
+    if let Some(text) = with_arguments(&fs::read_to_string(&runner)?) {
+        fs::write(&runner, text)?;
+    }
     let original = fs::metadata(package.join("src/lib.rs"))?.modified()?;
     set_modified(staging.path(), original)?;
     let staged = staging.keep();
@@ -230,6 +244,34 @@ fn with_calls(module: &str) -> Option<String> {
     )
 }
 
+/// Makes divan obey its arguments whatever a bench's `main` calls; `None` if its runner differs from the
+/// supported versions'.
+fn with_arguments(runner: &str) -> Option<String> {
+    const DERIVED: &str = "#[derive(Default)]\npub struct Divan {\n";
+    const PARSED: &str = "Self::default().config_with_args()";
+    const ALWAYS_BENCH: &str = "self.run_action(Action::Bench);";
+    let once = |text: &str| runner.matches(text).count() == 1;
+    if ![DERIVED, PARSED, ALWAYS_BENCH].into_iter().all(once) {
+        return None;
+    }
+    let (before, fields) = runner.split_once(DERIVED)?;
+    let (fields, after) = fields.split_once("\n}\n")?;
+    let named = |line: &str| {
+        let (name, _) = line.trim().split_once(": ")?;
+        Some(format!("{name}: Default::default(),"))
+    };
+    let values: Option<String> = fields.lines().map(named).collect();
+    let default = DEFAULT.replacen("FIELDS", &values?, 1);
+    let after = after.replacen(PARSED, "Self::default()", 1).replacen(
+        ALWAYS_BENCH,
+        "self.run_action(self.action);",
+        1,
+    );
+    Some(format!(
+        "{before}pub struct Divan {{\n{fields}\n}}\n{default}{after}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -237,7 +279,7 @@ mod tests {
         path::{Path, PathBuf},
     };
 
-    use super::{KNOWN, RECORDER, STORE, with_calls, with_worker, write_changed};
+    use super::{KNOWN, RECORDER, STORE, with_arguments, with_calls, with_worker, write_changed};
 
     /// The divan that this package's own bench depends on.
     fn divan() -> PathBuf {
@@ -263,6 +305,10 @@ mod tests {
             let call = format!("crate::serbench_worker::{call}");
             assert_eq!(calls.matches(&call).count(), times, "{call}");
         }
+        let runner = read("src/divan.rs");
+        assert!(runner.contains("impl Default for Divan"));
+        assert!(runner.contains("filters: Default::default(),"));
+        assert!(!runner.contains("run_action(Action::Bench)"));
         let left: Vec<_> = fs::read_dir(folder.path().join("a")).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
         // Newer files would be compiled again in the next build, with all that depends on them.
@@ -318,6 +364,24 @@ mod tests {
                 .unwrap()
                 .contains("record_sample(size, None, &mut |_: &I|")
         );
+    }
+
+    #[test]
+    fn a_runner_of_another_form_is_left_alone() {
+        let text = fs::read_to_string(divan().join("src/divan.rs")).unwrap();
+        assert!(with_arguments(&text).is_some());
+        for (from, to) in [
+            ("#[derive(Default)]\npub struct Divan", "pub struct Divan"),
+            ("Self::default().config", "Self::new().config"),
+            (
+                "    action: Action,\n",
+                "    // No field.\n    action: Action,\n",
+            ),
+        ] {
+            let other = text.replacen(from, to, 1);
+            assert_ne!(text, other);
+            assert_eq!(with_arguments(&other), None, "{to}");
+        }
     }
 
     #[test]
