@@ -383,16 +383,34 @@ mod tests {
                 };
                 bits & (u32::MAX >> 1)
             });
-            let bits = &bits[..1 + round % 64];
-            let rare = one_by_one.set_common_32_one_by_one(bits);
-            // SAFETY: AVX2 is available.
-            #[expect(unsafe_code, reason = "the function needs AVX2")]
-            let also_rare = unsafe { set_common_32(&mut together, bits) };
-            assert_eq!(rare, also_rare, "{bits:x?}");
-            for index in (0..bits.len()).filter(|index| rare >> index & 1 == 0) {
-                let of = |it: &Decimals<64>| (it.values.as_flattened()[index], it.exponents[index]);
-                assert_eq!(of(&one_by_one), of(&together), "{:x}", bits[index]);
-            }
+            same_32(&bits[..1 + round % 64], &mut one_by_one, &mut together);
+        }
+    }
+
+    #[test]
+    #[ignore = "tests all 2 billion positive floats: takes a minute with --release"]
+    fn like_one_by_one_for_every_f32() {
+        if !is_x86_feature_detected!("avx2") {
+            return;
+        }
+        let mut one_by_one = Decimals::<64>::default();
+        let mut together = Decimals::<64>::default();
+        for first in (0..1 << 31).step_by(64) {
+            let bits: [u32; 64] = std::array::from_fn(|index| first + index as u32);
+            same_32(&bits, &mut one_by_one, &mut together);
+        }
+    }
+
+    /// AVX2 must be available.
+    fn same_32(bits: &[u32], one_by_one: &mut Decimals<64>, together: &mut Decimals<64>) {
+        let rare = one_by_one.set_common_32_one_by_one(bits);
+        // SAFETY: AVX2 is available.
+        #[expect(unsafe_code, reason = "the function needs AVX2")]
+        let also_rare = unsafe { set_common_32(together, bits) };
+        assert_eq!(rare, also_rare, "{bits:x?}");
+        for index in (0..bits.len()).filter(|index| rare >> index & 1 == 0) {
+            let of = |it: &Decimals<64>| (it.values.as_flattened()[index], it.exponents[index]);
+            assert_eq!(of(one_by_one), of(together), "{:x}", bits[index]);
         }
     }
 }
