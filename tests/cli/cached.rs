@@ -274,6 +274,18 @@ fn comments_need_no_build() {
         &["the work tree"],
         &["the baseline"],
     );
+    // A source may use another one's text as data that leaves no trace in the executable.
+    let data = "#[used]\nstatic LENGTH: usize = include_str!(\"data.rs\").len();\n";
+    repository.write("benches/data.rs", "// 1\n");
+    repository.write("benches/fake.rs", &format!("{source}{data}"));
+    repository.commit("Data");
+    against("HEAD").exits(0);
+    repository.write("benches/data.rs", "// 22\n");
+    says_where(
+        against("HEAD").exits(0),
+        &["the work tree"],
+        &["the baseline"],
+    );
     // A build script may read sources.
     let script = "fn main() {
         let text = std::fs::read_to_string(\"benches/fake.rs\").unwrap();

@@ -11,7 +11,7 @@ use cargo_metadata::BuildScript;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    fingerprint::text_hash,
+    fingerprint::{contains, text_hash},
     inputs::{
         Inputs, Ledger, Report, dependency_file, hashed, own, script_files, script_output, watched,
     },
@@ -139,6 +139,17 @@ impl Proof {
         self.files.contains_key(path)
             && !self.read_by_scripts.contains(path)
             && !self.is_watched(path)
+    }
+
+    /// Whether a source names this file in a string, as `include_str!` does: then its text is data. If a
+    /// source can't be read, it may.
+    pub fn is_named(&self, top: &Path, file: &Path) -> bool {
+        let quoted = format!("{}\"", file.file_name().unwrap_or_default().display());
+        let is_source = |path: &&PathBuf| path.extension().is_some_and(|it| it == "rs");
+        let mut sources = self.files.keys().filter(is_source);
+        sources.any(|path| {
+            fs::read(top.join(path)).map_or(true, |text| contains(&text, quoted.as_bytes()))
+        })
     }
 
     fn is_watched(&self, path: &Path) -> bool {

@@ -99,7 +99,7 @@ impl Cache {
             .into_iter()
             .map(|found| (Differences::default(), found));
         let others = others.into_iter().take(OTHERS).filter_map(|found| {
-            let differences = Differences::find(&found.0, &found.1, wanted.tree, trees)?;
+            let differences = Differences::find(&found.0, &found.1, wanted, trees)?;
             Some((differences, found))
         });
         same.chain(others)
@@ -191,9 +191,9 @@ fn name(entry: &Entry, root: &Path) -> String {
 
 impl Differences {
     /// How a tree differs from an entry's; `None` if its code may differ.
-    fn find(folder: &Path, entry: &Entry, tree: &str, trees: &Trees) -> Option<Self> {
+    fn find(folder: &Path, entry: &Entry, wanted: &Wanted<'_>, trees: &Trees) -> Option<Self> {
         let mut differences = Self::default();
-        for change in trees.changes(&entry.tree, tree).ok()? {
+        for change in trees.changes(&entry.tree, wanted.tree).ok()? {
             let [before, after] = trees.contents(&change);
             let start = &before[..before.len().min(SAMPLE)];
             // A macro may have embedded it without cargo's knowledge.
@@ -204,6 +204,7 @@ impl Differences {
             if unread::is_document(&path) && !entry.proof.reads(&path) {
                 differences.unread.push(path);
             } else if entry.proof.only_compiles(&path)
+                && !entry.proof.is_named(wanted.top, &path)
                 && comments::only_they_differ(&before, &after)
             {
                 differences.comments.insert(path);
