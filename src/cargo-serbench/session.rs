@@ -267,9 +267,8 @@ pub fn turn(scratch: &Path) -> Result<File> {
 /// The folder to extract commits to for `--own-toolchain`: outside of the work tree, whose cargo
 /// configuration must not apply to them. `None` without a home folder.
 pub fn sources_at_home(root: &Path) -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
-    Some(home.join("serbench").join(build::path_hash(root)))
+    let folder = build::cargo_home()?.join("serbench");
+    Some(folder.join(build::path_hash(root)))
 }
 
 /// Rejects cargo configuration above the repository: it would only apply to the work tree.

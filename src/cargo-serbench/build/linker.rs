@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Result, bail};
 
+use super::configuration::configuration_files;
+
 /// The environment variable for the folder to save inputs in. It makes the tool act as a linker.
 const KEEP: &str = "SERBENCH_KEEP_LINK_INPUTS";
 
@@ -94,21 +96,8 @@ fn is_chosen() -> bool {
 /// Whether one of the words is in a configuration file of cargo's.
 pub fn is_configured(words: &[&str]) -> bool {
     let names = |text: &str| words.iter().any(|word| text.contains(word));
-    configurations()
-        .iter()
-        .any(|file| fs::read_to_string(file).is_ok_and(|text| names(&text)))
-}
-
-/// The configuration files that cargo reads in this folder.
-fn configurations() -> Vec<PathBuf> {
     let here = env::current_dir().unwrap_or_default();
-    let above = here.ancestors().map(|folder| folder.join(".cargo"));
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    above
-        .chain(home)
-        .flat_map(|folder| [folder.join("config.toml"), folder.join("config")])
-        .collect()
+    configuration_files(&here).any(|file| fs::read_to_string(file).is_ok_and(|text| names(&text)))
 }
 
 /// Where to save the inputs of an executable.

@@ -2,6 +2,7 @@
 
 pub mod cache;
 mod cargo;
+mod configuration;
 mod fingerprint;
 mod folders;
 mod inputs;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use crate::discover::BenchTarget;
 
 pub use cargo::{Done, build};
+pub use configuration::cargo_home;
 pub use fingerprint::{code_hash, file_hash, hex, path_hash, runs_divan};
 pub use folders::{
     has_seed, last_seconds, prune, seed, stage_executables, target_directory, touch,

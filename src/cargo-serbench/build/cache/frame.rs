@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fmt::Write,
     fs,
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     build::{
         Options,
+        configuration::{cargo_home, configuration_files},
         fingerprint::{file_hash, hex, text_hash},
         wrapper,
     },
@@ -43,7 +45,7 @@ pub fn frame(
         false => std::env::current_dir().context("find the current folder")?,
     };
     let configuration = configuration(&here);
-    let variables = variables();
+    let variables = variables(std::env::vars_os(), cargo_home());
     let flags = options.flags.join(" ");
     let texts = configuration.values().chain(variables.values());
     for text in texts.chain([&flags]) {
@@ -127,12 +129,7 @@ fn compilers(here: &Path, own_toolchain: bool) -> Result<Vec<(&'static str, Stri
 
 /// The files of cargo's configuration that apply in a folder, by path.
 fn configuration(here: &Path) -> BTreeMap<PathBuf, String> {
-    let above = here.ancestors().map(|folder| folder.join(".cargo"));
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let folders = above.chain(home);
-    let files = folders.flat_map(|folder| [folder.join("config.toml"), folder.join("config")]);
-    files
+    configuration_files(here)
         .filter_map(|path| {
             let text = fs::read_to_string(&path).ok()?;
             Some((path, text))
@@ -165,9 +162,14 @@ fn refuse_files(text: &str) -> Result<()> {
     }
 }
 
-/// Variables that cargo, rustc or C compilers read, with hashes of their values.
-fn variables() -> BTreeMap<String, String> {
-    let all = std::env::vars_os();
+/// Variables of `all` that cargo, rustc or C compilers read, with hashes of their values. `CARGO_HOME` has
+/// its default if it is not set: rustup sets it for its children, so it would depend on who starts the tool.
+fn variables(
+    all: impl IntoIterator<Item = (OsString, OsString)>,
+    cargo_home: Option<PathBuf>,
+) -> BTreeMap<String, String> {
+    let home = cargo_home.map(|home| ("CARGO_HOME".into(), home.into_os_string()));
+    let all = all.into_iter().chain(home);
     let named = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     named
         .filter(|(name, _)| counts(name))
@@ -182,8 +184,8 @@ fn variables() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Set by cargo for its children, or only about output and where it is written.
-const NEVER: [&str; 20] = [
+/// Set by cargo and rustup for their children, or only about output and where it is written.
+const NEVER: [&str; 21] = [
     "CARGO",
     "CARGO_MAKEFLAGS",
     "CARGO_CRATE_NAME",
@@ -201,6 +203,7 @@ const NEVER: [&str; 20] = [
     "RUST_RECURSION_COUNT",
     "RUST_TEST_THREADS",
     "RUSTUP_TOOLCHAIN",
+    "RUSTUP_TOOLCHAIN_SOURCE",
     "RUSTUP_HOME",
     "RUSTUP_AUTO_INSTALL",
     "LD_LIBRARY_PATH",
@@ -267,7 +270,29 @@ fn counts(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{counts, refuse_files};
+    use std::{ffi::OsString, path::PathBuf};
+
+    use super::{counts, refuse_files, variables};
+
+    #[test]
+    fn a_direct_start_has_the_variables_of_a_start_by_rustup() {
+        let of = |set: &[(&str, &str)]| {
+            let set: Vec<(OsString, OsString)> = set
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect();
+            variables(set, Some(PathBuf::from("/home/me/.cargo")))
+        };
+        let direct = of(&[("CC", "clang")]);
+        let by_rustup = of(&[
+            ("CC", "clang"),
+            ("CARGO_HOME", "/home/me/.cargo"),
+            ("RUSTUP_HOME", "/home/me/.rustup"),
+            ("RUSTUP_TOOLCHAIN", "stable"),
+            ("RUSTUP_TOOLCHAIN_SOURCE", "default"),
+        ]);
+        assert_eq!(direct, by_rustup);
+    }
 
     #[test]
     fn variables_of_builds_count() {
