@@ -8,7 +8,7 @@ use serbench::protocol::{Command, Slice};
 
 use super::launch;
 use crate::{
-    divan::{self, Allocations, Counter, Measurement, ParseError, Thousandths},
+    divan::{self, Allocations, Counter, Measurement, ParseError, Picos, Thousandths},
     interrupt,
     process::{Launcher, Started, failure_summary},
     run::{Counted, Memory, State, Verification},
@@ -32,6 +32,9 @@ const BRIEFLY: [&str; 10] = [
 /// Divan itself times shorter operations: its samples show whether the work was optimized away. In
 /// nanoseconds.
 const SHORTEST_NS: f64 = 2.0;
+
+/// Certainly not shorter than that, although a sample of one iteration includes the clock's overhead.
+const LONG: Picos = Picos(1_000_000_000);
 
 /// Runs a benchmark once under divan.
 pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
@@ -63,16 +66,20 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
         let again = again.and_then(|(row, _)| row.allocations.as_ref().and_then(self::memory));
         memory.repeatable = again.is_some_and(|again| again == *memory);
     }
-    verification.native = serves(launcher, benchmark)?;
+    verification.native = serves(launcher, benchmark, row.fastest)?;
     Ok(verification)
 }
 
-/// Whether a worker in divan can time this benchmark.
-fn serves(launcher: &Launcher, benchmark: &Listed) -> Result<bool> {
+/// Whether a worker in divan can time this benchmark, whose fastest iteration took `fastest`.
+fn serves(launcher: &Launcher, benchmark: &Listed, fastest: Picos) -> Result<bool> {
     interrupt::check()?;
     let Ok(Started::Worker(mut worker)) = launcher.worker(launch(benchmark)) else {
         return interrupt::check().map(|()| false);
     };
+    if fastest >= LONG {
+        // One more iteration may take seconds.
+        return Ok(true);
+    }
     let warmed = worker.ask(Command::Warm { nanos: 100_000 });
     let slice = warmed.ok().as_ref().and_then(Slice::from_answer);
     Ok(slice.is_some_and(|slice| slice.fastest_ns >= SHORTEST_NS))
