@@ -358,6 +358,22 @@ fn a_budget_that_is_too_short() {
         ]);
 }
 
+#[test]
+fn a_budget_that_is_spent_before_the_last_benchmark() {
+    let repository = Repository::new(
+        "fake::slow::u8::4 table wall=100000000 spends
+         fake::last::u8::4 table wall=100000000 spends",
+    );
+    repository
+        .serbench(&["--budget=0.01"])
+        .exits(101)
+        .warns(&["not measured: the budget of 0.01 s is spent", "--budget"]);
+    repository
+        .serbench(&["--budget=0.01", "--mode=track"])
+        .exits(0)
+        .warns(&["not measured"]);
+}
+
 /// A gate that can't fail does not pass, and a trial that can't slow anything down does not run.
 #[test]
 fn gates_that_could_not_fail() {

@@ -35,7 +35,7 @@ use crate::{
         store::{self, Store, Stored},
         suspects,
     },
-    run::{self, Side},
+    run::{self, Arm, Side},
     select::BenchId,
     session::{self, Session},
     shell,
@@ -73,7 +73,7 @@ impl Run {
         })?;
         // A full disk must not hide the result, and a closed pipe must not lose the record.
         let stored = pair::store(&session, &run);
-        let limits = over_limits(&run, &session.config);
+        let limits = over_limits(&run, &session.config).or(unmeasured(&run, &session.config));
         let gated = against_record(&session, &lookup, self.baseline.is_some(), &tree, &run);
         let mut tables = compare::cases(&run);
         for case in &mut tables {
@@ -172,12 +172,16 @@ pub fn measured(
         let place = first.iter().position(|dtype| dtype == segment);
         place.unwrap_or(first.len())
     });
-    let budget = config.budget.map_or(75.0, Seconds::value);
     // Instants can't represent more than a few years.
-    let deadline = started + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
+    let deadline = Instant::now() + Duration::from_secs_f64(budget(config).clamp(0.0, 1e8));
     measure::measure_cases(&mut engine, &mut run, &cases, deadline, finished)?;
     run.seconds = started.elapsed().as_secs_f64();
     Ok(run)
+}
+
+/// Seconds to spend on measuring one commit.
+fn budget(config: &Config) -> f64 {
+    config.budget.map_or(75.0, Seconds::value)
 }
 
 /// The record to compare the work tree with. It is chosen before measuring, because its commit has the
@@ -362,6 +366,35 @@ fn unrecorded(session: &Session, record: &Record, run: &run::Run) -> Exit {
             ));
             Exit::CouldNotMeasure
         }
+    }
+}
+
+/// Fails if the budget was spent before every benchmark that is gated had its turn: nothing is known about
+/// the others.
+fn unmeasured(run: &run::Run, config: &Config) -> Exit {
+    let jobs = schedule::beside_references(run, 1);
+    let waiting = |arms: &[Arm]| !run.blocks.iter().any(|block| block.arms == arms);
+    let unmeasured: Vec<&BenchId> = jobs
+        .iter()
+        .filter(|job| waiting(&job.arms))
+        .filter_map(|job| Some(&job.arms.last()?.id))
+        .collect();
+    let [first, others @ ..] = &unmeasured[..] else {
+        return Exit::Passed;
+    };
+    let more = match others.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    shell::warning(format_args!(
+        "`{first}`{more} not measured: the budget of {} s is spent; raise it with `--budget`, or choose fewer \
+         benchmarks",
+        budget(config)
+    ));
+    let gated = unmeasured.iter().any(|id| config.mode(id) == Mode::Gate);
+    match gated {
+        true => Exit::CouldNotMeasure,
+        false => Exit::Passed,
     }
 }
 
