@@ -41,7 +41,11 @@ const KNOWN: [(&str, &str, &[&str]); 2] = [
     (
         "codspeed_divan_compat_walltime",
         "codspeed-divan-compat-walltime-",
-        &["5.0.0", "5.0.1", "5.0.2", "5.0.3", "6.0.0"],
+        &[
+            "4.0.0", "4.0.1", "4.0.2", "4.0.3", "4.0.4", "4.0.5", "4.1.0", "4.2.0", "4.2.1",
+            "4.3.0", "4.4.0", "4.4.1", "4.5.0", "4.6.0", "5.0.0", "5.0.1", "5.0.2", "5.0.3",
+            "6.0.0",
+        ],
     ),
 ];
 
@@ -74,6 +78,16 @@ impl Default for Divan {
     }
 }
 ";
+
+/// Options that a bench's `main` may set, and the names of the values in divan's source. Those in the
+/// arguments take precedence in `Divan::default().sample_size(100_000)`, too; in divan the last one counts.
+const OPTIONS: [(&str, &str); 5] = [
+    ("sample_count", "count"),
+    ("sample_size", "count"),
+    ("min_time", "time"),
+    ("max_time", "time"),
+    ("skip_ext_time", "skip"),
+];
 
 /// Compiles, if this process was started as a wrapper.
 pub fn run() -> Option<ExitCode> {
@@ -159,7 +173,7 @@ fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<(Vec<OsString>, 
 
 /// A hash of what is added to divan.
 pub fn changes() -> String {
-    text_hash(format!("{WORKER}{SERVE}{DEFAULT}").as_bytes())
+    text_hash(format!("{WORKER}{SERVE}{DEFAULT}{OPTIONS:?}").as_bytes())
 }
 
 /// Writes a package with a worker to `changed`, completely or not at all.
@@ -262,11 +276,16 @@ fn with_arguments(runner: &str) -> Option<String> {
     };
     let values: Option<String> = fields.lines().map(named).collect();
     let default = DEFAULT.replacen("FIELDS", &values?, 1);
-    let after = after.replacen(PARSED, "Self::default()", 1).replacen(
+    let mut after = after.replacen(PARSED, "Self::default()", 1).replacen(
         ALWAYS_BENCH,
         "self.run_action(self.action);",
         1,
     );
+    for (option, value) in OPTIONS {
+        let option = format!("self.bench_options.{option}");
+        let set = format!("{option} = Some({value});");
+        after = after.replacen(&set, &format!("{option}.get_or_insert({value});"), 1);
+    }
     Some(format!(
         "{before}pub struct Divan {{\n{fields}\n}}\n{default}{after}"
     ))
@@ -279,7 +298,9 @@ mod tests {
         path::{Path, PathBuf},
     };
 
-    use super::{KNOWN, RECORDER, STORE, with_arguments, with_calls, with_worker, write_changed};
+    use super::{
+        KNOWN, OPTIONS, RECORDER, STORE, with_arguments, with_calls, with_worker, write_changed,
+    };
 
     /// The divan that this package's own bench depends on.
     fn divan() -> PathBuf {
@@ -309,6 +330,10 @@ mod tests {
         assert!(runner.contains("impl Default for Divan"));
         assert!(runner.contains("filters: Default::default(),"));
         assert!(!runner.contains("run_action(Action::Bench)"));
+        for (option, value) in OPTIONS {
+            let set = format!("self.bench_options.{option}.get_or_insert({value});");
+            assert!(runner.contains(&set), "{option}");
+        }
         let left: Vec<_> = fs::read_dir(folder.path().join("a")).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
         // Newer files would be compiled again in the next build, with all that depends on them.
