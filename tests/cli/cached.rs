@@ -228,8 +228,8 @@ fn documents_need_no_build() {
     outcome.exits(0).answers(IDENTICAL);
     says_where(&outcome, &["the work tree"], &["the baseline"]);
     outcome.warns(&[
-        "built earlier from the same code: only README.md and 1 more file differ, \
-         and builds don't read them",
+        "built earlier from the same code: README.md and 1 more file changed, \
+         but the build does not read them",
     ]);
     repository.write("README.md", "Other words.\n");
     let outcome = against("HEAD");
@@ -258,11 +258,11 @@ fn comments_need_no_build() {
     );
     let outcome = against("HEAD");
     says_where(outcome.exits(0).answers(IDENTICAL), &[], BOTH);
-    outcome.warns(&["from the same code: only comments in benches/fake.rs differ"]);
+    outcome.warns(&["from the same code: only comments changed in benches/fake.rs"]);
     repository.write("README.md", "Words.\n");
     let outcome = against("HEAD");
     outcome.warns(&[
-        "only comments in benches/fake.rs differ, and README.md differs, and builds don't read it",
+        "only comments changed in benches/fake.rs; README.md changed, but the build does not read it",
     ]);
     // A doc comment may reach a macro.
     repository.write(

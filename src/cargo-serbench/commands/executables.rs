@@ -300,28 +300,28 @@ fn find(
     Some(found.built)
 }
 
-/// Why a build of other files can be used.
+/// Why a build of other files can be used: nothing that a build reads has changed.
 fn same_code(Differences { unread, comments }: &Differences) -> String {
-    let comments = files(comments).map(|(files, _)| format!("comments in {files} differ"));
-    let unread = files(unread).map(|(files, several)| match several {
-        false => format!("{files} differs, and builds don't read it"),
-        true => format!("{files} differ, and builds don't read them"),
+    let comments = files(comments).map(|(files, _)| format!("only comments changed in {files}"));
+    let unread = files(unread).map(|(files, count)| match count {
+        1 => format!("{files} changed, but the build does not read it"),
+        _ => format!("{files} changed, but the build does not read them"),
     });
-    let differences: Vec<String> = comments.into_iter().chain(unread).collect();
-    match differences.is_empty() {
+    let reasons: Vec<String> = comments.into_iter().chain(unread).collect();
+    match reasons.is_empty() {
         true => String::new(),
-        false => format!(" from the same code: only {}", differences.join(", and ")),
+        false => format!(" from the same code: {}", reasons.join("; ")),
     }
 }
 
-/// The first file and the number of others, and whether there are any; `None` without files.
-fn files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Option<(String, bool)> {
+/// The first file and the number of others, and the number of all; `None` without files.
+fn files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Option<(String, usize)> {
     let mut paths = paths.into_iter();
     let first = paths.next()?.display();
     Some(match paths.count() {
-        0 => (first.to_string(), false),
-        1 => (format!("{first} and 1 more file"), true),
-        more => (format!("{first} and {more} more files"), true),
+        0 => (first.to_string(), 1),
+        1 => (format!("{first} and 1 more file"), 2),
+        more => (format!("{first} and {more} more files"), more + 1),
     })
 }
 
@@ -351,4 +351,37 @@ fn wanted<'a>(place: &Place<'a>, targets: &'a [BenchTarget], key: &'a Key<'_>) -
 fn names(targets: &[BenchTarget]) -> String {
     let names: BTreeSet<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Differences, PathBuf, same_code};
+
+    #[test]
+    fn the_reason_for_reusing_a_build_reads_well() {
+        let with = |comments: &[&str], unread: &[&str]| {
+            same_code(&Differences {
+                comments: comments.iter().map(PathBuf::from).collect(),
+                unread: unread.iter().map(PathBuf::from).collect(),
+            })
+        };
+        assert_eq!(with(&[], &[]), "");
+        let all = [
+            with(&["src/lib.rs"], &[]),
+            with(&["src/a.rs", "src/b.rs"], &[]),
+            with(&[], &["README.md"]),
+            with(&[], &["README.md", "logo.svg", "docs/a.md"]),
+            with(&["src/lib.rs"], &["README.md"]),
+            with(&["src/a.rs", "src/b.rs"], &["README.md", "logo.svg"]),
+        ];
+        let all: Vec<&str> = all.iter().map(|it| it.trim()).collect();
+        insta::assert_snapshot!(all.join("\n"), @r"
+        from the same code: only comments changed in src/lib.rs
+        from the same code: only comments changed in src/a.rs and 1 more file
+        from the same code: README.md changed, but the build does not read it
+        from the same code: README.md and 2 more files changed, but the build does not read them
+        from the same code: only comments changed in src/lib.rs; README.md changed, but the build does not read it
+        from the same code: only comments changed in src/a.rs and 1 more file; README.md and 1 more file changed, but the build does not read them
+        ");
+    }
 }
