@@ -56,7 +56,11 @@ pub fn is_watched() -> bool {
 pub fn width() -> Option<usize> {
     let asked = std::env::var("COLUMNS");
     let asked = asked.ok().and_then(|columns| columns.parse().ok());
-    let terminal = || Some(usize::from(terminal_size::terminal_size()?.0.0));
+    let terminal = || {
+        Some(usize::from(
+            terminal_size::terminal_size_of(std::io::stdout())?.0.0,
+        ))
+    };
     asked.filter(|columns| *columns > 0).or_else(terminal)
 }
 

@@ -1,6 +1,7 @@
 //! A document as aligned text, coloured when stdout is a terminal.
 
 use anstyle::{Effects, Style};
+use unicode_width::UnicodeWidthStr;
 
 use super::{
     Width,
@@ -23,29 +24,70 @@ pub fn render(document: &Document, width: Width) -> String {
         text += &render_section(section, width);
     }
     for fact in &document.facts {
-        text += &format!("{:>10}  {}\n", fact.name, fact.text);
+        let words = match fact.code {
+            true => fact.text.clone(),
+            false => wrapped(&fact.text, width, (12, 12)),
+        };
+        text += &format!("{:>10}  {words}\n", fact.name);
     }
     text
 }
 
 /// The answer and the next steps.
-pub fn answer(document: &Document, _: Width) -> String {
+pub fn answer(document: &Document, width: Width) -> String {
     let mut text = String::new();
     if let Some(headline) = &document.headline {
         let style = table::style(headline.tone).effects(Effects::BOLD);
-        let (word, sentence) = (&headline.word, &headline.sentence);
-        text += &format!("{style}{word}{style:#}: {sentence}\n{}\n", headline.counts);
+        let word = &headline.word;
+        let sentence = wrapped(&headline.sentence, width, (word.width() + 2, 0));
+        text += &format!("{style}{word}{style:#}: {sentence}\n");
+        if !headline.counts.is_empty() {
+            text += &format!("{}\n", wrapped(&headline.counts, width, (0, 0)));
+        }
         for problem in &headline.problems {
-            text += &format!("{BOLD}Note:{BOLD:#} {problem}\n");
+            text += &labeled("Note:", problem, width);
         }
     }
     for step in &document.next {
-        text += &format!("{BOLD}Next:{BOLD:#} {}\n", step.text);
+        text += &labeled("Next:", &step.text, width);
         for line in step.command.iter().flat_map(|command| command.lines()) {
             text += &format!("      {line}\n");
         }
     }
     text
+}
+
+fn labeled(label: &str, text: &str, width: Width) -> String {
+    let text = wrapped(text, width, (6, 6));
+    format!("{BOLD}{label}{BOLD:#} {text}\n")
+}
+
+/// `text` in lines of at most `width` columns, if words allow: commands and ids stay whole. The first line starts
+/// after `first` columns, the others after `indent` spaces.
+fn wrapped(text: &str, width: Width, (first, indent): (usize, usize)) -> String {
+    let Some(width) = width else {
+        return text.to_owned();
+    };
+    let mut lines = String::new();
+    let mut column = first;
+    let mut words = text.split(' ');
+    if let Some(word) = words.next() {
+        lines += word;
+        column += word.width();
+    }
+    for word in words {
+        if column + 1 + word.width() > width {
+            lines.push('\n');
+            lines += &" ".repeat(indent);
+            column = indent;
+        } else {
+            lines.push(' ');
+            column += 1;
+        }
+        lines += word;
+        column += word.width();
+    }
+    lines
 }
 
 /// A heading, its table and its notes.
@@ -54,11 +96,11 @@ pub fn render_section(section: &Section, width: Width) -> String {
     let table = table::for_terminal(&section.table, width);
     let mut text = format!("{BOLD}{title}{BOLD:#}\n{table}");
     for note in &section.notes {
-        let name = match note.id.as_str() {
-            "" => String::new(),
-            id => format!("{id}: "),
+        let note = match note.id.as_str() {
+            "" => note.text.clone(),
+            id => format!("{id}: {}", note.text),
         };
-        text += &format!("  {name}{}\n", note.text);
+        text += &format!("  {}\n", wrapped(&note, width, (2, 4)));
     }
     for line in section.code.iter().take(CODE) {
         let tone = match line.as_bytes().first() {
@@ -74,4 +116,22 @@ pub fn render_section(section: &Section, width: Width) -> String {
         text += &format!("  {more} more lines in other formats, such as `--format markdown`\n");
     }
     text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn sentences_wrap_between_words() {
+        let text = "one two `json::a_long_name` three";
+        assert_eq!(wrapped(text, None, (6, 6)), text);
+        insta::assert_snapshot!(wrapped(text, Some(16), (6, 6)), @r"
+        one two
+              `json::a_long_name`
+              three
+        ");
+        assert_eq!(wrapped(text, Some(33), (0, 0)), text);
+        assert_eq!(wrapped("", Some(1), (6, 6)), "");
+    }
 }
