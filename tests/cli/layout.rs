@@ -94,7 +94,7 @@ fn orders_can_be_left_out_or_kept_for_suspects() {
     let foot = "functions at equal addresses at both commits, in ";
     assert!(confirm.stdout().contains(foot), "{confirm}");
     assert!(
-        confirm.stdout().contains(", for suspects alone"),
+        confirm.stdout().contains(", for suspects only"),
         "{confirm}"
     );
 }

@@ -168,7 +168,7 @@ fn one_document_of_tables_and_verdicts() {
     let report = repository.read("target/report/serbench.md");
     assert!(report.starts_with("**Regressed**: "), "{report}");
     assert!(
-        report.contains("Latency") && report.contains("GB/s"),
+        report.contains("Latency") && report.contains("Throughput"),
         "{report}"
     );
     let json = repository.read("target/report/serbench.json");
@@ -329,4 +329,41 @@ fn two_packages() {
         .exits(0)
         .says(&["other", "60.00 µs"])
         .warns_nothing_of(&["more than one"]);
+}
+
+/// The page of a run has the records of its benchmarks, as lines and as figures.
+#[test]
+fn a_page_has_the_history_of_its_benchmarks() {
+    let repository = Repository::new(FAST);
+    let page = |arguments: &[&str]| {
+        let page = repository.serbench(&[arguments, &["--seed=1", "--format=html"]].concat());
+        page.stdout().to_owned()
+    };
+    // One record is no line.
+    assert!(!page(&["--quick"]).contains("id=\"history\""));
+    repository.behave(SLOW);
+    repository.commit("Slower");
+    let second = page(&["--quick"]);
+    for words in [
+        "The last 2 recorded commits.",
+        "1.200, 1.320 \u{d7} fake::reference",
+        "Last 1.320 \u{d7} fake::reference</figcaption>",
+        "Slower: 1.320",
+    ] {
+        assert!(second.contains(words), "no {words:?} in {second}");
+    }
+    repository.behave(SLOWER);
+    let gate = page(&["gate"]);
+    assert!(
+        gate.contains("Last 1.320 \u{d7} fake::reference; this run 1.452"),
+        "{gate}"
+    );
+    let json = repository.serbench(&["gate", "--seed=1", "--format=json"]);
+    let json: serde_json::Value = serde_json::from_str(json.stdout()).unwrap();
+    let series = json["history"]["series"].as_array().unwrap();
+    let other = series.iter().find(|it| it["id"] == "fake::other").unwrap();
+    assert_eq!(other["unit"], "ratio");
+    assert_eq!(other["values"].as_array().unwrap().len(), 2);
+    fs::remove_dir_all(repository.path().join("baselines")).unwrap();
+    assert!(!page(&["gate"]).contains("id=\"history\""));
 }

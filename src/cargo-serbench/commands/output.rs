@@ -7,7 +7,10 @@ use anyhow::{Context, Result};
 use crate::{
     atomic,
     cli::Output,
-    commands::pair::Decided,
+    commands::{
+        history::recent::{Recent, recent},
+        pair::Decided,
+    },
     compare::{
         CaseTable,
         means::{self, Means, Point},
@@ -42,8 +45,18 @@ pub fn write(
     workspace: Option<&Workspace>,
     output: &Output,
 ) -> Result<()> {
-    with_report(findings, exit, workspace, |report| {
+    let recent = workspace.filter(|_| output.format.iter().any(|it| it.has_history()));
+    let recent = recent.and_then(|workspace| recent_records(workspace, findings));
+    with_report(findings, exit, workspace, recent.as_ref(), |report| {
         write_report(report, output)
+    })
+}
+
+/// The records for a report, which is complete without them.
+fn recent_records(workspace: &Workspace, findings: &Findings) -> Option<Recent> {
+    recent(workspace, findings.runs.first()?).unwrap_or_else(|error| {
+        shell::warning(format_args!("the report has no history: {error:#}"));
+        None
     })
 }
 
@@ -52,6 +65,7 @@ pub fn with_report<T>(
     findings: &Findings,
     exit: Exit,
     workspace: Option<&Workspace>,
+    recent: Option<&Recent>,
     then: impl FnOnce(&Report<'_>) -> T,
 ) -> T {
     let measured = measured(&findings.runs);
@@ -64,6 +78,7 @@ pub fn with_report<T>(
         .iter()
         .flat_map(explain::explanations)
         .collect();
+    let history = recent.map(|it| it.history(&findings.runs, &measured));
     let report = Report {
         runs: &findings.runs,
         tables: &findings.tables,
@@ -75,6 +90,7 @@ pub fn with_report<T>(
         measured: &measured,
         means: &means,
         places: &places,
+        history: history.as_ref(),
         exit_code: exit.code(),
         explanations: &explanations,
         only_explanations: findings.only_explanations,

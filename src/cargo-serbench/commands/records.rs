@@ -17,7 +17,7 @@ use crate::{
     },
     record::Record,
     record::index::{Entry, Index, Name, Point},
-    record::store::{self, Store},
+    record::store::{self, Store, Stored},
     report::table::{self, Table},
     shell,
 };
@@ -56,6 +56,11 @@ pub fn in_git(repo: Option<&Repo>) -> Result<&Repo> {
 /// The up-to-date index of all records. Skips unreadable records with a
 /// warning.
 pub fn index(store: &Store) -> Result<Index> {
+    Ok(index_of(store, &store.list()?))
+}
+
+/// The up-to-date index of some records.
+pub fn index_of(store: &Store, all: &[Stored]) -> Index {
     let path = store.scratch.join("records.index");
     let not_kept = |error: std::io::Error| {
         shell::warning(format_args!(
@@ -68,7 +73,6 @@ pub fn index(store: &Store) -> Result<Index> {
         Index::without_file()
     });
     let mut progress = shell::Progress::start("Indexing");
-    let all = store.list()?;
     let mut present = BTreeSet::new();
     for (number, stored) in all.iter().enumerate() {
         let Some(stamp) = store::stamp(&stored.path) else {
@@ -97,7 +101,7 @@ pub fn index(store: &Store) -> Result<Index> {
         present.insert((stored.commit.as_str(), stored.key.as_str()));
     }
     index.retain(|entry| present.contains(&(entry.commit.as_str(), entry.key.as_str())));
-    Ok(index)
+    index
 }
 
 /// The ids of all benchmarks in the index.
@@ -114,21 +118,14 @@ pub fn ids(index: &Index) -> BTreeSet<String> {
 /// The requested machine keys; by default this machine's, or all if this machine
 /// has no record.
 pub fn keys(index: &Index, machine: Option<&str>) -> Result<BTreeSet<String>> {
-    let pick = |wanted: &dyn Fn(&Entry) -> bool| -> BTreeSet<String> {
-        let entries = index.entries().filter(|entry| wanted(entry));
-        entries.map(|entry| entry.key.clone()).collect()
-    };
-    let all = pick(&|_| true);
+    let all = picked(index, |_| true);
     if all.is_empty() {
         bail!("no record yet; run `cargo serbench` at a commit without changes to make one");
     }
     let asked = match machine {
         Some("all") => return Ok(all),
-        Some(prefix) => pick(&|entry| entry.key.starts_with(prefix)),
-        None => {
-            let here = machine_words(&machine::machine());
-            pick(&|entry| entry.machine == here)
-        }
+        Some(prefix) => picked(index, |entry| entry.key.starts_with(prefix)),
+        None => keys_of(index, &machine::machine()),
     };
     if !asked.is_empty() {
         if machine.is_none() && asked.len() < all.len() {
@@ -146,6 +143,17 @@ pub fn keys(index: &Index, machine: Option<&str>) -> Result<BTreeSet<String>> {
         ),
         None => Ok(all),
     }
+}
+
+/// The keys of a machine's records.
+pub fn keys_of(index: &Index, machine: &Machine) -> BTreeSet<String> {
+    let words = machine_words(machine);
+    picked(index, |entry| entry.machine == words)
+}
+
+fn picked(index: &Index, wanted: impl Fn(&Entry) -> bool) -> BTreeSet<String> {
+    let entries = index.entries().filter(|entry| wanted(entry));
+    entries.map(|entry| entry.key.clone()).collect()
 }
 
 /// A description of the machine.

@@ -332,7 +332,7 @@ mod tests {
             ..Findings::default()
         };
         for findings in [alone, pair] {
-            output::with_report(&findings, Exit::Passed, None, |report| {
+            output::with_report(&findings, Exit::Passed, None, None, |report| {
                 for format in &FORMATS {
                     format.render(report, Some(80)).unwrap();
                 }

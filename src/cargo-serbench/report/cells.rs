@@ -14,15 +14,36 @@ pub fn time(nanoseconds: f64) -> String {
     format!("{} {unit}", figures(scaled))
 }
 
-/// Four significant digits, no exponent: `53.21`, `1234`.
+/// Four significant digits, no exponent: `53.21`, `1234`; three below 10: `0.443`, `0.00123`.
 pub fn figures(number: f64) -> String {
     let decimals = match number.abs() {
+        n if n < 1.0 => below_one(n, 3),
         n if n < 10.0 => 3,
         n if n < 100.0 => 2,
         n if n < 1000.0 => 1,
         _ => 0,
     };
     format!("{number:.decimals$}")
+}
+
+/// The decimals that show `digits` significant digits of a number below 1: small ones must not look like 0.
+fn below_one(number: f64, digits: usize) -> usize {
+    let zeros = match number > 0.0 {
+        true => (-number.log10()).ceil() - 1.0,
+        false => 0.0,
+    };
+    digits + zeros.clamp(0.0, 9.0) as usize
+}
+
+/// Bytes per second to four significant digits: `443.2 MB/s`.
+pub fn throughput(gigabytes_per_second: f64) -> String {
+    let (scaled, unit) = match gigabytes_per_second {
+        it if it >= 1.0 => (it, "GB/s"),
+        it if it >= 1e-3 => (it * 1e3, "MB/s"),
+        it if it >= 1e-6 => (it * 1e6, "kB/s"),
+        it => (it * 1e9, "B/s"),
+    };
+    format!("{} {unit}", figures(scaled))
 }
 
 /// A number per second to four significant digits: `3.333 M`.
@@ -36,9 +57,13 @@ pub fn rate(per_second: f64) -> String {
     figures(scaled) + unit
 }
 
-/// At most two decimals, without trailing zeros: `18.27`, `8`.
+/// At most two decimals, without trailing zeros: `18.27`, `8`; more below 0.1: `0.0037`.
 pub fn brief(number: f64) -> String {
-    let text = format!("{number:.2}");
+    let decimals = match number.abs() {
+        n if n < 1.0 => below_one(n, 2),
+        _ => 2,
+    };
+    let text = format!("{number:.decimals$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -76,7 +101,11 @@ pub fn ratio(estimate: &LogRatio) -> Cell {
 /// A ratio without its interval, two decimals.
 pub fn brief_ratio(estimate: &LogRatio) -> Cell {
     let [point, lower, upper] = estimate.ratios();
-    let decimals = if point < 10.0 { 2 } else { 1 };
+    let decimals = match point {
+        it if it < 1.0 => below_one(it, 2),
+        it if it < 10.0 => 2,
+        _ => 1,
+    };
     Cell::toned(format!("{point:.decimals$}"), tone(lower, upper))
 }
 
@@ -111,6 +140,7 @@ pub fn ratio_of(ratio: f64) -> String {
 
 fn decimals(ratio: f64) -> usize {
     match ratio {
+        it if it < 1.0 => below_one(it, 3),
         it if it < 10.0 => 3,
         it if it < 100.0 => 1,
         _ => 0,
@@ -127,7 +157,10 @@ fn tone(lower: f64, upper: f64) -> Tone {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, change, mebibytes, rate, ratio, time};
+    use super::{
+        brief, brief_ratio, bytes, change, figures, mebibytes, rate, ratio, ratio_of, throughput,
+        time,
+    };
     use crate::compare::stats::LogRatio;
 
     #[test]
@@ -144,6 +177,37 @@ mod tests {
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(55_784_243), "53.2 MiB");
         assert_eq!(mebibytes(1_048_576), "1.0");
+    }
+
+    /// A benchmark far slower or faster than others must not be shown as zero.
+    #[test]
+    fn small_numbers_are_not_zero() {
+        assert_eq!(time(0.012_34), "0.0123 ns");
+        assert_eq!(figures(0.1), "0.100");
+        assert_eq!(figures(0.000_123_4), "0.000123");
+        assert_eq!(figures(0.0), "0.000");
+        assert_eq!(brief(0.003_664), "0.0037");
+        assert_eq!(brief(0.366), "0.37");
+        assert_eq!(brief(0.0), "0");
+        assert_eq!(ratio_of(0.008_31), "0.00831");
+        for (rate, expected) in [
+            (52.72, "52.72 GB/s"),
+            (1.0, "1.000 GB/s"),
+            (0.4432, "443.2 MB/s"),
+            (0.000_012_3, "12.30 kB/s"),
+            (0.000_000_004, "4.000 B/s"),
+            (0.0, "0.000 B/s"),
+        ] {
+            assert_eq!(throughput(rate), expected);
+        }
+        let tiny = LogRatio {
+            point: 0.008_31_f64.ln(),
+            lower: 0.008_f64.ln(),
+            upper: 0.009_f64.ln(),
+            level: 0.95,
+        };
+        assert_eq!(ratio(&tiny).text, "0.00831 [0.00800, 0.00900]");
+        assert_eq!(brief_ratio(&tiny).text, "0.0083");
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn figures() -> [Column<Row>; 10] {
     [
         right("Latency", latency),
         right("ns/element", nanos_per_element),
-        right("GB/s", throughput),
+        right("Throughput", throughput),
         right("Items/s", |row| {
             per_second(row, row.verification.counted.items)
         }),
@@ -97,7 +97,7 @@ fn latency(row: &Row) -> Cell {
 /// Output bytes per second, the usual measure of serializers; input bytes if there is no output.
 fn throughput(row: &Row) -> Cell {
     row.gigabytes_per_second
-        .map_or_else(Cell::absent, |rate| Cell::plain(cells::figures(rate)))
+        .map_or_else(Cell::absent, |rate| Cell::plain(cells::throughput(rate)))
 }
 
 /// By one of divan's counters.
@@ -185,7 +185,7 @@ pub fn verdicts<'a>(report: &Report<'_>) -> Vec<Column<Judged<'a>>> {
 }
 
 /// The name of the reference encoder, if it is the same for all benchmarks.
-fn reference<'a>(report: &Report<'a>) -> Option<&'a str> {
+pub fn reference<'a>(report: &Report<'a>) -> Option<&'a str> {
     let benchmarks = report.runs.iter().flat_map(|run| run.benchmarks.values());
     let mut names: Vec<&str> = benchmarks
         .filter_map(|benchmark| Some(benchmark.reference.as_ref()?.encoder()))

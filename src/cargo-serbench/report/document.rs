@@ -43,7 +43,6 @@ pub struct Headline {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub text: String,
-    /// What to type for it.
     /// A command, or lines to add to a file.
     pub command: Option<String>,
 }

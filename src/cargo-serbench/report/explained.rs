@@ -118,11 +118,12 @@ fn functions(explanation: &Explanation<'_>) -> Option<Section> {
             text::visible(explanation.id)
         ),
         table: Table {
-            header: ["Change", "Baseline", "Candidate"]
-                .map(|title| header(title, Align::Right))
-                .into_iter()
-                .chain([header("Function", Align::Left)])
-                .collect(),
+            header: vec![
+                header("Function", Align::Left),
+                header("Change", Align::Right),
+                header("Baseline", Align::Right),
+                header("Candidate", Align::Right),
+            ],
             rows,
         },
         notes: shown.iter().filter_map(remark).collect(),
@@ -143,10 +144,10 @@ fn counts([baseline, candidate]: [f64; 2], name: Cell) -> Vec<Cell> {
         false => count(change),
     };
     vec![
+        name,
         Cell::toned(change, tone),
         Cell::plain(count(baseline)),
         Cell::plain(count(candidate)),
-        name,
     ]
 }
 
@@ -179,20 +180,27 @@ fn sites(explanation: &Explanation<'_>) -> Option<Section> {
     };
     let row = |site: &Site| {
         let (inner, outer) = site.stack.split_first()?;
-        let grows = if site.grows { "a buffer grows" } else { "" };
+        let grows = match site.grows {
+            true => Cell::plain("a buffer grows"),
+            false => Cell::absent(),
+        };
+        let callers = match outer {
+            [] => Cell::absent(),
+            [_, ..] => Cell::plain(outer.join(", called by ")),
+        };
         Some(vec![
+            Cell::name(inner),
             pair(site, |it| it.bytes),
             pair(site, |it| it.blocks),
-            Cell::name(inner),
-            Cell::plain(grows),
-            Cell::plain(outer.join(", called by ")),
+            grows,
+            callers,
         ])
     };
     let header = vec![
+        header("In", Align::Left),
         header("Bytes", Align::Right),
         header("Allocations", Align::Right),
-        header("In", Align::Left),
-        header("Because", Align::Left),
+        header("Note", Align::Left),
         header("Called by", Align::Left),
     ];
     let rows: Vec<Vec<Cell>> = shown.iter().filter_map(row).collect();
@@ -206,7 +214,7 @@ fn sites(explanation: &Explanation<'_>) -> Option<Section> {
             "Allocations per operation of {}",
             text::visible(explanation.id)
         ),
-        table: Table { header, rows },
+        table: Table { header, rows }.without_empty_columns(),
         notes: more.into_iter().collect(),
         detail: true,
         ..Section::default()

@@ -114,7 +114,7 @@ fn layout(run: &Run) -> Option<String> {
         screened_as_linked,
     } = run.layout?;
     let when = match screened_as_linked {
-        true => ", for suspects alone",
+        true => ", for suspects only",
         false => "",
     };
     Some(format!(

@@ -1,12 +1,12 @@
 //! The answer of a report, in one sentence that needs no prior knowledge.
 
-use super::{Report, Verdicts, cells, document::Headline, table::Tone, text};
+use super::{Report, Verdicts, cells, columns, document::Headline, table::Tone, text};
 use crate::{
     decide::{Decision, Metric, Outcome, Standing, Verdict, evidence::Role},
     shell,
 };
 
-/// The answer; `None` if there was no question, as for a single commit without failures.
+/// The answer; `None` if nothing was measured.
 pub fn headline(report: &Report<'_>) -> Option<Headline> {
     match &report.verdicts {
         Some(verdicts) => Some(of_verdicts(report, verdicts)),
@@ -22,7 +22,10 @@ fn of_tables(report: &Report<'_>) -> Option<Headline> {
     let timed = rows().filter(|row| row.latency_ns.is_some()).count();
     let all: usize = report.runs.iter().map(|run| run.benchmarks.len()).sum();
     let all = shell::count(all, "benchmark");
-    (failed > 0).then(|| Headline {
+    if failed == 0 {
+        return (timed > 0).then(|| measured(report, timed));
+    }
+    Some(Headline {
         word: match timed {
             0 => "Could not measure".to_owned(),
             _ => format!("Measured, {failed} failed"),
@@ -35,6 +38,28 @@ fn of_tables(report: &Report<'_>) -> Option<Headline> {
         problems: Vec::new(),
         tone: Tone::Bad,
     })
+}
+
+/// How much of one commit was measured.
+fn measured(report: &Report<'_>, timed: usize) -> Headline {
+    let compared = report.tables.iter().flat_map(|case| &case.rows);
+    let compared = compared.filter(|row| row.ratio.is_some()).count();
+    let seconds = seconds(report);
+    let sentence = match (compared, columns::reference(report)) {
+        (0, _) => format!("{} in {seconds:.0} s", shell::count(timed, "benchmark")),
+        (compared, reference) => format!(
+            "{} in {seconds:.0} s, {compared} of them relative to {}",
+            shell::count(timed, "benchmark"),
+            reference.unwrap_or("their reference")
+        ),
+    };
+    Headline {
+        word: "Measured".to_owned(),
+        sentence: text::visible(&sentence),
+        counts: String::new(),
+        problems: Vec::new(),
+        tone: Tone::Plain,
+    }
 }
 
 fn of_verdicts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Headline {
@@ -281,8 +306,11 @@ fn counts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> String {
 }
 
 fn took(report: &Report<'_>) -> String {
-    let seconds: f64 = report.runs.iter().map(|run| run.seconds).sum();
-    format!("measured in {seconds:.0} s")
+    format!("measured in {:.0} s", seconds(report))
+}
+
+fn seconds(report: &Report<'_>) -> f64 {
+    report.runs.iter().map(|run| run.seconds).sum()
 }
 
 /// The threshold, if it is the same for all benchmarks.

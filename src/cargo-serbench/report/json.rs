@@ -4,7 +4,10 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Place, Report, Verdicts, document};
+use super::{
+    Place, Report, Verdicts, document,
+    json_history::{self, Recorded},
+};
 use crate::{
     compare::{
         Clock, Row,
@@ -37,6 +40,7 @@ struct Root<'a> {
     means: Means<'a>,
     scaling: Vec<ScalingRow>,
     explanations: Vec<ExplanationRow<'a>>,
+    history: Option<Recorded<'a>>,
     runs: &'a [Run],
 }
 
@@ -192,6 +196,7 @@ pub fn render(report: &Report<'_>) -> Result<String> {
             .map(scaling_row)
             .collect(),
         explanations: report.explanations.iter().map(explanation).collect(),
+        history: report.history.map(json_history::recorded),
         runs: report.runs,
     };
     Ok(escape::json(&serde_json::to_string(&root)?) + "\n")

@@ -2,7 +2,7 @@
 
 use super::{
     document::{Document, Note, Section},
-    table,
+    table, text,
 };
 
 /// Renders a document; details are folded.
@@ -19,15 +19,18 @@ pub fn head(document: &Document) -> String {
     let mut text = String::new();
     if let Some(headline) = &document.headline {
         let (word, sentence) = (escape(&headline.word), escape(&headline.sentence));
-        text += &format!("**{word}**: {sentence}\n\n{}\n\n", escape(&headline.counts));
+        text += &format!("**{word}**: {sentence}\n\n");
+        if !headline.counts.is_empty() {
+            text += &format!("{}\n\n", escape(&headline.counts));
+        }
         for problem in &headline.problems {
-            text += &format!("Note: {}\n\n", escape(problem));
+            text += &format!("Note: {}\n\n", prose(problem));
         }
     }
     for step in &document.next {
         let lines = step.command.iter().flat_map(|command| command.lines());
         let command = lines.map(code).collect::<Vec<_>>().join("<br>");
-        let text_of_step = escape(&step.text);
+        let text_of_step = prose(&step.text);
         text += format!("Next: {text_of_step} {command}").trim_end();
         text += "\n\n";
     }
@@ -69,8 +72,8 @@ fn difference(lines: &[String]) -> String {
 
 fn note(note: &Note) -> String {
     match note.id.as_str() {
-        "" => format!("- {}\n", escape(&note.text)),
-        id => format!("- {}: {}\n", code(id), escape(&note.text)),
+        "" => format!("- {}\n", prose(&note.text)),
+        id => format!("- {}: {}\n", code(id), prose(&note.text)),
     }
 }
 
@@ -78,7 +81,7 @@ fn note(note: &Note) -> String {
 pub fn foot(document: &Document) -> String {
     let facts = document.facts.iter().map(|fact| match fact.code {
         true => format!("- {}: {}\n", fact.name, code(&fact.text)),
-        false => format!("- {}: {}\n", fact.name, escape(&fact.text)),
+        false => format!("- {}: {}\n", fact.name, prose(&fact.text)),
     });
     match document.facts.is_empty() {
         true => String::new(),
@@ -89,6 +92,15 @@ pub fn foot(document: &Document) -> String {
     }
 }
 
+/// Text whose backticks mark code; the rest is escaped.
+fn prose(words: &str) -> String {
+    let part = |(is_code, part)| match is_code {
+        true => code(part),
+        false => escape(part),
+    };
+    text::parts(words).into_iter().map(part).collect()
+}
+
 /// Escapes untrusted text: no markup, links, images, mentions or references to issues.
 ///
 /// GitHub links `@name`, `#1` and addresses after parsing the markup, so a backslash does not
@@ -96,7 +108,7 @@ pub fn foot(document: &Document) -> String {
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut before = None;
-    for character in super::text::visible(text).chars() {
+    for character in text::visible(text).chars() {
         match character {
             '\\' | '`' | '*' | '_' | '[' | '|' | '~' | '$' => {
                 escaped.push('\\');
@@ -119,7 +131,7 @@ pub fn escape(text: &str) -> String {
 
 /// A name as code, which GitHub does not interpret.
 pub fn code(text: &str) -> String {
-    let text = super::text::visible(text);
+    let text = text::visible(text);
     let longest = text.split(|it| it != '`').map(str::len).max().unwrap_or(0);
     match longest {
         0 => format!("`{text}`"),

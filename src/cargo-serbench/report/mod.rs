@@ -13,6 +13,7 @@ mod github;
 mod headline;
 pub mod html;
 mod json;
+mod json_history;
 mod junit;
 pub mod markdown;
 mod next;
@@ -56,6 +57,8 @@ pub struct Report<'a> {
     pub means: &'a Means,
     /// Where bench functions are defined, by id, if known.
     pub places: &'a BTreeMap<String, Place>,
+    /// The records of these benchmarks, if they were read.
+    pub history: Option<&'a html::History<'a>>,
     pub exit_code: u8,
     /// Why benchmarks are slower, for those that were explained.
     pub explanations: &'a [Explanation<'a>],
@@ -173,6 +176,11 @@ impl Format {
     /// Whether GitHub Actions reads it; GitHub also has a job summary.
     pub fn is_for_github(&self) -> bool {
         self.name == "github"
+    }
+
+    /// Whether it shows the records of the benchmarks.
+    pub fn has_history(&self) -> bool {
+        matches!(self.name, "html" | "json")
     }
 
     /// Renders the report, with styles for terminals.

@@ -217,8 +217,8 @@ fn undecided(report: &Report<'_>, undecided: &[&Decision]) -> Option<Step> {
         },
         None => Step {
             text: format!(
-                "{} too close to the threshold or limit for the noise of this machine: measure on \
-                 a quieter one, or raise it",
+                "{} too close to the threshold or limit for the noise of this machine; measure on \
+                 a quieter machine, or raise the threshold or limit",
                 match undecided {
                     [_] => "one benchmark is",
                     [_, ..] | [] => "some benchmarks are",
@@ -237,8 +237,7 @@ fn distrusted(verdicts: &Verdicts<'_>) -> Option<Step> {
         Role::PositiveControl => decision.verdict != Verdict::Regressed,
     };
     verdicts.decisions.iter().any(wrong).then(|| Step {
-        text: "a self-check failed, so run the gate again while the machine is less busy"
-            .to_owned(),
+        text: "a self-check failed; run the gate again when the machine is less busy".to_owned(),
         command: None,
     })
 }

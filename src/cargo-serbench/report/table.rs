@@ -113,7 +113,8 @@ pub fn table<R>(columns: &[Column<R>], rows: &[R]) -> Table {
 }
 
 impl Table {
-    fn without_empty_columns(self) -> Self {
+    /// Keeps the first column, and others with a figure.
+    pub fn without_empty_columns(self) -> Self {
         let absent = Cell::absent();
         let keep: Vec<bool> = (0..self.header.len())
             .map(|column| column == 0 || self.rows.iter().any(|row| row[column] != absent))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{FORMATS, Format, Place, Report, SCHEMA, Verdicts};
+use super::{FORMATS, Format, Place, Report, SCHEMA, Verdicts, html, json};
 use crate::{
     compare::{
         self, CaseTable, Clock,
@@ -94,6 +94,7 @@ impl Owned {
             measured: &self.measured,
             means: &self.means,
             places: &self.places,
+            history: None,
             exit_code: self.summary.outcome.exit(false).code(),
             explanations: &[],
             only_explanations: false,
@@ -379,7 +380,10 @@ fn every_form_says_what_the_json_says() {
         .replace("<tr>", "\n<tr>")
         .replace("<li>", "\n<li>")
         .replace("</tr>", "</tr>\n");
-    let unescaped = |text: &str| text.replace('\\', "").replace("&gt;", ">");
+    let unescaped = |text: &str| {
+        let text = text.replace('\\', "").replace("&gt;", ">");
+        text.replace('\u{2192}', "->")
+    };
     for it in &wanted {
         let rows = [
             (&terminal, format!("{}  ", it.id)),
@@ -825,8 +829,95 @@ fn a_large_page_stays_small() {
         .iter()
         .map(|id| (id.as_str(), Verdict::Unchanged))
         .collect();
-    let page = Owned::of(&verdicts).render("html");
-    assert!(page.len() < 2 << 20, "{}", page.len());
+    let owned = Owned::of(&verdicts);
+    assert!(owned.render("html").len() < 1_500_000);
+    let history = history(&ids, 50);
+    let page = html::render(&Report {
+        history: Some(&history),
+        ..owned.report()
+    });
+    assert!(page.len() < 2_000_000, "{}", page.len());
+    // Every benchmark has a line, and the most important ones a chart.
+    assert_eq!(page.matches("<svg class=\"spark\"").count(), 1000);
+    assert_eq!(page.matches("<article").count(), 12);
+}
+
+/// A record of each benchmark at some commits, and what this run measured.
+fn history(ids: &[String], commits: usize) -> html::History<'_> {
+    let stop = |_| html::Stop {
+        sha: "0123456789abcdef0123456789abcdef01234567",
+        subject: "Faster | <b>floats</b>",
+        measured: "2026-11-21T01:10:52Z",
+    };
+    let dot = |place| html::Dot {
+        places: (place, place),
+        value: 1.0 + 0.01 * place as f64,
+    };
+    let level = html::Level {
+        places: (0, commits - 1),
+        records: commits,
+        middle: 1.01,
+        band: (1.0, 1.02),
+        change: None,
+    };
+    let multiple = |id| html::Multiple {
+        id,
+        reference: Some("json::orjson::f64"),
+        tracks: vec![html::Track {
+            machine: 0,
+            dots: (0..commits).map(dot).collect(),
+            levels: vec![level],
+        }],
+        accepted: Vec::new(),
+        now: Some(1.04),
+    };
+    html::History {
+        commits: (0..commits).map(stop).collect(),
+        machines: vec![html::Machine {
+            key: "plan9-mips-b6a33cd3",
+            machine: "R3000, 3 CPUs, plan9 mips",
+            toolchain: "rustc 1.95.0, profile bench",
+        }],
+        charts: ids.iter().map(|id| multiple(id.as_str())).collect(),
+        accepted: Vec::new(),
+    }
+}
+
+/// Each benchmark with records has a line whose values can be read as text, too.
+#[test]
+fn records_are_drawn() {
+    let owned = every_verdict();
+    assert!(!owned.render("html").contains("id=\"history\""));
+    let ids = ["json::slow::f64::100x100".to_owned(), HARMFUL.to_owned()];
+    let history = history(&ids, 3);
+    let report = Report {
+        history: Some(&history),
+        ..owned.report()
+    };
+    let page = html::render(&report);
+    assert!(page.contains("href=\"#history\">History</a>"), "{page}");
+    let section = page.split("<section id=\"history\">").nth(1).unwrap();
+    let section = section.split("</section>").next().unwrap();
+    for words in [
+        "The last 3 recorded commits. Lower is faster.",
+        "<title>0123456789 Faster | &lt;b&gt;floats&lt;/b&gt;: 1.010</title>",
+        "<desc>1.000, 1.010, 1.020 \u{d7} json::orjson::f64</desc>",
+        "Last 1.020 \u{d7} json::orjson::f64; this run 1.040",
+        "<td>3</td><td>1.000</td><td>1.020</td><td>1.020</td><td>1.040</td>",
+        "Records of R3000, 3 CPUs, plan9 mips",
+    ] {
+        assert!(section.contains(words), "no {words:?} in {section}");
+    }
+    assert!(
+        !section.contains("<img") && !section.contains('\u{1b}'),
+        "{section}"
+    );
+    let json: Value = serde_json::from_str(&json::render(&report).unwrap()).unwrap();
+    let series = &json["history"]["series"];
+    assert_eq!(series[0]["id"], "json::slow::f64::100x100");
+    assert_eq!(series[0]["values"], serde_json::json!([1.0, 1.01, 1.02]));
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    check(&schema, &schema, &json, "report");
 }
 
 #[test]

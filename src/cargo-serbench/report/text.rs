@@ -31,9 +31,34 @@ pub fn shorten(text: &str, head: usize, tail: usize) -> String {
     format!("{first} [...] {last}")
 }
 
+/// The parts of a text whose backticks mark code, each with whether it is code. A text with a single backtick has
+/// none.
+pub fn parts(text: &str) -> Vec<(bool, &str)> {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return vec![(false, text)];
+    }
+    let is_code = [false, true].into_iter().cycle();
+    is_code
+        .zip(parts)
+        .filter(|(_, part)| !part.is_empty())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::brief;
+    use super::{brief, parts};
+
+    #[test]
+    fn backticks_mark_code() {
+        assert_eq!(
+            parts("run `a` now"),
+            [(false, "run "), (true, "a"), (false, " now")]
+        );
+        assert_eq!(parts("`a``b`"), [(true, "a"), (true, "b")]);
+        assert_eq!(parts("a`b"), [(false, "a`b")]);
+        assert!(parts("").is_empty());
+    }
 
     #[test]
     fn the_end_of_a_long_failure_is_kept() {

@@ -28,18 +28,28 @@ pub struct Sensitivity {
     #[arg(
         long,
         value_name = "PERCENT",
-        default_value = "1%",
+        default_value_t = Sensitivity::default().min_change,
         allow_hyphen_values = true
     )]
     pub min_change: Percent,
 
     /// Report only change points with a p-value below this
-    #[arg(long, value_name = "P", default_value_t = 0.001, value_parser = probability, allow_hyphen_values = true)]
+    #[arg(long, value_name = "P", default_value_t = Sensitivity::default().max_p, value_parser = probability, allow_hyphen_values = true)]
     pub max_p: f64,
 
     /// Search for changes in windows of this many records
-    #[arg(long, value_name = "RECORDS", default_value_t = 50, value_parser = clap::value_parser!(u16).range(4..))]
+    #[arg(long, value_name = "RECORDS", default_value_t = Sensitivity::default().window, value_parser = clap::value_parser!(u16).range(4..))]
     pub window: u16,
+}
+
+impl Default for Sensitivity {
+    fn default() -> Self {
+        Self {
+            min_change: Percent::of_fraction(0.01),
+            max_p: 0.001,
+            window: 50,
+        }
+    }
 }
 
 fn probability(text: &str) -> Result<f64, &'static str> {

@@ -4,6 +4,7 @@ mod change_points;
 mod confirm;
 mod export;
 mod page;
+pub mod recent;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

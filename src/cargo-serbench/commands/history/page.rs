@@ -1,4 +1,4 @@
-//! Prepares the history page: the content of its charts, from series and their change points.
+//! Prepares charts of records: their content, from series and their change points.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +23,7 @@ const MARKS: usize = 80;
 const TAIL: f64 = 0.05;
 
 /// A series and its change points.
-type Changed<'a> = (Series<'a>, Vec<Found<'a>>);
+pub type Changed<'a> = (Series<'a>, Vec<Found<'a>>);
 
 /// Renders the page. `order` has full hashes, oldest first; `accepted` are the changes accepted so far.
 pub fn page(
@@ -33,22 +33,34 @@ pub fn page(
     all: &[Changed<'_>],
     accepted: &[Entry],
 ) -> String {
-    let commits = recorded(index, order, all);
-    let places: HashMap<&str, usize> = commits.iter().map(|stop| stop.sha).zip(0..).collect();
-    let machines = machines(index, all);
     let mut found: Vec<Found<'_>> = all.iter().flat_map(|(_, found)| found).cloned().collect();
     let count = found.len();
     let (changes, hidden) = change_points::newest(&mut found, index, order);
-    html::history(&html::History {
-        charts: charts(all, accepted, &places, &machines),
-        accepted: marks(accepted, order, &places),
-        commits,
-        machines,
+    html::history(&html::Page {
+        history: history(index, order, all, accepted),
         changes,
         found: count,
         hidden,
         rule: change_points::rule(&args.changes),
     })
+}
+
+/// The charts of these series.
+pub fn history<'a>(
+    index: &'a Index,
+    order: &'a [String],
+    all: &[Changed<'a>],
+    accepted: &'a [Entry],
+) -> html::History<'a> {
+    let commits = recorded(index, order, all);
+    let places: HashMap<&str, usize> = commits.iter().map(|stop| stop.sha).zip(0..).collect();
+    let machines = machines(index, all);
+    html::History {
+        charts: charts(all, accepted, &places, &machines),
+        accepted: marks(accepted, order, &places),
+        commits,
+        machines,
+    }
 }
 
 /// Commits that have a value, oldest first.
@@ -112,6 +124,7 @@ fn charts<'a>(
         reference,
         tracks,
         accepted: matching(id),
+        now: None,
     };
     charts.into_iter().map(multiple).collect()
 }

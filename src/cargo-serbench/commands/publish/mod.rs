@@ -142,7 +142,7 @@ fn decide(runs: Vec<Run>, project: &Project) -> Result<Answer> {
         ..Findings::default()
     };
     let format = Format::of("comment").context("find the format of comments")?;
-    let (title, comment) = output::with_report(&findings, exit, Some(&workspace), |report| {
+    let (title, comment) = output::with_report(&findings, exit, Some(&workspace), None, |report| {
         (title(report), format.render(report, None))
     });
     Ok(Answer {

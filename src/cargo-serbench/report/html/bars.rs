@@ -1,8 +1,8 @@
 //! Latency and memory of each benchmark relative to its reference.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
-use super::{Chart, left_out, picture, scale::Scale};
+use super::{Chart, grid, left_out, picture, scale::Scale};
 use crate::{
     compare::sides::Measured,
     report::{
@@ -16,8 +16,10 @@ use crate::{
 const MOST: usize = 60;
 
 const WIDTH: f64 = 760.0;
-const ROW: f64 = 32.0;
+const ROW: f64 = 38.0;
 const TOP: f64 = 22.0;
+/// The track of a bar, which lies below its name.
+const TRACK: (f64, f64) = (19.0, 31.0);
 
 /// A benchmark as a multiple of its reference.
 struct Bar<'a> {
@@ -41,8 +43,8 @@ pub fn latency(report: &Report<'_>) -> Option<Chart> {
             figure: cells::time(latency.median_ns),
         })
     };
-    let caption = "A bar is the median latency as a multiple of the reference's, the line at 1; its \
-                   whisker holds the middle half of all slices.";
+    let caption = "Bar: median latency as a multiple of the reference's, which is the mark at 1\u{d7}. \
+                   Whisker: the middle half of all slices.";
     chart(
         report,
         "latency",
@@ -62,8 +64,8 @@ pub fn memory(report: &Report<'_>) -> Option<Chart> {
             figure: cells::bytes(measured.memory?.peak),
         })
     };
-    let caption = "A bar is the peak heap of one operation as a multiple of the reference's, counted \
-                   exactly.";
+    let caption = "Bar: peak heap of one operation as a multiple of the reference's, which is the mark at \
+                   1\u{d7}; counted exactly.";
     chart(
         report,
         "memory",
@@ -94,20 +96,17 @@ fn chart<'a>(
     let scale = Scale {
         from: 0.0,
         to: longest * 1.05,
-        start: 12.0,
-        end: WIDTH - 12.0,
+        start: 0.0,
+        end: WIDTH,
     };
     let height = TOP + ROW * shown.len() as f64;
     let inner = html! {
-        @for tick in scale.ticks() {
-            @let x = scale.at(tick);
-            line.axis x1=(x) x2=(x) y1=(TOP - 6.0) y2=(height) {}
-            text class="soft mid" x=(x) y="11" { (cells::brief(tick)) "\u{d7}" }
+        (grid(anchor, &scale, 1.0, TRACK))
+        // A label at the edge would be cut off.
+        @for tick in scale.ticks().into_iter().filter(|tick| scale.at(*tick) < WIDTH - 24.0) {
+            text class=(if tick == 0.0 { "soft" } else { "soft mid" }) x=(scale.at(tick)) y="11" { (cells::brief(tick)) "\u{d7}" }
         }
-        @for (number, bar) in shown.iter().enumerate() { (draw(number, bar, &scale)) }
-        line.zero x1=(scale.at(1.0)) x2=(scale.at(1.0)) y1=(TOP - 6.0) y2=(height) {}
-        // Above the line, which would cross them out.
-        @for (number, bar) in shown.iter().enumerate() { (label(number, bar)) }
+        @for (number, bar) in shown.iter().enumerate() { (draw(anchor, number, bar, &scale)) }
     };
     Some(Chart {
         anchor,
@@ -118,25 +117,21 @@ fn chart<'a>(
     })
 }
 
-fn draw(number: usize, bar: &Bar<'_>, scale: &Scale) -> Markup {
-    let y = TOP + ROW * number as f64;
+fn draw(anchor: &str, number: usize, bar: &Bar<'_>, scale: &Scale) -> Markup {
     let id = text::visible(bar.id);
+    let middle = f64::midpoint(TRACK.0, TRACK.1);
     html! {
-        g {
+        g transform={ "translate(0 " (TOP + ROW * number as f64) ")" } {
             title { (id) ": " (cells::ratio_of(bar.ratio)) " times the reference, " (bar.figure) }
-            rect.bar x=(scale.start) y=(y + 17.0) width=(scale.at(bar.ratio) - scale.start) height="8" {}
+            text y="13" { (text::shorten(&id, 44, 20)) }
+            text class="soft end value" x=(WIDTH) y="13" { (cells::ratio_of(bar.ratio)) "\u{d7}, " (bar.figure) }
+            (PreEscaped(format!("<use href=\"#{anchor}-grid\"/>")))
+            rect.bar y=(TRACK.0 + 2.0) width=(scale.at(bar.ratio)) height=(TRACK.1 - TRACK.0 - 4.0) rx="1" {}
+            line.reference x1=(scale.at(1.0)) x2=(scale.at(1.0)) y1=(TRACK.0 - 1.0) y2=(TRACK.1 + 1.0) {}
             @if let Some((lower, upper)) = bar.spread {
-                line.whisker x1=(scale.at(lower)) x2=(scale.at(upper)) y1=(y + 21.0) y2=(y + 21.0) {}
+                line.whisker x1=(scale.at(lower)) x2=(scale.at(upper)) y1=(middle) y2=(middle) {}
             }
         }
-    }
-}
-
-fn label(number: usize, bar: &Bar<'_>) -> Markup {
-    let y = TOP + ROW * number as f64 + 12.0;
-    html! {
-        text x="12" y=(y) { (text::shorten(&text::visible(bar.id), 44, 20)) }
-        text class="soft end value" x=(WIDTH - 12.0) y=(y) { (cells::ratio_of(bar.ratio)) "\u{d7}, " (bar.figure) }
     }
 }
 

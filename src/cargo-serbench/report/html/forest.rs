@@ -1,8 +1,8 @@
 //! The changes of all benchmarks with their intervals and thresholds.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
-use super::{Chart, class, left_out, picture, scale::Scale};
+use super::{Chart, class, grid, left_out, picture, scale::Scale};
 use crate::{
     compare::stats::LogRatio,
     decide::{Decision, evidence::Role},
@@ -17,8 +17,13 @@ use crate::{
 const MOST: usize = 60;
 
 const WIDTH: f64 = 760.0;
-const ROW: f64 = 34.0;
+const ROW: f64 = 40.0;
 const TOP: f64 = 22.0;
+/// The track of a row, which lies below its name.
+const TRACK: (f64, f64) = (19.0, 33.0);
+
+/// With more rows, the axis is labeled below as well.
+const LABELED_ONCE: usize = 8;
 
 /// A change worth a row.
 struct Row<'a> {
@@ -39,20 +44,23 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let scale = Scale {
         from: -reach,
         to: reach,
-        start: 12.0,
-        end: WIDTH - 12.0,
+        start: 0.0,
+        end: WIDTH,
     };
-    let height = TOP + ROW * shown.len() as f64 + 24.0;
+    let bottom = TOP + ROW * shown.len() as f64;
+    let is_long = shown.len() > LABELED_ONCE;
+    let height = bottom + if is_long { 20.0 } else { 0.0 };
     let inner = html! {
-        (axis(&scale, height))
+        (grid("forest", &scale, 0.0, TRACK))
+        (labels(&scale, 11.0))
+        @if is_long { (labels(&scale, bottom + 14.0)) }
         @for (number, row) in shown.iter().enumerate() { (line(number, row, &scale)) }
     };
     let title = "Changes with 95 % intervals";
     let left_out = left_out(rows.len() - shown.len());
     let caption = format!(
-        "One row per benchmark, by importance; right is slower. A bar is the 95 % interval of the \
-         change, its dot the estimate, the dashed line the threshold; an arrow points to an estimate \
-         beyond the edge.{left_out}"
+        "One row per benchmark, the most important first; right is slower. Bar: 95 % interval of the \
+         change. Dot: estimate, or an arrow if it is beyond the edge. Dashed line: threshold.{left_out}"
     );
     Some(Chart {
         anchor: "forest",
@@ -91,36 +99,36 @@ fn reach(row: &Row<'_>) -> f64 {
     widest.max(row.threshold.unwrap_or(0.0))
 }
 
-fn axis(scale: &Scale, height: f64) -> Markup {
+fn labels(scale: &Scale, y: f64) -> Markup {
+    // A label at an edge would be cut off.
+    let inside = |tick: &f64| (24.0..WIDTH - 24.0).contains(&scale.at(*tick));
     html! {
-        @for tick in scale.ticks() {
-            @let x = scale.at(tick);
+        @for tick in scale.ticks().into_iter().filter(inside) {
             @let label = if tick == 0.0 { "0 %".to_owned() } else { format!("{tick:+} %") };
-            line class=(if tick == 0.0 { "zero" } else { "axis" }) x1=(x) x2=(x) y1=(TOP - 6.0) y2=(height - 20.0) {}
-            text class="soft mid" x=(x) y="11" { (label) }
-            text class="soft mid" x=(x) y=(height - 6.0) { (label) }
+            text class="soft mid" x=(scale.at(tick)) y=(y) { (label) }
         }
     }
 }
 
 fn line(number: usize, row: &Row<'_>, scale: &Scale) -> Markup {
-    let y = TOP + ROW * number as f64;
     let [point, lower, upper] = row.change;
     let tone = class(columns::tone(row.decision));
     let id = text::visible(&row.decision.id);
     let (x1, x2, x) = (scale.at(lower), scale.at(upper), scale.at(point));
-    let middle = y + 22.0;
+    let (top, bottom) = TRACK;
+    let middle = f64::midpoint(top, bottom);
     let figures = row.decision.change.as_ref().map(cells::change);
     let figures = figures.map(|cell| cell.text).unwrap_or_default();
     let words = columns::verdict_words(row.decision);
     html! {
-        g {
+        g transform={ "translate(0 " (TOP + ROW * number as f64) ")" } {
             title { (id) ": " (words) ", " (figures) }
-            text x="12" y=(y + 11.0) { (text::shorten(&id, 44, 20)) }
-            text class="soft end value" x=(WIDTH - 12.0) y=(y + 11.0) { (words) " " (figures) }
+            text y="13" { (text::shorten(&id, 44, 20)) }
+            text class="soft end value" x=(WIDTH) y="13" { tspan class={ "t-" (tone) } { (words) } " " (figures) }
+            (PreEscaped("<use href=\"#forest-grid\"/>"))
             @if let Some(threshold) = row.threshold {
                 @let x = scale.at(threshold);
-                line.threshold x1=(x) x2=(x) y1=(y + 14.0) y2=(y + 30.0) {}
+                line.threshold x1=(x) x2=(x) y1=(top) y2=(bottom) {}
             }
             line class={ "interval m-" (tone) } x1=(x1) x2=(x2) y1=(middle) y2=(middle) {}
             // An end without a cap means that the interval continues beyond the edge.

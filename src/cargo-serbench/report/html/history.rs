@@ -1,21 +1,20 @@
-//! The history of recorded commits as one page: a small chart for each benchmark, with a search.
-//!
-//! The page works without the script, which only hides what does not match the search.
+//! Charts of the records of benchmarks over commits.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{
-    frame, picture,
+    picture,
     scale::{Scale, round},
     table,
 };
-use crate::report::{
-    cells,
-    table::{Cell, Column, Table, left, right},
-    text,
+use crate::{
+    compare::stats::median,
+    report::{
+        cells,
+        table::{Cell, Column, Table, left, right},
+        text,
+    },
 };
-
-const SCRIPT: &str = include_str!("history.js");
 
 const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 170.0;
@@ -31,23 +30,18 @@ const NAME: f64 = 66.0;
 /// Machines are distinguished by letters.
 const LETTERS: &[u8; 26] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// Everything the page shows.
+/// The records of some benchmarks.
+#[derive(Debug)]
 pub struct History<'a> {
     /// Commits with a record, oldest first.
     pub commits: Vec<Stop<'a>>,
     pub machines: Vec<Machine<'a>>,
     pub charts: Vec<Multiple<'a>>,
-    /// The newest change points.
-    pub changes: Table,
-    /// The total number of change points, and how many are not in `changes`.
-    pub found: usize,
-    pub hidden: usize,
-    /// What counts as a change point.
-    pub rule: String,
     pub accepted: Vec<Accepted<'a>>,
 }
 
 /// A commit on the horizontal axis.
+#[derive(Debug)]
 pub struct Stop<'a> {
     pub sha: &'a str,
     pub subject: &'a str,
@@ -56,6 +50,7 @@ pub struct Stop<'a> {
 }
 
 /// A machine key and its meaning.
+#[derive(Debug)]
 pub struct Machine<'a> {
     pub key: &'a str,
     pub machine: &'a str,
@@ -63,6 +58,7 @@ pub struct Machine<'a> {
 }
 
 /// An intended change.
+#[derive(Debug)]
 pub struct Accepted<'a> {
     pub benchmarks: String,
     pub reason: &'a str,
@@ -71,15 +67,19 @@ pub struct Accepted<'a> {
 }
 
 /// One benchmark on all machines.
+#[derive(Debug)]
 pub struct Multiple<'a> {
     pub id: &'a str,
     pub reference: Option<&'a str>,
     pub tracks: Vec<Track>,
     /// Indices of [`History::accepted`].
     pub accepted: Vec<usize>,
+    /// What the reported run measured, if that is not one of the records.
+    pub now: Option<f64>,
 }
 
 /// One benchmark on one machine.
+#[derive(Debug)]
 pub struct Track {
     /// Index of [`History::machines`].
     pub machine: usize,
@@ -87,7 +87,35 @@ pub struct Track {
     pub levels: Vec<Level>,
 }
 
+impl Multiple<'_> {
+    /// Whether its level changed on any machine.
+    pub fn is_changed(&self) -> bool {
+        self.tracks.iter().any(|track| track.levels.len() > 1)
+    }
+}
+
+impl Track {
+    /// The number of records.
+    pub fn records(&self) -> usize {
+        self.levels.iter().map(|level| level.records).sum()
+    }
+
+    /// At most `most` places and values, each in the middle of as many dots.
+    pub fn condensed(&self, most: usize) -> Vec<(f64, f64)> {
+        let corners = self.dots.len().min(most);
+        let bound = |corner: usize| corner * self.dots.len() / corners;
+        let corner = |corner: usize| {
+            let part = &self.dots[bound(corner)..bound(corner + 1)];
+            let values: Vec<f64> = part.iter().map(|dot| dot.value).collect();
+            let (first, last) = (part[0].places.0, part[part.len() - 1].places.1);
+            (f64::midpoint(first as f64, last as f64), median(&values))
+        };
+        (0..corners).map(corner).collect()
+    }
+}
+
 /// A dot: one record, or the median of neighbours if there are too many.
+#[derive(Debug)]
 pub struct Dot {
     /// Indices of the first and the last commit.
     pub places: (usize, usize),
@@ -95,6 +123,7 @@ pub struct Dot {
 }
 
 /// A segment between change points.
+#[derive(Clone, Copy, Debug)]
 pub struct Level {
     /// Indices of the first and the last commit.
     pub places: (usize, usize),
@@ -107,137 +136,44 @@ pub struct Level {
     pub change: Option<(f64, f64)>,
 }
 
-/// Renders the page.
-pub fn history(history: &History<'_>) -> String {
-    let inner = html! {
-        (answer(history))
-        (search(history))
-        (change_points(history))
-        (machines(history))
-        (accepted(history))
-        section id="charts" {
-            h2 { "Benchmarks" }
-            p.dim { "Each dot is a record, or the median of neighbors; lower is faster. A line is a level between \
-                 change points, the band around it holds nine of ten values. \u{25b2} marks where a level \
-                 became slower, \u{25bc} faster, \u{2713} an accepted change, and a letter where records of \
-                 another machine key begin." }
-            div.multiples {
-                @for (number, chart) in history.charts.iter().enumerate() { (multiple(history, number, chart)) }
-            }
-        }
-        script { (PreEscaped(SCRIPT)) }
-    };
-    frame("History \u{2013} cargo serbench", &inner).into_string()
-}
+/// How to read a chart.
+pub const LEGEND: &str = "Each dot is a record, or the median of neighbors; lower is faster. A line is a level \
+                          between change points, the band around it holds nine of ten values. \u{25b2} marks \
+                          where a level became slower, \u{25bc} faster, \u{2713} an accepted change, and a \
+                          letter where records of another machine key begin.";
 
-fn answer(history: &History<'_>) -> Markup {
-    let series: usize = history.charts.iter().map(|chart| chart.tracks.len()).sum();
-    let ends = history.commits.first().zip(history.commits.last());
+/// The machine keys by their letters.
+pub fn machines(history: &History<'_>) -> Markup {
     html! {
-        header {
-            h1 { "History" }
-            p.answer {
-                (history.found) " change point" @if history.found != 1 { "s" }
-                " in " (series) " series of " (history.charts.len()) " benchmark" @if history.charts.len() != 1 { "s" } " over " (history.commits.len()) " recorded commits"
-                @if let Some((first, last)) = ends { ", " (day(first)) " to " (day(last)) }
-                "."
+        dl {
+            @for (number, machine) in history.machines.iter().enumerate() {
+                dt { (letter(number)) }
+                dd { (text::visible(machine.machine)) "; " (text::visible(machine.toolchain)) " (" code { (text::visible(machine.key)) } ")" }
             }
-        }
-        nav aria-label="Contents" {
-            @if history.found > 0 { a href="#changes" { "Change points" } " " }
-            a href="#machines" { "Machines" } " "
-            @if !history.accepted.is_empty() { a href="#accepted" { "Accepted changes" } " " }
-            a href="#charts" { "Benchmarks" }
         }
     }
 }
 
-fn day<'a>(stop: &Stop<'a>) -> &'a str {
-    stop.measured.get(..10).unwrap_or(stop.measured)
-}
-
-fn short(sha: &str) -> &str {
+pub fn short(sha: &str) -> &str {
     sha.get(..10).unwrap_or(sha)
-}
-
-/// Shown by the script only, because it does nothing without.
-fn search(history: &History<'_>) -> Markup {
-    html! {
-        form id="search" role="search" hidden {
-            label for="words" { "Search benchmarks " }
-            input id="words" type="search" placeholder="serde f64" autocomplete="off";
-            @if history.found > 0 {
-                " " label { input id="changed" type="checkbox"; " with change points" }
-            }
-            " " output id="shown" for="words" {}
-        }
-    }
-}
-
-fn change_points(history: &History<'_>) -> Markup {
-    html! {
-        @if history.found > 0 {
-            section id="changes" {
-                h2 { "Change points" }
-                p.dim { (history.rule) }
-                (table(&history.changes, "Change points"))
-                @if history.hidden > 0 { p.dim { (history.hidden) " older are in the charts." } }
-            }
-        }
-    }
-}
-
-fn machines(history: &History<'_>) -> Markup {
-    html! {
-        section id="machines" {
-            h2 { "Machines" }
-            dl {
-                @for (number, machine) in history.machines.iter().enumerate() {
-                    dt { (letter(number)) }
-                    dd { (text::visible(machine.machine)) "; " (text::visible(machine.toolchain)) " (" code { (text::visible(machine.key)) } ")" }
-                }
-            }
-        }
-    }
-}
-
-fn accepted(history: &History<'_>) -> Markup {
-    html! {
-        @if !history.accepted.is_empty() {
-            section id="accepted" {
-                h2 { "Accepted changes" }
-                ul {
-                    @for entry in &history.accepted {
-                        li {
-                            code { (text::visible(&entry.benchmarks)) } ": " (text::visible(entry.reason))
-                            @match entry.place {
-                                Some(place) => { " (from " code { (short(history.commits[place].sha)) } " on)" }
-                                None => { " (with no record shown here)" }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
 }
 
 fn letter(machine: usize) -> char {
     char::from(LETTERS[machine % LETTERS.len()])
 }
 
-fn multiple(history: &History<'_>, number: usize, chart: &Multiple<'_>) -> Markup {
+/// One chart, with the same as a table.
+pub fn multiple(history: &History<'_>, number: usize, chart: &Multiple<'_>) -> Markup {
     let id = text::visible(chart.id);
-    let changed = chart.tracks.iter().any(|track| track.levels.len() > 1);
     let name = format!("series-{number}");
     let description = description(chart);
     html! {
-        article id=(name) data-name=(id.to_lowercase()) data-changed[changed] {
+        article id=(name) data-name=(id.to_lowercase()) data-changed[chart.is_changed()] {
             h3 { code { (id) } }
             figure {
                 (picture(&name, (WIDTH, HEIGHT), &id, &description, &drawing(history, chart)))
                 figcaption { (description) }
-                details { summary { "The same as a table" } (table(&levels_table(history, chart), &id)) }
+                details { summary { "As a table" } (table(&levels_table(history, chart), &id)) }
             }
         }
     }
@@ -250,13 +186,18 @@ fn description(chart: &Multiple<'_>) -> String {
         .max_by_key(|track| track.dots.last().map(|dot| dot.places.1));
     let last = last.and_then(|track| track.dots.last());
     let last = last.map_or_else(String::new, |dot| value(chart, dot.value));
-    match chart.reference {
+    let last = match chart.reference {
         Some(reference) => format!("Last {last} \u{d7} {}", text::visible(reference)),
         None => format!("Last {last}"),
+    };
+    match chart.now {
+        Some(now) => format!("{last}; this run {}", value(chart, now)),
+        None => last,
     }
 }
 
-fn value(chart: &Multiple<'_>, value: f64) -> String {
+/// A ratio, or a time if there is no reference.
+pub fn value(chart: &Multiple<'_>, value: f64) -> String {
     match chart.reference {
         Some(_) => cells::figures(value),
         None => cells::time(value),
@@ -264,10 +205,10 @@ fn value(chart: &Multiple<'_>, value: f64) -> String {
 }
 
 /// The range of the vertical axis: at least 2 %, so that noise does not look like mountains.
-fn vertical(chart: &Multiple<'_>) -> Scale {
+pub fn vertical(chart: &Multiple<'_>, (start, end): (f64, f64)) -> Scale {
     let values = || {
         let dots = chart.tracks.iter().flat_map(|track| &track.dots);
-        dots.map(|dot| dot.value)
+        dots.map(|dot| dot.value).chain(chart.now)
     };
     let lowest = values().fold(f64::INFINITY, f64::min);
     let highest = values().fold(f64::NEG_INFINITY, f64::max);
@@ -276,42 +217,58 @@ fn vertical(chart: &Multiple<'_>) -> Scale {
     Scale {
         from: middle - half,
         to: middle + half,
-        start: BOTTOM,
-        end: TOP,
+        start,
+        end,
     }
 }
 
 fn drawing(history: &History<'_>, chart: &Multiple<'_>) -> Markup {
-    let up = vertical(chart);
-    let across = Scale {
-        from: -0.5,
-        to: history.commits.len() as f64 - 0.5,
-        start: LEFT,
-        end: RIGHT,
-    };
+    let up = vertical(chart, (BOTTOM, TOP));
+    let across = across(history, chart, (LEFT, RIGHT));
+    let ticks = up.ticks();
     let first = history.commits.first().map_or("", |stop| short(stop.sha));
     let last = history.commits.last().map_or("", |stop| short(stop.sha));
     html! {
-        @for tick in up.ticks() {
-            line.axis x1=(LEFT) x2=(RIGHT) y1=(up.at(tick)) y2=(up.at(tick)) {}
-            text class="soft end" x=(LEFT - 5.0) y=(up.at(tick) + 4.0) { (label(chart, tick)) }
+        @for (tick, label) in ticks.iter().zip(labels(chart, &ticks)) {
+            line.axis x1=(LEFT) x2=(RIGHT) y1=(up.at(*tick)) y2=(up.at(*tick)) {}
+            text class="soft end" x=(LEFT - 5.0) y=(up.at(*tick) + 4.0) { (label) }
         }
         text.soft x=(LEFT) y=(HEIGHT - 6.0) { (first) }
-        @if history.commits.len() > 1 { text class="soft end" x=(RIGHT) y=(HEIGHT - 6.0) { (last) } }
+        @if chart.now.is_some() { text class="soft end" x=(RIGHT) y=(HEIGHT - 6.0) { "this run" } }
+        @else if history.commits.len() > 1 { text class="soft end" x=(RIGHT) y=(HEIGHT - 6.0) { (last) } }
         @for track in &chart.tracks { (draw(history, chart, track, (&across, &up))) }
         @for index in &chart.accepted { (tick(history, &history.accepted[*index], &across)) }
+        @if let Some(now) = chart.now {
+            circle.now cx=(across.at(history.commits.len() as f64)) cy=(up.at(now)) r="3.5" { title { "this run: " (value(chart, now)) } }
+        }
     }
 }
 
-/// An axis label, without trailing zeros that all ticks share.
-fn label(chart: &Multiple<'_>, tick: f64) -> String {
-    match chart.reference {
-        Some(_) => cells::figures(tick)
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned(),
-        None => cells::time(tick),
+/// The horizontal axis: a place for each commit, and one for the reported run.
+pub fn across(history: &History<'_>, chart: &Multiple<'_>, (start, end): (f64, f64)) -> Scale {
+    let places = history.commits.len() + usize::from(chart.now.is_some());
+    Scale {
+        from: -0.5,
+        to: places as f64 - 0.5,
+        start,
+        end,
     }
+}
+
+/// Axis labels, without trailing zeros that all of them have.
+fn labels(chart: &Multiple<'_>, ticks: &[f64]) -> Vec<String> {
+    if chart.reference.is_none() {
+        return ticks.iter().map(|tick| cells::time(*tick)).collect();
+    }
+    let texts: Vec<String> = ticks.iter().map(|tick| cells::figures(*tick)).collect();
+    let with_zero = |text: &String| text.contains('.') && text.ends_with(['0', '.']);
+    let mut shorter = texts;
+    while !shorter.is_empty() && shorter.iter().all(with_zero) {
+        for text in &mut shorter {
+            text.pop();
+        }
+    }
+    shorter
 }
 
 fn draw(
@@ -425,8 +382,9 @@ fn columns<'a>() -> Vec<Column<Row<'a>>> {
     vec![
         left("From", |row: &Row<'_>| commit(row, row.level.places.0)),
         left("To", |row| commit(row, row.level.places.1)),
-        left("Machine", |row| {
-            Cell::plain(letter(row.track.machine).to_string())
+        left("Machine", |row| match row.history.machines.len() {
+            1 => Cell::absent(),
+            _ => Cell::plain(letter(row.track.machine).to_string()),
         }),
         right("Records", |row| Cell::plain(row.level.records.to_string())),
         right("Level", |row| {

@@ -15,34 +15,66 @@ mod forest;
 mod heap;
 mod heat_map;
 mod history;
+mod history_page;
+mod recorded;
 mod scale;
 mod strips;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-pub use self::history::{Accepted, Dot, History, Level, Machine, Multiple, Stop, Track, history};
+use self::scale::Scale;
+pub use self::{
+    history::{Accepted, Dot, History, Level, Machine, Multiple, Stop, Track},
+    history_page::{Page, page as history},
+};
 use super::{
     Report,
     document::{self, Document, Section},
     table::{Align, Cell, Table, Tone},
+    text,
 };
 
 const STYLE: &str = include_str!("style.css");
 
 pub fn render(report: &Report<'_>) -> String {
     let document = document::document(report);
-    let changes = forest::chart(report);
-    let charts: Vec<Chart> = [
-        heat_map::chart(report),
+    let pictures = match report.only_explanations {
+        true => Pictures::default(),
+        false => pictures(report),
+    };
+    page(&document, &pictures).into_string()
+}
+
+/// The pictures of a page, in its order.
+#[derive(Default)]
+struct Pictures {
+    /// The overview of one commit, before its tables.
+    overview: Option<Chart>,
+    /// Illustrates the answer about two commits, and follows "Worth a look".
+    changes: Option<Chart>,
+    history: Option<Markup>,
+    others: Vec<Chart>,
+}
+
+fn pictures(report: &Report<'_>) -> Pictures {
+    let heat_map = heat_map::chart(report);
+    let (overview, heat_map) = match report.verdicts {
+        None => (heat_map, None),
+        Some(_) => (None, heat_map),
+    };
+    let others = [
+        heat_map,
         strips::chart(report),
         bars::latency(report),
         bars::memory(report),
         heap::chart(report),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    page(&document, changes.as_ref(), &charts).into_string()
+    ];
+    Pictures {
+        overview,
+        changes: forest::chart(report),
+        history: recorded::section(report),
+        others: others.into_iter().flatten().collect(),
+    }
 }
 
 /// A picture and the same data as a table.
@@ -56,8 +88,7 @@ struct Chart {
     table: Table,
 }
 
-/// `changes` illustrates the answer and follows "Worth a look".
-fn page(document: &Document, changes: Option<&Chart>, charts: &[Chart]) -> Markup {
+fn page(document: &Document, pictures: &Pictures) -> Markup {
     let (first, others) = document.sections.split_at(document.sections.len().min(1));
     let title = match &document.headline {
         Some(headline) => format!("{} \u{2013} cargo serbench", headline.word),
@@ -65,11 +96,13 @@ fn page(document: &Document, changes: Option<&Chart>, charts: &[Chart]) -> Marku
     };
     let inner = html! {
         (answer(document))
-        (contents(document, changes.into_iter().chain(charts)))
+        (contents(document, pictures))
+        @if let Some(chart) = &pictures.overview { (figure(chart)) }
         @for section in first { (section_of(0, section)) }
-        @if let Some(chart) = changes { (figure(chart)) }
+        @if let Some(chart) = &pictures.changes { (figure(chart)) }
         @for (number, section) in others.iter().enumerate() { (section_of(1 + number, section)) }
-        @for chart in charts { (figure(chart)) }
+        @if let Some(history) = &pictures.history { (history) }
+        @for chart in &pictures.others { (figure(chart)) }
         (foot(document))
     };
     frame(&title, &inner)
@@ -96,40 +129,80 @@ fn frame(title: &str, inner: &Markup) -> Markup {
 
 fn answer(document: &Document) -> Markup {
     html! {
-        header {
-            @match &document.headline {
-                Some(headline) => {
-                    h1 class=(class(headline.tone)) { (headline.word) }
-                    p.answer { (headline.sentence) }
-                    p.dim { (headline.counts) }
-                    @for problem in &headline.problems { p { b { "Note: " } (problem) } }
-                }
-                None => { h1 { "Benchmarks" } }
+        @match &document.headline {
+            Some(headline) => header class=(class(headline.tone)) {
+                h1 class=(class(headline.tone)) { (headline.word) }
+                p.answer { (headline.sentence) }
+                @if !headline.counts.is_empty() { p.dim { (headline.counts) } }
+                @for problem in &headline.problems { p { b { "Note: " } (prose(problem)) } }
             }
-            @for step in &document.next {
-                p { b { "Next: " } (step.text) @if let Some(command) = &step.command { @for (number, line) in command.lines().enumerate() { @if number == 0 { " " } @else { br; } code { (line) } } } }
+            None => header { h1 { (title(document)) } }
+        }
+        @if !document.next.is_empty() {
+            div.next {
+                b { "Next:" }
+                ul { @for step in &document.next { li {
+                    (prose(&step.text))
+                    @if let Some(command) = &step.command { code.command { (command) } }
+                } } }
             }
         }
     }
 }
 
-fn contents<'a>(document: &Document, charts: impl Iterator<Item = &'a Chart>) -> Markup {
+/// The title of a page without an answer.
+fn title(document: &Document) -> &'static str {
+    match document.facts.is_empty() {
+        true => "Why benchmarks are slower",
+        false => "Benchmarks",
+    }
+}
+
+/// Text whose backticks mark code.
+fn prose(words: &str) -> Markup {
     html! {
-        nav aria-label="Contents" {
-            // A link to a folded section would show only its title.
-            @for (number, section) in document.sections.iter().enumerate().filter(|(_, it)| !it.detail) {
-                a href={ "#section-" (number) } { (section.title) } " "
-            }
-            @for chart in charts { a href={ "#" (chart.anchor) } { (chart.title) } " " }
+        @for (is_code, part) in text::parts(words) {
+            @if is_code { code { (part) } } @else { (with_arrows(part)) }
         }
     }
+}
+
+/// Formats of plain text write `->`.
+fn with_arrows(words: &str) -> String {
+    words.replace(" -> ", " \u{2192} ")
+}
+
+fn contents(document: &Document, pictures: &Pictures) -> Markup {
+    let Pictures {
+        overview,
+        changes,
+        history,
+        others,
+    } = pictures;
+    // A link to a folded section would show only its title.
+    let sections = document.sections.iter().enumerate();
+    let sections = sections.filter(|(_, section)| !section.detail);
+    let links = html! {
+        @if let Some(chart) = overview { (link(chart.anchor, &chart.title)) }
+        @for (number, section) in sections { (link(&format!("section-{number}"), &section.title)) }
+        @if let Some(chart) = changes { (link(chart.anchor, &chart.title)) }
+        @if history.is_some() { (link(recorded::ANCHOR, recorded::TITLE)) }
+        @for chart in others { (link(chart.anchor, &chart.title)) }
+    };
+    html! {
+        @if !links.0.is_empty() { nav aria-label="Contents" { (links) } }
+    }
+}
+
+fn link(anchor: &str, title: &str) -> Markup {
+    html! { a href={ "#" (anchor) } { (title) } " " }
 }
 
 fn section_of(number: usize, section: &Section) -> Markup {
     let inner = html! {
         @if !section.table.header.is_empty() { (table(&section.table, &section.title)) }
         @if !section.notes.is_empty() {
-            ul { @for note in &section.notes { li { @if !note.id.is_empty() { code { (note.id) } ": " } (note.text) } } }
+            ul.notes { @for note in &section.notes { li { @if !note.id.is_empty() { code { (note.id) } ": " } (prose(&note.text)) } } }
         }
         @if !section.code.is_empty() {
             div.scroll tabindex="0" role="group" aria-label=(section.title) {
@@ -172,7 +245,7 @@ fn figure(chart: &Chart) -> Markup {
             figure {
                 div.scroll tabindex="0" role="group" aria-label=(chart.title) { (chart.picture) }
                 figcaption { (chart.caption) }
-                details { summary { "The same as a table" } (table(&chart.table, &chart.title)) }
+                details { summary { "As a table" } (table(&chart.table, &chart.title)) }
             }
         }
     }
@@ -180,15 +253,15 @@ fn figure(chart: &Chart) -> Markup {
 
 fn foot(document: &Document) -> Markup {
     html! {
-        footer {
+        @if !document.facts.is_empty() { footer {
             h2 { "How this was measured" }
             dl {
                 @for fact in &document.facts {
                     dt { (fact.name) }
-                    dd { @if fact.code { code { (fact.text) } } @else { (fact.text) } }
+                    dd { @if fact.code { code { (fact.text) } } @else { (prose(&fact.text)) } }
                 }
             }
-        }
+        } }
     }
 }
 
@@ -196,12 +269,12 @@ fn table(table: &Table, name: &str) -> Markup {
     html! {
         div.scroll tabindex="0" role="group" aria-label=(name) {
             table {
-                thead { tr { @for header in &table.header {
-                    th scope="col" class=[side(header.align)] { (header.title) }
+                thead { tr { @for (column, header) in table.header.iter().enumerate() {
+                    th scope="col" class=[side(column, header.align)] { (header.title) }
                 } } }
                 tbody { @for row in &table.rows { tr {
-                    @for (cell, header) in row.iter().zip(&table.header) {
-                        (data(cell, header.align))
+                    @for (column, (cell, header)) in row.iter().zip(&table.header).enumerate() {
+                        (data(cell, side(column, header.align)))
                     }
                 } } }
             }
@@ -209,20 +282,23 @@ fn table(table: &Table, name: &str) -> Markup {
     }
 }
 
-fn data(cell: &Cell, align: Align) -> Markup {
+fn data(cell: &Cell, side: Option<&'static str>) -> Markup {
     html! {
-        td class=[side(align)] {
+        td class=[side] {
+            @let words = with_arrows(&cell.text);
             @if cell.code { code { (cell.text) } }
-            @else if cell.tone == Tone::Plain { (cell.text) }
-            @else { span class=(class(cell.tone)) { (cell.text) } }
+            @else if cell.tone == Tone::Plain { (words) }
+            @else { span class=(class(cell.tone)) { (words) } }
         }
     }
 }
 
-fn side(align: Align) -> Option<&'static str> {
-    match align {
-        Align::Left => None,
-        Align::Right => Some("r"),
+/// The CSS class of a column that is not aligned as most are: the first to the left, others to the right.
+fn side(column: usize, align: Align) -> Option<&'static str> {
+    match (column, align) {
+        (0, Align::Left) | (1.., Align::Right) => None,
+        (1.., Align::Left) => Some("l"),
+        (0, Align::Right) => Some("r"),
     }
 }
 
@@ -234,6 +310,28 @@ fn class(tone: Tone) -> &'static str {
         Tone::Bad => "bad",
         Tone::Unsure => "unsure",
         Tone::Dim => "dim",
+    }
+}
+
+/// The track of a row with the lines of its scale, to be used by every row; `zero` has a stronger one.
+fn grid(name: &str, scale: &Scale, zero: f64, (top, bottom): (f64, f64)) -> Markup {
+    let height = bottom - top;
+    let ticks = scale
+        .ticks()
+        .into_iter()
+        .filter(|tick| (tick - zero).abs() > 1e-9);
+    let lines: String = ticks
+        .map(|tick| format!("M{} {top}v{height}", scale.at(tick)))
+        .collect();
+    let x = scale.at(zero);
+    html! {
+        defs {
+            g id={ (name) "-grid" } {
+                rect.track x=(scale.start) y=(top) width=(scale.end - scale.start) height=(height) rx="3" {}
+                path.axis d=(lines) {}
+                line.zero x1=(x) x2=(x) y1=(top) y2=(bottom) {}
+            }
+        }
     }
 }
 

@@ -52,12 +52,12 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
     let inner = html! {
         @for (number, strip) in shown.iter().enumerate() { (draw(number, strip.evidence)) }
     };
-    let title = "Blocks in the order of time";
+    let title = "Blocks over time";
     let left_out = left_out(strips.len() - shown.len());
     let caption = format!(
-        "Each mark is one block: fresh processes of both commits, side by side; filled ones screened, \
-         hollow ones confirmed. Up is slower. Without noise all lie on one line; a slope or two \
-         levels mean that the machine changed during the run.{left_out}"
+        "Each dot is one block: fresh processes of both commits, side by side. Filled dots screened, hollow \
+         ones confirmed; up is slower. Without noise, all lie on one line; a slope or two levels mean \
+         that the machine changed during the run.{left_out}"
     );
     Some(Chart {
         anchor: "blocks",
@@ -84,27 +84,29 @@ fn draw(number: usize, evidence: &Evidence) -> Markup {
         .blocks
         .iter()
         .map(|block| value(evidence, block).abs());
-    let reach = values.fold(threshold * 1.2, f64::max).min(200.0);
+    // Room for whole dots.
+    let reach = 1.15 * values.fold(threshold, f64::max).min(200.0);
     let across = Scale {
         from: -0.5,
         to: evidence.blocks.len() as f64 - 0.5,
         start: 64.0,
-        end: WIDTH - 8.0,
+        end: WIDTH,
     };
     let up = Scale {
         from: -reach,
         to: reach,
-        start: top + ROW - 8.0,
-        end: top + 20.0,
+        start: top + ROW - 9.0,
+        end: top + 23.0,
     };
     let id = text::visible(&evidence.id);
     html! {
         g {
             title { (id) }
-            text x="12" y=(top + 13.0) { (text::shorten(&id, 70, 30)) }
+            text y=(top + 13.0) { (text::shorten(&id, 70, 30)) }
+            rect.track x="64" y=(top + 20.0) width=(WIDTH - 64.0) height=(ROW - 26.0) rx="3" {}
             text class="soft end" x="58" y=(up.at(threshold) + 4.0) { (format!("+{threshold:.1} %")) }
-            line.zero x1="64" x2=(WIDTH - 8.0) y1=(up.at(0.0)) y2=(up.at(0.0)) {}
-            line.threshold x1="64" x2=(WIDTH - 8.0) y1=(up.at(threshold)) y2=(up.at(threshold)) {}
+            line.zero x1="64" x2=(WIDTH) y1=(up.at(0.0)) y2=(up.at(0.0)) {}
+            line.threshold x1="64" x2=(WIDTH) y1=(up.at(threshold)) y2=(up.at(threshold)) {}
             @for (place, block) in evidence.blocks.iter().enumerate() {
                 circle class=(match block.phase { Phase::Screen => "mark", Phase::Confirm => "confirm" })
                     cx=(round(across.at(place as f64))) cy=(up.at(value(evidence, block))) r="2.5" {}
