@@ -22,7 +22,7 @@ use crate::{
 ///     .check(Check::Passed);
 /// # let _ = description;
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Description {
     pub(crate) dtype: Option<Dtype>,
     pub(crate) shape: Option<Vec<usize>>,
@@ -85,7 +85,7 @@ impl Description {
 }
 
 /// How the output of a benchmark is checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Check {
     /// The output is not checked.

@@ -201,7 +201,7 @@ impl<T: Element, S: Data<Elem = T>, D: Dimension> CopyTo for ArrayBase<S, D> {
 /// assert_eq!(concat::unpack(&body)?.len(), 1);
 /// # Ok::<(), concat::ConcatError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PackOptions {
     checksum: bool,
 }

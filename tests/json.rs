@@ -341,14 +341,14 @@ fn blocks_of_special_values() {
 
 #[test]
 fn datetime_options() {
-    let with = |options: Options, moments: &ArrayD<DatetimeNs>| {
+    let with = |options: Options, datetimes: &ArrayD<DatetimeNs>| {
         let mut out = b"before ".to_vec();
-        json::write_with(moments, options, &mut out).unwrap();
+        json::write_with(datetimes, options, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
-    let moments = array![[DatetimeNs(1_717_243_200_123_456_789), DatetimeNs(-1_000)]].into_dyn();
+    let datetimes = array![[DatetimeNs(1_717_243_200_123_456_789), DatetimeNs(-1_000)]].into_dyn();
     assert_eq!(
-        with(Options::new(), &moments),
+        with(Options::new(), &datetimes),
         r#"before [["2024-06-01T12:00:00.123456","1969-12-31T23:59:59.999999"]]"#
     );
     assert_eq!(
@@ -357,12 +357,12 @@ fn datetime_options() {
                 .utc(Utc::Z)
                 .omit_microseconds(true)
                 .append_newline(true),
-            &moments
+            &datetimes
         ),
         "before [[\"2024-06-01T12:00:00Z\",\"1969-12-31T23:59:59Z\"]]\n"
     );
     assert_eq!(
-        with(Options::new().utc(Utc::Offset), &moments),
+        with(Options::new().utc(Utc::Offset), &datetimes),
         r#"before [["2024-06-01T12:00:00.123456+00:00","1969-12-31T23:59:59.999999+00:00"]]"#
     );
     let check = |ours: String, expected: &str| assert_eq!(ours, format!("[\"{expected}\"]"));
@@ -439,23 +439,23 @@ fn indented() {
         &format!("[\n{}\n]", lines.join(",\n")),
     );
     let mut out = b"before".to_vec();
-    let mut moments = vec![DatetimeS(0); if cfg!(miri) { 100 } else { 5000 }];
-    moments.push(DatetimeS(i64::MAX));
+    let mut datetimes = vec![DatetimeS(0); if cfg!(miri) { 100 } else { 5000 }];
+    datetimes.push(DatetimeS(i64::MAX));
     let options = Options::new().indent(true);
-    json::write_with(&Array::from(moments), options, &mut out).unwrap_err();
+    json::write_with(&Array::from(datetimes), options, &mut out).unwrap_err();
     assert_eq!(out, b"before");
 }
 
 #[test]
 fn datetimes_out_of_range() {
     let mut out = b"before".to_vec();
-    let mut moments = vec![DatetimeS(0); 100];
-    moments[90] = DatetimeS(253_402_207_201);
-    let error = json::write(&Array::from(moments), &mut out).unwrap_err();
+    let mut datetimes = vec![DatetimeS(0); 100];
+    datetimes[90] = DatetimeS(253_402_207_201);
+    let error = json::write(&Array::from(datetimes), &mut out).unwrap_err();
     assert_eq!(out, b"before");
     assert!(matches!(
         error,
-        JsonError::Moment {
+        JsonError::Datetime {
             count: 253_402_207_201,
             ..
         }

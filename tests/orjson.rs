@@ -57,7 +57,7 @@ decode! {
     f16: |element, value| f64::from(element).is(value);
 }
 
-macro_rules! moments {
+macro_rules! datetimes {
     ($($type:ty),*) => { $(
         impl Decode for $type {
             // Never called, because all encoders write the same bytes for datetimes.
@@ -68,7 +68,7 @@ macro_rules! moments {
     )* };
 }
 
-moments! {
+datetimes! {
     DatetimeY, DatetimeM, DatetimeW, DatetimeD, DatetimeH, DatetimeMin, DatetimeS, DatetimeMs,
     DatetimeUs, DatetimeNs
 }
@@ -262,12 +262,12 @@ fn check_view<E: Encoder<i32>>(
 /// error.
 #[test]
 fn datetimes_that_orjson_gets_wrong() {
-    fn check<T: JsonElement>(moment: T, expected: Option<&str>) {
-        let array = ArrayD::from_elem(IxDyn(&[2, 2]), moment);
+    fn check<T: JsonElement>(datetime: T, expected: Option<&str>) {
+        let array = ArrayD::from_elem(IxDyn(&[2, 2]), datetime);
         let expected = expected.map(|text| format!("[[{text:?},{text:?}],[{text:?},{text:?}]]"));
-        each_encoder!(check_moment(&array, expected.as_deref()));
+        each_encoder!(check_datetime(&array, expected.as_deref()));
     }
-    fn check_moment<T: JsonElement, E: Encoder<T>>(
+    fn check_datetime<T: JsonElement, E: Encoder<T>>(
         name: &str,
         encoder: &E,
         array: &ArrayD<T>,
@@ -352,7 +352,7 @@ fn every_f16_matches_the_reference() {
 /// All units, over the whole range and at its ends.
 #[test]
 fn datetimes_match_the_reference() {
-    fn check<T: JsonElement>(first: i64, last: i64, moment: impl Fn(i64) -> T) {
+    fn check<T: JsonElement>(first: i64, last: i64, datetime: impl Fn(i64) -> T) {
         let mut random = Random::seeded(13);
         let width = last.wrapping_sub(first) as u64;
         let mut counts: Vec<i64> = (0..20_000)
@@ -362,8 +362,8 @@ fn datetimes_match_the_reference() {
         if first < 0 {
             counts.extend(-1000..1000);
         }
-        let moments: Vec<T> = counts.into_iter().map(moment).collect();
-        same_text(&Array::from(moments).into_dyn());
+        let datetimes: Vec<T> = counts.into_iter().map(datetime).collect();
+        same_text(&Array::from(datetimes).into_dyn());
     }
     let (first, last) = SECONDS;
     check(-1970, 8029, DatetimeY);

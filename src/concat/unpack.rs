@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Options for [`unpack_with`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnpackOptions {
     verify_checksum: bool,
 }

@@ -148,10 +148,9 @@ mod tests {
         }
     }
 
-    // What numpy 2.4 returns for the same strings. A table of cases, so it is long.
+    // What numpy 2.4 returns for the same strings.
     #[test]
     fn type_strings_are_read_as_numpy_does() {
-        let other = if NATIVE == b'<' { ">" } else { "<" };
         for (descr, name) in [
             ("?", "bool"),
             ("d", "float64"),
@@ -182,6 +181,11 @@ mod tests {
                 "{descr}"
             );
         }
+    }
+
+    #[test]
+    fn other_byte_orders_are_swapped() {
+        let other = if NATIVE == b'<' { ">" } else { "<" };
         for (code, name) in [
             ("d", "float64"),
             ("H", "uint16"),
@@ -195,6 +199,10 @@ mod tests {
                 "{descr}"
             );
         }
+    }
+
+    #[test]
+    fn other_type_strings_are_rejected() {
         for wrong in [
             "",
             "<",

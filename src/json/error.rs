@@ -9,7 +9,7 @@ use crate::Dtype;
 #[non_exhaustive]
 pub enum JsonError {
     /// A datetime is NaT or outside 0000-01-01T00:00:00 to 9999-12-30T22:00:00.
-    Moment {
+    Datetime {
         /// The stored count of units.
         count: i64,
         /// The data type, which includes the unit.
@@ -22,13 +22,13 @@ pub enum JsonError {
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Moment {
+            Self::Datetime {
                 count: i64::MIN,
                 dtype,
             } => {
                 write!(f, "NaT of {dtype} can't be encoded; replace it first")
             }
-            Self::Moment { count, dtype } => write!(
+            Self::Datetime { count, dtype } => write!(
                 f,
                 "{count} as {dtype} is not between 0000-01-01T00:00:00 and 9999-12-30T22:00:00, \
                  the range of orjson"

@@ -15,12 +15,13 @@
 //! `f16` if it is below 10⁻⁶ or at least 10¹³. Otherwise it has at least one digit after the point.
 
 mod boolean;
+mod bytes;
 pub(super) mod cursor;
+mod datetime;
 mod decimals;
 pub(super) mod digits;
 mod float;
 mod integer;
-mod moment;
 mod place;
 mod pow10;
 mod shortest;
@@ -31,8 +32,12 @@ use digits::Baseline;
 use super::{Options, Scalar, kernel::SLACK, rows::Rows};
 
 /// The size of all tables, in bytes. They are computed at compile time.
-const TABLES: usize =
-    boolean::TABLES + digits::TABLES + integer::TABLES + place::TABLES + shortest::TABLES;
+const TABLES: usize = boolean::TABLES
+    + bytes::TABLES
+    + digits::TABLES
+    + integer::TABLES
+    + place::TABLES
+    + shortest::TABLES;
 const _: () = assert!(
     TABLES <= 64 * 1024,
     "tables would push data out of the caches"

@@ -1,7 +1,7 @@
 //! Options for writing JSON.
 
 /// Options for writing JSON. The defaults are those of orjson.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     pub(super) utc: Utc,
     pub(super) omit_microseconds: bool,
@@ -10,7 +10,7 @@ pub struct Options {
 }
 
 /// How to mark datetimes as UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Utc {
     /// No suffix.

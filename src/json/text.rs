@@ -220,7 +220,7 @@ impl<T: Scalar> Compact<'_, T> {
             Self::Elements(text) => text.fill(out, enough),
             Self::Empty(text) => text.fill(out, enough),
         };
-        filled.map_err(|count| JsonError::Moment {
+        filled.map_err(|count| JsonError::Datetime {
             count,
             dtype: T::DTYPE,
         })

@@ -21,7 +21,7 @@ use crate::{Dtype, dtype::Descr};
 /// let error = npy::load_with(&bytes, &options).unwrap_err();
 /// assert_eq!(error, NpyError::TrailingBytes { count: 1 });
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NpyOptions {
     max_header_size: usize,
     reject_trailing: bool,

@@ -37,7 +37,7 @@ use crate::{
 /// assert!(npz::load_with(&bytes, &options).is_err());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NpzOptions {
     pub(super) max_uncompressed_bytes: u64,
     pub(super) verify_crc: bool,

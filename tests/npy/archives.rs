@@ -30,181 +30,166 @@ pub(crate) fn npz_cases() -> Vec<Case> {
             inflated,
         });
     };
-    archives(&mut |name, bytes, expected| add(name, bytes, 0, expected));
-    members(&mut |name, bytes, expected| add(name, bytes, plain().len(), expected));
+    for cases in [end_records, zip64_end_records, surroundings, damaged] {
+        cases(&mut |name, bytes, expected| add(name, bytes, 0, expected));
+    }
+    for cases in [headers, zip64_sizes, positions, sizes, contents, several] {
+        cases(&mut |name, bytes, expected| add(name, bytes, plain().len(), expected));
+    }
     bombs(&mut add);
     cases
 }
 
-/// Cases for the end record and the directory. A long function, because it is a table.
-fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
-    let x = Entry::stored("x.npy", plain());
-    let good = zip(std::slice::from_ref(&x), &End::default());
-    let mut end =
-        |name: &str, end: End, expected| add(name, zip(std::slice::from_ref(&x), &end), expected);
-    end("plain", End::default(), "ok");
+/// Takes name, archive and expected result of a case.
+type Add<'a> = &'a mut dyn FnMut(&str, Vec<u8>, &'static str);
+
+fn x() -> Entry {
+    Entry::stored("x.npy", plain())
+}
+
+fn y() -> Entry {
+    Entry::stored("y.npy", npy(&text("<i8", "(6,)")))
+}
+
+fn deflated() -> Entry {
+    Entry::deflated("x.npy", &plain())
+}
+
+/// An intact archive with one member.
+fn good() -> Vec<u8> {
+    zip(&[x()], &End::default())
+}
+
+/// Adds an archive with one member and a changed end record.
+fn end(add: Add<'_>, name: &str, change: impl FnOnce(&mut End), expected: &'static str) {
+    let mut end = End::default();
+    change(&mut end);
+    add(name, zip(&[x()], &end), expected);
+}
+
+/// Adds an archive with `entry`, changed.
+fn one(
+    add: Add<'_>,
+    (name, mut entry): (&str, Entry),
+    change: impl FnOnce(&mut Entry),
+    expected: &'static str,
+) {
+    change(&mut entry);
+    add(name, zip(&[entry], &End::default()), expected);
+}
+
+/// The end record without ZIP64.
+fn end_records(add: Add<'_>) {
+    let wrong = "InvalidArchive";
+    end(add, "plain", |_| {}, "ok");
     end(
+        add,
         "comment",
-        End {
-            comment: b"PK\x05\x06".repeat(9),
-            ..End::default()
-        },
+        |it| it.comment = b"PK\x05\x06".repeat(9),
         "ok",
     );
     end(
+        add,
         "longest comment",
-        End {
-            comment: vec![b'c'; 65_535],
-            ..End::default()
-        },
+        |it| it.comment = vec![b'c'; 65_535],
         "ok",
     );
     end(
-        "zip64, not needed",
-        End {
-            zip64: true,
-            ..End::default()
-        },
-        "ok",
-    );
-    let contradicting = |count, len, start| End {
-        zip64: true,
-        count,
-        len,
-        start,
-        ..End::default()
-    };
-    for (name, contradicting) in [
-        ("count", contradicting(Some(2), None, None)),
-        ("length", contradicting(None, Some(9), None)),
-        ("start", contradicting(None, None, Some(9))),
-    ] {
-        let name = format!("zip64 with another {name}");
-        end(&name, contradicting, "InvalidArchive");
-    }
-    let saturated = End {
-        zip64: true,
-        count: Some(u16::MAX),
-        len: Some(u32::MAX),
-        start: Some(u32::MAX),
-        ..End::default()
-    };
-    end("zip64", saturated.clone(), "ok");
-    end(
-        "zip64, count alone",
-        End {
-            len: None,
-            start: None,
-            ..saturated.clone()
-        },
-        "ok",
-    );
-    let lost = |at| End {
-        zip64_at: Some(at),
-        ..saturated.clone()
-    };
-    end("zip64 elsewhere", lost(3), "InvalidArchive");
-    end("zip64 outside", lost(1 << 40), "InvalidArchive");
-    end("zip64 far outside", lost(u64::MAX), "InvalidArchive");
-    end(
-        "saturated without zip64",
-        End {
-            zip64: false,
-            ..saturated
-        },
-        "InvalidArchive",
-    );
-    end(
+        add,
         "comment too long",
-        End {
-            comment_excess: 1,
-            ..End::default()
-        },
+        |it| it.comment_excess = 1,
         "NotAnArchive",
     );
-    let short = End {
-        comment: vec![0; 9],
-        comment_excess: -1,
-        ..End::default()
+    let short = |it: &mut End| {
+        it.comment = vec![0; 9];
+        it.comment_excess = -1;
     };
-    end("comment too short", short, "ok");
+    end(add, "comment too short", short, "ok");
+    end(add, "second disk", |it| it.disk = 1, wrong);
+    end(add, "fewer members", |it| it.count = Some(0), wrong);
+    end(add, "more members", |it| it.count = Some(2), wrong);
+    end(add, "65 534 members", |it| it.count = Some(65_534), wrong);
+    end(add, "directory at 0", |it| it.start = Some(0), wrong);
     end(
-        "second disk",
-        End {
-            disk: 1,
-            ..End::default()
-        },
-        "InvalidArchive",
-    );
-    end(
-        "fewer members",
-        End {
-            count: Some(0),
-            ..End::default()
-        },
-        "InvalidArchive",
-    );
-    end(
-        "more members",
-        End {
-            count: Some(2),
-            ..End::default()
-        },
-        "InvalidArchive",
-    );
-    end(
-        "65 534 members",
-        End {
-            count: Some(65_534),
-            ..End::default()
-        },
-        "InvalidArchive",
-    );
-    end(
-        "directory at 0",
-        End {
-            start: Some(0),
-            ..End::default()
-        },
-        "InvalidArchive",
-    );
-    end(
+        add,
         "directory outside",
-        End {
-            start: Some(1 << 30),
-            ..End::default()
-        },
-        "InvalidArchive",
+        |it| it.start = Some(1 << 30),
+        wrong,
     );
     end(
+        add,
         "directory too long",
-        End {
-            len: Some(1 << 30),
-            ..End::default()
-        },
-        "InvalidArchive",
+        |it| it.len = Some(1 << 30),
+        wrong,
+    );
+    end(add, "directory too short", |it| it.len = Some(40), wrong);
+}
+
+/// The end record with ZIP64.
+fn zip64_end_records(add: Add<'_>) {
+    let wrong = "InvalidArchive";
+    let wide = |count, len, start| {
+        move |it: &mut End| {
+            it.zip64 = true;
+            it.count = count;
+            it.len = len;
+            it.start = start;
+        }
+    };
+    end(add, "zip64, not needed", wide(None, None, None), "ok");
+    end(
+        add,
+        "zip64 with another count",
+        wide(Some(2), None, None),
+        wrong,
     );
     end(
-        "directory too short",
-        End {
-            len: Some(40),
-            ..End::default()
-        },
-        "InvalidArchive",
+        add,
+        "zip64 with another length",
+        wide(None, Some(9), None),
+        wrong,
     );
-    add("prefix", [b"junk".to_vec(), good.clone()].concat(), "ok");
-    let wide = zip(
-        std::slice::from_ref(&x),
-        &End {
-            zip64: true,
-            ..End::default()
-        },
+    end(
+        add,
+        "zip64 with another start",
+        wide(None, None, Some(9)),
+        wrong,
     );
-    add(
-        "prefix and zip64",
-        [b"#!/bin/sh\n".to_vec(), wide].concat(),
+    let saturated = wide(Some(u16::MAX), Some(u32::MAX), Some(u32::MAX));
+    end(add, "zip64", saturated, "ok");
+    end(
+        add,
+        "zip64, count alone",
+        wide(Some(u16::MAX), None, None),
         "ok",
     );
+    for (name, at) in [
+        ("zip64 elsewhere", 3),
+        ("zip64 outside", 1 << 40),
+        ("zip64 far outside", u64::MAX),
+    ] {
+        let lost = |it: &mut End| {
+            saturated(it);
+            it.zip64_at = Some(at);
+        };
+        end(add, name, lost, wrong);
+    }
+    let narrow = |it: &mut End| {
+        saturated(it);
+        it.zip64 = false;
+    };
+    end(add, "saturated without zip64", narrow, wrong);
+}
+
+/// Bytes before and after an archive.
+fn surroundings(add: Add<'_>) {
+    add("prefix", [b"junk".to_vec(), good()].concat(), "ok");
+    let wide = End {
+        zip64: true,
+        ..End::default()
+    };
+    let script = [b"#!/bin/sh\n".to_vec(), zip(&[x()], &wide)].concat();
+    add("prefix and zip64", script, "ok");
     for (name, suffix, expected) in [
         ("a line break", vec![b'\n'], "ok"),
         ("512 NULs", vec![0; 512], "ok"),
@@ -212,44 +197,81 @@ fn archives(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
         ("more than 64 KiB", vec![b'x'; 65_536], "NotAnArchive"),
         ("half an end record", b"PK\x05\x06".to_vec(), "ok"),
     ] {
-        let bytes = [good.clone(), suffix].concat();
+        let bytes = [good(), suffix].concat();
         add(&format!("followed by {name}"), bytes, expected);
     }
-    add("no bytes", Vec::new(), "NotAnArchive");
-    add("an NPY file", plain(), "NotAnArchive");
-    add("empty archive", zip(&[], &End::default()), "Missing");
-    add(
-        "end record alone, cut",
-        zip(&[], &End::default())[..21].to_vec(),
-        "NotAnArchive",
-    );
-    add(
-        "first half",
-        good[..good.len() / 2].to_vec(),
-        "NotAnArchive",
-    );
-    add(
-        "second half",
-        good[good.len() / 2..].to_vec(),
-        "InvalidArchive",
-    );
-    let mut damaged = good.clone();
-    let directory = good.len() - 22 - 46 - 5;
-    damaged[directory] = b'X';
-    add("no record signature", damaged, "InvalidArchive");
-    let mut damaged = good;
-    damaged[0] = b'X';
-    add("no local signature", damaged, "InvalidMember");
 }
 
-/// Cases for names, sizes, methods and contents. A long function, because it is a table.
-fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
-    let x = || Entry::stored("x.npy", plain());
-    let y = || Entry::stored("y.npy", npy(&text("<i8", "(6,)")));
-    let deflated = || Entry::deflated("x.npy", &plain());
-    let len = plain().len() as u32;
-    let mut one =
-        |name: &str, entry: Entry, expected| add(name, zip(&[entry], &End::default()), expected);
+/// Files that are not archives, or only parts of one.
+fn damaged(add: Add<'_>) {
+    add("no bytes", Vec::new(), "NotAnArchive");
+    add("an NPY file", plain(), "NotAnArchive");
+    let empty = zip(&[], &End::default());
+    add(
+        "end record alone, cut",
+        empty[..21].to_vec(),
+        "NotAnArchive",
+    );
+    add("empty archive", empty, "Missing");
+    let good = good();
+    let (first, second) = good.split_at(good.len() / 2);
+    add("first half", first.to_vec(), "NotAnArchive");
+    add("second half", second.to_vec(), "InvalidArchive");
+    let directory = good.len() - 22 - 46 - 5;
+    for (name, position, expected) in [
+        ("no record signature", directory, "InvalidArchive"),
+        ("no local signature", 0, "InvalidMember"),
+    ] {
+        let mut damaged = good.clone();
+        damaged[position] = b'X';
+        add(name, damaged, expected);
+    }
+}
+
+/// Names, flags and methods of a member.
+fn headers(add: Add<'_>) {
+    let mut one = |name, change: &dyn Fn(&mut Entry), expected| {
+        one(add, (name, x()), change, expected);
+    };
+    one("encrypted", &|it| it.flags = 1, "Encrypted");
+    one("strongly encrypted", &|it| it.flags = 1 << 6, "Encrypted");
+    one(
+        "patched data",
+        &|it| it.flags = 1 << 5,
+        "UnsupportedFeature",
+    );
+    one("version 6.3", &|it| it.version = 63, "ok");
+    one("version 6.4", &|it| it.version = 64, "UnsupportedFeature");
+    let renamed = |it: &mut Entry| it.local_name = Some(b"y.npy".to_vec());
+    one(
+        "another name in the local header",
+        &renamed,
+        "InvalidMember",
+    );
+    one("flag for UTF-8", &|it| it.flags = 1 << 11, "ok");
+    let invalid = |it: &mut Entry| {
+        it.flags = 1 << 11;
+        it.name = b"\xff.npy".to_vec();
+    };
+    one("invalid UTF-8 despite the flag", &invalid, "InvalidArchive");
+    one(
+        "code page 437 in the name",
+        &|it| it.name = b"\xff.npy".to_vec(),
+        "Missing",
+    );
+    one("other name", &|it| it.name = b"X.npy".to_vec(), "Missing");
+    one("method 12", &|it| it.method = 12, "UnsupportedMethod");
+    one(
+        "method 65535",
+        &|it| it.method = u16::MAX,
+        "UnsupportedMethod",
+    );
+    one("stored as DEFLATE", &|it| it.method = 8, "InvalidMember");
+    one("wrong CRC", &|it| it.crc = 1, "WrongCrc");
+}
+
+/// Sizes in extra fields.
+fn zip64_sizes(add: Add<'_>) {
     let zip64 = |values: &[u64]| {
         let mut extra = vec![1, 0, 8 * values.len() as u8, 0];
         values
@@ -257,291 +279,177 @@ fn members(add: &mut impl FnMut(&str, Vec<u8>, &'static str)) {
             .for_each(|value| extra.extend(value.to_le_bytes()));
         extra
     };
-    one("deflated", deflated(), "ok");
-    one(
-        "sizes missing in the local header",
-        Entry {
-            local_sizes: [0; 2],
-            flags: 8,
-            ..x()
-        },
-        "ok",
-    );
-    one(
-        "sizes saturated in the local header",
-        Entry {
-            local_sizes: [u32::MAX; 2],
-            ..deflated()
-        },
-        "ok",
-    );
-    let both = zip64(&[len.into(), len.into()]);
-    let extras = [Vec::new(), both];
-    one(
-        "zip64 sizes",
-        Entry {
-            sizes: [u32::MAX; 2],
-            extras: extras.clone(),
-            ..x()
-        },
-        "ok",
-    );
-    let extras = [
-        Vec::new(),
-        [b"\x0a\0\x02\0ab".to_vec(), extras[1].clone()].concat(),
-    ];
-    one(
-        "zip64 after another extra field",
-        Entry {
-            sizes: [u32::MAX; 2],
-            extras,
-            ..x()
-        },
-        "ok",
-    );
-    let extras = [Vec::new(), zip64(&[len.into()])];
-    one(
-        "half of the zip64 sizes",
-        Entry {
-            sizes: [u32::MAX; 2],
-            extras,
-            ..x()
-        },
-        "InvalidArchive",
-    );
-    let extras = [Vec::new(), zip64(&[u64::MAX; 2])];
-    one(
+    let mut saturated = |name, extra: Vec<u8>, expected| {
+        let change = |it: &mut Entry| {
+            it.sizes = [u32::MAX; 2];
+            it.extras[1] = extra;
+        };
+        one(add, (name, x()), change, expected);
+    };
+    let len = plain().len() as u64;
+    let both = zip64(&[len, len]);
+    saturated("zip64 sizes", both.clone(), "ok");
+    let second = [b"\x0a\0\x02\0ab".to_vec(), both].concat();
+    saturated("zip64 after another extra field", second, "ok");
+    saturated("half of the zip64 sizes", zip64(&[len]), "InvalidArchive");
+    saturated(
         "zip64 sizes beyond all",
-        Entry {
-            sizes: [u32::MAX; 2],
-            extras,
-            ..x()
-        },
+        zip64(&[u64::MAX; 2]),
         "InvalidArchive",
     );
-    let extras = [Vec::new(), b"\x01\0\xff\xff".to_vec()];
-    one(
-        "extra field longer than itself",
-        Entry { extras, ..x() },
-        "InvalidArchive",
-    );
-    let extras = [Vec::new(), b"\x0a\0\x02\0ab\0\0\0".to_vec()];
-    one(
-        "three bytes after an extra field",
-        Entry { extras, ..x() },
-        "ok",
-    );
-    one("encrypted", Entry { flags: 1, ..x() }, "Encrypted");
-    let strongly = Entry {
-        flags: 1 << 6,
-        ..x()
+    for (name, extra, expected) in [
+        (
+            "extra field longer than itself",
+            &b"\x01\0\xff\xff"[..],
+            "InvalidArchive",
+        ),
+        (
+            "three bytes after an extra field",
+            b"\x0a\0\x02\0ab\0\0\0",
+            "ok",
+        ),
+    ] {
+        one(
+            add,
+            (name, x()),
+            |it| it.extras[1] = extra.to_vec(),
+            expected,
+        );
+    }
+}
+
+/// Sizes and positions of a stored member.
+fn positions(add: Add<'_>) {
+    let len = plain().len() as u32;
+    let mut one = |name, change: &dyn Fn(&mut Entry), expected| {
+        one(add, (name, x()), change, expected);
     };
-    one("strongly encrypted", strongly, "Encrypted");
-    let patched = Entry {
-        flags: 1 << 5,
-        ..x()
+    let missing = |it: &mut Entry| {
+        it.local_sizes = [0; 2];
+        it.flags = 8;
     };
-    one("patched data", patched, "UnsupportedFeature");
-    let newest = |version| Entry { version, ..x() };
-    one("version 6.3", newest(63), "ok");
-    one("version 6.4", newest(64), "UnsupportedFeature");
-    let local_name = Some(b"y.npy".to_vec());
-    one(
-        "another name in the local header",
-        Entry { local_name, ..x() },
-        "InvalidMember",
-    );
-    let flags = 1 << 11;
-    one("flag for UTF-8", Entry { flags, ..x() }, "ok");
-    let name = b"\xff.npy".to_vec();
-    one(
-        "invalid UTF-8 despite the flag",
-        Entry { flags, name, ..x() },
-        "InvalidArchive",
-    );
-    one(
-        "method 12",
-        Entry { method: 12, ..x() },
-        "UnsupportedMethod",
-    );
-    one(
-        "method 65535",
-        Entry {
-            method: u16::MAX,
-            ..x()
-        },
-        "UnsupportedMethod",
-    );
+    one("sizes missing in the local header", &missing, "ok");
     one(
         "stored smaller",
-        Entry {
-            sizes: [len, len - 1],
-            ..x()
-        },
+        &|it| it.sizes = [len, len - 1],
         "InvalidMember",
     );
     one(
         "stored larger",
-        Entry {
-            sizes: [len, len + 1],
-            ..x()
-        },
+        &|it| it.sizes = [len, len + 1],
         "InvalidMember",
     );
     one(
         "stored far beyond the directory",
-        Entry {
-            sizes: [len + 99; 2],
-            ..x()
-        },
+        &|it| it.sizes = [len + 99; 2],
         "InvalidArchive",
     );
     one(
         "stored beyond the directory",
-        Entry {
-            sizes: [len + 1; 2],
-            ..x()
-        },
+        &|it| it.sizes = [len + 1; 2],
         "InvalidMember",
     );
     one(
         "header outside",
-        Entry {
-            header: Some(1 << 30),
-            ..x()
-        },
+        &|it| it.header = Some(1 << 30),
         "InvalidArchive",
     );
-    one(
-        "header in the content",
-        Entry {
-            header: Some(1),
-            sizes: [9; 2],
-            ..x()
-        },
-        "InvalidMember",
-    );
-    one("wrong CRC", Entry { crc: 1, ..x() }, "WrongCrc");
-    one(
-        "wrong CRC, deflated",
-        Entry {
-            crc: 1,
-            ..deflated()
-        },
-        "WrongCrc",
-    );
+    let inside = |it: &mut Entry| {
+        it.header = Some(1);
+        it.sizes = [9; 2];
+    };
+    one("header in the content", &inside, "InvalidMember");
+}
+
+/// Sizes of a compressed member.
+fn sizes(add: Add<'_>) {
+    let len = plain().len() as u32;
     let [compressed, _] = deflated().sizes;
+    let mut one = |name, change: &dyn Fn(&mut Entry), expected| {
+        one(add, (name, deflated()), change, expected);
+    };
+    one("deflated", &|_| {}, "ok");
+    one(
+        "sizes saturated in the local header",
+        &|it| it.local_sizes = [u32::MAX; 2],
+        "ok",
+    );
+    one("wrong CRC, deflated", &|it| it.crc = 1, "WrongCrc");
     one(
         "deflates to less",
-        Entry {
-            sizes: [compressed, len + 1],
-            ..deflated()
-        },
+        &|it| it.sizes = [compressed, len + 1],
         "InvalidMember",
     );
     one(
         "deflates to more",
-        Entry {
-            sizes: [compressed, len - 1],
-            ..deflated()
-        },
+        &|it| it.sizes = [compressed, len - 1],
         "InvalidMember",
     );
     one(
         "cut DEFLATE",
-        Entry {
-            sizes: [compressed - 3, len],
-            ..deflated()
-        },
+        &|it| it.sizes = [compressed - 3, len],
         "InvalidMember",
     );
-    one(
-        "stored as DEFLATE",
-        Entry { method: 8, ..x() },
-        "InvalidMember",
-    );
-    one(
-        "empty DEFLATE",
-        Entry {
-            sizes: [0, len],
-            ..deflated()
-        },
-        "InvalidMember",
-    );
-    one(
-        "text",
-        Entry::stored("x", b"not an array".to_vec()),
-        "NotNpy",
-    );
-    one("empty member", Entry::stored("x", Vec::new()), "NotNpy");
-    one(
-        "object array",
-        Entry::stored("x.npy", npy(&text("|O", "(6,)"))),
-        "Npy",
-    );
-    one(
-        "truncated array",
-        Entry::deflated("x.npy", &npy(&text("<f8", "(7,)"))),
-        "Npy",
-    );
-    one("other name", Entry::stored("X.npy", plain()), "Missing");
-    one(
-        "code page 437 in the name",
-        Entry {
-            name: b"\xff.npy".to_vec(),
-            ..x()
-        },
-        "Missing",
-    );
-    let mut two = |name: &str, entries: &[Entry], expected| {
-        add(name, zip(entries, &End::default()), expected)
-    };
-    two("two members", &[y(), x()], "ok");
-    two(
-        "last of the same name",
-        &[Entry { crc: 1, ..x() }, x()],
-        "ok",
-    );
-    two(
-        "first of the same name",
-        &[x(), Entry { crc: 1, ..x() }],
-        "WrongCrc",
-    );
-    let exact = Entry::stored("x", plain());
-    two(
-        "exact name first",
-        &[exact.clone(), Entry { crc: 1, ..x() }],
-        "ok",
-    );
-    two("exact name last", &[Entry { crc: 1, ..x() }, exact], "ok");
-    two(
-        "content overlaps the next member",
-        &[
-            Entry {
-                sizes: [len + 9; 2],
-                ..x()
-            },
-            y(),
-        ],
-        "InvalidMember",
-    );
-    let at_x = |name: &str| Entry {
+    one("empty DEFLATE", &|it| it.sizes = [0, len], "InvalidMember");
+}
+
+/// Members that are no valid arrays.
+fn contents(add: Add<'_>) {
+    for (name, entry, expected) in [
+        (
+            "text",
+            Entry::stored("x", b"not an array".to_vec()),
+            "NotNpy",
+        ),
+        ("empty member", Entry::stored("x", Vec::new()), "NotNpy"),
+        (
+            "object array",
+            Entry::stored("x.npy", npy(&text("|O", "(6,)"))),
+            "Npy",
+        ),
+        (
+            "truncated array",
+            Entry::deflated("x.npy", &npy(&text("<f8", "(7,)"))),
+            "Npy",
+        ),
+    ] {
+        one(add, (name, entry), |_| {}, expected);
+    }
+}
+
+/// Two members, also of the same name or with the same content.
+fn several(add: Add<'_>) {
+    let wrong_crc = || Entry { crc: 1, ..x() };
+    let exact = || Entry::stored("x", plain());
+    let at_start = Entry {
         header: Some(0),
-        ..Entry::stored(name, plain())
+        ..x()
     };
-    two("content of another", &[y(), at_x("x.npy")], "InvalidMember");
-    two("reversed directory", &reversed(), "ok");
-    two(
-        "same content twice",
-        &[
-            x(),
-            Entry {
-                header: Some(0),
-                ..x()
-            },
-        ],
-        "ok",
-    );
+    let long = Entry {
+        sizes: [plain().len() as u32 + 9; 2],
+        ..x()
+    };
+    for (name, entries, expected) in [
+        ("two members", [y(), x()], "ok"),
+        ("last of the same name", [wrong_crc(), x()], "ok"),
+        ("first of the same name", [x(), wrong_crc()], "WrongCrc"),
+        ("exact name first", [exact(), wrong_crc()], "ok"),
+        ("exact name last", [wrong_crc(), exact()], "ok"),
+        (
+            "content overlaps the next member",
+            [long, y()],
+            "InvalidMember",
+        ),
+        (
+            "content of another",
+            [y(), at_start.clone()],
+            "InvalidMember",
+        ),
+        ("reversed directory", reversed(), "ok"),
+        ("same content twice", [x(), at_start], "ok"),
+    ] {
+        add(name, zip(&entries, &End::default()), expected);
+    }
 }
 
 /// Two members in reverse order in the directory.

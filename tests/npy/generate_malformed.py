@@ -64,7 +64,7 @@ def npy_files():
         "half": X.astype("f2"),
         "bool": X > 2,
         "complex": X + 1j,
-        "moment": X.astype("M8[us]"),
+        "datetime": X.astype("M8[us]"),
         "duration": X.astype("m8[ns]"),
         "axes_32": X.reshape((1,) * 31 + (6,)),
         "axes_64": X.reshape((1,) * 63 + (6,)),
@@ -159,10 +159,10 @@ def dtypes():
         ("long_double", X.astype(np.longdouble), "UnsupportedDtype"),
         ("complex_long", X.astype(np.clongdouble), "UnsupportedDtype"),
         ("structured", np.zeros(2, [("x", "f8"), ("ü", "i4", (2,))]), "UnsupportedDtype"),
-        ("moments_by_25", X.astype("M8[25s]"), "ok"),
+        ("datetimes_by_25", X.astype("M8[25s]"), "ok"),
         ("durations_by_25", X.astype("m8[25s]"), "ok"),
-        ("moment_of_none", np.zeros(2, "M8"), "ok"),
-        ("duration_of_none", np.zeros(2, "m8"), "ok"),
+        ("generic_datetimes", np.zeros(2, "M8"), "ok"),
+        ("generic_durations", np.zeros(2, "m8"), "ok"),
     ]:
         add(f"dtype_{name}.npy", saved(array), expected)
     file = io.BytesIO()
@@ -288,7 +288,7 @@ def patched(stored, deflated):
     start = 30 + len("x.npy")
     damaged[start : start + 4] = b"\xff" * 4
     add("no_deflate.npz", damaged, "InvalidMember")
-    # 8 MiB of zeros do fit so few bytes.
+    # 8 MiB of zeros compress to this few bytes.
     zeros = archive(("x.npy", saved(np.zeros(1 << 20))), method=zipfile.ZIP_DEFLATED)
     add("zeros.npz", zeros, "ok")
     small = zlib.compressobj(9, wbits=-15)

@@ -209,7 +209,7 @@ fn round_trip(compress: bool) {
     let scalar = ndarray::arr0(7_i16);
     let empty = ArrayD::<u32>::zeros(vec![3, 0]);
     let complex = array![Complex::new(1.0_f32, -1.0)];
-    let moments = array![DatetimeUs(5), DatetimeUs(i64::MIN)];
+    let datetimes = array![DatetimeUs(5), DatetimeUs(i64::MIN)];
     let strided = Array1::from_iter(0..1000_u16);
     let strided = strided.slice(ndarray::s![..;-3]);
     let unicode = array![true, false];
@@ -217,7 +217,7 @@ fn round_trip(compress: bool) {
         ("scalar", &scalar),
         ("empty", &empty),
         ("complex", &complex),
-        ("moments", &moments),
+        ("datetimes", &datetimes),
         ("strided", &strided),
         ("größe/数", &unicode),
     ];
@@ -247,7 +247,7 @@ fn round_trip(compress: bool) {
         .to_owned::<Complex<f32>>()
         .unwrap();
     assert_eq!(found, complex.into_dyn());
-    assert_eq!(get::<DatetimeUs>(&npz, "moments"), moments.into_dyn());
+    assert_eq!(get::<DatetimeUs>(&npz, "datetimes"), datetimes.into_dyn());
     assert_eq!(get::<u16>(&npz, "strided"), strided.into_dyn());
     assert_eq!(get::<bool>(&npz, "größe/数"), unicode.into_dyn());
 }

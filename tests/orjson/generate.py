@@ -71,7 +71,7 @@ def floats(dtype, random):
     return np.concatenate([np.array(values, dtype=dtype), bits])
 
 
-def moments(unit, random):
+def datetimes(unit, random):
     """Counts that orjson can represent, except those it gets wrong: months before 1970 other than January
     (orjson 3.13.0 aborts or rejects them), and counts that overflow when converted to seconds."""
     if unit == "Y":
@@ -103,13 +103,13 @@ def cases():
             pool = floats(np.dtype(dtype).type, random)
         else:
             values = random.integers(0, 2303683200 * 10**9, 300).view(dtype)
-            pool = moments("ns", random).view(dtype)
+            pool = datetimes("ns", random).view(dtype)
         yield pool
         yield values.reshape(3, 100)
         for shape in SHAPES:
             yield random.choice(pool, shape).astype(dtype)
     for unit in UNITS[:-1]:
-        yield moments(unit, random).view(f"datetime64[{unit}]")
+        yield datetimes(unit, random).view(f"datetime64[{unit}]")
         for count in [-(2**63), 2**63 - 1] if unit in ("Y", "M", "s", "ms", "us") else [10**12]:
             yield np.array([count]).view(f"datetime64[{unit}]")
 

@@ -36,8 +36,8 @@ const DAY: i64 = 86_400;
 impl Civil {
     /// `None` outside the years 0000 to 9999.
     #[inline(always)]
-    fn new<T: Datetime64>(moment: T) -> Option<Self> {
-        let count = moment.count();
+    fn new<T: Datetime64>(datetime: T) -> Option<Self> {
+        let count = datetime.count();
         match T::UNIT {
             TimeUnit::Year => Self::from_month(count.checked_mul(12)?),
             TimeUnit::Month => Self::from_month(count),
@@ -139,8 +139,8 @@ impl<const N: usize> Default for Parts<N> {
 /// # Errors
 /// The count of a datetime that can't be represented.
 #[inline(always)]
-fn parts<T: Datetime64>(moment: T, options: &Options) -> Result<[u32; 3], i64> {
-    let Civil { date, time, micros } = Civil::new(moment).ok_or(moment.count())?;
+fn parts<T: Datetime64>(datetime: T, options: &Options) -> Result<[u32; 3], i64> {
+    let Civil { date, time, micros } = Civil::new(datetime).ok_or(datetime.count())?;
     Ok([
         date,
         time,
@@ -177,7 +177,7 @@ unsafe fn write_one(
     cursor
 }
 
-macro_rules! moments {
+macro_rules! datetimes {
     ($($type:ty),*) => { $(
         #[expect(unsafe_code, reason = "see `Cursor`")]
         impl Kernel for $type {
@@ -222,7 +222,7 @@ macro_rules! moments {
     )* };
 }
 
-moments! {
+datetimes! {
     DatetimeY, DatetimeM, DatetimeW, DatetimeD, DatetimeH, DatetimeMin, DatetimeS, DatetimeMs,
     DatetimeUs, DatetimeNs
 }

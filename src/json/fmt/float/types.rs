@@ -1,0 +1,254 @@
+//! The float types: how each is tested, converted to decimal and written as digits.
+
+use std::ops::RangeInclusive;
+
+use half::f16;
+
+use super::{
+    super::{
+        decimals::Decimals,
+        digits::Digits,
+        shortest::{is_common_32, is_common_64},
+    },
+    Scratch,
+};
+
+/// A float that can be converted to decimal.
+pub trait Float: Copy + PartialEq + 'static {
+    /// The range of decimal exponents written without `e`.
+    const FIXED: RangeInclusive<i32>;
+    /// The maximum length of the text in bytes, with a comma.
+    const LONGEST: usize;
+    /// Where the digits start in a text: 1 if nine digits are stored as the last of ten.
+    const START: usize;
+
+    /// 1 if the sign bit is set, otherwise 0.
+    fn sign(self) -> usize;
+
+    fn is_finite(self) -> bool;
+
+    /// The magnitude, if it is an integer of at most 32 bits.
+    fn integer(self) -> Option<u32>;
+
+    fn is_zero(self) -> bool;
+
+    /// Whether the float is converted together with others; false for zero, powers of two, small
+    /// subnormals, infinities and NaN.
+    fn is_common(self) -> bool;
+
+    /// Sets the decimal of a float that isn't common.
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>);
+
+    /// Sets the decimals of all common elements. Returns the others, one bit for each element.
+    ///
+    /// # Safety
+    /// The processor must support `I`.
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64;
+
+    /// Converts the first `len` values to text.
+    ///
+    /// # Safety
+    /// The processor must support `I`.
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>);
+}
+
+impl Float for f64 {
+    const FIXED: RangeInclusive<i32> = -5..=15;
+    const LONGEST: usize = 25;
+    const START: usize = 0;
+
+    #[inline(always)]
+    fn sign(self) -> usize {
+        (self.to_bits() >> (size_of::<Self>() * 8 - 1)) as usize
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+
+    #[inline(always)]
+    fn integer(self) -> Option<u32> {
+        // The lowest bit of the sum is worth 1, so the addition rounds to an integer.
+        let shift = (1_u64 << 52) as f64;
+        let sum = self.abs() + shift;
+        let is_whole = (sum - shift).to_bits() == self.abs().to_bits();
+        (is_whole && self.abs() < (1_u64 << 32) as f64).then_some(sum.to_bits() as u32)
+    }
+
+    #[inline(always)]
+    fn is_zero(self) -> bool {
+        self.to_bits() << 1 == 0
+    }
+
+    #[inline(always)]
+    fn is_common(self) -> bool {
+        is_common_64(self.to_bits() & (u64::MAX >> 1))
+    }
+
+    #[inline(always)]
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.set_rare_64(index, self);
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64 {
+        // SAFETY: the caller's contract.
+        unsafe { decimals.set_common_64::<I>(elements) }
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>) {
+        let groups = (2 * len).next_multiple_of(4);
+        let texts = &mut scratch.texts.as_flattened_mut()[2..2 + groups];
+        let values = &scratch.decimals.values.as_flattened()[..groups];
+        // SAFETY: the caller's contract.
+        unsafe { I::write::<false>(values, texts) };
+    }
+}
+
+impl Float for f32 {
+    const FIXED: RangeInclusive<i32> = -6..=12;
+    const LONGEST: usize = 18;
+    const START: usize = 1;
+
+    #[inline(always)]
+    fn sign(self) -> usize {
+        (self.to_bits() >> (size_of::<Self>() * 8 - 1)) as usize
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+
+    #[inline(always)]
+    fn integer(self) -> Option<u32> {
+        let shift = (1_u32 << 23) as f32;
+        let sum = self.abs() + shift;
+        let is_whole = (sum - shift).to_bits() == self.abs().to_bits();
+        (is_whole && self.abs() < shift).then_some(sum.to_bits() & ((1 << 23) - 1))
+    }
+
+    #[inline(always)]
+    fn is_zero(self) -> bool {
+        self.to_bits() << 1 == 0
+    }
+
+    #[inline(always)]
+    fn is_common(self) -> bool {
+        is_common_32(self.to_bits() & (u32::MAX >> 1))
+    }
+
+    #[inline(always)]
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.set_rare_32(index, self);
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64 {
+        let mut bits = [0; N];
+        for (bits, element) in bits.iter_mut().zip(elements) {
+            *bits = element.to_bits() & (u32::MAX >> 1);
+        }
+        // SAFETY: the caller's contract.
+        unsafe { decimals.set_common_32::<I>(&bits[..elements.len().min(N)]) }
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>) {
+        let padded = len.next_multiple_of(4);
+        let texts = scratch.texts.as_flattened_mut()[2..].as_chunks_mut().0;
+        let values = &scratch.decimals.values.as_flattened()[..padded];
+        // SAFETY: the caller's contract.
+        unsafe { I::write_ten::<false>(values, &mut texts[..padded]) };
+    }
+}
+
+/// Converts to the `f32` of the same value; infinities become NaN. Unlike `f32::from`, it vectorizes.
+#[inline(always)]
+fn widened(element: f16) -> f32 {
+    let bits = u32::from(element.to_bits());
+    // The bias of the exponent is larger by 112. The multiplication also normalizes subnormals.
+    let scale = f32::from_bits((127 + 112) << 23);
+    let magnitude = f32::from_bits((bits & 0x7fff) << 13) * scale;
+    let special = if bits & 0x7c00 == 0x7c00 {
+        0x7fc0_0000
+    } else {
+        0
+    };
+    f32::from_bits(magnitude.to_bits() | special | ((bits & 0x8000) << 16))
+}
+
+impl Float for f16 {
+    const FIXED: RangeInclusive<i32> = f32::FIXED;
+    const LONGEST: usize = f32::LONGEST;
+    const START: usize = f32::START;
+
+    #[inline(always)]
+    fn sign(self) -> usize {
+        (self.to_bits() >> 15).into()
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        self.to_bits() & 0x7c00 != 0x7c00
+    }
+
+    #[inline(always)]
+    fn integer(self) -> Option<u32> {
+        widened(self).integer()
+    }
+
+    #[inline(always)]
+    fn is_zero(self) -> bool {
+        self.to_bits() << 1 == 0
+    }
+
+    #[inline(always)]
+    fn is_common(self) -> bool {
+        // A subnormal `f16` is normal as `f32`.
+        Float::is_common(widened(self))
+    }
+
+    #[inline(always)]
+    fn set_rare<const N: usize>(self, index: usize, decimals: &mut Decimals<N>) {
+        decimals.set_rare_32(index, widened(self));
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn set_common<I: Digits, const N: usize>(
+        elements: &[Self],
+        decimals: &mut Decimals<N>,
+    ) -> u64 {
+        let mut bits = [0; N];
+        for (bits, element) in bits.iter_mut().zip(elements) {
+            *bits = widened(*element).to_bits() & (u32::MAX >> 1);
+        }
+        // SAFETY: the caller's contract.
+        unsafe { decimals.set_common_32::<I>(&bits[..elements.len().min(N)]) }
+    }
+
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>) {
+        // SAFETY: the caller's contract.
+        unsafe { f32::write_digits::<I, N>(len, scratch) };
+    }
+}
