@@ -94,8 +94,8 @@ def answer(name, values, window, max_p, min_change):
     found, _ = compute_change_points(values, window_len=window, max_pvalue=max_p, min_magnitude=min_change)
     otava = [int(point.index) for point in found]
     # When Otava's last step drops a point, it tests the two points to the right again instead of one on either side.
-    # A point to the left can stay by figures of an interval that ends too early, at p = 0.86 in one series here. So the
-    # step is repeated on fresh figures until it drops nothing.
+    # A point to the left can then remain because of figures from an interval that ends too early, with p = 0.86 in one
+    # series here. So the step is repeated with new figures until it drops nothing.
     while True:
         points = merge(refreshed(found, values, max_p), values, max_p, min_change)
         if len(points) == len(found):

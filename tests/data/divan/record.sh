@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Records again what divan prints for the benches of tests/fixtures/divan-traps, and with the path of a
-# checkout of https://github.com/nvzqz/divan at v0.1.21 also for its own examples.
-# The tests hold no times of a recording, so that they pass with every new one. Takes about a minute.
+# Records divan's output for the benches of tests/fixtures/divan-traps and, given the path of a checkout of
+# https://github.com/nvzqz/divan at v0.1.21, for its own examples.
+# Tests don't depend on recorded times, so they pass with new recordings. Takes about a minute.
 set -euo pipefail
 data=$(cd "$(dirname "$0")" && pwd)
 fixture=$data/../../fixtures/divan-traps

@@ -16,7 +16,7 @@ def bound(blocks, averages, tail):
     for average in averages:
         shifted = [block - (average - 1e-9) for block in blocks]
         p = stats.wilcoxon(shifted, alternative="greater", method="exact").pvalue
-        # Just below its smallest average every block is above: the least p there is.
+        # Just below the smallest average, every block is above: the smallest possible p.
         if p > tail * (1 + 1e-9):
             break
         best = average
@@ -58,7 +58,7 @@ tables = {
     ],
     "ranks": [[n, tail, exact_rank(n, tail)] for n in (61, 96, 128) for tail in (0.0003, 0.005, 0.025)],
 }
-# One case a line.
+# One case per line.
 sections = (
     f'"{name}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]"
     for name, cases in tables.items()
