@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole() {
+    fn files_are_replaced_completely() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/a.txt");
         write(&path, b"one").unwrap();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_killed_writers_go() {
+    fn files_of_killed_writers_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let left = folder.path().join(format!("{STAGING}dead"));
         fs::write(&left, "half").unwrap();

@@ -57,7 +57,7 @@ impl Project {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Voice {
-    /// Print only warnings and errors on stderr
+    /// Print only warnings and errors to stderr
     #[arg(long, short)]
     pub quiet: bool,
 
@@ -198,31 +198,31 @@ const ENCODERS: &str = "Benchmark selection in suites of encoders";
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Benchmark selection")]
 pub struct Select {
-    /// Measure only benchmarks whose id matches one of these regular expressions
+    /// Select only benchmarks whose id matches one of these regular expressions
     #[arg(value_name = "FILTER", help_heading = None::<&str>)]
     pub filters: Vec<String>,
 
-    /// Measure only these bench targets, as in `cargo bench --bench`
+    /// Select only these bench targets, as in `cargo bench --bench`
     #[arg(long, value_name = "NAME")]
     pub bench: Vec<String>,
 
-    /// Measure only these encoders (second segment of the id) and their reference
+    /// Select only these encoders (second segment of the id) and their reference
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = ENCODERS)]
     pub encoder: Vec<String>,
 
-    /// Measure only these data types, by Rust or numpy name: f64, float64
+    /// Select only these data types, by Rust or numpy name: f64, float64
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = ENCODERS)]
     pub dtype: Vec<String>,
 
-    /// Measure only these shapes: 100x100, pynumpy
+    /// Select only these shapes: 100x100, pynumpy
     #[arg(long, value_name = "SHAPE", value_delimiter = ',', help_heading = ENCODERS)]
     pub shape: Vec<String>,
 
-    /// Measure one of several shards, for parallel CI jobs: 2/4
+    /// Select one of several shards, for parallel CI jobs: 2/4
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
 
-    /// Measure the large cases instead of the small ones, such as the shapes of orjson's pynumpy
+    /// Select the large cases instead of the small ones, such as the shapes of orjson's pynumpy
     #[arg(long)]
     pub full: bool,
 }
@@ -321,7 +321,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Whether people read it as it is printed, so that it may be printed in parts.
+    /// Whether people watch it being printed, so that it can be printed in parts.
     pub fn is_for_reading(&self) -> bool {
         let terminal = self.format.iter().all(|format| format.name == "terminal");
         terminal && self.output.is_none()

@@ -108,7 +108,7 @@ mod tests {
     use super::{foreign, json, message, styled, visible};
 
     #[test]
-    fn nothing_reaches_a_terminal_that_it_would_obey() {
+    fn control_sequences_are_escaped() {
         assert_eq!(visible("json::orjson::f64"), "json::orjson::f64");
         assert_eq!(visible("a\u{1b}[31mb\r\nc\td"), "a\\u{1b}[31mb\\r\\nc\\td");
         assert_eq!(visible("a\u{9b}b\u{7f}"), "a\\u{9b}b\\u{7f}");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_others_keep_their_colours_alone() {
+    fn output_of_other_programs_keeps_only_colours() {
         let text = "\u{1b}[1;31merror\u{1b}[0m: x\n  ::error::y\n\u{1b}]0;title\u{7}\u{1b}[2J\r##[group]\n";
         assert_eq!(
             foreign(text),

@@ -29,7 +29,7 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Makes Ctrl-C and SIGTERM be noticed by [`check`] instead of ending the process.
+/// Makes [`check`] report Ctrl-C and SIGTERM, instead of ending the process.
 pub fn catch() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Relaxed) {

@@ -2,20 +2,19 @@
 //! Derived figures (ratios, intervals, verdicts) are never stored; they are computed from these.
 
 mod explained;
+mod proof;
+pub mod stored;
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{BufReader, ErrorKind},
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{atomic, build::toolchain::Toolchain, discover::machine::Machine, select::BenchId};
+use crate::{build::toolchain::Toolchain, discover::machine::Machine, select::BenchId};
 
 pub use crate::process::Disturbance;
+
+pub use proof::{Found, Proof};
+pub use stored::{load, newer, replace, store, written_by};
 
 pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept, Line, Site};
 
@@ -27,27 +26,6 @@ pub const SCHEMA: u32 = 5;
 
 /// This program and version, as stored files name their writer.
 pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
-
-/// The error for a file with a newer schema.
-pub fn newer(file: &Path, schema: u32, known: u32, writer: &str) -> String {
-    let writer = match writer {
-        "" => "a later version",
-        writer => writer,
-    };
-    format!(
-        "{} was written by {writer} with schema {schema}, but {TOOL} reads up to {known}; update \
-         cargo-serbench",
-        file.display()
-    )
-}
-
-/// A hint for unreadable files: another version wrote it. Empty for this version.
-pub fn written_by(writer: &str) -> String {
-    match writer {
-        "" | TOOL => String::new(),
-        writer => format!(" (written by {writer}; this is {TOOL})"),
-    }
-}
 
 /// All results of one invocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -113,87 +91,6 @@ pub struct Layout {
     /// Whether the orders were used only for the confirmation of suspects.
     #[serde(default, skip_serializing_if = "is_false")]
     pub screened_as_linked: bool,
-}
-
-/// The results of testing the gate with identical code and with slowed-down code.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Proof {
-    /// The program and version that ran the test.
-    pub tool: String,
-    /// RFC 3339, UTC.
-    pub at: String,
-    pub machine: Machine,
-    pub benchmarks: usize,
-    /// Number of gates of identical code.
-    pub gates: usize,
-    /// How many of them failed.
-    pub false_alarms: usize,
-    /// How many of them were inconclusive.
-    pub inconclusive: usize,
-    pub found: Vec<Found>,
-    /// A benchmark that can't be slowed down; if set, detection was not tested.
-    pub not_slowed: Option<BenchId>,
-    /// Average duration of a gate of identical code.
-    pub seconds: f64,
-}
-
-/// The results of gates of slowed-down code.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Found {
-    /// As a fraction: 0.05 is 5 % slower.
-    pub slowdown: f64,
-    /// The threshold, as a fraction.
-    pub threshold: f64,
-    /// How many slowed-down benchmarks were called regressed, of how many.
-    pub found: usize,
-    pub of: usize,
-}
-
-impl Proof {
-    /// The file of the last proof.
-    pub fn path(scratch: &Path) -> PathBuf {
-        scratch.join("proof.json")
-    }
-
-    /// The last proof, if it is from this machine.
-    pub fn load(scratch: &Path, machine: &Machine) -> Option<Self> {
-        let text = std::fs::read(Self::path(scratch)).ok()?;
-        let proof: Self = serde_json::from_slice(&text).ok()?;
-        (proof.machine == *machine).then_some(proof)
-    }
-
-    /// A summary in one sentence.
-    pub fn sentence(&self) -> String {
-        let Self {
-            gates,
-            false_alarms,
-            inconclusive,
-            seconds,
-            ..
-        } = self;
-        let mut parts = vec![format!("{false_alarms} of {gates} false alarms")];
-        if *inconclusive > 0 {
-            parts.push(format!("{inconclusive} inconclusive"));
-        }
-        parts.extend(self.found.iter().map(|it| {
-            let [slowdown, threshold] = [it.slowdown, it.threshold].map(|it| 100.0 * it);
-            format!(
-                "finds {slowdown:.0} % in {} of {} (threshold {threshold:.0} %)",
-                it.found, it.of
-            )
-        }));
-        if let Some(id) = &self.not_slowed {
-            parts.push(format!(
-                "detection was not tested: divan itself times `{id}`, so it can't be slowed down"
-            ));
-        }
-        format!(
-            "on this machine: {}, {seconds:.0} s per gate",
-            parts.join(", ")
-        )
-    }
 }
 
 /// The source that an executable was built from.
@@ -470,103 +367,4 @@ impl Verification {
     pub fn is_measurable(&self) -> bool {
         matches!(self.state, State::Verified | State::Unchecked)
     }
-}
-
-/// Stores `run` in `folder` and returns the file, named after the start time. If another run started
-/// in the same second, it is `name_2.json` and so on, which sorts later. Either the whole file is
-/// stored or nothing.
-pub fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
-    let name = run.started_at.replace([':', '-'], "");
-    let write = || -> Result<PathBuf> {
-        let mut bytes = serde_json::to_vec(run)?;
-        bytes.push(b'\n');
-        let mut number = 1;
-        loop {
-            let path = match number {
-                1 => folder.join(format!("{name}.json")),
-                _ => folder.join(format!("{name}_{number}.json")),
-            };
-            match atomic::write_new(&path, &bytes) {
-                Ok(()) => return Ok(path),
-                Err(taken) if taken.kind() == ErrorKind::AlreadyExists => number += 1,
-                Err(error) => return Err(error.into()),
-            }
-        }
-    };
-    write().with_context(|| format!("store the run in {}", folder.display()))
-}
-
-/// Replaces an older version of a stored run.
-pub fn replace(run: &Run, path: &Path) -> Result<()> {
-    let write = || -> Result<()> {
-        let mut bytes = serde_json::to_vec(run)?;
-        bytes.push(b'\n');
-        Ok(atomic::write(path, &bytes)?)
-    };
-    write().with_context(|| format!("store the run as {}", path.display()))
-}
-
-/// Checks that all blocks have valid numbers.
-pub fn check(run: &Run) -> Result<()> {
-    for (number, block) in run.blocks.iter().enumerate() {
-        let number = number + 1;
-        check_block(block).with_context(|| format!("block {number} is invalid"))?;
-    }
-    Ok(())
-}
-
-fn check_block(block: &Block) -> Result<()> {
-    let Block { arms, slices, .. } = block;
-    if arms.is_empty() || slices.len() != arms.len() {
-        bail!("{} arms but slices of {}", arms.len(), slices.len());
-    }
-    let each = slices[0].len();
-    if each == 0 || slices.iter().any(|slices| slices.len() != each) {
-        bail!("its arms have no slices, or different numbers of slices");
-    }
-    let times = slices.iter().flatten();
-    let mut figures =
-        times.flat_map(|Times { cpu, wall, fastest }| [cpu.unwrap_or(*wall), *wall, *fastest]);
-    if let Some(wrong) = figures.find(|time| !(time.is_finite() && *time > 0.0)) {
-        bail!("an operation took {wrong} ns");
-    }
-    if !(block.seconds.is_finite() && block.seconds >= 0.0) {
-        bail!("it took {} s", block.seconds);
-    }
-    Ok(())
-}
-
-/// Reads a stored run.
-pub fn load(path: &Path) -> Result<Run> {
-    let read = || format!("read the run {}", path.display());
-    // Opening a pipe without a writer would block.
-    if !std::fs::metadata(path).with_context(read)?.is_file() {
-        bail!(
-            "{} is not a file; a run is read from a file under target/serbench/runs",
-            path.display()
-        );
-    }
-    let file = File::open(path).with_context(read)?;
-    #[derive(Deserialize)]
-    struct Head {
-        schema: u32,
-        #[serde(default)]
-        tool: String,
-    }
-    let value: serde_json::Value = serde_json::from_reader(BufReader::new(file))
-        .with_context(|| format!("{} is not a stored run", path.display()))?;
-    let Head { schema, tool } = Head::deserialize(&value)
-        .with_context(|| format!("{} is not a stored run", path.display()))?;
-    if schema > SCHEMA {
-        bail!(newer(path, schema, SCHEMA, &tool));
-    }
-    let run = Run::deserialize(value).with_context(|| {
-        format!(
-            "{} is not a stored run{}",
-            path.display(),
-            written_by(&tool)
-        )
-    })?;
-    check(&run).with_context(|| format!("{} has been edited or damaged", path.display()))?;
-    Ok(run)
 }

@@ -1,4 +1,4 @@
-//! Changes that somebody accepts, from the failed gate to the one that passes.
+//! Accepted changes, from the failed gate to the one that passes.
 
 use crate::repository::Repository;
 
@@ -15,7 +15,7 @@ fn a_removal() {
         .exits(101)
         .answers("gate: passed, 1 removed (2 benchmarks, 0 regressed, 1 removed, ")
         .says(&["accept 'fake::goes::u8::4' --removed --reason TEXT"]);
-    // To accept a change is not to accept that it is gone.
+    // Accepting a change does not accept the removal.
     repository
         .serbench(&["accept", "fake::goes::u8::4", "--reason", "slower"])
         .exits(0);
@@ -36,7 +36,7 @@ fn a_removal() {
         .answers("Passed")
         .says(&["1 removal accepted in this change"])
         .says(&["fake::goes::u8::4", "accepted: Nobody uses it"]);
-    // It counts for that one step.
+    // It applies to one step only.
     repository.commit("Accepted");
     repository.behave("");
     repository.behave("fake::reference::u8::4 worker cpu=100002");
@@ -72,7 +72,7 @@ fn a_benchmark_that_failed_at_the_baseline() {
         .answers("Passed")
         .says(&["1 failure at the baseline accepted in this change"])
         .says(&["fake::healed::u8::4", "accepted: It works now"]);
-    // What fails at the candidate can't be accepted.
+    // A failure at the candidate can't be accepted.
     repository.behave(
         "fake::reference::u8::4 worker cpu=100001
          fake::healed::u8::4    panic",
@@ -83,7 +83,7 @@ fn a_benchmark_that_failed_at_the_baseline() {
 }
 
 #[test]
-fn nothing_is_accepted_by_mistake() {
+fn mistakes_accept_nothing() {
     let repository = Repository::new("fake::reference::u8::4 worker cpu=100000");
     for (arguments, words) in [
         (

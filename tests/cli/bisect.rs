@@ -1,10 +1,10 @@
-//! Which commit made a benchmark slower: found among many, or named as a range.
+//! `bisect`: finds the commit that made a benchmark slower, or the range that contains it.
 
 use serde_json::Value;
 
 use crate::repository::Repository;
 
-/// The benchmark that is followed, its reference and another; times in nanoseconds.
+/// The bisected benchmark, its reference and another one; times in nanoseconds.
 fn behaviour(mine: u32, other: u32) -> String {
     format!(
         "fake::reference::a worker cpu=40000
@@ -14,7 +14,7 @@ fn behaviour(mine: u32, other: u32) -> String {
 }
 
 /// 40 commits after the first. The 8th makes `mine` faster, the 21st slower, the 33rd `other`
-/// slower; the 14th to the 18th don't build, and the 22nd to the 32nd only write documents.
+/// slower; the 14th to 18th don't build, and the 22nd to 32nd only change documents.
 fn history() -> (Repository, Vec<String>) {
     let repository = Repository::new(&behaviour(50_000, 30_000));
     let mut commits = vec![repository.git(&["rev-parse", "HEAD"])];
@@ -69,7 +69,7 @@ fn one_commit_of_forty() {
         .says(&["git show", &commits[21][..10]]);
     assert!(tried(outcome.stderr()) <= 7, "{outcome}");
 
-    // Killed in the middle of a line after two answers, it goes on from there.
+    // Resumes after being killed in the middle of a line, with two complete answers.
     let whole = std::fs::read_to_string(log).unwrap();
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();
     std::fs::write(log, lines[..4].concat() + &lines[4][..20]).unwrap();
@@ -89,7 +89,7 @@ fn one_commit_of_forty() {
 }
 
 #[test]
-fn what_got_faster_and_nothing_to_find() {
+fn improvements_and_no_change() {
     let (repository, commits) = history();
     let outcome = repository.serbench(&[
         "bisect",
@@ -103,10 +103,10 @@ fn what_got_faster_and_nothing_to_find() {
     assert_eq!(answer["benchmark"], "fake::mine::a");
     assert_eq!(answer["culprit"]["commit"]["sha"], commits[8].as_str());
     assert_eq!(answer["culprit"]["parent"], commits[7].as_str());
-    assert_eq!(answer["culprit"]["standing"], "confirmed");
+    assert_eq!(answer["culprit"]["confirmation"], "confirmed");
     let change = answer["culprit"]["change"]["ratio"].as_f64().unwrap();
     assert!((change - 0.96).abs() < 1e-3, "{answer}");
-    // The same code needs one measurement at most, and unbuilt commits none.
+    // Identical code is measured at most once, and commits that don't build never.
     let steps = answer["steps"].as_array().unwrap();
     assert!(
         steps.iter().all(|step| step["reason"].is_string()),

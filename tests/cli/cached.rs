@@ -1,4 +1,4 @@
-//! Builds that are found again, and those that must not be: whatever differs, cargo builds.
+//! Cached builds: reused if nothing relevant differs, otherwise built by cargo.
 
 use std::{
     fs,
@@ -16,14 +16,14 @@ fn gate(repository: &Repository, more: &[&str]) -> Outcome {
     repository.serbench(&[&["gate", "--seed=1", "--baseline=HEAD~1"], more].concat())
 }
 
-/// The work tree against HEAD~1, which is faster.
+/// Compares the work tree with HEAD~1, which is faster.
 #[track_caller]
 fn regresses(outcome: &Outcome, builds: &[&str], reuses: &[&str]) {
     outcome.exits(100).answers(REGRESSED);
     says_where(outcome, builds, reuses);
 }
 
-/// That cargo built these and no others, and that these were there.
+/// Asserts which trees cargo built and which were cached.
 #[track_caller]
 fn says_where(outcome: &Outcome, builds: &[&str], reuses: &[&str]) {
     for (verb, trees) in [("Building", builds), ("Reusing", reuses)] {
@@ -38,7 +38,7 @@ fn says_where(outcome: &Outcome, builds: &[&str], reuses: &[&str]) {
 
 const BOTH: &[&str] = &["the baseline", "the work tree"];
 
-/// The folders of kept builds.
+/// The folders of cached builds.
 fn entries(repository: &Repository) -> Vec<PathBuf> {
     let folder = repository.path().join("target/serbench/cache");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -55,7 +55,7 @@ fn a_branch_switch_and_back() {
     repository.commit("Faster");
     let outcome = gate(&repository, &[]);
     says_where(outcome.exits(0), &["the work tree"], &["the baseline"]);
-    // cargo's own folders are those of the other branch now, or gone.
+    // cargo's target folders now belong to the other branch, or are gone.
     fs::remove_dir_all(repository.path().join("target/serbench/build")).unwrap();
     repository.git(&["switch", "--quiet", "main"]);
     let outcome = gate(&repository, &[]);
@@ -71,7 +71,7 @@ fn the_work_tree_with_changes() {
     repository.behave(SLOW);
     regresses(&gate(&repository, &[]), BOTH, &[]);
     regresses(&gate(&repository, &[]), &[], BOTH);
-    // The same content as a commit.
+    // The same content, now committed.
     repository.commit("Slower");
     let outcome = repository.serbench(&["gate", "--seed=1", "--baseline=HEAD~2"]);
     regresses(&outcome, &[], BOTH);
@@ -81,7 +81,7 @@ fn the_work_tree_with_changes() {
         &["the work tree"],
         &["the baseline"],
     );
-    // Nothing that git tracks, but part of the build.
+    // Not tracked by git, but part of the build.
     repository.write(".git/info/exclude", "secret.txt\n");
     let bench = repository.read("benches/fake.rs");
     let bench = bench.replace(
@@ -114,7 +114,7 @@ fn other_flags_and_variables() {
     regresses(&with("HARMLESS", "2"), &[], BOTH);
     regresses(&with("RUSTFLAGS", "--cfg=two"), BOTH, &[]);
     regresses(&with("CARGO_PROFILE_BENCH_OPT_LEVEL", "1"), BOTH, &[]);
-    // Only the candidate's source asks for this one.
+    // Only the candidate's source reads this variable.
     let outcome = with("FAKE_SETTING", "other");
     regresses(&outcome, &["the work tree"], &["the baseline"]);
     let flags = gate(&repository, &["--build-flags=--cfg=three"]);
@@ -199,14 +199,14 @@ fn damaged_entries() {
 }
 
 #[test]
-fn what_a_killed_run_left() {
+fn leftovers_of_a_killed_run() {
     let repository = slower();
     let left = repository.path().join("target/serbench/cache/.tmpAbCdEf");
     fs::create_dir_all(&left).unwrap();
     fs::write(left.join("0"), "half").unwrap();
     regresses(&gate(&repository, &[]), BOTH, &[]);
     assert_eq!(entries(&repository).len(), 2, "{:?}", entries(&repository));
-    // Killed while an entry was removed, or before its facts were written.
+    // As if killed while removing an entry, or before writing its facts.
     for entry in entries(&repository) {
         fs::remove_file(entry.join("entry.json")).unwrap();
     }
@@ -217,13 +217,13 @@ fn what_a_killed_run_left() {
 #[test]
 fn documents_need_no_build() {
     let repository = Repository::new(FAST);
-    repository.write("README.md", "Words about nothing at all.\n");
+    repository.write("README.md", "Unrelated text.\n");
     repository.write("docs/logo.svg", "<svg></svg>\n");
     repository.commit("Words");
     let against = |baseline: &str| {
         repository.serbench(&["gate", "--seed=1", &format!("--baseline={baseline}")])
     };
-    // Builds one of both: they differ in a document.
+    // Builds only one of them, because they differ only in documents.
     let outcome = against("HEAD~1");
     outcome.exits(0).answers(IDENTICAL);
     says_where(&outcome, &["the work tree"], &["the baseline"]);
@@ -238,7 +238,7 @@ fn documents_need_no_build() {
     repository.commit("More words");
     let outcome = against("HEAD~1");
     says_where(outcome.exits(0).answers(IDENTICAL), &[], BOTH);
-    // Code as well.
+    // Also code.
     repository.behave(SLOW);
     let outcome = against("HEAD");
     regresses(&outcome, &["the work tree"], &["the baseline"]);
@@ -264,7 +264,7 @@ fn comments_need_no_build() {
     outcome.warns(&[
         "only comments changed in benches/fake.rs; README.md changed, but the build does not read it",
     ]);
-    // A doc comment may reach a macro.
+    // Macros can read doc comments.
     repository.write(
         "benches/fake.rs",
         &format!("{source}/// New.\nmod inner {{}}\n"),
@@ -274,7 +274,7 @@ fn comments_need_no_build() {
         &["the work tree"],
         &["the baseline"],
     );
-    // A source may use another one's text as data that leaves no trace in the executable.
+    // A source can include another one's text as data, without a trace in the executable.
     let data = "#[used]\nstatic LENGTH: usize = include_str!(\"data.rs\").len();\n";
     repository.write("benches/data.rs", "// 1\n");
     repository.write("benches/fake.rs", &format!("{source}{data}"));
@@ -286,7 +286,7 @@ fn comments_need_no_build() {
         &["the work tree"],
         &["the baseline"],
     );
-    // A build script may read sources.
+    // A build script can read sources.
     let script = "fn main() {
         let text = std::fs::read_to_string(\"benches/fake.rs\").unwrap();
         let out = std::env::var(\"OUT_DIR\").unwrap();
@@ -315,13 +315,13 @@ fn documents_that_a_build_reads() {
     );
     repository.write("benches/fake.rs", &read);
     repository.write("benches/behaviour.md", FAST);
-    repository.commit("Behaviour in a document");
+    repository.commit("Read the behaviour from a document");
     gate(&repository, &[]).exits(0);
     repository.write("benches/behaviour.md", SLOW);
     let outcome = gate(&repository, &[]);
     regresses(&outcome, &["the work tree"], &["the baseline"]);
 
-    // A build script that does not say what it reads may read anything.
+    // A build script that doesn't declare its inputs can read any file.
     let script = "fn main() {
         let text = std::fs::read_to_string(\"notes.md\").unwrap();
         let out = std::env::var(\"OUT_DIR\").unwrap();
@@ -342,12 +342,12 @@ fn documents_that_a_build_reads() {
 }
 
 #[test]
-fn where_a_build_was_made_is_in_it() {
+fn builds_that_contain_their_path() {
     let repository = Repository::new(FAST);
     let bench = repository.read("benches/fake.rs");
     let knows = "#[used]\nstatic HERE: &str = env!(\"CARGO_MANIFEST_DIR\");\n";
     repository.write("benches/fake.rs", &(bench + knows));
-    repository.commit("Knows its folder");
+    repository.commit("Embed the folder");
     let outcome = repository.serbench(&["gate", "--baseline=HEAD"]);
     says_where(outcome.exits(0), BOTH, &[]);
     let outcome = repository.serbench(&["gate", "--baseline=HEAD"]);
@@ -360,21 +360,14 @@ fn both_at_once() {
         return;
     }
     let package = tempfile::tempdir().unwrap();
-    stale::foreign(package.path());
-    let repository = Repository::new(FAST);
-    let dependency = format!(
-        "[dependencies]\nfake-bench-parse = {{ git = \"file://{}\" }}\n\n[workspace]",
-        package.path().display()
-    );
-    let manifest = repository.read("Cargo.toml");
-    repository.write("Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    let repository = stale::with_foreign(package.path());
     repository.serbench(&["list"]).exits(0);
     repository.commit("A dependency");
     repository.behave(SLOW);
     repository.commit("Slower");
     let outcome = gate(&repository, &[]);
     outcome.exits(100).answers(REGRESSED);
-    // The baseline is the work tree that was listed.
+    // The baseline has the tree that was built for the list.
     says_where(&outcome, &["the work tree"], &["the baseline"]);
     repository.serbench(&["clean"]).exits(0);
     repository.serbench(&["list"]).exits(0);
@@ -394,7 +387,7 @@ fn both_at_once() {
 
     // One of the two fails.
     let bench = repository.read("benches/fake.rs");
-    repository.commit("The next baseline");
+    repository.commit("Next baseline");
     repository.write("benches/fake.rs", &(bench + "fn broken( {}\n"));
     fs::remove_dir_all(repository.path().join("target/serbench/cache")).unwrap();
     against_head()
@@ -404,7 +397,7 @@ fn both_at_once() {
         .warns(&["error: this file contains an unclosed delimiter"]);
 }
 
-/// A program that notes the words of each call in `log` and runs `command` with them.
+/// A program that logs the arguments of each call to `log` and runs `command` with them.
 fn noting(path: &Path, log: &Path, command: &str) {
     use std::os::unix::fs::PermissionsExt;
 
@@ -416,13 +409,13 @@ fn noting(path: &Path, log: &Path, command: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The noted calls that compiled the bench.
+/// The number of logged calls that compiled the bench.
 fn compilations(log: &Path) -> usize {
     let calls = fs::read_to_string(log).unwrap_or_default();
     calls.matches("--crate-name fake ").count()
 }
 
-/// As sccache is configured, by either variable.
+/// A wrapper configured like sccache, by either variable.
 #[test]
 fn a_wrapper_of_the_compiler() {
     for variable in ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"] {
@@ -440,7 +433,7 @@ fn a_wrapper_of_the_compiler() {
     }
 }
 
-/// A compiler need not be called `rustc`.
+/// The compiler may have a name other than `rustc`.
 #[test]
 fn a_compiler_of_another_name() {
     let repository = slower();
@@ -461,7 +454,7 @@ fn a_size_limit() {
     assert_eq!(entries(&repository).len(), 0);
     let outcome = gate(&repository, &["--cache-size=1KiB"]);
     regresses(&outcome, BOTH, &[]);
-    outcome.warns(&["Removed", "1 kept build", "`cache-size` allows 1 KiB"]);
+    outcome.warns(&["Removed", "1 cached build", "`cache-size` allows 1 KiB"]);
     assert_eq!(entries(&repository).len(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! `calibrate` where it can't measure: what is missing and how to get it.
+//! `calibrate` when it can't measure: errors that say what is missing and how to install it.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -13,7 +13,7 @@ const STEPS: &[&str] = &[
     "cargo serbench calibrate --python target/venv",
 ];
 
-/// A program that takes the place of Python.
+/// A stand-in for Python.
 fn python(repository: &Repository, name: &str, script: &str) {
     repository.write(name, &format!("#!/bin/sh\n{script}\n"));
     let path = repository.path().join(name);
@@ -32,7 +32,7 @@ fn without_the_packages() {
     for step in STEPS {
         outcome.warns(&[step]);
     }
-    // A venv without the packages is found by its folder, and Python's own last line is the reason.
+    // A venv is found by its folder; the error ends with the last line that Python printed.
     let traceback = "printf 'Traceback (most recent call last):\\n' >&2
         echo \"ModuleNotFoundError: No module named 'numpy'\" >&2
         exit 1";
@@ -59,7 +59,7 @@ fn benchmarks_that_encode_no_array() {
         .warns(&["`fake::reference::u8::4` doesn't"]);
 }
 
-/// Nothing is gated and no report is written, so what is for those would be ignored.
+/// `calibrate` neither gates nor reports, so it rejects options for these.
 #[test]
 fn flags_without_a_meaning() {
     let repository = Repository::new(PAIR);

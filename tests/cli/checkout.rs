@@ -1,4 +1,4 @@
-//! Files of commits that can't be written as `git checkout` would, and gates killed while they are.
+//! Commits whose files can't be written as `git checkout` would, and gates killed while writing them.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use crate::repository::{Outcome, Repository};
 const FAST: &str = "fake::one worker cpu=50000";
 const SLOW: &str = "fake::one worker cpu=60000";
 
-/// A commit whose behaviour goes through the filter `swap`, and one that is slower.
+/// A commit whose behaviour is filtered by `swap`, and a slower one.
 fn filtered(smudge: &str) -> Repository {
     let repository = Repository::uncommitted(FAST);
     repository.write(".gitattributes", "behaviour.txt filter=swap\n");
@@ -37,7 +37,7 @@ fn regresses(repository: &Repository) {
 }
 
 #[test]
-fn a_filter_that_fails_is_not_passed_over() {
+fn failing_filters_are_errors() {
     let repository = filtered("false");
     for _ in 0..2 {
         gate(&repository)
@@ -48,12 +48,12 @@ fn a_filter_that_fails_is_not_passed_over() {
     }
     repository.git(&["config", "filter.swap.smudge", "cat"]);
     regresses(&repository);
-    // What another filter would write is not taken for what this one writes.
+    // With another filter, the files are written again.
     repository.git(&["config", "filter.swap.smudge", "sed s/50000/60000/"]);
     gate(&repository)
         .exits(0)
         .answers("gate: passed (1 benchmark, 0 regressed, 1 identical");
-    // No command at all: the user wants what is stored.
+    // Without a command, the user wants the stored content.
     repository.git(&["config", "filter.swap.smudge", ""]);
     regresses(&repository);
 }
@@ -99,7 +99,7 @@ fn trees_with_two_entries_of_a_name() {
             .says_no_more()
             .warns(&["its tree contains src twice", "git fsck"]);
     }
-    // Other names to git.
+    // Different names for git.
     let case = ("100644", "zzz", "HEAD:build.rs");
     let cases = [case, ("100644", "zzZ", "HEAD:build.rs")];
     repository
@@ -120,7 +120,7 @@ fn a_partial_clone() {
         clone.git(&["clone", "--quiet", "--filter=blob:none", &url, "."]);
         clone
     };
-    // git fetches what it lacks.
+    // git fetches missing objects.
     let cloned = clone();
     regresses(&cloned);
     let cloned = clone();
@@ -131,7 +131,7 @@ fn a_partial_clone() {
         .says_no_more()
         .warns(&["this clone is partial"])
         .warns(&["git fetch --refetch"]);
-    // The way out.
+    // The suggested fix works.
     let url = format!("file://{}", origin.path().display());
     cloned.git(&["remote", "set-url", "origin", &url]);
     cloned.git(&["fetch", "--quiet", "--refetch", "--no-filter", "origin"]);
@@ -173,7 +173,7 @@ fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// A git that goes on writing after its run was killed is waited for.
+/// Waits for a git that is still writing after its run was killed.
 #[test]
 fn kill_9_while_files_are_written() {
     let pipes = tempfile::tempdir().unwrap();

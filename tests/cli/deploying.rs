@@ -1,5 +1,5 @@
-//! The workflows of this repository that write, played step by step: records of the main branch, nightly pages,
-//! releases; and the workflows that `init` writes.
+//! Runs, step by step, the workflows of this repository that publish: records of the main branch, nightly pages,
+//! releases. Also the workflows that `init` writes.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -34,7 +34,7 @@ impl Remote {
         }
     }
 
-    /// As actions/checkout leaves it.
+    /// A clone as left by actions/checkout.
     fn checkout(&self, commit: &str) -> Repository {
         let checkout = Repository::empty();
         checkout.git(&["clone", "--quiet", self.bare.path().to_str().unwrap(), "."]);
@@ -46,7 +46,7 @@ impl Remote {
         Runner::new(json!({})).play("record.yml", self.checkout(commit).path())
     }
 
-    /// Commits with a record at the tip of `main`.
+    /// The commits that have a record at the tip of `main`.
     fn recorded(&self) -> Vec<String> {
         let files = self
             .bare
@@ -62,12 +62,12 @@ impl Remote {
     }
 }
 
-/// Two jobs that push at the same time, one that runs again, and one whose commit got slower.
+/// Two jobs that push at the same time, a rerun, and a job whose commit is slower.
 #[test]
 fn no_record_is_lost() {
     let remote = Remote::new();
     let [first, second] = &remote.commits;
-    // Of the jobs that wait in such a group, GitHub cancels all but the newest.
+    // GitHub would cancel all but the newest job waiting in a concurrency group.
     assert_eq!(
         yaml(".github/workflows/record.yml")["concurrency"],
         Value::Null
@@ -75,7 +75,7 @@ fn no_record_is_lost() {
     assert!(remote.record(first).is_ok());
     assert_eq!(remote.recorded(), std::slice::from_ref(first));
 
-    // As if that job pushed between the second one's fetch and push.
+    // Pushes the first job's record between the second job's fetch and push.
     let other = remote.bare.git(&["rev-parse", "main"]);
     remote.bare.git(&["update-ref", "refs/heads/main", second]);
     let hook = "#!/bin/sh\ntest -e other || exit 0\n\
@@ -95,7 +95,7 @@ fn no_record_is_lost() {
         "there was a race"
     );
 
-    // The same commit again, on a machine with the same key.
+    // A rerun for the same commit, on a machine with the same key.
     if let Err(outcome) = remote.record(first) {
         panic!("{outcome}");
     }
@@ -107,7 +107,7 @@ fn no_record_is_lost() {
         format!("Record {one}\nRecord {two}\nRecord {one}\nSecond\nBefore")
     );
 
-    // What fails is recorded all the same.
+    // A failing commit is recorded, too.
     let author = remote.checkout("main");
     author.behave(SLOW);
     let slower = author.commit("Slower");
@@ -118,14 +118,14 @@ fn no_record_is_lost() {
 }
 
 #[test]
-fn what_can_not_be_pushed() {
+fn push_errors() {
     let remote = Remote::new();
     let [first, _] = &remote.commits;
     let checkout = remote.checkout(first);
     checkout
         .serbench(&["push"])
         .exits(0)
-        .warns(&["Skipped", "no new record"]);
+        .warns(&["Skipped", "no new records"]);
     checkout.serbench(&["--quick"]).exits(0);
     checkout
         .serbench(&["push", "--remote=nowhere"])
@@ -142,7 +142,7 @@ fn what_can_not_be_pushed() {
         .warns(&["can't push to origin/main"])
         .warns(&["main is protected"]);
     fs::remove_file(hook).unwrap();
-    // Neither the index nor a branch is touched.
+    // The index and local branches don't change.
     checkout.write("note.txt", "to be committed");
     checkout.git(&["add", "note.txt"]);
     let before = checkout.git(&["status", "--porcelain"]);
@@ -156,10 +156,10 @@ fn what_can_not_be_pushed() {
     checkout
         .serbench(&["push", "--branch=main"])
         .exits(0)
-        .warns(&["Skipped", "origin/main has the records already"]);
+        .warns(&["Skipped", "origin/main already has these records"]);
 }
 
-/// Null controls, a badge and the history, also after a night on which they failed.
+/// Null controls, a badge and the history, even if the null controls fail.
 #[test]
 fn nightly_pages() {
     let repository = Repository::new(
@@ -174,7 +174,7 @@ fn nightly_pages() {
         )
         .replace("fake = \"reference\"", "json = \"orjson\"");
     repository.write("Cargo.toml", &manifest);
-    repository.commit("As the suite json");
+    repository.commit("Name the suite json");
     repository.serbench(&["--quick"]).exits(0);
     let play = || {
         let runner = Runner::new(json!({}));
@@ -196,13 +196,13 @@ fn nightly_pages() {
         panic!("{outcome}");
     }
     assert_eq!(badge["message"], "0 of 20 gates");
-    // Divan itself times it, so no slowdown can be planted.
+    // Divan itself times it, so it can't be slowed down.
     repository.behave("json::orjson::f64::100x50 table wall=100000");
     let (ended, _) = play();
     ended.expect_err("nothing was proven").exits(101);
 }
 
-/// Archives have the names by which `cargo binstall` and the action look for them.
+/// Archives have the names that `cargo binstall` and the action expect.
 #[test]
 fn archives_of_a_release() {
     let runner = Runner::new(json!({ "ref_name": "v0.1.0" }));
@@ -235,7 +235,7 @@ fn archives_of_a_release() {
     assert_eq!(uploads.len(), builds.as_array().unwrap().len());
     for upload in &uploads {
         let text = |name: &str| upload[name].as_str().unwrap();
-        // With `tar: all` the action adds this extension.
+        // The action adds this extension for `tar: all`.
         let archive = format!("{}.tar.gz", text("archive").replace("$tag", "v0.1.0"));
         let repo = package["repository"].as_str().unwrap();
         let filled = of("pkg-url")
@@ -247,13 +247,13 @@ fn archives_of_a_release() {
         assert_eq!((text("tar"), text("bin")), ("all", "cargo-serbench"));
         runner.asset(&archive, &archive_of_nothing());
     }
-    // The program lies at the top of the archive.
+    // The binary is at the root of the archive.
     assert_eq!(of("bin-dir"), "{ bin }{ binary-ext }");
     assert_eq!(of("pkg-fmt"), "tgz");
     installs(&runner);
 }
 
-/// The action takes the archive of the machine, or builds the tool where there is none.
+/// The action downloads the archive for the machine, or builds the tool if there is none.
 fn installs(runner: &Runner) {
     let repository = Repository::new(FAST);
     let home = tempfile::tempdir().unwrap();
@@ -298,31 +298,18 @@ fn archive_of_nothing() -> Vec<u8> {
     tar.current_dir(folder.path()).output().unwrap().stdout
 }
 
-/// What `init` writes: a gate without rights, and a publisher that knows it by name.
+/// What `init` writes: a gate without write permission, and a publisher that starts after it.
 #[test]
 fn the_workflows_that_init_writes() {
-    let manifest = "[package]\nname = \"some\"\nedition = \"2024\"\n\n[dev-dependencies]\ndivan = \"0.1\"\n\n\
-                    [[bench]]\nname = \"some\"\nharness = false\n";
-    let divan = [
-        ("Cargo.toml", manifest),
-        ("src/lib.rs", ""),
-        ("benches/some.rs", ""),
-    ];
-    let divan = Repository::with(&divan);
-    divan.serbench(&["init"]).exits(0);
-    let workflow = |name: &str| -> Value {
-        let text = divan.read(&format!(".github/workflows/{name}"));
-        yaml_serde::from_str(&text).unwrap()
-    };
-    let upstream = Repository::new(FAST);
-    upstream.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
-    let base = upstream.git(&["rev-parse", "HEAD"]);
-    let [gate, publish] = ["serbench.yml", "serbench-publish.yml"].map(workflow);
+    let [gate, publish] = written_workflows();
     let start = &publish["on"]["workflow_run"];
     assert_eq!(start["workflows"], json!([gate["name"]]));
     let writes = |workflow: &Value| workflow["permissions"].to_string().contains("write");
     assert!(!writes(&gate) && writes(&publish));
 
+    let upstream = Repository::new(FAST);
+    upstream.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let base = upstream.git(&["rev-parse", "HEAD"]);
     let fork = Repository::empty();
     fork.git(&["clone", "--quiet", upstream.path().to_str().unwrap(), "."]);
     fork.behave(SLOW);
@@ -335,7 +322,45 @@ fn the_workflows_that_init_writes() {
     ended.expect_err("it regressed").exits(100);
     assert!(runner.summary().starts_with("**Regressed**: 1 of 2"));
     let uploaded = runner.inputs_of("actions/upload-artifact");
+    for path in uploaded["path"].as_str().unwrap().lines() {
+        let within = path.strip_prefix("target/").unwrap();
+        let artifact = upstream.path().join("target/artifact/serbench");
+        let to = artifact.join(within);
+        fs::create_dir_all(&to).unwrap();
+        copy_tree(&fork.path().join(path), &to);
+    }
 
+    let publisher = publisher(&base, &head);
+    if let Err(outcome) = publisher.play_all(&publish, upstream.path()) {
+        panic!("{outcome}");
+    }
+    let downloaded = publisher.inputs_of("actions/download-artifact");
+    assert_eq!(downloaded["path"], "target/artifact");
+    let check = publisher.sent("POST", "check-runs").unwrap();
+    assert_eq!(check["conclusion"], "failure");
+    let comment = publisher.sent("POST", "comments").unwrap();
+    let body = comment["body"].as_str().unwrap();
+    assert!(body.contains("**Regressed**: 1 of 2"), "{body}");
+}
+
+/// The gate and the publisher that `init` writes for a crate with a divan bench.
+fn written_workflows() -> [Value; 2] {
+    let manifest = "[package]\nname = \"some\"\nedition = \"2024\"\n\n[dev-dependencies]\ndivan = \"0.1\"\n\n\
+                    [[bench]]\nname = \"some\"\nharness = false\n";
+    let divan = Repository::with(&[
+        ("Cargo.toml", manifest),
+        ("src/lib.rs", ""),
+        ("benches/some.rs", ""),
+    ]);
+    divan.serbench(&["init"]).exits(0);
+    ["serbench.yml", "serbench-publish.yml"].map(|name| {
+        let text = divan.read(&format!(".github/workflows/{name}"));
+        yaml_serde::from_str(&text).unwrap()
+    })
+}
+
+/// Runs the publisher after the failed gate of a fork's pull request.
+fn publisher(base: &str, head: &str) -> Runner {
     let publisher = Runner::new(json!({
         "event": {
             "workflow_run": {
@@ -353,34 +378,10 @@ fn the_workflows_that_init_writes() {
     let pull = json!({ "number": 7, "head": { "sha": head }, "base": { "sha": base } });
     publisher.answers("pulls", &json!([pull]));
     publisher.answers("comments", &json!([]));
-    for path in uploaded["path"].as_str().unwrap().lines() {
-        let within = path.strip_prefix("target/").unwrap();
-        let to = upstream
-            .path()
-            .join("target/artifact/serbench")
-            .join(within);
-        fs::create_dir_all(&to).unwrap();
-        copy_tree(&fork.path().join(path), &to);
-    }
-    if let Err(outcome) = publisher.play_all(&publish, upstream.path()) {
-        panic!("{outcome}");
-    }
-    assert_eq!(
-        publisher.inputs_of("actions/download-artifact")["path"],
-        "target/artifact"
-    );
-    let check = publisher.sent("POST", "check-runs").unwrap();
-    assert_eq!(check["conclusion"], "failure");
-    let comment = publisher.sent("POST", "comments").unwrap();
-    assert!(
-        comment["body"]
-            .as_str()
-            .unwrap()
-            .contains("**Regressed**: 1 of 2")
-    );
+    publisher
 }
 
-/// The job for GitLab in the documentation: its reports are where it says, and its caches are no changes.
+/// The documented job for GitLab: its reports exist, and its cache folders don't count as changes.
 #[test]
 fn the_job_for_gitlab() {
     let text = include_str!("../../.github/other-ci.md");

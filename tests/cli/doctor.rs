@@ -1,4 +1,4 @@
-//! `doctor`: whether the machine can be trusted, and the trial that proves it.
+//! `doctor`: checks of the machine, and `--prove`.
 
 use crate::repository::Repository;
 
@@ -8,7 +8,7 @@ const BENCHES: &str = "
 ";
 
 #[test]
-fn faults_are_named_with_a_way_out() {
+fn faults_come_with_solutions() {
     let repository = Repository::new(BENCHES);
     let healthy = repository.serbench(&["doctor"]);
     healthy.exits(0).says(&["pass", "git", "complete clone"]);
@@ -33,7 +33,7 @@ fn faults_are_named_with_a_way_out() {
 }
 
 #[test]
-fn the_gate_is_tried_on_the_benchmarks() {
+fn the_gate_is_tested_on_the_benchmarks() {
     let repository = Repository::new(BENCHES);
     let prove = ["doctor", "--prove", "--gates=2", "--slowdowns=2%,10%"];
     let sentence = "0 of 2 false alarms, finds 2 % in 2 of 2 (threshold 1 %), finds 10 % in 2 of 2 (threshold 3 %)";
@@ -53,7 +53,7 @@ fn the_gate_is_tried_on_the_benchmarks() {
 }
 
 #[test]
-fn what_cannot_be_slowed_down_proves_nothing() {
+fn benchmarks_that_cannot_be_slowed_down_prove_nothing() {
     let repository = Repository::new("fake::own::u8::4 table wall=20000");
     repository
         .serbench(&["doctor", "--prove", "--gates=1"])

@@ -1,4 +1,4 @@
-//! Files that are not UTF-8, and unusual paths: each is named, and nothing passes by it.
+//! Files that are not UTF-8, and unusual paths: errors name the file, and no gate passes because of it.
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
 
@@ -51,7 +51,7 @@ fn an_accepted_change() {
         .exits(101)
         .warns(&["error: ", &file, "git checkout"])
         .warns(&["it is not UTF-8"]);
-    // At the baseline, where it does not count.
+    // At the baseline, where it doesn't matter.
     repository.commit("Latin");
     fs::remove_file(repository.path().join(&file)).unwrap();
     repository.behave("fake::one worker cpu=80000");
@@ -109,9 +109,9 @@ fn a_stored_run() {
 fn workspaces_with_unusual_paths() {
     let parent = tempfile::tempdir().unwrap();
     for (name, problem) in [
-        (OsStr::new("with blanks and ünicode"), None),
+        (OsStr::new("with spaces and ünicode"), None),
         (OsStr::new("a 'quoted' \"name\" $HOME"), None),
-        // Cargo itself can't.
+        // Cargo itself doesn't support this.
         (OsStr::new("with:colon"), Some("separator `:`")),
         (OsStr::from_bytes(b"latin-caf\xe9"), Some("error: ")),
     ] {

@@ -1,5 +1,5 @@
-//! Text of other people is shown and never obeyed: ids, panics, commit subjects and records may hold
-//! what a terminal or a CI log acts on.
+//! Untrusted text is escaped: ids, panics, commit subjects and records may contain sequences that a
+//! terminal or a CI log would interpret.
 
 use serde_json::Value;
 
@@ -8,11 +8,11 @@ use crate::{
     repository::{Outcome, Repository},
 };
 
-/// Erases the screen, goes back in the line, turns the direction of text, and is a command in CI.
+/// Clears the screen, moves the cursor, changes the text direction, and contains CI commands.
 const EVIL: &str =
     "\u{1b}[2J\u{1b}[31m\u{9b}1A\r\u{202e}\u{200b}\u{7}::error title=x::evil ##[error]";
 
-/// Asserts that no line does what [`EVIL`] asks for. `styles` may be there.
+/// Asserts that no line has an effect of [`EVIL`]. With `styles`, colors are allowed.
 #[track_caller]
 fn is_harmless(outcome: &Outcome, styles: bool) {
     let style = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
@@ -88,7 +88,7 @@ fn records_and_subjects() {
     broken_files(&repository, &file, manifest);
 }
 
-/// Errors quote what can't be parsed.
+/// Errors quote text that can't be parsed.
 fn broken_files(repository: &Repository, record: &str, manifest: &str) {
     repository.write(record, &format!("{{\"schema\": \"{EVIL}\""));
     is_harmless(&repository.serbench(&["show", "HEAD"]), false);

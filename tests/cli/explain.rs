@@ -1,4 +1,4 @@
-//! Slowdowns with a known cause: the signature names its kind and the table the function.
+//! Slowdowns with a known cause: the signature names the kind, the table the function.
 
 use std::{env, fs, os::unix::fs::symlink, process::Command};
 
@@ -8,7 +8,7 @@ use crate::repository::{Outcome, Repository, copy_tree, fixture};
 
 const OPERATION: &str = "benches/operation.rs";
 
-/// Whether valgrind is there. CI has it; where it is missing, tests say so and prove nothing.
+/// Whether valgrind is installed. Required in CI; elsewhere, tests are skipped with a message.
 #[expect(clippy::print_stderr, reason = "a skipped test says why")]
 fn has_valgrind() -> bool {
     let output = Command::new("valgrind").arg("--version").output();
@@ -16,12 +16,12 @@ fn has_valgrind() -> bool {
     let required = env::var_os("CI").is_some() && cfg!(target_os = "linux");
     assert!(found || !required, "CI installs valgrind");
     if !found {
-        eprintln!("skipped: valgrind is not installed, which this test runs a bench under");
+        eprintln!("skipped: this test needs valgrind");
     }
     found
 }
 
-/// The planted bench, and then with parts of its operation replaced.
+/// Commits the planted bench, then with parts of its operation replaced.
 fn planted(replacements: &[(&str, &str)]) -> Repository {
     planted_with("0..1000", replacements)
 }
@@ -83,7 +83,7 @@ fn an_extra_loop() {
     assert_eq!(sum, change(total), "{gate}");
     assert!(sum > 100, "{gate}");
 
-    // The same again from what is stored, in every form.
+    // The same from the stored run, in every format.
     let run = repository.runs().pop().unwrap();
     let run = run.to_str().unwrap();
     let report = repository.serbench(&["report", run]);
@@ -113,7 +113,7 @@ fn an_extra_loop() {
     stored(&repository, run);
 }
 
-/// The command by itself, on a stored run.
+/// `explain` on a stored run.
 fn stored(repository: &Repository, run: &str) {
     let again = repository.serbench(&["explain", run, "--folded=stacks"]);
     again
@@ -137,7 +137,7 @@ fn stored(repository: &Repository, run: &str) {
         .serbench(&["explain", "::nothing"])
         .exits(2)
         .warns(&["no benchmark `::nothing`"]);
-    // Without valgrind there is a signature, and the way to get more.
+    // Without valgrind, there is a signature and a hint to install it.
     let bin = tempfile::tempdir().unwrap();
     for program in ["cargo", "rustc", "git"] {
         let paths = env::var_os("PATH").unwrap();
@@ -159,7 +159,7 @@ fn stored(repository: &Repository, run: &str) {
     Outcome::of(command.output().unwrap())
         .exits(101)
         .says(&[ANSWER, "stopped after 0 s"]);
-    // What was not measured is not looked into.
+    // Executables that were not measured are not profiled.
     let kept = repository.path().join("target/serbench/executables");
     for file in fs::read_dir(kept).unwrap() {
         let path = file.unwrap().path();
@@ -188,7 +188,7 @@ fn a_commit_that_bisect_found() {
         let mut command = repository.command(&[&["bisect", "--seed=1"], arguments].concat());
         Outcome::of(command.env_remove("SERBENCH_NO_EXPLAIN").output().unwrap())
     };
-    // The culprit's parent is GOOD: the run that confirmed the search is looked into.
+    // The culprit's parent is GOOD, so the run that started the search is explained.
     bisect(&["HEAD~2", "HEAD"])
         .exits(100)
         .answers(&format!("Found: {}", &slower[..10]))
@@ -198,7 +198,7 @@ fn a_commit_that_bisect_found() {
     let json: Value = serde_json::from_str(json.exits(100).stdout()).unwrap();
     let culprit = &json["culprit"];
     assert_eq!(culprit["signature"], "work", "{json}");
-    let first = culprit["look_at"][0].as_str().unwrap();
+    let first = culprit["functions"][0].as_str().unwrap();
     assert!(first.starts_with("planted::operation::total: +"), "{json}");
     let silent = bisect(&["HEAD~2", "HEAD~1", "--format=json", "--no-explain"]);
     let json: Value = serde_json::from_str(silent.exits(100).stdout()).unwrap();
@@ -243,7 +243,7 @@ fn a_sleep() {
     if !has_valgrind() {
         return;
     }
-    // Long beside what other processes take of the work before it.
+    // Much longer than other processes can delay the work.
     let nap = "std::thread::sleep(std::time::Duration::from_millis(3));\n    sum / 3";
     let repository = planted_with("0..200_000", &[("sum / 3", nap)]);
     gate(&repository, "terminal")
@@ -273,7 +273,7 @@ fn a_hash_map_in_place_of_a_vector() {
     gate(&repository, "terminal")
         .exits(100)
         .says(&[ANSWER, "work: instructions +"])
-        // What it calls is either in its own row or in that of hashing.
+        // Callees may be inlined, or have rows for hashing.
         .says(&["+", "planted::operation::total"]);
 }
 
@@ -329,7 +329,7 @@ fn a_contended_lock() {
         .says(&["+", "lock_contended"]);
 }
 
-/// A function that only moved is the same code, so nothing regressed and nothing is explained.
+/// A function that only moved has the same code, so nothing regressed and nothing is explained.
 #[test]
 fn a_moved_function() {
     let scale = "\n#[inline(never)]\nfn scale(sum: u64) -> u64 {\n    sum / 3\n}\n";

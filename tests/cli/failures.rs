@@ -1,4 +1,4 @@
-//! What can't be measured, each with its own message and never exit code 0.
+//! Failures to measure: each has its own message, and the exit code is never 0.
 
 use crate::repository::{Outcome, Repository};
 
@@ -28,7 +28,7 @@ fn a_candidate_that_does_not_build() {
         .warns(&["error: this file contains an unclosed delimiter"])
         .warns_nothing_of(&["Compiling"]);
 
-    // The same at the baseline only.
+    // At the baseline only.
     repository.commit("Break");
     repository.write("benches/fake.rs", &bench);
     let fixed = repository.commit("Mend");
@@ -72,7 +72,7 @@ fn nothing_to_measure() {
         &["gate", "--bench=fake", "--bench=nope"],
         &["error: no bench named nope; available: fake"],
     );
-    // One wrong value is not made good by the others.
+    // One wrong value among correct ones is an error.
     let wrong = |flag: &str, words: &str| check(&["gate", flag], &[words, "did you mean"]);
     wrong("--dtype=u8,u9", "error: no benchmark has `--dtype u9`");
     wrong("--encoder=reference,refrence", "`--encoder refrence`");
@@ -90,7 +90,7 @@ fn nothing_to_measure() {
         &["gate", "("],
         &["error: FILTER is not a valid regular expression"],
     );
-    // What is configured is there; only what was typed is not.
+    // Only the name on the command line is wrong, not the configured one.
     let manifest = repository.read("Cargo.toml");
     let configured = format!("{manifest}\n[package.metadata.serbench]\nsuites = [\"fake\"]\n");
     repository.write("Cargo.toml", &configured);
@@ -109,7 +109,7 @@ fn benches_that_come_and_go() {
             &manifest.replacen("[profile.bench]", &bench, 1),
         );
     };
-    // A bench target that is new runs with the old library, too, if it is all that was asked for.
+    // If only a new bench target is requested, it is also measured with the old library.
     with("second");
     let second = repository
         .read("benches/fake.rs")
@@ -127,7 +127,7 @@ fn benches_that_come_and_go() {
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 added, ");
 
-    // Gone again: asked for by name it can't be measured, else it is said to be removed.
+    // Removed again: an error if requested by name, otherwise reported as removed.
     repository.write("Cargo.toml", &manifest);
     std::fs::remove_file(repository.path().join("benches/second.rs")).unwrap();
     repository.commit("Without it");
@@ -161,7 +161,7 @@ fn benches_that_come_and_go() {
 }
 
 #[test]
-fn benches_that_are_none() {
+fn benches_without_benchmarks() {
     let repository = Repository::new(ONE);
     repository.behave("");
     repository
@@ -215,7 +215,7 @@ fn with_second_bench() -> Repository {
     repository
 }
 
-/// The others are measured; what the baseline had in it can't pass.
+/// Other benches are measured, but the benchmarks of a broken one don't pass.
 #[test]
 fn a_bench_that_can_not_list_fails_alone() {
     let repository = with_second_bench();
@@ -230,7 +230,7 @@ fn a_bench_that_can_not_list_fails_alone() {
     let list = repository.serbench(&["list"]);
     list.exits(101);
     assert_eq!(list.stdout(), "fake::reference::u8::4\n");
-    // The baseline's fault alone: nothing shows whether they got slower.
+    // Broken only at the baseline: whether they got slower is unknown.
     repository.commit("Broken");
     repository.write("benches/second.txt", "second::only worker cpu=50000");
     let gate = ["gate", "--baseline=HEAD"];
@@ -241,12 +241,12 @@ fn a_bench_that_can_not_list_fails_alone() {
         .says(&["second::only", "failed at the baseline", "a kind"])
         .says(&["cargo serbench accept second::only --reason TEXT"]);
     repository
-        .serbench(&["accept", "second::only", "--reason", "Its list is mended"])
+        .serbench(&["accept", "second::only", "--reason", "Its list works again"])
         .exits(0);
     repository.serbench(&gate).exits(0);
 }
 
-/// Nobody removed these: to allow removals must not let them pass.
+/// These were not removed, so allowing removals does not let them pass.
 #[test]
 fn a_bench_that_lists_nothing_has_failed() {
     let repository = with_second_bench();
@@ -261,7 +261,7 @@ fn a_bench_that_lists_nothing_has_failed() {
     failed("lists no benchmarks");
     repository.write("benches/second.rs", "fn main() {}\n");
     failed("does not call divan::main()");
-    // The target itself goes: that is a removal.
+    // Removing the bench target is a removal.
     repository.write(
         "Cargo.toml",
         &repository.read("Cargo.toml").replacen(SECOND, "", 1),
@@ -291,7 +291,7 @@ fn divan_is_too_old() {
         .warns(&["divan 0.1.13", "`cargo update divan --precise 0.1.21`"]);
 }
 
-/// A package that depends on an older version of itself, if only by a detour.
+/// A package that indirectly depends on an older version of itself.
 #[test]
 fn two_versions_of_a_package() {
     let repository = Repository::uncommitted(ONE);
@@ -312,7 +312,7 @@ fn two_versions_of_a_package() {
         .answers("fake::reference::u8::4");
 }
 
-/// The self-check has no benchmark to run on.
+/// Without a benchmark for the self-check.
 #[test]
 fn the_only_benchmark_dies() {
     let repository = Repository::new("fake::only worker cpu=50000");
@@ -322,7 +322,7 @@ fn the_only_benchmark_dies() {
         .exits(101)
         .answers("gate: could not measure (1 benchmark, 0 regressed, 1 failed, ")
         .warns(&["`fake::only` of the candidate", "this bench dies on `run`"]);
-    // At the baseline there is nothing to compare with, which may be accepted.
+    // At the baseline, the failure can be accepted.
     repository.commit("Dies");
     repository.behave("fake::only worker cpu=51000");
     repository
@@ -334,7 +334,7 @@ fn the_only_benchmark_dies() {
             "this bench dies on `run`",
         ])
         .warns(&["`fake::only` of the baseline", "this bench dies on `run`"]);
-    // One commit by itself.
+    // A single commit.
     repository.behave("fake::only worker cpu=50000 dies=warm");
     repository
         .serbench(&["--quick"])
@@ -381,7 +381,7 @@ fn one_benchmark_that_hangs_fails_alone() {
 }
 
 #[test]
-fn edited_runs_are_refused() {
+fn edited_runs_are_rejected() {
     let repository = Repository::new("fake::reference::u8::4 worker cpu=100000");
     repository.behave("fake::reference::u8::4 worker cpu=100001");
     repository.serbench(&["gate", "--seed=1"]).exits(0);
@@ -407,7 +407,7 @@ fn edited_runs_are_refused() {
             .says_no_more()
             .warns(&["edited.json has been edited or damaged: block 1", problem]);
     }
-    // What is odd but no figure is shown as it is.
+    // Unusual text is shown unchanged.
     let mut edited = whole.clone();
     edited["baseline"]["commit"] = "commít✂ééé".into();
     edited["candidate"]["commit"] = "".into();
@@ -425,7 +425,7 @@ fn edited_runs_are_refused() {
 }
 
 #[test]
-fn another_protocol_is_refused() {
+fn other_protocols_are_rejected() {
     let check = |protocol: u32, way_out: &str| {
         let line = format!("fake::only worker cpu=50000 protocol={protocol}");
         let repository = Repository::new(&line);

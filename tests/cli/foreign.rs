@@ -1,4 +1,4 @@
-//! Crates with divan benches that know nothing of this tool: the fixture `divan-traps`, unchanged.
+//! Crates with ordinary divan benches: the fixture `divan-traps`, unchanged.
 
 use crate::repository::{Repository, copy_tree, fixture};
 
@@ -27,7 +27,7 @@ fn a_benchmark_of_seconds_leaves_time_to_the_others() {
 
 #[test]
 #[ignore = "builds divan, from the network where cargo does not have it"]
-fn every_trap_is_a_problem_and_no_crash() {
+fn every_trap_is_a_problem_but_no_crash() {
     let repository = traps();
     let list = repository.serbench(&["list"]);
     list.exits(0)
@@ -47,7 +47,7 @@ fn every_trap_is_a_problem_and_no_crash() {
     let clashes = list.stderr().matches("share the name").count();
     assert_eq!(clashes, 3, "{list}");
 
-    // Everything of the worst bench, in one commit: what works has a time, what does not a reason.
+    // All benchmarks of the worst bench, at one commit: each has a time or a reason.
     let traps = repository.serbench(&["--quick", "--seed=1", "--bench=traps", "--format=markdown"]);
     traps
         .exits(101)
@@ -68,7 +68,7 @@ fn every_trap_is_a_problem_and_no_crash() {
             "with several threads or under 2 ns",
         ]);
 
-    // Benches without traps are judged: a commit against itself, measured all the same.
+    // Benches without traps get verdicts: compares a commit with itself, measuring identical code.
     repository
         .serbench(&[
             "gate",

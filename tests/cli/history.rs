@@ -1,4 +1,4 @@
-//! Which commit is the baseline, and what happens where there is none.
+//! Which commit is the baseline, and what happens if there is none.
 
 use crate::repository::Repository;
 
@@ -20,7 +20,7 @@ fn no_repository() {
         .serbench(&["--quick", "--baseline=main"])
         .exits(101)
         .warns(&["error: no baseline to compare with: no git repository"]);
-    // One commit by itself needs none.
+    // A plain run needs none.
     plain
         .serbench(&["--quick"])
         .exits(0)
@@ -51,13 +51,13 @@ fn the_baseline() {
     let repository = Repository::new(BEFORE);
     let first = repository.git(&["rev-parse", "HEAD"]);
     let gate = |arguments: &[&str]| repository.serbench(&[&["gate"], arguments].concat());
-    // Work in progress is compared with the commit it began with.
+    // Uncommitted changes are compared with HEAD.
     repository.behave(AFTER);
     gate(&[])
         .exits(100)
         .answers(REGRESSED)
         .warns(&["the commit that the work tree was changed from"]);
-    // On a branch: the merge base, however many commits ago, and whatever happened on main.
+    // On a branch: the merge base, however old, and ignoring later commits on main.
     repository.git(&["switch", "--quiet", "--create", "feature"]);
     repository.commit("Slower");
     repository.write("README.md", "Words.\n");
@@ -72,7 +72,7 @@ fn the_baseline() {
         "(Before)",
         "the merge base with main",
     ]);
-    // By any of git's names.
+    // With any git revision.
     for name in ["HEAD~1", "feature"] {
         gate(&["--baseline", name])
             .exits(0)
@@ -86,7 +86,7 @@ fn the_baseline() {
         .says_no_more()
         .warns(&["error: no commit `v0` in this clone"])
         .warns(&["`git fetch origin v0:refs/remotes/origin/v0`"]);
-    // After the merge: the commit before.
+    // After the merge: the previous commit.
     repository.git(&["switch", "--quiet", "main"]);
     repository.git(&["merge", "--quiet", "--squash", "feature"]);
     repository.commit("Squashed");
@@ -135,7 +135,7 @@ fn shallow_clones() {
         .exits(101)
         .says_no_more()
         .warns(&["this clone is shallow", &command]);
-    // The branches are here, but not where they part.
+    // The clone has both branches, but not their merge base.
     clone.git(&[
         "fetch",
         "--quiet",
@@ -149,7 +149,7 @@ fn shallow_clones() {
         .says_no_more()
         .warns(&["the merge base with origin/main is not in this clone"])
         .warns(&["`git fetch --unshallow`"]);
-    // What was said helps.
+    // The suggested command helps.
     clone.git(&command.split(' ').skip(1).collect::<Vec<_>>());
     clone
         .serbench(&["gate", "--baseline", &first])

@@ -1,15 +1,15 @@
-//! Trials of the gate on edits that leave every measured encoder as it was, and on one that makes an
-//! encoder really slower: on the real `json` bench of this repository, with sixteen benchmarks.
+//! Trials of the gate on edits that don't change the measured encoders, and on one that makes an encoder
+//! slower: with sixteen benchmarks of this repository's `json` bench.
 //!
 //! ```text
 //! SERBENCH_TRIAL=8 cargo test --release -p cargo-serbench --test cli inert -- --ignored --nocapture
 //! ```
 //!
 //! `SERBENCH_TRIAL` is the number of gates of each edit (8), `SERBENCH_TRIAL_EDITS` chooses edits by
-//! words in their names, `SERBENCH_TRIAL_FILTER` the benchmarks, and `SERBENCH_TRIAL_GATE` adds flags of
-//! the gate: `--measure-identical` tries the measurement where otherwise equal code would answer. HEAD
-//! is cloned to `SERBENCH_TRIAL_FOLDER` (the build's own folder for such things), where every edit is a
-//! commit. Each edit is built once, then its gates follow; seeds count up from 1.
+//! words in their names, `SERBENCH_TRIAL_FILTER` selects benchmarks, and `SERBENCH_TRIAL_GATE` adds flags
+//! of the gate: `--measure-identical` also measures identical code. HEAD is cloned to
+//! `SERBENCH_TRIAL_FOLDER` (default: cargo's temporary folder), where every edit is a commit. Each edit is
+//! built once, followed by its gates; seeds count up from 1.
 
 use std::{
     env, fs,
@@ -23,11 +23,11 @@ use serde_json::Value;
 const BENCHMARKS: &str =
     "^json::(orjson|serde_json|sonic_rs|simd_json)::(f64|i64|bool|i8)::100x50$";
 
-/// A change of one file.
+/// An edit of one file.
 struct Edit {
     name: &'static str,
     file: &'static str,
-    /// What is replaced, once; nothing to add at the end.
+    /// The text to replace, which occurs once; empty to append to the file.
     from: &'static str,
     to: &'static str,
 }
@@ -101,7 +101,7 @@ const EDITS: [Edit; 9] = [
 
 const SLOWER: &str = "really slower";
 
-/// What the gates of an edit said.
+/// The results of an edit's gates.
 #[derive(Default)]
 struct Counts {
     gates: usize,
@@ -139,7 +139,7 @@ fn inert() {
     let mut all = Counts::default();
     for edit in EDITS.iter().filter(|edit| edit.name.contains(&chosen)) {
         let commit = committed(&folder, &base, edit);
-        // Builds.
+        // This gate builds.
         gate(&folder, &base, &commit, 0);
         let mut counts = Counts::default();
         for seed in 1..=gates {
@@ -157,7 +157,7 @@ fn setting(name: &str, default: &str) -> String {
     env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
-/// A clone of HEAD; an earlier one is used again with its builds.
+/// A clone of HEAD. Reuses an earlier clone with its builds.
 fn clone() -> PathBuf {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let folder = setting(
@@ -180,7 +180,7 @@ fn clone() -> PathBuf {
     folder
 }
 
-/// The commit of an edit: the same every time, so that its build is found again.
+/// Commits an edit. The hash is always the same, so that its build is cached.
 fn committed(folder: &Path, base: &str, edit: &Edit) -> String {
     git(
         folder,
@@ -222,7 +222,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// One comparison: exit code, seconds, report.
+/// Runs one gate; returns exit code, seconds and report.
 fn gate(folder: &Path, base: &str, commit: &str, seed: usize) -> (i32, f64, Value) {
     let started = Instant::now();
     let output = Command::new(env!("CARGO_BIN_EXE_cargo-serbench"))

@@ -1,4 +1,4 @@
-//! `cargo serbench init`, and what it leaves when it can't write or is killed.
+//! `cargo serbench init`, also if it can't write or is killed.
 
 use std::{
     fs,
@@ -7,14 +7,17 @@ use std::{
     time::Duration,
 };
 
-use crate::repository::{Outcome, Repository};
+use crate::{
+    records::{self, Place},
+    repository::{Outcome, Repository},
+};
 
 /// A first bench for encoders of arrays.
 const ARRAYS: [&str; 2] = ["init", "--template=array-encoder"];
 
 const MANIFEST: &str = "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 
-/// What `init` writes besides Cargo.toml.
+/// The files that `init` writes besides Cargo.toml.
 const NEW: [&str; 3] = [
     "benches/arrays.rs",
     ".github/workflows/serbench.yml",
@@ -25,7 +28,7 @@ fn package() -> Repository {
     Repository::with(&[("Cargo.toml", MANIFEST), ("src/lib.rs", "")])
 }
 
-/// The program under a shell's `ulimit -f` of so many blocks.
+/// The tool with a file size limit of `blocks` (`ulimit -f`).
 fn limited(repository: &Repository, blocks: u32, arguments: &[&str]) -> Outcome {
     let program = repository.command(arguments);
     let mut command = Command::new("sh");
@@ -45,7 +48,7 @@ fn is_complete(repository: &Repository) {
     assert!(repository.read(NEW[2]).contains("cargo serbench publish"));
 }
 
-/// That nothing half-written is there: no file, or all of it, and no other.
+/// Asserts that each file is complete or missing, and that there are no others.
 #[track_caller]
 fn is_whole(repository: &Repository, whole: &Repository) {
     for file in [&["Cargo.toml"][..], &NEW].concat() {
@@ -111,7 +114,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn what_is_there_stays() {
+fn existing_files_are_kept() {
     let repository = package();
     let manifest = repository.path().join("Cargo.toml");
     fs::rename(&manifest, repository.path().join("real.toml")).unwrap();
@@ -131,12 +134,12 @@ fn what_is_there_stays() {
         metadata.permissions().mode() & 0o777
     };
     assert_eq!(mode("real.toml"), 0o600);
-    // As any program's new file has it.
+    // The default permissions of new files.
     repository.write("plain", "");
     assert_eq!(mode(NEW[1]), mode("plain"));
 }
 
-/// Killed at a moment that nobody chooses, it leaves old files or new ones, and the next run works.
+/// Killed at a random time, it leaves old or new files, and the next run succeeds.
 #[test]
 fn kill_9() {
     let whole = package();
@@ -167,7 +170,7 @@ fn text_that_is_not_utf_8() {
 }
 
 #[test]
-fn benches_that_are_there_need_a_workflow_alone() {
+fn existing_benches_only_need_workflows() {
     let benches =
         "[dev-dependencies]\ndivan = \"0.1.21\"\n\n[[bench]]\nname = \"some\"\nharness = false\n";
     let repository = package();
@@ -250,9 +253,9 @@ fn a_member_of_a_workspace_is_set_up() {
     assert!(repository.read(NEW[1]).contains("gate -p two --baseline"));
 }
 
-/// Benches are found wherever they are, and the workflow names the packages that have some.
+/// Benches are found in any package, and the workflow names the packages that have some.
 #[test]
-fn benches_of_several_members_need_a_workflow_alone() {
+fn existing_benches_of_several_members_only_need_workflows() {
     let benches =
         "[dev-dependencies]\ndivan = \"0.1.21\"\n\n[[bench]]\nname = \"some\"\nharness = false\n";
     let member = |name: &str| MANIFEST.replace("some", name);
@@ -291,10 +294,10 @@ fn benches_of_several_members_need_a_workflow_alone() {
         .warns(&["`two` has no divan benches"]);
 }
 
-/// What is written compiles and gates: here with the library of this repository.
+/// The written bench compiles and can be gated, with the library of this repository.
 #[test]
 #[ignore = "builds divan, ndarray and the library"]
-fn what_is_written_gates() {
+fn the_written_bench_can_be_gated() {
     let repository = package();
     let library = concat!("--serbench-path=", env!("CARGO_MANIFEST_DIR"), "/../..");
     repository
@@ -312,4 +315,38 @@ fn what_is_written_gates() {
     plain
         .serbench(&["gate", "--baseline=HEAD", "--measure-identical"])
         .exits(0);
+}
+
+#[test]
+fn init_overwrites_nothing() {
+    let place = Place::new();
+    let bench = place.path("benches/arrays.rs");
+    fs::create_dir(place.path("benches")).unwrap();
+    fs::write(&bench, "mine").unwrap();
+    let done = place.run(&["init", "--template=array-encoder"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(done.stderr, @r"
+            Kept benches/arrays.rs
+          Edited Cargo.toml
+           Wrote .github/workflows/serbench.yml
+           Wrote .github/workflows/serbench-publish.yml
+    hint: measure it: `cargo serbench`; then commit, and replace the example by your own code
+    hint: once both workflows are on the default branch, serbench.yml gates pull requests and serbench-publish.yml posts the verdict as a comment and the check `serbench`; without the second, it is only in the job summary
+    ");
+    assert_eq!(fs::read_to_string(&bench).unwrap(), "mine");
+    let manifest = fs::read_to_string(place.path("Cargo.toml")).unwrap();
+    assert!(
+        records::MANIFEST
+            .lines()
+            .all(|line| manifest.contains(line)),
+        "{manifest}"
+    );
+    assert!(manifest.contains("[[bench]]\nname = \"arrays\""));
+    // Repeating it changes nothing.
+    let done = place.run(&["init", "--template=array-encoder"]);
+    assert_eq!(done.stderr.matches(" Kept ").count(), 4, "{}", done.stderr);
+    assert_eq!(
+        fs::read_to_string(place.path("Cargo.toml")).unwrap(),
+        manifest
+    );
 }

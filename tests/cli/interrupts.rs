@@ -1,7 +1,7 @@
-//! Ends at any moment: Ctrl-C, kill -9, and two runs at once.
+//! Interrupted runs: Ctrl-C, kill -9, and two runs at the same time.
 //!
-//! The fixture calls the test at a moment that the test has chosen and holds the connection while
-//! it lives. So the test waits for nothing but connections to open and to close.
+//! The fixture connects to the test at a step chosen by the test, and keeps the connection open until its
+//! process exits. So the test only waits for connections to open and close, never for a fixed time.
 
 use std::{
     fs,
@@ -17,21 +17,21 @@ use crate::repository::{Outcome, Repository};
 const BEFORE: &str = "fake::only worker cpu=50000";
 const AFTER: &str = "fake::only worker cpu=60000";
 
-/// A gate that stands still at some moment.
+/// A gate that is paused at some step.
 struct Held {
     gate: Child,
-    /// Closes when the process that stands still has ended.
+    /// Closes when the paused process exits.
     process: TcpStream,
 }
 
-/// Starts a gate, in a process group of its own as a shell does, and waits until it is at `moment`:
+/// Starts a gate, in its own process group as a shell does, and waits until it reaches `step`:
 /// `build`, or a command of the protocol.
-fn held(repository: &Repository, moment: &str) -> Held {
+fn held(repository: &Repository, step: &str) -> Held {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let gate = repository
         .command(&["gate"])
-        .env("FAKE_BARRIER", format!("{moment} {address}"))
+        .env("FAKE_BARRIER", format!("{step} {address}"))
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -61,7 +61,7 @@ fn changed() -> Repository {
     repository
 }
 
-/// That a killed or interrupted run is nothing to the next.
+/// Asserts that a killed or interrupted run does not affect the next.
 #[track_caller]
 fn next_run_works(repository: &Repository) {
     repository
@@ -71,7 +71,7 @@ fn next_run_works(repository: &Repository) {
     assert_eq!(
         repository.runs().len(),
         1,
-        "of the broken run nothing is recorded"
+        "the interrupted run is not stored"
     );
     let scratch = repository.path().join("target/serbench");
     for folder in ["source", "build", "runs"] {
@@ -88,14 +88,14 @@ fn next_run_works(repository: &Repository) {
 #[test]
 fn ctrl_c() {
     let repository = changed();
-    for (moment, name, group) in [
+    for (step, name, group) in [
         // A terminal signals the whole group; `kill` and CI systems only the process.
         ("build", "INT", true),
         ("verify", "INT", true),
         ("run", "INT", false),
         ("run", "TERM", false),
     ] {
-        let Held { gate, mut process } = held(&repository, moment);
+        let Held { gate, mut process } = held(&repository, step);
         signal(name, &gate, group);
         let outcome = Outcome::of(gate.wait_with_output().unwrap());
         outcome
@@ -103,7 +103,7 @@ fn ctrl_c() {
             .says_no_more()
             .warns(&["error: interrupted before a verdict"]);
         let ended = process.read(&mut [0]);
-        assert!(matches!(ended, Ok(0) | Err(_)), "the bench has ended");
+        assert!(matches!(ended, Ok(0) | Err(_)), "the bench has exited");
     }
     next_run_works(&repository);
 }
@@ -111,22 +111,22 @@ fn ctrl_c() {
 #[test]
 fn kill_9() {
     let repository = changed();
-    for moment in ["build", "verify", "run"] {
+    for step in ["build", "verify", "run"] {
         let Held {
             mut gate,
             mut process,
-        } = held(&repository, moment);
+        } = held(&repository, step);
         signal("KILL", &gate, false);
         assert!(!gate.wait().unwrap().success());
-        if moment != "build" {
+        if step != "build" {
             assert_eq!(
                 process.read(&mut [0]).unwrap(),
                 0,
-                "the bench ends with the tool"
+                "the bench exits with the tool"
             );
         }
     }
-    // What a run leaves that is killed while it unpacks.
+    // As left by a run killed while unpacking.
     for left in [
         "source/.tmpAbCdEf/Cargo.toml",
         "build/.tmpAbCdEf/x",
@@ -137,7 +137,7 @@ fn kill_9() {
     next_run_works(&repository);
 }
 
-/// Whenever a run is killed, a record is whole or not there.
+/// Whenever a run is killed, a record is complete or missing.
 #[test]
 fn kill_9_while_a_record_is_written() {
     let repository = Repository::new(BEFORE);
@@ -153,7 +153,7 @@ fn kill_9_while_a_record_is_written() {
     }
     run.kill().unwrap();
     run.wait().unwrap();
-    // Beside the folders of commits may lie what the killed run was writing.
+    // The killed run may leave a temporary file next to the folders of commits.
     for folder in fs::read_dir(&baselines).into_iter().flatten().flatten() {
         for record in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
             let bytes = fs::read(record.path()).unwrap();
@@ -178,7 +178,7 @@ fn two_at_once() {
         .unwrap();
     let mut said = BufReader::new(second.stderr.take().unwrap()).lines();
     let waits = said.any(|line| line.unwrap().contains("Waiting for another run"));
-    assert!(waits, "the second says what it waits for");
+    assert!(waits, "the second prints what it waits for");
     assert!(second.try_wait().unwrap().is_none());
     signal("INT", &gate, true);
     Outcome::of(gate.wait_with_output().unwrap()).exits(130);

@@ -1,4 +1,4 @@
-//! The layout of the tool, held against its sources: who may import whom, and what pure stages may not touch.
+//! Checks the architecture against the sources: imports only go to earlier stages, and pure stages do no I/O.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use regex::Regex;
 
-/// Every module at the top of the tool, in order: each imports only from those before it.
+/// All top-level modules, in order: each imports only from those before it.
 const ORDER: &[&str] = &[
     "exit",
     "interrupt",
@@ -36,10 +36,10 @@ const ORDER: &[&str] = &[
     "commands",
 ];
 
-/// Stages that only compute: no file, no process, no environment, no clock, no repository.
+/// Stages that only compute: no files, processes, environment, clocks or repositories.
 const PURE: &[&str] = &["divan", "compare", "decide", "report"];
 
-/// A simulation that only tests run, which reads its settings from the environment.
+/// A simulation for tests, which reads its settings from the environment.
 const SIMULATION: &str = "decide/simulate.rs";
 
 #[test]
@@ -114,11 +114,11 @@ fn planted_violations_are_found() {
     check(
         "commands/list.rs",
         "let mut out = std::io::stdout().lock();",
-        "commands/list.rs: writes to stdout or stderr past `shell`",
+        "commands/list.rs: writes to stdout or stderr without `shell`",
     );
 }
 
-/// What is wrong with one file.
+/// The violations in one file.
 fn violations(file: &Path, text: &str) -> Vec<String> {
     let code = without_comments(text);
     let module = module(file);
@@ -131,7 +131,7 @@ fn violations(file: &Path, text: &str) -> Vec<String> {
         .collect();
     let simulation = file == Path::new(SIMULATION);
     if PURE.contains(&module.as_str()) && !simulation && touches_the_world(&code) {
-        wrong.push("a pure stage names a file, a process, the environment or a clock".to_owned());
+        wrong.push("a pure stage uses files, processes, the environment or clocks".to_owned());
     }
     let commands = place("cli").unwrap();
     if here < commands && code.replace("clap::ValueEnum", "").contains("clap::") {
@@ -139,7 +139,7 @@ fn violations(file: &Path, text: &str) -> Vec<String> {
     }
     let writes = Regex::new(r"\b(io|anstream)::(stdout|stderr)\b").unwrap();
     if module != "shell" && writes.is_match(&code) {
-        wrong.push("writes to stdout or stderr past `shell`".to_owned());
+        wrong.push("writes to stdout or stderr without `shell`".to_owned());
     }
     let file = file.display();
     wrong
@@ -148,7 +148,7 @@ fn violations(file: &Path, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Names right behind `crate::`, in imports and in paths, and behind as many `super::` as lead there.
+/// The names after `crate::` in imports and paths, or after enough `super::` to reach the root.
 fn imported(file: &Path, code: &str) -> Vec<String> {
     let mut names = Vec::new();
     let root = Regex::new(r"\bcrate::(\{|\w+)|\bcrate::\s*(\w+)|\b((?:super::)+)(\w+)").unwrap();
@@ -166,7 +166,7 @@ fn imported(file: &Path, code: &str) -> Vec<String> {
     names
 }
 
-/// The first names of the paths in `{a, b::c, d::{e, f}}`, from behind its brace.
+/// The first names of the paths in `{a, b::c, d::{e, f}}`, given the text after its brace.
 fn group(code: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut depth = 0;
@@ -190,7 +190,7 @@ fn group(code: &str) -> Vec<String> {
     names.iter().map(first).collect()
 }
 
-/// Whether code of a pure stage names what only the others may.
+/// Whether code names something that pure stages must not use.
 fn touches_the_world(code: &str) -> bool {
     let inline = Regex::new(r"\bstd::(fs|process|env|time)\b|\bgit2::").unwrap();
     let grouped = code.split("std::{").skip(1).flat_map(group);
@@ -201,13 +201,13 @@ fn touches_the_world(code: &str) -> bool {
             .any(|name| worlds.contains(&name.as_str()))
 }
 
-/// The module at the top that a file belongs to.
+/// The top-level module that a file belongs to.
 fn module(file: &Path) -> String {
     let first = file.iter().next().unwrap().to_str().unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// How many `super` lead from a file to the root of the crate.
+/// The number of `super` from a file to the root of the crate.
 fn depth(file: &Path) -> usize {
     let folders = file.iter().count();
     folders - usize::from(file.ends_with("mod.rs"))
@@ -224,7 +224,7 @@ fn sources() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All files of the program but `main.rs`, which knows every module.
+/// All files of the tool except `main.rs`, which uses every module.
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! The same code lies at the same addresses at both commits, whatever was edited around it.
+//! Unchanged code has the same addresses at both commits, whatever was edited around it.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use crate::repository::Repository;
@@ -49,9 +49,9 @@ fn a_chosen_linker_is_left_alone() {
 }
 
 #[test]
-fn inputs_of_another_link_are_not_believed() {
+fn inputs_of_another_link_are_rejected() {
     let repository = edited();
-    // A kept build has its own copy of them, with a hash.
+    // A cached build has its own copy, with a hash.
     let gate = ["gate", "--baseline=HEAD~1", "--seed=1", "--cache-size=0"];
     repository.serbench(&gate).exits(0).warns(&["Relinked in "]);
     let kept = |folder: &std::path::Path| {
@@ -67,7 +67,7 @@ fn inputs_of_another_link_are_not_believed() {
         .warns(&["layout not checked: relinking the saved inputs does not reproduce"]);
 }
 
-/// The folder with the build of the work tree, or the other one.
+/// The folder with the build of the work tree, or the baseline's.
 fn kept_folder(builds: &std::path::Path, worktree: bool) -> std::path::PathBuf {
     let entries = std::fs::read_dir(builds).unwrap();
     entries

@@ -1,6 +1,7 @@
-//! The tool through its real binary: exit codes, first lines and messages as users meet them, on
-//! temporary git repositories whose benchmarks take exactly known times.
+//! End-to-end tests: exit codes, first lines and messages of the real binary, in temporary git repositories
+//! whose benchmarks take known times.
 
+mod accepted;
 mod accepting;
 mod bisect;
 mod cached;
@@ -23,6 +24,7 @@ mod init;
 mod interrupts;
 mod layers;
 mod layout;
+mod merging;
 mod narrowed;
 mod old_commits;
 mod outside;
@@ -65,7 +67,7 @@ fn usage() {
         .serbench(&["--help"])
         .exits(0)
         .says(&["102", "--strict"]);
-    // As cargo calls it.
+    // As called by cargo.
     nowhere.serbench(&["serbench", "gate", "--help"]).exits(0);
     nowhere.serbench(&["--version"]).exits(0);
 }

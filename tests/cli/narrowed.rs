@@ -1,4 +1,4 @@
-//! Benchmarks that the baseline selects and the candidate does not: none goes unseen.
+//! Benchmarks that the baseline selects and the candidate doesn't: none is silently dropped.
 
 use crate::repository::Repository;
 
@@ -83,12 +83,12 @@ fn features_that_the_candidate_leaves_out() {
             "changes `features` from [\"more\"] to []",
             "after the merge",
         ]);
-    // Who runs it decides.
+    // Command line flags apply immediately.
     repository
         .serbench(&["gate", "--seed=1", "--features=more"])
         .exits(100)
         .warns_nothing_of(&["features"]);
-    // A feature that is gone takes its benchmarks with it, seen by all.
+    // The benchmarks of a removed feature are reported as removed.
     let gone = with("").replace("more = []\n", "");
     repository.write("Cargo.toml", &gone);
     repository
@@ -138,20 +138,20 @@ fn members_that_are_no_longer_the_default() {
     );
     repository.write("two/benches/behaviour.txt", "fake::f worker cpu=100000\n");
     repository.commit("Narrower");
-    // A file that git does not know, as a build may leave it, does not make HEAD its own baseline.
+    // An untracked file, for example from a build, does not make HEAD its own baseline.
     repository.write("left-by-a-build.txt", "");
     repository
         .serbench(&["gate", "--seed=1"])
         .exits(101)
         .warns(&["Baseline", "the commit before HEAD"])
         .says(&["two/fake::f", "still exists but is not selected"]);
-    // Switched to by whoever runs it.
+    // Selected on the command line.
     repository
         .serbench(&["gate", "--seed=1", "--workspace"])
         .exits(100);
 }
 
-/// A bench whose list depends on when it is asked.
+/// A bench whose list changes between calls.
 #[test]
 fn a_list_that_differs_from_run_to_run() {
     let repository = Repository::new(&format!(
@@ -166,7 +166,7 @@ fn a_list_that_differs_from_run_to_run() {
             &format!("{moody}.for_each(|(id, _)|"),
         ),
     );
-    repository.commit("Lists what it likes");
+    repository.commit("List at random");
     repository.write("README.md", "Words.\n");
     repository.commit("Words");
     repository
@@ -175,7 +175,7 @@ fn a_list_that_differs_from_run_to_run() {
         .says(&["`fake::more::u8::4` no longer exists"]);
 }
 
-/// A benchmark that the candidate marks as large would not be measured by default.
+/// A benchmark that the candidate turns into a large case is not dropped.
 #[test]
 fn a_benchmark_that_the_candidate_ignores() {
     let off = "[[package.metadata.serbench.override]]\nbenchmarks = [\"second::**\"]\nallow-removed = true\n";

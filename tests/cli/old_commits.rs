@@ -1,4 +1,4 @@
-//! Old commits: recorded afterwards, and measured again where the records have a change point.
+//! Old commits: recorded with `backfill`, and re-measured at change points with `history --confirm`.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn behaviour(mine: u32) -> String {
     )
 }
 
-/// Commits with a record, in the order of history.
+/// The commits that have a record, oldest first.
 fn recorded(repository: &Repository, commits: &[String]) -> Vec<usize> {
     let has_one = |commit: &String| {
         let folder = repository.path().join("baselines").join(commit);

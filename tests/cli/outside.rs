@@ -1,5 +1,4 @@
-//! What benches are made of besides the sources that cargo watches: files elsewhere, and what build
-//! scripts read.
+//! Inputs of benches that cargo does not watch: files elsewhere, and files read by build scripts.
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
@@ -10,7 +9,7 @@ use crate::{
 
 const INCLUDED: &str = "include_str!(\"behaviour.txt\")";
 
-/// Writes a bench whose behaviour is in another file.
+/// Writes a bench that reads its behaviour from another file.
 fn reads(repository: &Repository, expression: &str) {
     let bench = repository.read("benches/fake.rs");
     repository.write("benches/fake.rs", &bench.replace(INCLUDED, expression));
@@ -20,7 +19,7 @@ fn gate(repository: &Repository, more: &[&str]) -> Outcome {
     repository.serbench(&[&["gate", "--seed=1", "--cache-size=0"], more].concat())
 }
 
-/// The commit is refused: its build took what the work tree has.
+/// Asserts that the commit is rejected, because its build used a file of the work tree.
 #[track_caller]
 fn is_refused(outcome: &Outcome, file: &str) {
     outcome.exits(101).says_no_more().warns(&[
@@ -41,7 +40,7 @@ fn a_file_of_the_work_tree_by_its_absolute_path() {
     repository.commit("An absolute path");
     repository.behave(SLOW);
     is_refused(&gate(&repository, &[]), "benches/behaviour.txt");
-    // The same in a build that is kept.
+    // The same with a cached build.
     is_refused(
         &repository.serbench(&["gate", "--seed=1"]),
         "benches/behaviour.txt",
@@ -59,7 +58,7 @@ fn a_link_into_the_work_tree() {
     is_refused(&gate(&repository, &[]), "real.txt");
 }
 
-/// The variable is set from where the user stands, for both commits.
+/// Both commits use the variable of the current folder's configuration.
 #[test]
 fn a_variable_of_cargos_configuration() {
     let repository = Repository::new(FAST);
@@ -94,7 +93,7 @@ fn a_file_outside_the_repository() {
     let shown = path.display().to_string();
     let warning = [&*shown, "outside the repository", "as it is now"];
     gate(&repository, &[]).exits(0).warns(&warning);
-    // Both are built anew, whatever its time says.
+    // Both are rebuilt, whatever the file's modification time.
     fs::write(&path, SLOW).unwrap();
     age(&path);
     gate(&repository, &[]).exits(0);
@@ -110,7 +109,7 @@ fn a_file_outside_the_repository() {
         .says(&["CPU time +33.3 %"]);
 }
 
-/// A build script writes the behaviour that it finds in a file.
+/// A build script that copies the behaviour from a file.
 fn generated(repository: &Repository, file: &str, said: &str) {
     let script = format!(
         "fn main() {{
@@ -128,7 +127,7 @@ fn generated(repository: &Repository, file: &str, said: &str) {
 }
 
 #[test]
-fn what_a_build_script_reads_and_looks_older_than_its_build() {
+fn build_script_inputs_that_look_older_than_the_build() {
     for said in ["println!(\"cargo::rerun-if-changed=input.txt\");", ""] {
         let repository = Repository::new(FAST);
         generated(&repository, "input.txt", said);
@@ -150,7 +149,7 @@ fn what_a_build_script_reads_and_looks_older_than_its_build() {
 }
 
 #[test]
-fn what_a_build_script_reads_of_the_work_tree() {
+fn build_script_inputs_in_the_work_tree() {
     let repository = Repository::new(FAST);
     let path = repository.path().canonicalize().unwrap().join("input.txt");
     let said = format!("println!(\"cargo::rerun-if-changed={}\");", path.display());
@@ -171,13 +170,13 @@ fn a_variable_that_a_build_script_asks_for() {
 }";
     repository.write("build.rs", script);
     reads(&repository, "env!(\"BEHAVIOUR\")");
-    repository.commit("By a variable");
+    repository.commit("Read a variable");
     let with = |speed: &str, behaviour: &str| {
         repository.write("build.rs", &script.replace("50000", behaviour));
         let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD"]);
         Outcome::of(command.env("SPEED", speed).output().unwrap())
     };
-    // It holds for both commits, in whichever order builds were made and kept.
+    // It applies to both commits, in whichever order builds were made and cached.
     let identical = "gate: passed (1 benchmark, 0 regressed, 1 identical";
     with("70000", "50000").exits(0).answers(identical);
     with("80000", "50000").exits(0).answers(identical);
@@ -188,7 +187,7 @@ fn a_variable_that_a_build_script_asks_for() {
         .answers(REGRESSED);
 }
 
-/// Cargo watches no library that a build script links from a folder.
+/// Cargo does not watch native libraries that a build script links.
 #[test]
 fn a_native_library() {
     let library = |folder: &Path, number: u32| {
@@ -233,7 +232,7 @@ fn a_native_library() {
         .answers(REGRESSED);
 }
 
-/// Folders that cargo writes to are not what a build script reads.
+/// Folders that cargo writes to don't count as inputs of a build script.
 #[test]
 fn a_target_folder_with_another_name() {
     let repository = Repository::new(FAST);
@@ -253,7 +252,7 @@ fn a_target_folder_with_another_name() {
     again().exits(100).answers(REGRESSED);
 }
 
-/// A patch in cargo's configuration leads both commits to the package of the work tree.
+/// A patch in cargo's configuration makes both commits use the work tree's package.
 #[test]
 fn a_patch_of_cargos_configuration() {
     let package = tempfile::tempdir().unwrap();
@@ -311,7 +310,7 @@ fn a_work_tree_in_another() {
         Outcome::of(gate.output().unwrap())
     };
     for shares in [false, true] {
-        // The innermost is at the faster commit.
+        // The innermost submodule is at the faster commit.
         gate("one/two", "--baseline=main", shares)
             .exits(0)
             .answers("gate: passed (1 benchmark, 0 regressed, 1 improved");

@@ -4,7 +4,7 @@ use crate::repository::Repository;
 
 const ONE: &str = "fake::f worker cpu=50000";
 
-/// A library that is committed without the bench that it has now.
+/// A library committed without a bench, and an uncommitted bench.
 fn without_benches() -> Repository {
     let repository = Repository::uncommitted(ONE);
     let manifest = repository.read("Cargo.toml");
@@ -24,7 +24,7 @@ fn without_benches() -> Repository {
     repository
 }
 
-/// Lets the bench call a function that the committed library lacks.
+/// Makes the bench call a function that the committed library lacks.
 fn use_library(repository: &Repository) {
     let bench = repository.read("benches/fake.rs");
     let bench = bench.replace(
@@ -43,7 +43,7 @@ fn new_benches_run_with_the_old_library() {
         .answers("gate: passed (1 benchmark, 0 regressed, 1 unchanged, ")
         .warns(&["can't be measured with its own benches: it has none of these benches"])
         .says(&["the candidate's benches and dev-dependencies were built with"]);
-    // Again, with the folders of the first time.
+    // Again, reusing the folders.
     repository
         .serbench(&["gate", "--seed=1", "--baseline=HEAD"])
         .exits(0)
@@ -67,7 +67,7 @@ fn benches_of_what_is_new_have_no_baseline_yet() {
         .warns(&["error: no baseline to compare with"]);
 }
 
-/// What does not build is a matter of the past until the project has adopted the gate.
+/// Build errors at commits before the project used the gate are not errors of the gate.
 #[test]
 fn a_baseline_that_does_not_build() {
     let repository = without_benches();
@@ -81,7 +81,7 @@ fn a_baseline_that_does_not_build() {
         .exits(0)
         .answers("No baseline yet: ");
 
-    // With benches and a configuration of this tool in it, it is a fault.
+    // If the baseline has benches and this tool's configuration, it is an error.
     let manifest = repository.read("Cargo.toml");
     repository.write(
         "Cargo.toml",

@@ -41,7 +41,7 @@ fn benches_of_the_same_name() {
     let list = repository.serbench(&["list"]);
     list.exits(0);
     assert_eq!(list.stdout(), "one/fake::f\ntwo/fake::f\n");
-    // The ids don't depend on what is selected.
+    // Ids don't depend on the selection.
     let list = repository.serbench(&["list", "-p", "two"]);
     assert_eq!(list.stdout(), "two/fake::f\n");
 
@@ -53,7 +53,7 @@ fn benches_of_the_same_name() {
         .says(&["one/fake::f", "identical"]);
 }
 
-/// In a member's folder cargo means that member: at both commits.
+/// In a member's folder, that member is selected, at both commits.
 #[test]
 fn the_folder_of_a_member() {
     let repository = two_packages();
@@ -77,7 +77,7 @@ fn a_package_that_goes() {
     let manifest = repository.read("Cargo.toml");
     repository.write("Cargo.toml", &manifest.replace("\"one\", ", ""));
     repository.write("two/benches/behaviour.txt", "fake::f worker cpu=100000\n");
-    // The one that stays is compared under the name that it has now.
+    // The remaining one is compared under its current name.
     repository
         .serbench(&["gate", "--seed=1"])
         .exits(100)

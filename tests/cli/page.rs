@@ -1,4 +1,4 @@
-//! HTML pages in a browser: nothing overflows, nothing is complained about.
+//! HTML pages in a browser: nothing overflows, and the browser prints no errors.
 
 use std::{fs, path::Path, process::Command};
 
@@ -72,9 +72,8 @@ fn history_in_a_browser() {
     );
 }
 
-/// What the frame around a page looks at, with all folds closed and open: whether the page is wider than its window,
-/// links to nowhere, folds that stay as they are, and elements that the keyboard reaches out of order or that have
-/// no name.
+/// Checks a page in a frame, with all folds closed and open: whether it is wider than its window, has broken links,
+/// folds that don't open, or elements that lack a name or are out of order for the keyboard.
 const LOOK: &str = "
     const page = f.contentDocument, root = page.documentElement;
     const count = (selector, is) => [...page.querySelectorAll(selector)].filter(is).length;
@@ -92,15 +91,15 @@ const LOOK: &str = "
     document.title = `overflow ${folded} ${wide()} broken ${broken} stuck ${stuck} unnamed ${unnamed + pictures} evil ${evil}`;
 ";
 
-/// Asserts that `printed` is on paper, that nothing of a page is wider than a phone's screen or a large one, in both
-/// themes, and that it can be used with a keyboard.
+/// Asserts that `printed` is on paper, that a page fits the screens of phones and large ones, in both themes, and
+/// that it can be used with a keyboard.
 fn is_well_shown(name: &str, page: &str, printed: &[&str]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/report-pages");
     fs::create_dir_all(&folder).unwrap();
     let plain = folder.join(format!("{name}.html"));
     fs::write(&plain, page).unwrap();
     for width in [390, 768, 1600] {
-        // A window is never as narrow as a phone, a frame can be.
+        // A window can't be as narrow as a phone, but a frame can.
         let frame = page.replace('&', "&amp;").replace('"', "&quot;");
         let wrapper = format!(
             "<body style='margin:0'><iframe id=f style='border:0;width:{width}px;height:5000px' \
@@ -137,7 +136,7 @@ fn is_well_shown(name: &str, page: &str, printed: &[&str]) {
     }
 }
 
-/// What Chromium prints; fails when it has something to say about the page.
+/// Chromium's output; fails if it prints errors.
 fn chromium(page: &Path, window: &str, scheme: u8, action: &str) -> String {
     let output = Command::new("chromium")
         .args([

@@ -1,4 +1,4 @@
-//! Changes of the configuration, gated: what is loosened counts after the merge, what is tightened at once.
+//! Changes of the configuration: looser settings apply after the merge, stricter ones immediately.
 
 use crate::repository::Repository;
 
@@ -18,7 +18,7 @@ const BARELY: &str = "
     fake::slower::u8::4    worker cpu=204000
 ";
 
-/// Commits the fixture with `before` in its table, then `after` with a change of the benchmarks.
+/// Commits the fixture with the configuration `before`, then with `after` and other benchmarks.
 fn changed(before: &str, after: &str, behaviour: &str) -> Repository {
     let repository = Repository::new(BEFORE);
     let manifest = repository.read("Cargo.toml");
@@ -48,12 +48,12 @@ fn a_raised_threshold_does_not_hide_the_slowdown_beside_it() {
         .serbench(&["report", run])
         .exits(100)
         .says(&[loosened]);
-    // Who runs it decides.
+    // Command line flags apply immediately.
     repository
         .serbench(&["report", run, "--threshold=50%"])
         .exits(0)
         .warns_nothing_of(&["loosens"]);
-    // After the merge it counts.
+    // After the merge, it applies.
     repository.behave(BEFORE);
     repository.commit("Quick again");
     repository.behave(SLOWER);
@@ -65,7 +65,7 @@ fn a_raised_threshold_does_not_hide_the_slowdown_beside_it() {
 }
 
 #[test]
-fn a_lowered_threshold_counts_at_once() {
+fn lower_thresholds_apply_immediately() {
     let repository = changed("", "threshold = \"1%\"", BARELY);
     repository
         .serbench(&["gate", "--seed=1"])
@@ -87,7 +87,7 @@ fn a_benchmark_that_is_switched_off_is_gated() {
         .exits(100)
         .answers("gate: regressed (2 benchmarks, 1 regressed, ")
         .warns(&["loosens `mode` from gate to off for `fake::slower::u8::4`"]);
-    // Switched off for good, it is left alone.
+    // Once merged, it is not measured.
     let repository = changed(off, off, SLOWER);
     repository
         .serbench(&["gate", "--seed=1"])
@@ -106,7 +106,7 @@ fn a_change_does_not_choose_what_it_is_compared_with() {
     let table = "\n[package.metadata.serbench]\ndefault-branch = \"mine\"\nbudget = 1\n";
     let manifest = manifest.replace("\"reference\"", "\"slower\"") + table;
     repository.write("Cargo.toml", &manifest);
-    repository.commit("Another baseline, reference and budget");
+    repository.commit("Change baseline, reference and budget");
     repository
         .serbench(&["gate", "--seed=1"])
         .exits(100)
@@ -118,7 +118,7 @@ fn a_change_does_not_choose_what_it_is_compared_with() {
         ])
         .warns(&["changes `budget` from none to 1.0"])
         .says(&["changes `reference`"]);
-    // Who runs it does.
+    // Command line flags do.
     repository
         .serbench(&["gate", "--seed=1", "--default-branch=mine"])
         .exits(0)
@@ -126,7 +126,7 @@ fn a_change_does_not_choose_what_it_is_compared_with() {
 }
 
 #[test]
-fn regressions_that_the_change_accepts_are_in_its_headline() {
+fn accepted_regressions_are_in_the_headline() {
     let three = "fake::third::u8::4 worker cpu=";
     let repository = Repository::new(&format!("{BEFORE}{three}100000"));
     repository.behave(&format!("{SLOWER}{three}120000"));
@@ -147,7 +147,7 @@ fn regressions_that_the_change_accepts_are_in_its_headline() {
         .says(&["2 regressions accepted in this change"]);
 }
 
-/// What can be read of the baseline's configuration counts; for the rest the defaults do.
+/// The valid part of the baseline's configuration applies, with defaults for the rest.
 #[test]
 fn a_configuration_that_can_not_be_read_any_more() {
     let before = "older-key = 3\nmax-latency-ratio = \"twice\"\nindifference = \"2%\"";
@@ -163,7 +163,7 @@ fn a_configuration_that_can_not_be_read_any_more() {
         .warns(&["max-latency-ratio", "expected a number above 0"])
         .warns(&["loosens `threshold` from 3% to 50%"])
         .warns(&["loosens `indifference` from 2% to 3%"]);
-    // At the candidate all of it is an error.
+    // At the candidate, the same is an error.
     repository.git(&["checkout", "--quiet", "HEAD~1"]);
     repository
         .serbench(&["gate", "--seed=1", "--baseline=HEAD"])
@@ -173,7 +173,7 @@ fn a_configuration_that_can_not_be_read_any_more() {
         .warns(&["Cargo.toml:", "max-latency-ratio"]);
 }
 
-/// Nothing is known of a configuration in a file that is no TOML: nothing passes.
+/// If the baseline's manifest is not valid TOML, nothing passes.
 #[test]
 fn a_manifest_that_can_not_be_read() {
     let repository = changed("threshold = 0.05 0.06", "", SLOWER);
@@ -182,7 +182,7 @@ fn a_manifest_that_can_not_be_read() {
         .exits(101)
         .says_no_more()
         .warns(&["Cargo.toml"]);
-    // Two tables, of which neither is the one that counts.
+    // Two tables, so which one applies is unclear.
     let repository = crate::packages::two_packages();
     let table = "\n[package.metadata.serbench]\nthreshold = \"2%\"\n";
     let manifests = ["one/Cargo.toml", "two/Cargo.toml"].map(|it| (it, repository.read(it)));
@@ -205,7 +205,7 @@ fn a_manifest_that_can_not_be_read() {
         ]);
 }
 
-/// A plain run measures what looks slower beside the commit of the record, by the same rules.
+/// A plain run measures suspects with the policy of the record's commit.
 #[test]
 fn suspects_of_a_plain_run() {
     let repository = Repository::new(BEFORE);

@@ -1,4 +1,4 @@
-//! Plain `cargo serbench`: a commit is recorded and compared with what was recorded of an earlier one.
+//! Plain `cargo serbench`: records a commit and compares it with the record of an earlier one.
 
 use std::{fs, path::PathBuf};
 
@@ -15,7 +15,7 @@ fn measure(repository: &Repository) -> Outcome {
     repository.serbench(&["--quick", "--seed=1"])
 }
 
-/// The record of a commit, of the one machine that these tests run on.
+/// The record of a commit, for this machine.
 fn record(repository: &Repository, commit: &str) -> PathBuf {
     let folder = repository.path().join("baselines").join(commit);
     let files: Vec<_> = fs::read_dir(folder).unwrap().flatten().collect();
@@ -23,7 +23,7 @@ fn record(repository: &Repository, commit: &str) -> PathBuf {
     files[0].path()
 }
 
-/// Without `gate`, a commit is compared with what was recorded of an earlier one.
+/// Without `gate`, a commit is compared with the record of an earlier one.
 #[test]
 fn recorded_baselines() {
     let repository = Repository::new(
@@ -46,7 +46,7 @@ fn recorded_baselines() {
         .exits(0)
         .warns(&["Baseline", "record of"])
         .warns(&["nothing looks slower"]);
-    // The record only raises a suspicion; both commits measured side by side decide.
+    // The record only finds suspects; pairs of both commits decide.
     repository.behave(
         "fake::reference worker cpu=50000
          fake::same      worker cpu=50000
@@ -59,9 +59,9 @@ fn recorded_baselines() {
         .answers("gate: regressed (2 benchmarks, 1 regressed, ");
 }
 
-/// What failed once must not pass because something else was committed after it.
+/// A regression must not pass because of a later commit.
 #[test]
-fn a_regression_is_no_baseline() {
+fn regressions_are_not_baselines() {
     let repository = Repository::new(FAST);
     measure(&repository).exits(0);
     repository.behave(SLOW);
@@ -84,7 +84,7 @@ fn a_regression_is_no_baseline() {
         .exits(100)
         .warns(&[&passed_over])
         .warns(&["Baseline", "2 commits back"]);
-    // Accepted, and the next one starts from there.
+    // After accepting it, later commits are compared with the slower one.
     repository
         .serbench(&["accept", "fake::other", "--reason", "Checks keys"])
         .exits(0);
@@ -104,7 +104,7 @@ fn a_regression_is_no_baseline() {
         .exits(100)
         .warns(&["Baseline", "1 commit back"])
         .says_nothing_of(&["accepted"]);
-    // Mended: compared with what was accepted.
+    // Fixed: compared with the accepted one.
     repository.behave(SLOW);
     repository.git(&["commit", "--quiet", "--all", "--message", "Mend"]);
     measure(&repository)
@@ -112,7 +112,7 @@ fn a_regression_is_no_baseline() {
         .warns(&["Baseline", "2 commits back"]);
 }
 
-/// A rebase or a squash gives a commit another hash.
+/// A rebase or squash changes the hash of a commit.
 #[test]
 fn a_reworded_commit_keeps_its_record() {
     let repository = Repository::new(FAST);
@@ -130,7 +130,7 @@ fn a_reworded_commit_keeps_its_record() {
         .answers("gate: regressed (2 benchmarks, 1 regressed, ");
 }
 
-/// Each build of an old commit takes as much space as a target folder.
+/// Old builds are removed, because each is as large as a target folder.
 #[test]
 fn builds_of_few_commits_are_kept() {
     let repository = Repository::new(FAST);
@@ -177,13 +177,13 @@ fn one_document_of_tables_and_verdicts() {
     assert_eq!(json["exit_code"], 100);
     assert!(!json["measurements"].as_array().unwrap().is_empty());
     assert!(!json["verdicts"].as_array().unwrap().is_empty());
-    // On stdout, too, it is one document.
+    // Stdout has a single document, too.
     let again = repository.serbench(&["--quick", "--format=json"]);
     let _: serde_json::Value = serde_json::from_str(again.exits(100).stdout()).unwrap();
 }
 
 #[test]
-fn broken_records_are_passed_over() {
+fn unreadable_records_are_skipped() {
     let repository = Repository::new(FAST);
     measure(&repository).exits(0);
     repository.write("README.md", "Words.\n");
@@ -198,7 +198,7 @@ fn broken_records_are_passed_over() {
         .exits(100)
         .warns(&["invalid record", "`git checkout --"])
         .warns(&["Baseline", "2 commits back"]);
-    // What is asked for and can't be read is an error.
+    // An unreadable record is an error if it was requested.
     let asked = format!("--baseline={second}");
     repository
         .serbench(&["--quick", &asked])
@@ -213,9 +213,9 @@ fn broken_records_are_passed_over() {
         .warns(&["invalid record"]);
 }
 
-/// Ratios to different encoders say nothing of each other.
+/// Ratios to different references are not compared.
 #[test]
-fn another_reference_is_no_way_out() {
+fn changing_the_reference_hides_no_regression() {
     let repository = Repository::new(
         "fake::reference worker cpu=50000
          fake::third     worker cpu=55000
@@ -239,7 +239,7 @@ fn another_reference_is_no_way_out() {
         .says(&["fake::other", "regressed"]);
 }
 
-/// Times of another occasion differ, but not each by itself.
+/// On another occasion, all times may differ by a common factor.
 #[test]
 fn without_a_reference_the_occasion_is_divided_out() {
     let times = |times: [u32; 6]| -> String {
@@ -250,7 +250,7 @@ fn without_a_reference_the_occasion_is_divided_out() {
     measure(&repository).exits(0);
     // A slower machine.
     repository.behave(&times([53000; 6]));
-    repository.commit("Same code on a slower day");
+    repository.commit("Same code, slower machine");
     measure(&repository)
         .exits(0)
         .warns(&["nothing looks slower"]);
@@ -285,14 +285,14 @@ fn benchmarks_that_come_and_go() {
             "error: `fake::renamed` is not in the record of",
             "`require-baseline`",
         ]);
-    // Who asks for one of them knows.
+    // No hint if only some were requested.
     repository
         .serbench(&["--quick", "renamed"])
         .exits(0)
         .warns_nothing_of(&["of that record not measured"]);
 }
 
-/// Packages with a bench of one name have benchmarks of one name.
+/// Packages with benches of the same name.
 #[test]
 fn two_packages() {
     let repository = Repository::empty();
@@ -322,7 +322,7 @@ fn two_packages() {
         repository.write(&format!("{package}/benches/behaviour.txt"), &text);
     }
     repository.serbench(&["list"]).exits(0);
-    repository.commit("Two of one name");
+    repository.commit("Two benches with the same name");
     measure(&repository).exits(0).says(&["other", "70.00 µs"]);
     repository
         .serbench(&["--quick", "--package=a"])

@@ -1,5 +1,5 @@
-//! The commands over records, through the program, in a repository made for the occasion. Nothing
-//! is built: its only package has no bench.
+//! Commands that read and write records, in a temporary repository. Nothing is built: its only package
+//! has no bench.
 
 use std::{
     fs,
@@ -11,36 +11,36 @@ use sha2::{Digest, Sha256};
 
 use crate::repository::{Outcome, Repository};
 
-const MANIFEST: &str =
+pub(crate) const MANIFEST: &str =
     "[package]\nname = \"some\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n";
 
-/// The files that are committed; records are put beside them.
+/// The committed files; records are added later.
 const FILES: [(&str, &str); 3] = [
     ("Cargo.toml", MANIFEST),
     ("src/lib.rs", ""),
     (".gitignore", "/target\nCargo.lock\n"),
 ];
 
-struct Place {
-    repository: Repository,
+pub(crate) struct Place {
+    pub(crate) repository: Repository,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let repository = Repository::with(&FILES);
         Self { repository }
     }
 
-    fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.repository.path().join(path)
     }
 
-    fn commit(&self, subject: &str) -> String {
+    pub(crate) fn commit(&self, subject: &str) -> String {
         let files = FILES.map(|(file, _)| file);
         self.repository.commit_files(subject, &files)
     }
 
-    /// Puts a record in its place and returns the file.
+    /// Writes a record and returns its path.
     fn put(&self, record: &Value) -> PathBuf {
         let commit = record["commit"].as_str().unwrap();
         let path = self
@@ -52,9 +52,9 @@ impl Place {
         path
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         let mut outcome = self.repository.serbench(arguments);
-        // The folder's name is another each time.
+        // The folder's name is different each time.
         let folder = self.repository.path();
         for folder in [&fs::canonicalize(folder).unwrap(), folder] {
             let prefix = format!("{}/", folder.display());
@@ -62,21 +62,21 @@ impl Place {
                 *text = text.replace(&prefix, "");
             }
         }
-        // None of these commands builds or takes its turn at measuring.
+        // None of these commands builds or locks.
         assert!(!self.path("target/serbench/lock").exists());
         assert!(!self.path("target/serbench/build").exists());
         outcome
     }
 
-    /// The output of a command that succeeds and has nothing to say besides.
-    fn good(&self, arguments: &[&str]) -> String {
+    /// The output of a command that succeeds without messages.
+    pub(crate) fn good(&self, arguments: &[&str]) -> String {
         let outcome = self.run(arguments);
         assert_eq!(outcome.exits(0).stderr, "", "{arguments:?}");
         outcome.stdout
     }
 
     /// The message of a command that fails.
-    fn bad(&self, arguments: &[&str]) -> String {
+    pub(crate) fn bad(&self, arguments: &[&str]) -> String {
         let outcome = self.run(arguments);
         outcome.exits(101).says_no_more();
         outcome.stderr
@@ -134,8 +134,8 @@ pub(crate) fn key(record: &Value) -> String {
     format!("plan9-mips-{digits}")
 }
 
-/// Three commits with records of one machine, a second machine's at the last, and the hashes.
-fn three_commits() -> (Place, Vec<String>) {
+/// Three commits with records of one machine, and of a second one for the last commit. Returns the hashes.
+pub(crate) fn three_commits() -> (Place, Vec<String>) {
     let place = Place::new();
     let mut commits = Vec::new();
     for (subject, ratio) in [("First", 1.2), ("Second", 1.25), ("Third", 1.1)] {
@@ -157,7 +157,7 @@ fn history_of_three_commits() {
     );
     let text = place.good(&["history", "slow", "--format", "json", "--last", "2"]);
     let value: Value = serde_json::from_str(&text).unwrap();
-    // The other machine's series has one point.
+    // The other machine's series has a single point.
     let series = value["series"].as_array().unwrap();
     let points = series.iter().map(|series| &series["points"]);
     let longest = points.max_by_key(|points| points.as_array().map(Vec::len));
@@ -165,7 +165,7 @@ fn history_of_three_commits() {
         *longest.unwrap(),
         json!([[commits[1], 1.25], [commits[2], 1.1]])
     );
-    // An earlier commit's history.
+    // The history of an earlier commit.
     let done = place.run(&["history", "slow", "--format", "csv", "--from", "HEAD~2"]);
     assert_eq!((done.code, done.stdout.lines().count()), (Some(0), 2));
     assert!(
@@ -176,7 +176,7 @@ fn history_of_three_commits() {
 }
 
 #[test]
-fn a_change_point_is_told_with_its_commit() {
+fn change_points_name_their_commit() {
     let place = Place::new();
     let mut commits = Vec::new();
     for number in 0..16 {
@@ -233,7 +233,7 @@ fn history_as_a_page() {
         let commit = place.commit(&subject);
         let level = if number < 10 { 1.2 } else { 1.26 };
         let ratio = level * (1.0 + 0.001 * f64::from(number % 3));
-        // Another machine takes over.
+        // A different machine from here on.
         let cpu = if number < 20 { "R3000" } else { "R4000" };
         place.put(&record(&commit, &subject, cpu, ratio));
         commits.push(commit);
@@ -261,7 +261,7 @@ fn history_as_a_page() {
     ] {
         assert!(page.contains(&wanted), "{wanted}: {page}");
     }
-    // Self-contained, and as many charts as benchmarks.
+    // Self-contained, with one chart per benchmark.
     let outside = ["http:", "https:", " src=", "url(", "@import"];
     assert!(!outside.iter().any(|it| page.contains(it)), "{page}");
     assert_eq!(page.matches("<article").count(), 2, "{page}");
@@ -352,7 +352,7 @@ fn a_corrupt_record_does_not_hide_the_others() {
     assert_eq!(done.stdout.lines().count(), 1 + 3, "{}", done.stdout);
     insta::assert_snapshot!("a_corrupt_record", done.stderr);
     assert!(place.bad(&["show", "HEAD~1"]).contains("invalid record"));
-    // Until it is repaired.
+    // Until it is fixed.
     assert!(!place.run(&["history"]).stderr.is_empty());
     fs::write(&path, text).unwrap();
     assert_eq!(
@@ -362,7 +362,7 @@ fn a_corrupt_record_does_not_hide_the_others() {
             .count(),
         5
     );
-    // A record that is gone leaves history.
+    // A deleted record disappears from the history.
     fs::remove_file(&path).unwrap();
     assert_eq!(
         place
@@ -374,7 +374,7 @@ fn a_corrupt_record_does_not_hide_the_others() {
 }
 
 #[test]
-fn of_two_machines_the_good_record_is_shown() {
+fn a_readable_record_is_shown_despite_a_broken_one() {
     let (place, commits) = three_commits();
     let good = place.good(&["show", "HEAD", "--machine", "plan9", "--format", "json"]);
     let path = place.put(&record(&commits[2], "Third", "R4000", 1.5));
@@ -407,7 +407,7 @@ fn a_record_that_changed_is_read_again() {
         text.lines().last().unwrap().to_owned()
     };
     assert!(last(&place).ends_with(",1.1,ratio,,"));
-    // Measured again, and a commit measured for the first time.
+    // A commit measured again, and one measured for the first time.
     place.put(&record(&commits[2], "Third", "R3000", 1.25));
     assert!(last(&place).ends_with(",1.25,ratio,,"));
     let fourth = place.commit("Fourth");
@@ -426,7 +426,7 @@ fn the_index_can_be_lost_or_broken() {
     }
     fs::remove_dir_all(place.path("target")).unwrap();
     assert_eq!(place.good(&["history"]), expected);
-    // Where it can't be written, everything is read each time.
+    // If it can't be written, all records are read each time.
     fs::remove_file(&index).unwrap();
     fs::create_dir(&index).unwrap();
     let done = place.run(&["history"]);
@@ -438,7 +438,7 @@ fn the_index_can_be_lost_or_broken() {
 #[test]
 fn commits_that_left_the_history() {
     let (place, commits) = three_commits();
-    // As after a rebase: the last commit is another one.
+    // As after a rebase: the last commit has another hash.
     place
         .repository
         .git(&["reset", "--quiet", "--soft", &commits[1]]);
@@ -458,178 +458,4 @@ fn commits_that_left_the_history() {
         "{}",
         done.stderr
     );
-}
-
-/// The files of accepted changes, by name, with their text.
-fn accepted(place: &Place) -> Vec<(String, String)> {
-    let entries = fs::read_dir(place.path("baselines/accepted"));
-    let files = entries.into_iter().flatten().map(|entry| {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        (name, fs::read_to_string(path).unwrap())
-    });
-    let mut files: Vec<_> = files.collect();
-    files.sort();
-    files
-}
-
-#[test]
-fn accept_keeps_one_entry_whatever_the_reason_holds() {
-    let (place, _) = three_commits();
-    let refused = place.run(&["accept", "", "--reason", "Nothing"]);
-    assert_eq!(refused.code, Some(101), "{}", refused.stderr);
-    assert_eq!(accepted(&place), []);
-    for (id, reason) in [
-        ("json::slow::**", "Checks\n[[accepted]]\nkeys"),
-        ("json::gone::**", "Went"),
-    ] {
-        let done = place.run(&["accept", id, "--reason", reason, "--removed"]);
-        assert_eq!(done.code, Some(0), "{}", done.stderr);
-    }
-    let [(_, gone), (_, slow)] = <[_; 2]>::try_from(accepted(&place)).unwrap();
-    assert!(
-        slow.contains("reason = \"Checks [[accepted]] keys\""),
-        "{slow}"
-    );
-    assert!(slow.contains("removed = true") && gone.contains("removed = true"));
-}
-
-#[test]
-fn accept_writes_a_file_for_review() {
-    let (place, commits) = three_commits();
-    let arguments = [
-        "accept",
-        "json::slow::**",
-        "--reason",
-        "Checks keys",
-        "--up-to",
-        "6%",
-    ];
-    let done = place.run(&arguments);
-    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
-    let files = accepted(&place);
-    assert_eq!(files.len(), 1);
-    let (name, text) = &files[0];
-    insta::assert_snapshot!("accept", done.stderr.replace(name.as_str(), "<FILE>"));
-    insta::assert_snapshot!("accepted_file", text.replace(&commits[2], "<HEAD>"));
-    // Twice is once.
-    place.run(&arguments);
-    assert_eq!(accepted(&place), files);
-    // Patterns that match nothing.
-    let warned = |pattern: &str, words: &str| {
-        let done = place.run(&["accept", pattern, "--reason", "Typo"]);
-        assert!(done.stderr.contains(words), "{}", done.stderr);
-    };
-    warned(
-        "json::slwo::**",
-        "no recorded benchmark matches `json::slwo::**`; `cargo serbench list` shows all",
-    );
-    warned("json::*", "did you mean `json::**`?");
-    let error = place.bad(&["accept", "**", "--reason", " "]);
-    assert!(
-        error.contains("needs a reason that a reviewer can judge"),
-        "{error}"
-    );
-    // It is not a record.
-    assert_eq!(place.good(&["show"]).lines().count(), 1 + 4);
-}
-
-#[test]
-fn branches_that_each_accept_something_merge() {
-    let place = Place::new();
-    place.commit("Start");
-    let git = |arguments: &[&str]| place.repository.git(arguments);
-    for (branch, id) in [("one", "json::a::f64"), ("two", "json::b::f64")] {
-        git(&["checkout", "--quiet", "-b", branch, "main"]);
-        assert_eq!(
-            place.run(&["accept", id, "--reason", "Checks keys"]).code,
-            Some(0)
-        );
-        place.repository.commit_files("Accept", &["baselines"]);
-    }
-    git(&["merge", "--quiet", "--no-edit", "one"]);
-    assert_eq!(git(&["status", "--porcelain"]), "");
-    let texts: String = accepted(&place).into_iter().map(|(_, text)| text).collect();
-    assert!(
-        texts.contains("json::a::f64") && texts.contains("json::b::f64"),
-        "{texts}"
-    );
-}
-
-#[test]
-fn init_overwrites_nothing() {
-    let place = Place::new();
-    let bench = place.path("benches/arrays.rs");
-    fs::create_dir(place.path("benches")).unwrap();
-    fs::write(&bench, "mine").unwrap();
-    let done = place.run(&["init", "--template=array-encoder"]);
-    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
-    insta::assert_snapshot!(done.stderr, @r"
-            Kept benches/arrays.rs
-          Edited Cargo.toml
-           Wrote .github/workflows/serbench.yml
-           Wrote .github/workflows/serbench-publish.yml
-    hint: measure it: `cargo serbench`; then commit, and replace the example by your own code
-    hint: once both workflows are on the default branch, serbench.yml gates pull requests and serbench-publish.yml posts the verdict as a comment and the check `serbench`; without the second, it is only in the job summary
-    ");
-    assert_eq!(fs::read_to_string(&bench).unwrap(), "mine");
-    let manifest = fs::read_to_string(place.path("Cargo.toml")).unwrap();
-    assert!(
-        MANIFEST.lines().all(|line| manifest.contains(line)),
-        "{manifest}"
-    );
-    assert!(manifest.contains("[[bench]]\nname = \"arrays\""));
-    // Twice is once.
-    let done = place.run(&["init", "--template=array-encoder"]);
-    assert_eq!(done.stderr.matches(" Kept ").count(), 4, "{}", done.stderr);
-    assert_eq!(
-        fs::read_to_string(place.path("Cargo.toml")).unwrap(),
-        manifest
-    );
-}
-
-#[test]
-fn shards_are_merged() {
-    let place = Place::new();
-    let commit = place.commit("First");
-    let part = |minute: u32, encoder: &str| {
-        let mut part = record(&commit, "First", "R3000", 1.2);
-        part["runs"][0]["started_at"] = json!(format!("2026-11-21T01:{minute}:52Z"));
-        let benchmarks = part["benchmarks"].as_object_mut().unwrap();
-        let slow = benchmarks.remove("json::slow::f64::100x100").unwrap();
-        benchmarks.insert(format!("json::{encoder}::f64::100x100"), slow);
-        let path = place.path(format!("artifacts/{encoder}/deep/record.json"));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, part.to_string()).unwrap();
-    };
-    part(10, "a");
-    part(11, "b");
-    let done = place.run(&["merge", "artifacts"]);
-    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
-    insta::assert_snapshot!("merge", done.stderr);
-    let path = place.path("baselines").join(&commit).join(format!(
-        "{}.json",
-        key(&record(&commit, "First", "R3000", 1.2))
-    ));
-    let text = fs::read_to_string(&path).unwrap();
-    insta::assert_snapshot!("merged_record", text);
-    // Twice, in parts, in another order: nothing changes.
-    assert!(
-        place
-            .run(&["merge", "artifacts"])
-            .stderr
-            .contains("Unchanged")
-    );
-    assert_eq!(
-        place.run(&["merge", "artifacts/b", "artifacts/a"]).code,
-        Some(0)
-    );
-    assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    // Measured again: which one counts is not ours to say.
-    part(12, "b");
-    let error = place.bad(&["merge", "artifacts/b/deep/record.json"]);
-    insta::assert_snapshot!("merge_conflict", error);
-    assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    let error = place.bad(&["merge", "src"]);
-    assert!(error.contains("no record (*.json) in src"), "{error}");
 }

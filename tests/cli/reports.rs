@@ -1,4 +1,4 @@
-//! Every form of a report says the same, and a stored run is decided again.
+//! All formats of a report agree, and stored runs can be evaluated again.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::repository::{Outcome, Repository};
 
 #[test]
-fn one_run_in_every_form() {
+fn one_run_in_every_format() {
     let repository = Repository::new(
         "fake::reference::u8::4 worker cpu=100000
          fake::slower::u8::4 worker cpu=50000
@@ -30,7 +30,7 @@ fn one_run_in_every_form() {
     assert_eq!(
         report("terminal").stdout(),
         gate.stdout(),
-        "decided again from the same facts"
+        "the same verdicts from the stored run"
     );
 
     every_format(report);
@@ -81,7 +81,7 @@ fn every_format(report: impl Fn(&str) -> Outcome) {
 fn json(outcome: &Outcome) {
     let report: Value = serde_json::from_str(outcome.stdout()).unwrap();
     assert_eq!(report["outcome"], "regressed");
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     let headline = report["headline"].as_str().unwrap();
     assert!(
         headline
@@ -136,7 +136,7 @@ fn broken_runs(repository: &Repository, run: &Path) {
         .exits(101)
         .says_no_more()
         .warns(&["error: read the run nowhere.json"]);
-    // Nobody will ever write into it.
+    // A pipe without a writer.
     let fifo = repository.path().join("fifo");
     assert!(
         Command::new("mkfifo")
@@ -152,7 +152,7 @@ fn broken_runs(repository: &Repository, run: &Path) {
         .warns(&["error: fifo is not a file"]);
 }
 
-/// Whoever closes stdout has seen enough; what is measured is recorded and compared all the same.
+/// A closed stdout is not an error; the results are recorded and compared anyway.
 #[test]
 fn a_closed_stdout_changes_nothing() {
     let closed = |repository: &Repository, arguments: &[&str]| {
@@ -183,7 +183,7 @@ fn a_closed_stdout_changes_nothing() {
     }
 }
 
-/// A full disk behind stdout is an error, but what was measured isn't lost by it.
+/// If stdout can't be written, for example on a full disk, it is an error, but the results are stored.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_behind_stdout_loses_no_record() {
@@ -233,7 +233,7 @@ fn one_commit_by_itself() {
     assert_eq!(repository.runs().len(), 2, "each run is kept");
 }
 
-/// Two shards are decided once, and a missing one never passes.
+/// Two shards get one joint verdict, and a missing one never passes.
 #[test]
 fn shards_get_one_verdict() {
     let before: String = (0..6)
@@ -312,7 +312,7 @@ fn terminals_of_any_width_and_none() {
             text.lines().any(|line| line == long),
             "not a line of its own: {text}"
         );
-        // Tables fit; ids and sentences are never cut, terminals wrap them.
+        // Tables fit; ids and sentences are not truncated, because terminals wrap them.
         let tables = text.split("Worth a look").nth(1).unwrap();
         let rows = tables
             .lines()
@@ -335,7 +335,7 @@ fn terminals_of_any_width_and_none() {
 }
 
 #[test]
-fn what_it_says_of_itself() {
+fn schema_and_usage_notes() {
     let nowhere = Repository::empty();
     nowhere
         .serbench(&["schema"])
@@ -409,7 +409,7 @@ fn a_publisher_shows_only_runs_of_the_commit_it_was_called_for() {
         .warns(&["is a run of ", &head, "not of 0123456789"]);
 }
 
-/// The rules are the baseline's, so what was uploaded must not choose it.
+/// The policy is the baseline's, so an uploaded run must not choose it.
 #[test]
 fn a_publisher_shows_only_comparisons_with_the_merge_base() {
     let repository = Repository::new("fake::same::u8::4 worker cpu=50000");
@@ -431,7 +431,7 @@ fn a_publisher_shows_only_comparisons_with_the_merge_base() {
     };
     let file = run.to_str().unwrap();
     publish(file).exits(0).answers("<!-- cargo-serbench -->");
-    // Its own baseline, whose rules would be those of the change.
+    // A baseline that the change chose, with its own policy.
     fs::write(&run, whole.replace(base.trim(), &head)).unwrap();
     publish(file).exits(101).says_no_more().warns(&[
         "compares with ",
@@ -455,7 +455,7 @@ fn a_publisher_shows_only_comparisons_with_the_merge_base() {
         .warns(&["huge.json is 1024 MiB; the maximum for a stored run is 64 MiB"]);
 }
 
-/// What the first version stored, `schema` 1, is decided as it was then.
+/// Runs stored by the first version, `schema` 1, get the same verdicts.
 #[test]
 fn stored_runs_of_the_first_version() {
     let repository = Repository::new("fake::reference::u8::4 worker cpu=100000");
@@ -503,4 +503,58 @@ fn stored_runs_of_the_first_version() {
         .answers("Measured, 1 failed")
         .says(&["lean", "50.00 µs", "0.500 [0.500, 0.500]"])
         .says(&["fake::panics::u8::4", "this bench has a bug"]);
+}
+
+/// Runs stored with every schema so far have the exit code and the verdicts that were printed at the time.
+#[test]
+fn stored_runs_of_every_schema() {
+    let repository = Repository::new("fake::reference::u8::4 worker cpu=100000");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/runs");
+    let mut printed = String::new();
+    for schema in 1..=5 {
+        let file = folder.join(format!("schema-{schema}.json"));
+        let outcome = repository.serbench(&["report", file.to_str().unwrap(), "--format=csv"]);
+        printed += &format!("schema {schema}: exit code {:?}\n", outcome.code.unwrap());
+        for line in outcome.stdout().lines().skip(1) {
+            let fields: Vec<&str> = line.splitn(3, ',').collect();
+            printed += &format!("{} {}\n", fields[0], fields[1]);
+        }
+    }
+    insta::assert_snapshot!(printed, @r"
+    schema 1: exit code 100
+    fake::dies::u8::4 failed
+    fake::differs::u8::4 failed
+    fake::faster::u8::4 improved
+    fake::foreign::u8::4 unchanged
+    fake::frugal::u8::4 improved
+    fake::gone::u8::4 removed
+    fake::healed::u8::4 failed
+    fake::hungry::u8::4 regressed
+    fake::late::u8::4 regressed
+    fake::new::u8::4 added
+    fake::panics::u8::4 failed
+    fake::prints::u8::4 unchanged
+    fake::reference::u8::4 unchanged
+    fake::same::u8::4 unchanged
+    fake::slower::u8::4 regressed
+    fake::stalls::u8::4 regressed
+    fake::threads::u8::4 regressed
+    fake::wrong::u8::4 failed
+    schema 2: exit code 100
+    fake::one regressed
+    schema 3: exit code 100
+    words::deep::sum::u64::1 identical
+    words::deep::sum::u64::2 identical
+    words::deep::sum::u8::1 identical
+    words::deep::sum::u8::2 identical
+    words::nothing identical
+    words::split::10 regressed
+    words::split::1000 regressed
+    schema 4: exit code 0
+    json::orjson::u16::100x50 unchanged
+    json::serbench::u16::100x50 unchanged
+    schema 5: exit code 100
+    fake::mine::u8::4 regressed
+    fake::reference::u8::4 unchanged
+    ");
 }

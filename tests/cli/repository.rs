@@ -1,5 +1,5 @@
-//! A temporary git repository with a copy of `tests/fixtures/fake-bench`, and the tool's real
-//! binary run in it.
+//! A temporary git repository with a copy of `tests/fixtures/fake-bench`, in which tests run the real
+//! binary.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// What `cargo-serbench` printed and returned.
+/// The output and exit code of `cargo-serbench`.
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -18,7 +18,7 @@ pub(crate) struct Outcome {
 
 /// A repository whose branch is `main`.
 pub(crate) struct Repository {
-    /// Removed with everything in it at the end of a test.
+    /// Deleted on drop.
     folder: TempDir,
 }
 
@@ -31,7 +31,7 @@ impl Repository {
         repository
     }
 
-    /// The fixture with `behaviour` as benchmarks, and no git.
+    /// The fixture with `behaviour` as benchmarks, without git.
     pub(crate) fn uncommitted(behaviour: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy_tree(&fixture("fake-bench"), folder.path());
@@ -71,7 +71,7 @@ impl Repository {
         fs::read_to_string(self.path().join(file)).unwrap()
     }
 
-    /// Gives the bench other benchmarks, one a line; blanks before them don't count.
+    /// Changes the benchmarks of the bench, one per line; leading spaces are ignored.
     pub(crate) fn behave(&self, behaviour: &str) {
         let lines = behaviour.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty());
@@ -79,12 +79,12 @@ impl Repository {
         self.write("benches/behaviour.txt", &text);
     }
 
-    /// Commits everything there is and returns the commit's hash.
+    /// Commits all files and returns the hash.
     pub(crate) fn commit(&self, subject: &str) -> String {
         self.commit_files(subject, &["--all"])
     }
 
-    /// Commits these files. The hash depends on nothing but them, the subject and the commits before.
+    /// Commits these files. The hash depends only on them, the subject and earlier commits.
     pub(crate) fn commit_files(&self, subject: &str, files: &[&str]) -> String {
         self.git(&[&["add"], files].concat());
         self.git(&["commit", "--quiet", "--allow-empty", "--message", subject]);
@@ -122,14 +122,14 @@ impl Repository {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-serbench"));
         clean(&mut command)
-            // Fake benches do nothing that could be looked into.
+            // Fake benches can't be profiled.
             .env("SERBENCH_NO_EXPLAIN", "1")
             .args(arguments)
             .current_dir(self.path());
         command
     }
 
-    /// What `cargo-serbench` says to `arguments`.
+    /// Runs `cargo-serbench` with `arguments`.
     pub(crate) fn serbench(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.command(arguments).output().unwrap())
     }
@@ -164,8 +164,8 @@ impl Outcome {
         self
     }
 
-    /// Asserts how stdout begins. `gate: passed (2 benchmarks, 0 regressed, 1 added, ` stands for the
-    /// answer of a gate: the outcome in the first line and the counts in the second.
+    /// Asserts how stdout starts. `gate: passed (2 benchmarks, 0 regressed, 1 added, ` means the answer
+    /// of a gate: the outcome in the first line and the counts in the second.
     #[track_caller]
     pub(crate) fn answers(&self, words: &str) -> &Self {
         let mut lines = self.stdout.lines();
@@ -197,31 +197,31 @@ impl Outcome {
         self
     }
 
-    /// Asserts that one line of stdout holds all `words`.
+    /// Asserts that one line of stdout contains all `words`.
     #[track_caller]
     pub(crate) fn says(&self, words: &[&str]) -> &Self {
         assert!(holds(&self.stdout, words), "{words:?} not said\n{self}");
         self
     }
 
-    /// Asserts that no line of stdout holds all `words`.
+    /// Asserts that no line of stdout contains all `words`.
     #[track_caller]
     pub(crate) fn says_nothing_of(&self, words: &[&str]) -> &Self {
         assert!(!holds(&self.stdout, words), "{words:?} said\n{self}");
         self
     }
 
-    /// Asserts that one line of stderr holds all `words`.
+    /// Asserts that one line of stderr contains all `words`.
     #[track_caller]
     pub(crate) fn warns(&self, words: &[&str]) -> &Self {
         assert!(
             holds(&self.stderr, words),
-            "{words:?} not warned of\n{self}"
+            "no line of stderr has {words:?}\n{self}"
         );
         self
     }
 
-    /// Asserts that no line of stderr holds all `words`.
+    /// Asserts that no line of stderr contains all `words`.
     #[track_caller]
     pub(crate) fn warns_nothing_of(&self, words: &[&str]) -> &Self {
         assert!(!holds(&self.stderr, words), "{words:?} warned of\n{self}");
@@ -270,7 +270,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Copies the files of `from`, except what was built there.
+/// Copies the files of `from`, except build outputs.
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -284,8 +284,8 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// Takes away what the user, `cargo test` or a git hook has put into the environment. `CARGO`
-/// stays: it is the cargo that runs these tests.
+/// Removes variables set by the user, `cargo test` or a git hook from the environment. Keeps `CARGO`, the
+/// cargo that runs these tests.
 pub(crate) fn clean(command: &mut Command) -> &mut Command {
     const PREFIXES: [&str; 6] = ["CARGO_", "DIVAN_", "SERBENCH_", "FAKE_", "GIT_", "GITHUB_"];
     for (name, _) in std::env::vars_os() {

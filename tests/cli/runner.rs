@@ -1,5 +1,5 @@
-//! Plays a workflow or a composite action step by step, as GitHub's runner does, with other people's
-//! actions left to the test and `gh` and `rustup` replaced.
+//! Runs a workflow or a composite action step by step, like GitHub's runner. Third-party actions are only
+//! recorded, and `gh` and `rustup` are replaced by stubs.
 
 use std::{
     cell::RefCell,
@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use crate::repository::{Outcome, clean};
 
-/// Notes what it was called with and answers with the file of the same name as the last part of a path, or with
-/// the asset of a release that fits the pattern.
+/// Logs its calls. Answers with the file named like the last part of the path, or with the release asset that
+/// matches the pattern.
 const GH: &str = r#"#!/bin/sh
 if test "$1" = release; then
     printf '%s\n' "gh $*" >> "$STUB/calls"
@@ -44,7 +44,7 @@ case $method in
 esac
 "#;
 
-/// The cargo that runs these tests, but nothing is installed or published.
+/// The cargo that runs these tests, except that it installs and publishes nothing.
 const CARGO: &str = r#"#!/bin/sh
 case $1 in
 install | publish) printf '%s\n' "cargo $*" >> "$STUB/calls" ;;
@@ -52,18 +52,18 @@ install | publish) printf '%s\n' "cargo $*" >> "$STUB/calls" ;;
 esac
 "#;
 
-/// A machine of GitHub's.
+/// A runner of GitHub Actions.
 pub(crate) struct Runner {
     folder: TempDir,
-    /// What expressions can read.
+    /// The values that expressions can read.
     context: RefCell<Value>,
-    /// Steps that use other people's actions, with their inputs: name, inputs.
+    /// Steps with third-party actions: name and inputs.
     used: RefCell<Vec<(String, Value)>>,
     environment: RefCell<Vec<(&'static str, PathBuf)>>,
 }
 
 impl Runner {
-    /// With the context `github`, whose `event` is also written to a file.
+    /// A runner with the context `github`, whose `event` is also written to a file.
     pub(crate) fn new(github: Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("bin");
@@ -92,25 +92,25 @@ impl Runner {
         self.environment.borrow_mut().push((name, value.to_owned()));
     }
 
-    /// Sets what expressions read as `name`, such as `matrix`.
+    /// Sets the context `name` of expressions, such as `matrix`.
     pub(crate) fn define(&self, name: &str, value: &Value) {
         self.context.borrow_mut()[name] = value.clone();
     }
 
-    /// A file that belongs to a release.
+    /// Adds an asset to the release.
     pub(crate) fn asset(&self, name: &str, content: &[u8]) {
         let assets = self.folder.path().join("assets");
         fs::create_dir_all(&assets).unwrap();
         fs::write(assets.join(name), content).unwrap();
     }
 
-    /// What `gh` answers when asked for `.../name`.
+    /// Sets the answer of `gh` for `.../name`.
     pub(crate) fn answers(&self, name: &str, answer: &Value) {
         let file = self.folder.path().join(format!("{name}.json"));
         fs::write(file, answer.to_string()).unwrap();
     }
 
-    /// What was sent to `.../name` since last asked.
+    /// The body sent to `.../name` since the last call.
     pub(crate) fn sent(&self, method: &str, name: &str) -> Option<Value> {
         let file = self.folder.path().join(format!("{method} {name}"));
         let text = fs::read_to_string(&file).ok()?;
@@ -118,7 +118,7 @@ impl Runner {
         Some(serde_json::from_str(&text).unwrap())
     }
 
-    /// The calls of `gh`, one a line.
+    /// The calls of `gh`, one per line.
     pub(crate) fn calls(&self) -> String {
         fs::read_to_string(self.folder.path().join("calls")).unwrap_or_default()
     }
@@ -147,8 +147,8 @@ impl Runner {
         Expression::value(expression, &self.context.borrow())
     }
 
-    /// Plays the jobs of a workflow of this repository in `place`, one after another, those that they need first;
-    /// what the first failing step said.
+    /// Runs the jobs of one of this repository's workflows in `place`, in the order of their dependencies. Returns the
+    /// output of the first failing step as the error.
     pub(crate) fn play(&self, workflow: &str, place: &Path) -> Result<(), Outcome> {
         self.play_all(&yaml(&format!(".github/workflows/{workflow}")), place)
     }
@@ -186,7 +186,7 @@ impl Runner {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Whether a job or a step is played. Without a word about it, it is left out after a failure.
+    /// Whether a job or a step runs. By default, it doesn't after a failure.
     fn is_due(&self, part: &Value, failed: bool) -> bool {
         let condition = part["if"].as_str().unwrap_or("success()");
         (!failed || condition.contains("always()")) && truthy(&self.value(condition))
@@ -210,7 +210,7 @@ impl Runner {
         failed.map_or(Ok(()), Err)
     }
 
-    /// An action of this repository is played, another one noted.
+    /// Runs an action of this repository, records any other.
     pub(crate) fn action(&self, name: &str, with: &Value, place: &Path) -> Result<(), Outcome> {
         let with = self.filled(with);
         let Some(folder) = name.strip_prefix("./") else {
@@ -227,7 +227,7 @@ impl Runner {
         self.steps(&action["runs"]["steps"], place)
     }
 
-    /// Plays a step by itself.
+    /// Runs a single step.
     pub(crate) fn step(&self, step: &Value, place: &Path) -> Result<(), Outcome> {
         let file = |name: &str| self.folder.path().join(name);
         fs::write(file("script"), text(&self.filled(&step["run"]))).unwrap();
@@ -319,7 +319,7 @@ fn truthy(value: &Value) -> bool {
     !matches!(text(value).as_str(), "" | "false" | "0")
 }
 
-/// What workflows of this repository need of GitHub's expressions: names, texts, `||`, `&&`, `==`, `!=`,
+/// Evaluates the part of GitHub's expressions that this repository uses: names, strings, `||`, `&&`, `==`, `!=`,
 /// `format` and `always`.
 struct Expression<'a> {
     rest: &'a str,
@@ -333,7 +333,7 @@ impl<'a> Expression<'a> {
             context,
         };
         let value = expression.either();
-        assert_eq!(expression.rest.trim(), "", "not understood in {text:?}");
+        assert_eq!(expression.rest.trim(), "", "unsupported in {text:?}");
         value
     }
 
@@ -392,7 +392,7 @@ impl<'a> Expression<'a> {
             return match (name, &arguments[..]) {
                 ("always" | "success", []) => true.into(),
                 ("format", [format, value]) => format.replace("{0}", value).into(),
-                _ => panic!("{name} is not known here"),
+                _ => panic!("unknown name {name}"),
             };
         }
         let path = format!("/{}", name.replace('.', "/"));

@@ -1,5 +1,5 @@
-//! The gate never measures the wrong code: builds of one commit are not taken for another's, and
-//! a commit's files are what `git checkout` would write.
+//! The gate never measures the wrong code: builds of different commits are never confused, and a commit's
+//! files are those that `git checkout` would write.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ pub(crate) const SLOW: &str = "fake::one worker cpu=60000";
 const PASSED: &str = "gate: passed (1 benchmark, 0 regressed, 1 identical";
 pub(crate) const REGRESSED: &str = "gate: regressed (1 benchmark, 1 regressed";
 
-/// Builds are cargo's each time; those that are kept have tests of their own.
+/// Runs without cached builds, which have their own tests.
 const BY_CARGO: &str = "--cache-size=0";
 
 /// A commit, and a slower one after it.
@@ -33,7 +33,7 @@ fn gate(repository: &Repository, variables: &[(&str, &Path)]) -> Outcome {
     Outcome::of(command.output().unwrap())
 }
 
-/// The work tree is slower than `baseline`.
+/// Asserts that the work tree is slower than `baseline`.
 #[track_caller]
 fn fails(repository: &Repository, baseline: &str) {
     let baseline = format!("--baseline={baseline}");
@@ -43,7 +43,7 @@ fn fails(repository: &Repository, baseline: &str) {
         .answers(REGRESSED);
 }
 
-/// What was changed last week, as cargo sees it.
+/// Sets the modification time of a file to last week.
 pub(crate) fn age(file: &Path) {
     let week = Duration::from_secs(7 * 24 * 3600);
     let file = fs::File::options().append(true).open(file).unwrap();
@@ -74,7 +74,7 @@ fn a_shared_target_folder() {
     let one = slower();
     one.git(&["revert", "--no-edit", "HEAD"]);
     let other = slower();
-    // Checked out before the first is built.
+    // Checked out before the first one is built.
     age(&other.path().join("benches/behaviour.txt"));
     gate(&one, &variables).exits(0);
     gate(&other, &variables).exits(100).answers(REGRESSED);
@@ -105,7 +105,7 @@ fn inner(repository: &Repository, folder: &str, behaviour: &str) {
     repository.write(&format!("{folder}/src/lib.rs"), &library);
 }
 
-/// Folders of builds, the work tree's not among them.
+/// Folders of builds, except the work tree's.
 fn builds_of_commits(repository: &Repository) -> Vec<std::path::PathBuf> {
     let folder = repository.path().join("target/serbench/build");
     let entries = fs::read_dir(folder).unwrap();
@@ -117,20 +117,32 @@ fn builds_of_commits(repository: &Repository) -> Vec<std::path::PathBuf> {
 fn a_path_dependency_that_is_no_member() {
     let repository = Repository::new(FAST);
     with_dependency(&repository, FAST);
-    repository.commit("In a dependency");
+    repository.commit("Move the behaviour to a dependency");
     inner(&repository, "inner", SLOW);
     repository.commit("Slower");
     fails(&repository, "HEAD~1");
-    // As after an aborted run: the source is older than the candidate's build.
+    // As after an interrupted run: the source is older than the candidate's build.
     for build in builds_of_commits(&repository) {
         fs::remove_dir_all(build).unwrap();
     }
     fails(&repository, "HEAD~1");
 }
 
-/// A registry's package in the form that needs no network: a git repository with a build script
-/// that makes links, as cxx-build does.
-pub(crate) fn foreign(folder: &Path) {
+/// The faster commit, with the package in `folder` as a git dependency, which needs no network.
+pub(crate) fn with_foreign(folder: &Path) -> Repository {
+    foreign(folder);
+    let repository = Repository::new(FAST);
+    let dependency = format!(
+        "[dependencies]\nfake-bench-parse = {{ git = \"file://{}\" }}\n\n[workspace]",
+        folder.display()
+    );
+    let manifest = repository.read("Cargo.toml");
+    repository.write("Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    repository
+}
+
+/// Writes a package whose build script makes links, as cxx-build does.
+fn foreign(folder: &Path) {
     let write = |file: &str, text: &str| {
         let path = folder.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -176,14 +188,7 @@ pub(crate) fn foreign(folder: &Path) {
 #[test]
 fn packages_of_others_are_built_once() {
     let package = tempfile::tempdir().unwrap();
-    foreign(package.path());
-    let repository = Repository::new(FAST);
-    let dependency = format!(
-        "[dependencies]\nfake-bench-parse = {{ git = \"file://{}\" }}\n\n[workspace]",
-        package.path().display()
-    );
-    let manifest = repository.read("Cargo.toml");
-    repository.write("Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    let repository = with_foreign(package.path());
     let update = repository.serbench(&["list"]);
     update.exits(0).warns(&["Compiling fake-bench-parse"]);
     repository.commit("A dependency");
@@ -206,7 +211,7 @@ fn files_that_look_older_than_their_build() {
     repository.behave(SLOW);
     age(&repository.path().join("benches/behaviour.txt"));
     fails(&repository, "HEAD");
-    // The baseline's source, changed by somebody: a commit's files are the commit's.
+    // Edits to the extracted baseline are discarded.
     let sources = repository.path().join("target/serbench/source");
     let mut found = Vec::new();
     find(&sources, "behaviour.txt", &mut found);
@@ -241,7 +246,7 @@ fn other_sources_and_the_same_code() {
         .says_nothing_of(&["README.md"]);
 }
 
-/// The slower benchmarks are in the work tree only after `git checkout` has run a filter.
+/// The benchmarks are slower only after `git checkout` has run a filter.
 #[test]
 fn filters_run() {
     let repository = Repository::new(FAST);
@@ -258,7 +263,7 @@ fn filters_run() {
     repository.write("README.md", "Words.\n");
     repository.commit("Words");
     gate(&repository, &[]).exits(0).answers(PASSED);
-    // A filter that this clone has not, and pointers in both.
+    // A filter that is not configured in this clone, and pointers in both trees.
     repository.git(&["config", "--unset", "filter.swap.clean"]);
     repository.git(&["config", "--unset", "filter.swap.smudge"]);
     repository.write("README.md", "More words.\n");
@@ -367,7 +372,7 @@ fn dependencies_beside_the_repository() {
 }
 
 #[test]
-fn what_a_killed_run_leaves() {
+fn files_left_by_a_killed_run() {
     let repository = slower();
     fails(&repository, "HEAD~1");
     for folder in ["source", "build"] {
@@ -397,7 +402,7 @@ fn unusual_file_names() {
     gate(&repository, &[]).exits(0).answers(PASSED);
 }
 
-/// Trees that git itself would never write.
+/// Trees that git itself never writes.
 #[test]
 fn trees_that_reach_outside() {
     let repository = slower();
@@ -492,7 +497,7 @@ fn how_to_fetch_a_baseline() {
     let repository = slower();
     let url = format!("file://{}", repository.path().display());
     let clone = Repository::empty();
-    // As actions/checkout does it.
+    // As actions/checkout does.
     clone.git(&["init", "--quiet"]);
     clone.git(&["remote", "add", "origin", &url]);
     let head = repository.git(&["rev-parse", "HEAD"]);

@@ -1,11 +1,10 @@
-//! Each commit with its own toolchain and its own configuration of cargo, and what is said where both are
-//! built with the same.
+//! Builds of each commit with its own toolchain and cargo configuration, and notes if both use the same.
 
 use crate::repository::{Outcome, Repository};
 
 const FAST: &str = "fake::one worker cpu=50000";
 
-/// The slower benchmark is compiled in by a flag or a compiler only.
+/// Slower only with a flag or another compiler.
 const BRANCH: &str =
     "if cfg!(slower) { \"fake::one worker cpu=60000\" } else { include_str!(\"behaviour.txt\") }";
 
@@ -13,7 +12,7 @@ fn toolchain(channel: &str) -> String {
     format!("[toolchain]\nchannel = \"{channel}\"\n")
 }
 
-/// Whether rustup has a toolchain besides the one in use.
+/// Whether rustup has another toolchain.
 fn has(toolchain: &str) -> bool {
     let listed = std::process::Command::new("rustup")
         .args(["toolchain", "list"])
@@ -26,7 +25,7 @@ fn has(toolchain: &str) -> bool {
     there
 }
 
-/// A bench that is slower under the flag `--cfg=slower`.
+/// A bench that is slower with the flag `--cfg=slower`.
 fn by_flag() -> Repository {
     let repository = Repository::new(FAST);
     let bench = repository.read("benches/fake.rs");
@@ -36,7 +35,7 @@ fn by_flag() -> Repository {
     );
     assert!(bench.contains("cfg!(slower)"));
     repository.write("benches/fake.rs", &bench);
-    repository.commit("Slower by a flag");
+    repository.commit("Slower with a flag");
     repository
 }
 
@@ -47,7 +46,7 @@ fn each_commit_is_built_with_its_own_configuration() {
     let flag = format!("{config}rustflags = [\"--cfg=slower\"]\n");
     repository.write(".cargo/config.toml", &flag);
     repository.commit("The flag");
-    // Both with the flag: said, since it is not what the change would do.
+    // Both are built with the flag, which hides the change, so a note says so.
     repository
         .serbench(&["gate", "--seed=1", "--baseline=HEAD~1"])
         .exits(0)
@@ -71,7 +70,7 @@ fn each_commit_is_built_with_its_own_toolchain() {
     let repository = Repository::new(FAST);
     repository.write("rust-toolchain.toml", &toolchain("stable"));
     repository.commit("Stable");
-    // What only a nightly compiler takes.
+    // Requires a nightly compiler.
     let bench = repository.read("benches/fake.rs");
     repository.write("benches/fake.rs", &format!("#![feature(test)]\n{bench}"));
     repository.write("rust-toolchain.toml", &toolchain("nightly"));
@@ -89,13 +88,13 @@ fn each_commit_is_built_with_its_own_toolchain() {
             "rust-toolchain.toml differs",
             "each commit was built with its own",
         ]);
-    // Both built with the one in use, which is not the candidate's.
+    // Both are built with the toolchain in use, not the candidate's.
     with("nightly", &[])
         .exits(100)
         .says(&["rust-toolchain.toml differs", "--own-toolchain"]);
 }
 
-/// A folder above the repository configures cargo for the work tree, and not for other commits.
+/// Cargo configuration above the repository applies to the work tree, but not to other commits.
 #[test]
 fn a_configuration_above_the_repository() {
     let parent = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! Honest trials of the gate on real encoders and a real machine: how many gates of a commit
-//! against itself fail, and how many see an injected slowdown.
+//! Trials of the gate with real encoders on this machine: how many gates of a commit against itself
+//! fail, and how many detect an injected slowdown.
 //!
-//! Run it with nothing else to do for the machine, or with what load you like:
+//! Run it on an idle machine, or with any load:
 //!
 //! ```text
 //! SERBENCH_TRIAL=100 cargo test --release -p cargo-serbench --test cli trial -- --ignored --nocapture
@@ -19,10 +19,10 @@ use std::{
 
 use serde_json::Value;
 
-/// Twelve benchmarks: four encoders, among them the reference, on three data types.
+/// Twelve benchmarks: four encoders, including the reference, on three data types.
 const BENCHMARKS: &str = "^json::(orjson|serde_json|sonic_rs|simd_json)::(f64|i64|bool)::100x50$";
 
-/// How one gate ended.
+/// The result of one gate.
 struct Gate {
     code: i32,
     seconds: f64,
@@ -101,7 +101,7 @@ fn gate(seed: usize, injected: &[&str]) -> Gate {
     }
 }
 
-/// Prints counts, and which benchmarks got another verdict than `expected`.
+/// Prints counts, and the benchmarks with a verdict other than `expected`.
 fn report(what: &str, gates: &[Gate], expected: &str) {
     let with = |code| gates.iter().filter(|gate| gate.code == code).count();
     let all: Vec<&(String, String)> = gates.iter().flat_map(|gate| &gate.verdicts).collect();

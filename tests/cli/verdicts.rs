@@ -1,8 +1,8 @@
-//! What the gate answers to benchmarks that got slower, faster, hungrier or wrong.
+//! The verdicts on benchmarks that got slower, faster or wrong, or use more memory.
 
 use crate::repository::{Outcome, Repository};
 
-/// One benchmark for each verdict, at the baseline.
+/// A benchmark for each verdict, at the baseline.
 const BEFORE: &str = "
     fake::reference::u8::4 worker cpu=100000 check=json peak=1000 bytes=2000 allocations=2
     fake::same::u8::4      worker cpu=50000 check=json peak=1000 bytes=2000 allocations=2
@@ -155,7 +155,7 @@ fn each_verdict_alone() {
             "this bench has a bug",
         ]);
 
-    // In the other direction with `compare`: what was faster is slower.
+    // In the other direction with `compare`: the faster one is slower.
     repository
         .serbench(&[
             "compare",
@@ -169,7 +169,7 @@ fn each_verdict_alone() {
         .says(&["fake::faster::u8::4: CPU time +11.1 %"]);
 }
 
-/// Nothing hides behind the ratio: the reference is judged by itself.
+/// A slower reference is not hidden by ratios: it is judged by its own latency.
 #[test]
 fn a_slower_reference() {
     let repository = Repository::new(
@@ -194,7 +194,7 @@ fn a_slower_reference() {
         .warns(&["the work tree", "with changes"]);
 }
 
-/// Code that got far slower is not measured for far longer.
+/// Far slower code does not take far longer to measure.
 #[test]
 fn far_slower_benchmarks() {
     const BEFORE: &str = "
@@ -229,7 +229,7 @@ fn far_slower_benchmarks() {
 
 #[test]
 fn undecided_benchmarks() {
-    // A little slower than is tolerated, and it scatters more from process to process.
+    // Slightly above the threshold, with more noise between processes.
     let repository = Repository::new("fake::noisy worker cpu=50000 spread=0.04");
     repository.behave("fake::noisy worker cpu=51600 spread=0.04");
     repository.commit("Three percent slower");
@@ -243,7 +243,7 @@ fn undecided_benchmarks() {
     let run = repository.runs().pop().unwrap();
     let replay = ["gate", "--strict", "--replay", run.to_str().unwrap()];
     repository.serbench(&replay).exits(102).answers(answer);
-    // What is tolerated can be decided again, too.
+    // The stored run with another threshold.
     let answer = "gate: regressed (1 benchmark, 1 regressed, ";
     let replay = [&replay[..], &["--threshold=1%"]].concat();
     repository.serbench(&replay).exits(100).answers(answer);
@@ -257,7 +257,7 @@ fn nothing_changed() {
     );
     repository.write("README.md", "Words.\n");
     repository.commit("Document");
-    // Not even started: the benchmark that dies has died at the baseline, too.
+    // Identical benchmarks are not started: one would die.
     repository
         .serbench(&["gate"])
         .exits(0)
@@ -269,7 +269,7 @@ fn nothing_changed() {
         .serbench(&trial)
         .exits(0)
         .answers("gate: passed (1 benchmark, 0 regressed, sees");
-    // A folder shared by all builds would compare a commit with itself.
+    // A shared target folder must not compare a commit with itself.
     repository.behave("fake::reference::u8::4 worker cpu=120000");
     let mut shared = repository.command(&["gate", "--seed=1"]);
     shared.env("CARGO_TARGET_DIR", repository.path().join("target/shared"));
@@ -278,7 +278,7 @@ fn nothing_changed() {
         .answers("gate: regressed (2 benchmarks, 1 regressed, 1 removed, ");
 }
 
-/// Encoders have a limit on their ratio to the reference, changed or not.
+/// Limits on the ratio to the reference also apply to unchanged encoders.
 #[test]
 fn limits() {
     let repository = Repository::new(
@@ -308,7 +308,7 @@ fn limits() {
         .answers("gate: regressed (4 benchmarks, 0 regressed, 2 over a limit, ");
 }
 
-/// What the gate can't see any more fails it, whatever filters and flags there are.
+/// A removed benchmark fails the gate, whatever the filters and flags.
 #[test]
 fn benchmarks_that_vanish() {
     let repository = Repository::new(
@@ -335,7 +335,7 @@ fn benchmarks_that_vanish() {
         .serbench(&["report", run.to_str().unwrap(), "--format=json"])
         .exits(101)
         .says(&["not in the candidate; `fake::quicker::u8::4` looks like `fake::quick::u8::4`"]);
-    // What is only tracked may go.
+    // A tracked benchmark may be removed.
     repository
         .serbench(&["gate", "--mode=track"])
         .exits(0)
@@ -374,7 +374,7 @@ fn a_budget_that_is_spent_before_the_last_benchmark() {
         .warns(&["not measured"]);
 }
 
-/// A gate that can't fail does not pass, and a trial that can't slow anything down does not run.
+/// A gate that could not fail does not pass, and a trial that can't slow anything down is rejected.
 #[test]
 fn gates_that_could_not_fail() {
     let repository = Repository::new(
@@ -403,7 +403,7 @@ fn gates_that_could_not_fail() {
             "--inject can't slow `fake::foreign::u8::4` down",
             "choose other benchmarks",
         ]);
-    // Nothing shows that divan's own times would have moved.
+    // Whether divan's own times would have changed is unknown.
     repository
         .serbench(&["gate", "--seed=1", "foreign", "--threshold=50%"])
         .exits(0)

@@ -1,15 +1,15 @@
-//! Every version of divan that there is, and the fork that CodSpeed's users have: the fixture
-//! `divan-versions` with another dependency each time.
+//! All versions of divan, and CodSpeed's fork: the fixture `divan-versions` with each as its
+//! dependency.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::repository::{Outcome, Repository, copy_tree, fixture};
 
-/// What stands in the fixture's Cargo.toml.
+/// The line in the fixture's Cargo.toml.
 const DEPENDENCY: &str =
     r#"divan = { package = "divan", version = "=0.1.21", default-features = false }"#;
 
-/// Packages and versions, newest first; each stands for a crate that renames it to `divan` or needs not to.
+/// Packages and versions, newest first.
 const VERSIONS: [(&str, &str); 12] = [
     ("codspeed-divan-compat-walltime", "6.0.0"),
     ("codspeed-divan-compat-walltime", "5.0.3"),
@@ -25,7 +25,7 @@ const VERSIONS: [(&str, &str); 12] = [
     ("divan", "0.1.14"),
 ];
 
-/// All but the one that is ignored, and one of each number of threads.
+/// All except the ignored one, and one per number of threads.
 const LISTED: &str = "\
 versions::by_argument::1000
 versions::by_argument::2000
@@ -51,7 +51,7 @@ versions::with_threads_and_argument::5::t=1
 versions::with_threads_and_argument::5::t=2
 ";
 
-/// Some that take microseconds, judged with much patience: the machine may be busy.
+/// Benchmarks of a few microseconds, with a large budget in case the machine is busy.
 const GATE: [&str; 5] = [
     "gate",
     "--seed=1",
@@ -68,19 +68,19 @@ fn dependency(package: &str, version: &str) -> String {
     format!(r#"divan = {{ package = "{package}", version = "={version}"{features} }}"#)
 }
 
-/// One folder for all versions: what they have in common is built once.
+/// One target folder for all versions, so that common dependencies are built once.
 fn empty() -> Repository {
     let repository = Repository::with(&[(".gitignore", "target\nCargo.lock\n")]);
     repository.commit("Nothing");
     repository
 }
 
-/// Commits the fixture with another dependency, and lists its benchmarks: what that builds is kept
-/// for the baseline.
+/// Commits the fixture with another dependency and lists its benchmarks, which caches the build for the
+/// baseline.
 fn commit_of(repository: &Repository, package: &str, version: &str) -> Outcome {
     copy_tree(&fixture("divan-versions"), repository.path());
     depend_on(repository, package, version);
-    // Records of the version before are nothing to compare with.
+    // Not compared with records of the previous version.
     let _ = std::fs::remove_dir_all(repository.path().join("baselines"));
     repository.commit(&format!("{package} {version}"));
     repository.serbench(&["list"])
@@ -106,7 +106,7 @@ fn slow_down(repository: &Repository) {
     repository.write("benches/versions.rs", &slower);
 }
 
-/// Runs `check` on each, whatever becomes of the ones before, and fails with the names of those that failed.
+/// Runs `check` on each, even after failures, and fails with the names of those that failed.
 fn each<T: std::fmt::Debug>(cases: impl IntoIterator<Item = T>, check: impl Fn(T)) {
     let mut failed = Vec::new();
     for case in cases {
@@ -172,7 +172,7 @@ fn commits_may_differ_in_divan() {
 /// Two packages, one with divan and one with the fork: cargo builds both at once.
 #[test]
 #[ignore = "builds two versions of divan, from the network where cargo does not have it"]
-fn one_workspace_may_have_several() {
+fn several_versions_in_one_workspace() {
     let repository = Repository::empty();
     for (member, package, version) in [
         ("one", "divan", "0.1.17"), // the version that codspeed's macros are of
@@ -203,7 +203,7 @@ fn one_workspace_may_have_several() {
 }
 
 #[test]
-fn a_version_that_is_too_old_is_refused_before_the_build() {
+fn too_old_versions_are_rejected_before_the_build() {
     let repository = Repository::uncommitted("fake::f worker cpu=1000");
     repository.write(
         "divan/Cargo.toml",

@@ -1,5 +1,5 @@
-//! The workflows of this repository, played step by step: the gate of a fork's pull request and the
-//! publisher of its verdict, with artifacts that are late, damaged or forged.
+//! Runs the workflows of this repository step by step: the gate of a fork's pull request and the
+//! publisher of its verdict, with outdated, damaged or forged artifacts.
 
 use std::{fs, path::Path};
 
@@ -13,7 +13,7 @@ use crate::{
 const BEFORE: &str = "fake::reference::u8::4 worker cpu=100000\nfake::only::u8::4 worker cpu=50000";
 const SLOWER: &str = "fake::reference::u8::4 worker cpu=100000\nfake::only::u8::4 worker cpu=60000";
 
-/// A repository, a fork with a commit on top, and the repository as a publisher checks it out.
+/// A repository, a fork with one more commit, and the repository as checked out by the publisher.
 struct Forked {
     upstream: Repository,
     fork: Repository,
@@ -38,7 +38,7 @@ impl Forked {
         }
     }
 
-    /// What the gate uploads, and how it ends.
+    /// Runs the gate; returns its runner and result.
     fn gate(&self) -> (Runner, Result<(), Outcome>) {
         let runner = Runner::new(json!({ "event": { "pull_request": {
             "base": { "sha": self.base },
@@ -48,7 +48,7 @@ impl Forked {
         (runner, ended)
     }
 
-    /// Plays the publisher on `artifact`; a runner whose pull request has the measured head.
+    /// A runner for the publisher, whose pull request has the measured head.
     fn publisher(&self, conclusion: &str) -> Runner {
         let runner = Runner::new(json!({
             "token": "secret",
@@ -90,7 +90,7 @@ fn clone(upstream: &Repository) -> Repository {
     checkout
 }
 
-/// As `actions/upload-artifact` and `actions/download-artifact` bring it: each artifact has its folder.
+/// Copies artifacts as `actions/upload-artifact` and `actions/download-artifact` do, one folder each.
 fn downloaded(gated: &Repository, artifact: &Path) {
     for part in ["serbench-report", "serbench/runs"] {
         let to = artifact.join("serbench").join(part);
@@ -113,6 +113,50 @@ fn store(run: &Value, artifact: &Path) {
 #[test]
 fn the_life_of_a_forks_pull_request() {
     let forked = Forked::new(SLOWER);
+    gate_regresses(&forked);
+    let publisher = forked.publisher("failure");
+    let download = |artifact: &Path| downloaded(&forked.fork, artifact);
+    let (comment, check) = forked.publish(&publisher, download);
+    let body = comment.unwrap()["body"].as_str().unwrap().to_owned();
+    assert!(
+        body.starts_with("<!-- cargo-serbench -->\n**Regressed**: 1 of 2 benchmarks"),
+        "{body}"
+    );
+    assert_eq!(check["conclusion"], "failure");
+    assert_eq!(check["head_sha"], forked.head);
+    assert_eq!(check["output"]["summary"], body);
+    let calls = publisher.calls();
+    assert!(calls.contains("repos/us/it/issues/7/comments"), "{calls}");
+    assert!(calls.contains("head=them:faster\"$(id)"), "{calls}");
+
+    // Again, with existing comments, one of which is ours.
+    publisher.answers(
+        "comments",
+        &json!([
+            { "id": 1, "user": { "type": "User" }, "body": "<!-- cargo-serbench -->\nnot ours" },
+            { "id": 2, "user": { "type": "Bot" }, "body": "of another bot" },
+            { "id": 3, "user": { "type": "Bot" }, "body": "<!-- cargo-serbench -->\r\nolder" },
+        ]),
+    );
+    let (comment, check) = forked.publish(&publisher, download);
+    assert_eq!(comment, None);
+    assert_eq!(publisher.sent("PATCH", "3").unwrap()["body"], body);
+    assert_eq!(check["head_sha"], forked.head);
+
+    // The pull request has a newer commit.
+    publisher.answers(
+        "pulls",
+        &json!([
+            { "number": 7, "head": { "sha": forked.base }, "base": { "sha": forked.base } },
+        ]),
+    );
+    let (comment, check) = forked.publish(&publisher, download);
+    assert_eq!((comment, publisher.sent("PATCH", "3")), (None, None));
+    assert_eq!(check["head_sha"], forked.head);
+}
+
+/// Runs the gate of a slower fork.
+fn gate_regresses(forked: &Forked) {
     let (runner, ended) = forked.gate();
     let outcome = ended.expect_err("it regressed");
     outcome
@@ -135,46 +179,6 @@ fn the_life_of_a_forks_pull_request() {
     let uploaded = runner.inputs_of("actions/upload-artifact");
     let paths: Vec<&str> = uploaded["path"].as_str().unwrap().lines().collect();
     assert_eq!(paths, ["target/serbench-report", "target/serbench/runs"]);
-
-    let publisher = forked.publisher("failure");
-    let download = |artifact: &Path| downloaded(&forked.fork, artifact);
-    let (comment, check) = forked.publish(&publisher, download);
-    let body = comment.unwrap()["body"].as_str().unwrap().to_owned();
-    assert!(
-        body.starts_with("<!-- cargo-serbench -->\n**Regressed**: 1 of 2 benchmarks"),
-        "{body}"
-    );
-    assert_eq!(check["conclusion"], "failure");
-    assert_eq!(check["head_sha"], forked.head);
-    assert_eq!(check["output"]["summary"], body);
-    let calls = publisher.calls();
-    assert!(calls.contains("repos/us/it/issues/7/comments"), "{calls}");
-    assert!(calls.contains("head=them:faster\"$(id)"), "{calls}");
-
-    // Again, with the comments as they are now: one of them ours.
-    publisher.answers(
-        "comments",
-        &json!([
-            { "id": 1, "user": { "type": "User" }, "body": "<!-- cargo-serbench -->\nnot ours" },
-            { "id": 2, "user": { "type": "Bot" }, "body": "of another bot" },
-            { "id": 3, "user": { "type": "Bot" }, "body": "<!-- cargo-serbench -->\r\nolder" },
-        ]),
-    );
-    let (comment, check) = forked.publish(&publisher, download);
-    assert_eq!(comment, None);
-    assert_eq!(publisher.sent("PATCH", "3").unwrap()["body"], body);
-    assert_eq!(check["head_sha"], forked.head);
-
-    // The pull request has a newer commit meanwhile.
-    publisher.answers(
-        "pulls",
-        &json!([
-            { "number": 7, "head": { "sha": forked.base }, "base": { "sha": forked.base } },
-        ]),
-    );
-    let (comment, check) = forked.publish(&publisher, download);
-    assert_eq!((comment, publisher.sent("PATCH", "3")), (None, None));
-    assert_eq!(check["head_sha"], forked.head);
 }
 
 #[test]
@@ -210,7 +214,7 @@ fn forged_artifacts() {
     });
     let decided = edited(&|run| run["outcome"] = "passed".into());
     check("unknown field \\`outcome\\`", &|it| store(&decided, it));
-    // Neither a report nor the number of a pull request is read from there.
+    // Reports and pull request numbers in the artifact are ignored.
     check("**Regressed**: 1 of 2", &|it| {
         store(&run, it);
         fs::create_dir_all(it.join("serbench/serbench-report")).unwrap();
@@ -219,19 +223,9 @@ fn forged_artifacts() {
         fs::write(it.join("serbench/pull_request_number"), "1").unwrap();
     });
     assert!(!publisher.calls().contains("issues/1/"));
-    check("is a symbolic link", &|it| {
-        let runs = it.join("serbench/serbench/runs");
-        fs::create_dir_all(&runs).unwrap();
-        std::os::unix::fs::symlink("../../../../../Cargo.toml", runs.join("run.json")).unwrap();
-    });
-    check(
-        "is 2048 MiB; the maximum for a stored run is 64 MiB",
-        &|it| {
-            store(&run, it);
-            let huge = fs::File::create(it.join("serbench/serbench/runs/huge.json")).unwrap();
-            huge.set_len(2 << 30).unwrap();
-        },
-    );
+    check("is a symbolic link", &store_link);
+    let too_large = "is 2048 MiB; the maximum for a stored run is 64 MiB";
+    check(too_large, &store_huge);
     let markup = edited(&|run| {
         run["candidate"]["commit"] = "<img src=x> [a](https://evil.example) @octocat".into()
     });
@@ -247,8 +241,21 @@ fn forged_artifacts() {
     });
 }
 
+fn store_link(artifact: &Path) {
+    let runs = artifact.join("serbench/serbench/runs");
+    fs::create_dir_all(&runs).unwrap();
+    std::os::unix::fs::symlink("../../../../../Cargo.toml", runs.join("run.json")).unwrap();
+}
+
+fn store_huge(artifact: &Path) {
+    let runs = artifact.join("serbench/serbench/runs");
+    fs::create_dir_all(&runs).unwrap();
+    let huge = fs::File::create(runs.join("huge.json")).unwrap();
+    huge.set_len(2 << 30).unwrap();
+}
+
 #[test]
-fn what_an_earlier_attempt_measured_does_not_pass_a_failed_gate() {
+fn runs_of_an_earlier_attempt_do_not_pass_a_failed_gate() {
     let forked = Forked::new(&format!("{BEFORE}\n"));
     let (_, ended) = forked.gate();
     assert!(ended.is_ok(), "{}", ended.unwrap_err());
@@ -262,7 +269,7 @@ fn what_an_earlier_attempt_measured_does_not_pass_a_failed_gate() {
         assert_eq!(check["conclusion"], "failure", "{conclusion}");
         let body = comment.unwrap()["body"].to_string();
         assert!(
-            body.contains("**Not measured**: the gate failed, though"),
+            body.contains("**Not measured**: the gate failed, although"),
             "{body}"
         );
     }
@@ -303,7 +310,7 @@ fn five_hundred_rows_in_a_comment() {
     assert_eq!(check["conclusion"], "failure");
 }
 
-/// Each job of a matrix gates a part; together they get one comment and one check.
+/// Each job of a matrix gates a shard; together they get one comment and one check.
 #[test]
 fn shards_get_one_comment() {
     let forked = Forked::new(&format!("{SLOWER}\nfake::other::u8::4 worker cpu=70000"));

@@ -1,12 +1,8 @@
-//! What `cargo serbench history` costs: one more commit in the index after ten and after ten
-//! thousand, and all charts and change points of ten thousand commits with 80 benchmarks.
+//! Benchmarks `cargo serbench history`: appending a commit to an index of ten and of ten thousand commits,
+//! and computing all charts and change points of ten thousand commits with 80 benchmarks.
 
 #[path = "../record/changes.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "it is shown and tested in the tool"
-)]
+#[expect(dead_code, unused_imports, reason = "used and tested in the tool")]
 mod changes;
 #[path = "../compare"]
 mod compare {
@@ -17,7 +13,7 @@ mod compare {
 #[expect(
     dead_code,
     unused_imports,
-    reason = "the index is brought up to date by the tool, and tested there"
+    reason = "the tool updates the index, and tests it"
 )]
 mod index;
 #[path = "../record/series.rs"]
@@ -38,7 +34,7 @@ fn main() {
     divan::main();
 }
 
-/// Adds a commit to an index of so many.
+/// Appends a commit to an index of this many.
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn append(bencher: Bencher<'_, '_>, commits: u64) {
     let folder = filled(commits);
@@ -52,7 +48,7 @@ fn append(bencher: Bencher<'_, '_>, commits: u64) {
         .bench_local_values(|(entry, names)| index.append(entry, names).expect("there is room"));
 }
 
-/// Reads an index of so many commits, draws every chart and finds every change point.
+/// Reads an index of this many commits, draws every chart and finds every change point.
 #[divan::bench(args = [10, 100, 1_000, 10_000], sample_count = 20, sample_size = 1)]
 fn render(bencher: Bencher<'_, '_>, commits: u64) {
     let folder = filled(commits);

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_called_after_the_executable() {
+    fn inputs_are_named_after_the_executable() {
         let path = inputs(Path::new("kept"), Path::new("release/deps/json-1f"));
         assert_eq!(path.as_deref(), Some(Path::new("kept/json-1f.tar")));
     }

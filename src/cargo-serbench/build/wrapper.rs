@@ -218,8 +218,8 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
     })
 }
 
-/// Makes all files in a folder as old as the originals. Cargo compiles again what is newer than the
-/// start of its last compilation, which is when these were written.
+/// Gives all files in a folder the modification times of the originals. Cargo recompiles files that are newer
+/// than the start of its last compilation, and these have just been written.
 fn set_modified(folder: &Path, time: SystemTime) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -17,8 +17,8 @@ import tempfile
 import time
 
 elements, dtype, axes, text, folder = sys.argv[1:]
-# A file stays where it is in physical memory, which is a little faster or slower for good. A copy for
-# each process is somewhere else.
+# A cached file keeps its physical memory, which can make it permanently faster or slower. So each process
+# uses its own copy.
 copies = tempfile.mkdtemp(dir=folder)
 package = os.path.dirname(importlib.util.find_spec("orjson").origin)
 shutil.copytree(package, os.path.join(copies, "orjson"))
@@ -34,7 +34,7 @@ pickled = pickle.dumps(array, protocol=5)
 
 
 def listed():
-    # Moments are text as in orjson; tolist alone would give their counts.
+    # Datetimes are text as in orjson; tolist alone would give their counts.
     return array.astype(str).tolist() if array.dtype.kind == "M" else array.tolist()
 
 

@@ -1,9 +1,9 @@
 //! Measures the reference encoder, the real orjson and other steps of Python on the same array.
 
+pub mod estimate;
 mod python;
 
 use std::{
-    collections::BTreeMap,
     path::Path,
     time::{Duration, Instant},
 };
@@ -11,16 +11,24 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serbench::protocol::{Command, Slice};
 
-use self::python::Steps;
-pub use self::python::{Interpreter, Versions};
+use self::{
+    estimate::{Set, estimate},
+    python::Steps,
+};
 use crate::{
-    compare, interrupt,
+    compare::stats::median,
+    interrupt,
     layout::Layouts,
     process::{self, Launch, Launcher, Started, Worker},
     select::catalog::Listed,
 };
 
-/// One array, and everything that was timed with it.
+pub use self::{
+    estimate::{Closeness, Estimate},
+    python::{Interpreter, Versions},
+};
+
+/// The measurements of one array.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Data type and shape, as in divan's names.
@@ -50,53 +58,6 @@ pub enum Kind {
     Reference,
     Encoder,
     Python,
-}
-
-/// A ratio of times. Each set of processes gives one value: it differs from process to process by where
-/// code and data are in memory, and hardly within one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    pub ratio: f64,
-    /// The 95 % interval; `None` with too few sets.
-    pub interval: Option<[f64; 2]>,
-    /// The smallest and the largest ratio of a single set.
-    pub range: [f64; 2],
-}
-
-/// Whether a ratio is within 10 % of 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closeness {
-    Within,
-    Outside,
-    /// The interval contains both.
-    Unclear,
-}
-
-impl Estimate {
-    /// From the log-ratios of sets.
-    fn of(logs: &[f64]) -> Self {
-        let ends = |of: fn(f64, f64) -> f64, from: f64| logs.iter().copied().fold(from, of).exp();
-        let estimate = compare::estimate(logs);
-        Self {
-            ratio: estimate
-                .map_or_else(|| median(logs.to_vec()), |it| it.point)
-                .exp(),
-            interval: estimate.map(|it| [it.lower.exp(), it.upper.exp()]),
-            range: [
-                ends(f64::min, f64::INFINITY),
-                ends(f64::max, f64::NEG_INFINITY),
-            ],
-        }
-    }
-
-    /// Judges by the interval.
-    pub fn closeness(self) -> Closeness {
-        match self.interval {
-            Some([lower, upper]) if 0.9 <= lower && upper <= 1.1 => Closeness::Within,
-            Some([lower, upper]) if upper < 0.9 || 1.1 < lower => Closeness::Outside,
-            _ => Closeness::Unclear,
-        }
-    }
 }
 
 /// How long to measure.
@@ -181,41 +142,21 @@ fn drawn(benchmark: &Listed, layouts: &Layouts, set: usize) -> Listed {
     drawn
 }
 
-/// The name of orjson's row; all others are divided by it.
-pub const ORJSON: &str = "orjson (Python)";
-
-/// The times of each arm in one set of processes, per slice.
-type Set = BTreeMap<String, Vec<f64>>;
-
 fn rows(sets: &[Set], kind: impl Fn(&str) -> Kind) -> Vec<Row> {
     let names = sets.first().into_iter().flat_map(Set::keys);
     names
         .map(|name| Row {
             name: name.clone(),
             kind: kind(name),
-            nanos: median(sets.iter().flat_map(|set| set[name].clone()).collect()),
+            nanos: median(
+                &sets
+                    .iter()
+                    .flat_map(|set| set[name].clone())
+                    .collect::<Vec<_>>(),
+            ),
             ratio: estimate(sets, name),
         })
         .collect()
-}
-
-/// Divides slices of the same round by each other, because they are adjacent in time, and takes the
-/// median of each set.
-fn estimate(sets: &[Set], name: &str) -> Estimate {
-    let log = |set: &Set| {
-        let pairs = set[name].iter().zip(&set[ORJSON]);
-        median(pairs.map(|(own, orjson)| (own / orjson).ln()).collect())
-    };
-    Estimate::of(&sets.iter().map(log).collect::<Vec<_>>())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        len if len % 2 == 1 => values[len / 2],
-        len => f64::midpoint(values[len / 2 - 1], values[len / 2]),
-    }
 }
 
 /// Something to time.
@@ -224,7 +165,7 @@ struct Arm {
     source: Source,
     /// Operations per slice.
     size: u64,
-    /// Slices in this set, at most as many as others have.
+    /// Number of slices in this set; fewer for long operations.
     slices: usize,
     times: Vec<f64>,
 }
@@ -307,7 +248,7 @@ fn measure_set(mut arms: Vec<Arm>, mut steps: Steps, slices: usize) -> Result<Se
 
 /// A bench's array, in files.
 struct Array {
-    /// In numpy's form.
+    /// As numpy writes it.
     dtype: String,
     /// `100x50`.
     axes: String,
@@ -357,80 +298,4 @@ fn start(launcher: &Launcher, benchmark: &Listed, set: usize) -> Result<Worker> 
 /// The CPU that everything is pinned to.
 fn cpu() -> Option<usize> {
     process::allowed_cpus().last().copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Closeness, Estimate, ORJSON, Set, estimate, median};
-
-    fn set(own: &[f64], orjson: &[f64]) -> Set {
-        [
-            ("own".to_owned(), own.to_vec()),
-            (ORJSON.to_owned(), orjson.to_vec()),
-        ]
-        .into()
-    }
-
-    #[test]
-    fn slices_of_a_round_are_divided() {
-        // The machine is three times slower in the second round of the first set.
-        let sets = [
-            set(&[1.0, 3.0, 1.1], &[2.0, 6.0, 2.0]),
-            set(&[1.2, 1.2, 1.2], &[2.0, 2.0, 2.0]),
-        ];
-        let estimate = estimate(&sets, "own");
-        let near =
-            |value: f64, expected: f64| assert!((value - expected).abs() < 1e-9, "{estimate:?}");
-        near(estimate.range[0], 0.5);
-        near(estimate.range[1], 0.6);
-        near(estimate.ratio, 0.3_f64.sqrt());
-        assert_eq!(estimate.interval, None);
-        assert_eq!(estimate.closeness(), Closeness::Unclear);
-    }
-
-    #[test]
-    fn long_operations_have_fewer_slices() {
-        let estimate = estimate(&[set(&[100.0], &[2.0, 2.0])], "own");
-        assert!((estimate.ratio - 50.0).abs() < 1e-9);
-    }
-
-    /// However many slices each set has, what counts is how sets differ.
-    #[test]
-    fn sets_that_differ_give_a_wide_interval() {
-        let of = |ratios: &[f64]| {
-            let sets: Vec<Set> = ratios
-                .iter()
-                .map(|&ratio| set(&[ratio; 40], &[1.0; 40]))
-                .collect();
-            estimate(&sets, "own")
-        };
-        assert_eq!(of(&[1.0; 8]).closeness(), Closeness::Within);
-        assert_eq!(of(&[0.8; 8]).closeness(), Closeness::Outside);
-        assert_eq!(of(&[1.0; 5]).closeness(), Closeness::Unclear);
-        let apart = of(&[0.78, 1.12, 0.78, 1.12, 0.78, 1.12, 0.78, 1.12]);
-        assert_eq!(apart.closeness(), Closeness::Unclear);
-        assert_eq!(
-            apart.range.map(|end| (100.0 * end).round() as i32),
-            [78, 112]
-        );
-    }
-
-    #[test]
-    fn the_interval_decides() {
-        let closeness = |lower, upper| {
-            let estimate = Estimate {
-                ratio: f64::midpoint(lower, upper),
-                interval: Some([lower, upper]),
-                range: [0.0, 2.0],
-            };
-            estimate.closeness()
-        };
-        assert_eq!(closeness(0.9, 1.1), Closeness::Within);
-        assert_eq!(closeness(0.89, 1.0), Closeness::Unclear);
-        assert_eq!(closeness(1.0, 1.11), Closeness::Unclear);
-        assert_eq!(closeness(0.7, 0.89), Closeness::Outside);
-        assert_eq!(closeness(1.11, 1.2), Closeness::Outside);
-        assert_eq!(closeness(f64::NAN, f64::NAN), Closeness::Unclear);
-        assert!(median(Vec::new()).is_nan());
-    }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{Array, ELEMENTS, TEXT};
 use crate::{
     interrupt,
-    process::{Output, failure_summary, pin},
+    process::{KillOnDrop, Output, failure_summary, pin},
 };
 
 const SCRIPT: &str = include_str!("calibrate.py");
@@ -80,7 +80,7 @@ impl Interpreter {
         }
         let (commands, answers) = (child.stdin.take(), child.stdout.take());
         let mut steps = Steps {
-            child,
+            child: KillOnDrop(child),
             commands: commands.context("a pipe to Python")?,
             answers: BufReader::new(answers.context("a pipe from Python")?),
             output,
@@ -91,7 +91,7 @@ impl Interpreter {
             versions,
             equal,
             steps: names,
-        } = serde_json::from_str(&steps.answer()?).context("read what Python says of itself")?;
+        } = serde_json::from_str(&steps.answer()?).context("read Python's versions")?;
         if !equal {
             bail!(
                 "orjson {} and the reference write different text for this array of {} {}, so \
@@ -115,7 +115,7 @@ struct Hello {
 
 /// A Python process that waits for the names of steps. Dropping it kills the process.
 pub(super) struct Steps {
-    child: Child,
+    child: KillOnDrop,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
     output: Output,
@@ -147,13 +147,6 @@ impl Steps {
     }
 }
 
-impl Drop for Steps {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -161,7 +154,7 @@ mod tests {
     use super::Interpreter;
 
     #[test]
-    fn without_the_packages_the_way_to_get_them_is_told() {
+    fn missing_packages_are_reported_with_a_solution() {
         let error = Interpreter::find(Path::new("/nonexistent/python3"))
             .unwrap_err()
             .to_string();

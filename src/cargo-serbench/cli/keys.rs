@@ -31,7 +31,7 @@ type Typed = Vec<(&'static str, Value)>;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = CONFIGURATION)]
 pub struct Suites {
-    /// Measure only these suites (bench targets), or `all`
+    /// Select only these suites (bench targets), or `all`
     #[arg(long = "suites", alias = "suite", value_name = "NAME", value_delimiter = ',', value_parser = text())]
     pub suite: Vec<String>,
 
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_typed_is_passed_on() {
+    fn all_flags_are_passed_on() {
         let all = "--suite json,npy --features a,b --no-default-features --profile release \
                    --cache-size 1GiB \
                    --threshold 4% --indifference 0.02 --memory-threshold 0 --max-latency-ratio 1.5 \

@@ -30,7 +30,7 @@ pub struct Accept {
     #[arg(long, value_name = "RATIO", hide = true, conflicts_with = "up_to")]
     pub change: Option<f64>,
 
-    /// Accept that the benchmarks are removed, not a change
+    /// Accept the removal of the benchmarks instead of a change
     #[arg(long, conflicts_with_all = ["up_to", "change"])]
     pub removed: bool,
 

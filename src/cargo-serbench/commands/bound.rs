@@ -1,5 +1,5 @@
-//! Checks that stored runs are of the two commits to be published. Whoever uploaded them may have
-//! made them up.
+//! Checks that stored runs are of the two commits to be published. They are untrusted: the uploader may have
+//! forged them.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ use crate::{
     run::{self, Run, Source},
 };
 
-/// Thousands of benchmarks need a tenth of this.
+/// Ten times the size of a run with thousands of benchmarks.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// Rejects runs of other commits than `sha`, or with uncommitted changes.

@@ -8,13 +8,18 @@ use clap::Args;
 use crate::{
     calibrate::{self, Case, Closeness, Estimate, Interpreter, Kind, Pace, Row},
     cli::{Build, Compiling, Effort, Keys, Plan, Project, Select, Suites, Voice},
-    commands::revision::{self, Tree},
+    commands::{
+        records, requested,
+        revision::{self, Tree},
+    },
     exit::Exit,
     explain,
     layout::Layouts,
+    report::table::{Cell, Table, Tone, left, right, table},
     select::{BenchId, catalog::Listed},
     session::{self, Request, Session},
     shell,
+    values::figures,
 };
 
 #[derive(Clone, Debug, Args)]
@@ -116,11 +121,11 @@ pub fn calibrate(args: &Calibrate) -> Result<Exit> {
     for (done, group) in groups.iter().enumerate() {
         progress.update(done as f64, groups.len() as f64, &group[0].id);
         let case = calibrate::measure(&session.launcher, &interpreter, group, &layouts, pace)?;
-        shell::print(&table(&case))?;
+        shell::print(&(records::terminal(&times(&case)) + "\n"))?;
         cases.push(case);
     }
     drop(progress);
-    shell::print(&summary(&cases))?;
+    shell::print(&(title(&cases) + &records::terminal(&summary(&cases))))?;
     Ok(Exit::Passed)
 }
 
@@ -142,7 +147,7 @@ fn layouts(session: &Session, groups: &[Vec<&Listed>]) -> Layouts {
 
 /// The selected benchmarks by array, each reference before the benchmarks divided by it.
 fn groups<'a>(session: &Session, tree: &'a Tree) -> Result<Vec<Vec<&'a Listed>>> {
-    let chosen = revision::choose(session, &[&tree.catalog])?;
+    let chosen = requested::choose(session, &[&tree.catalog])?;
     let mut groups: BTreeMap<&BenchId, Vec<&Listed>> = BTreeMap::new();
     for id in &chosen {
         let listed = &tree.catalog.benchmarks[id];
@@ -161,99 +166,71 @@ fn groups<'a>(session: &Session, tree: &'a Tree) -> Result<Vec<Vec<&'a Listed>>>
 }
 
 /// Times in the style of orjson's pynumpy, with their ratios to orjson's.
-fn table(case: &Case) -> String {
-    let width = case
-        .rows
-        .iter()
-        .map(|row| row.name.len())
-        .max()
-        .unwrap_or(0);
-    let mut text = format!(
-        "{}\n  {:width$}  {:>12}  {:>7}\n",
-        case.name, "", "CPU time", "/orjson"
-    );
-    for row in &case.rows {
-        text += &format!(
-            "  {:width$}  {:>12}  {:>7}{}\n",
-            row.name,
-            time(row.nanos),
-            ratio(row.ratio.ratio),
-            note(row)
-        );
-    }
-    text + "\n"
+fn times(case: &Case) -> Table {
+    let columns = [
+        left(&case.name, |row: &Row| match row.kind {
+            Kind::Reference => Cell::name(format!("{} (the reference)", row.name)),
+            Kind::Encoder | Kind::Python => Cell::name(&row.name),
+        }),
+        right("CPU time", |row| Cell::plain(figures::time(row.nanos))),
+        right("vs. orjson", |row| {
+            Cell::plain(figures::ratio_of(row.ratio.ratio))
+        }),
+    ];
+    table(&columns, &case.rows)
 }
 
-fn note(row: &Row) -> &'static str {
-    match row.kind {
-        Kind::Reference => "  the reference",
-        Kind::Encoder | Kind::Python => "",
-    }
+/// How close the reference is to orjson, for each array.
+fn summary(cases: &[Case]) -> Table {
+    let columns = [
+        left("Array", |case: &Case| Cell::name(&case.name)),
+        right("vs. orjson", |case| Cell::plain(factor(case.factor))),
+        right("Lowest to highest", |case| {
+            let [lowest, highest] = case.factor.range.map(figures::ratio_of);
+            Cell::plain(format!("{lowest} to {highest}"))
+        }),
+        right("Processes", |case| Cell::plain(case.sets.to_string())),
+        left("Verdict", |case| verdict(case.factor)),
+    ];
+    table(&columns, cases)
 }
 
-/// Three significant digits.
-fn ratio(ratio: f64) -> String {
-    match ratio {
-        _ if ratio < 10.0 => format!("{ratio:.2}"),
-        _ if ratio < 100.0 => format!("{ratio:.1}"),
-        _ => format!("{ratio:.0}"),
-    }
+/// The versions of Python and its packages.
+fn title(cases: &[Case]) -> String {
+    let versions = cases.first().into_iter().flat_map(|case| &case.versions);
+    let versions = versions.map(|(name, version)| format!("{name} {version}"));
+    format!(
+        "The reference compared with the real orjson ({})\n",
+        versions.collect::<Vec<_>>().join(", ")
+    )
 }
 
-fn time(nanos: f64) -> String {
-    match nanos {
-        _ if nanos < 1e3 => format!("{nanos:.0} ns"),
-        _ if nanos < 1e6 => format!("{:.2} µs", nanos / 1e3),
-        _ => format!("{:.2} ms", nanos / 1e6),
-    }
-}
-
-fn summary(cases: &[Case]) -> String {
-    let width = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    if let Some(first) = cases.first() {
-        let versions = first
-            .versions
-            .iter()
-            .map(|(name, version)| format!("{name} {version}"));
-        text = format!(
-            "Reference compared with the real orjson ({})\n",
-            versions.collect::<Vec<_>>().join(", ")
-        );
-    }
-    for case in cases {
-        text += &format!("  {:width$}  {}\n", case.name, verdict(case));
-    }
-    text
-}
-
-fn verdict(case: &Case) -> String {
+fn factor(estimate: Estimate) -> String {
     let Estimate {
-        ratio,
-        interval,
-        range: [least, greatest],
-    } = case.factor;
-    let interval = interval.map_or_else(
-        || "no interval".to_owned(),
-        |[lower, upper]| format!("[{lower:.2}, {upper:.2}]"),
-    );
-    let factor = format!("{ratio:.2} {interval}");
-    let sets = format!("{least:.2} to {greatest:.2} in {} processes", case.sets);
-    match case.factor.closeness() {
-        Closeness::Within => format!("the reference is within 10 % of orjson: {factor}; {sets}"),
-        Closeness::Outside => {
-            format!("the reference takes {factor} times as long as orjson; {sets}")
-        }
-        Closeness::Unclear => {
-            format!("can't tell whether the reference is within 10 % of orjson: {factor}; {sets}")
-        }
+        ratio, interval, ..
+    } = estimate;
+    match interval {
+        Some(interval) => figures::ratio_within(ratio, interval),
+        None => figures::ratio_of(ratio),
+    }
+}
+
+fn verdict(estimate: Estimate) -> Cell {
+    match estimate.closeness() {
+        Closeness::Within => Cell::toned("within 10 %", Tone::Good),
+        Closeness::Outside if estimate.ratio < 1.0 => Cell::toned("faster by over 10 %", Tone::Bad),
+        Closeness::Outside => Cell::toned("slower by over 10 %", Tone::Bad),
+        Closeness::Unclear => Cell::toned("can't tell", Tone::Unsure),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, Kind, Row, summary, table};
-    use crate::calibrate::{Estimate, ORJSON};
+    use super::{Case, Kind, Row, summary, times, title};
+    use crate::{
+        calibrate::{Estimate, estimate::ORJSON},
+        report::table::{Table, for_terminal},
+    };
 
     fn case(name: &str, factor: [f64; 3]) -> Case {
         let estimate = |[lower, ratio, upper]: [f64; 3]| Estimate {
@@ -292,6 +269,14 @@ mod tests {
             case("bool::100x50", [0.65, 0.68, 0.7]),
             case("i8::100x50", [0.86, 0.92, 0.97]),
         ];
-        insta::assert_snapshot!(format!("{}{}", table(&cases[0]), summary(&cases)));
+        let drawn =
+            |table: &Table| anstream::adapter::strip_str(&for_terminal(table, None)).to_string();
+        insta::assert_snapshot!(
+            [
+                drawn(&times(&cases[0])),
+                title(&cases) + &drawn(&summary(&cases)),
+            ]
+            .join("\n")
+        );
     }
 }

@@ -32,8 +32,8 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// A run stored under target/serbench/runs, and benchmarks of it: ids, or regular expressions
-    /// [default: what regressed in the newest run of two commits]
+    /// A run stored under target/serbench/runs, and benchmarks in it, by id or regular expression
+    /// [default: the regressions in the newest run of two commits]
     #[arg(value_name = "RUN|ID")]
     pub what: Vec<String>,
 

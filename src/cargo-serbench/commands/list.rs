@@ -4,7 +4,11 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    cli::Unreported, commands::revision, exit::Exit, select::catalog::Obstacle, session, shell,
+    cli::Unreported,
+    commands::{requested, revision},
+    exit::Exit,
+    select::catalog::Obstacle,
+    session, shell,
 };
 
 #[derive(Clone, Debug, Args)]
@@ -17,7 +21,7 @@ pub fn list(args: &List) -> Result<Exit> {
     args.unreported.voice.apply();
     let session = session::open(args.unreported.request())?;
     let tree = revision::worktree(&session)?;
-    let ids = revision::choose(&session, &[&tree.catalog])?;
+    let ids = requested::choose(&session, &[&tree.catalog])?;
     let mut lines = String::new();
     let mut exit = Exit::Passed;
     for id in &ids {

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_joined() {
+    fn conflicting_records_are_rejected() {
         let one = shard(1, &["a"]);
         let with = |change: fn(&mut Record)| {
             let mut other = shard(2, &["b"]);

@@ -26,6 +26,7 @@ mod publish;
 mod push;
 mod records;
 mod report;
+mod requested;
 mod revision;
 mod run;
 mod show;
@@ -43,23 +44,24 @@ use crate::{cli, exit::Exit};
 #[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
 pub enum Cargo {
     /// Measure divan benchmarks and fail the build when a change makes them slower
-    #[command(name = "serbench", version, about, long_about = None, after_long_help = AFTER_HELP)]
+    #[command(name = "serbench", version, about, long_about = None, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Serbench(Serbench),
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
-  cargo serbench                          measure everything, print the tables
-  cargo serbench --quick parse            benchmarks with `parse` in their id, roughly
-  cargo serbench gate --baseline main     did this branch make anything slower?
-  cargo serbench compare v1.0 v1.1        two commits
+  cargo serbench                          measure everything and print the tables
+  cargo serbench --quick parse            only benchmarks with `parse` in their id, less precisely
+  cargo serbench gate --baseline main     check whether this branch makes anything slower
+  cargo serbench compare v1.0 v1.1        compare two commits";
 
+const EXIT_CODES: &str = "\
 Exit codes:
   0    passed
   2    wrong usage
-  100  something regressed, or is over a limit
+  100  a benchmark regressed or exceeds a limit
   101  could not measure: build failed, wrong output, nothing measured, no baseline
-  102  inconclusive, with --strict only
+  102  inconclusive, only with --strict
   130  interrupted";
 
 #[derive(Debug, Args)]
@@ -75,8 +77,10 @@ pub struct Serbench {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compare the work tree with a baseline commit and fail on regressions
+    #[command(after_long_help = EXIT_CODES)]
     Gate(gate::Gate),
     /// Compare two commits and fail on regressions
+    #[command(after_long_help = EXIT_CODES)]
     Compare(compare::Compare),
     /// Explain why benchmarks got slower: functions, allocations, code
     Explain(explain::Explain),
@@ -87,6 +91,7 @@ pub enum Command {
     /// List the benchmarks that would be measured
     List(list::List),
     /// Print a stored run again, or re-evaluate it with other thresholds
+    #[command(after_long_help = EXIT_CODES)]
     Report(report::Report),
     /// Publish the verdict of a gate as a pull request's comment and check, on GitHub
     Publish(publish::Publish),
@@ -98,11 +103,11 @@ pub enum Command {
     History(history::History),
     /// Measure and record old commits
     Backfill(backfill::Backfill),
-    /// Accept an intended change, in a file for review
+    /// Accept an intended change by writing a file for review
     Accept(accept::Accept),
     /// Join the records of shards into one
     Merge(merge::Merge),
-    /// Push new records to a remote branch, where other jobs may push at the same time
+    /// Push new records to a remote branch, safely if other jobs push at the same time
     Push(push::Push),
     /// Set up the gate: CI workflows, and a first bench if there is none; never overwrites files
     Init(init::Init),
@@ -162,7 +167,7 @@ const BUILDING: &[&str] = &[
 pub fn command() -> clap::Command {
     Cargo::command().mut_subcommand("serbench", |serbench| {
         let serbench = cli::with_short_help(serbench);
-        // Accepted all the same, so that the options of a gate also suit these commands.
+        // Hidden but accepted, so that these commands can be run with the options of a gate.
         let without_effect: [(&str, &[&[&str]]); 4] = [
             ("list", &[DECIDING, MEASURING]),
             ("cache-key", &[DECIDING, MEASURING]),

@@ -9,6 +9,7 @@ use crate::{
     build,
     commands::{
         executables::Place,
+        requested,
         revision::{self, Tree},
     },
     discover::{BenchTarget, git::Commit, overlay},
@@ -63,7 +64,7 @@ fn overlaid(session: &Session, commit: &Commit, candidate: &Tree) -> Result<Tree
         bail!("commit {} has no Cargo.toml here", commit.short());
     }
     let newer = session.workspace_at(&candidate.root)?;
-    let targets: Vec<BenchTarget> = revision::targets(&newer, &session.config, &session.request);
+    let targets: Vec<BenchTarget> = requested::targets(&newer, &session.config, &session.request);
     overlay::lay_over(&root, &newer, &targets)?;
     let workspace = session.workspace_at(&root)?;
     let key = build::path_hash(Path::new(&format!("{} with newer benches", commit.tree)));

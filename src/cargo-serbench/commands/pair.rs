@@ -14,8 +14,8 @@ use crate::{
     commands::{
         differences, explain,
         output::{self, Findings},
-        overlay,
-        revision::{self, Tree},
+        overlay, requested,
+        revision::Tree,
     },
     config::{Config, Layout, Mode},
     decide::{
@@ -138,9 +138,9 @@ pub fn measured(
         ..
     } = session;
     let catalogs = [&baseline.catalog, &candidate.catalog];
-    let mut chosen = revision::choose(session, &catalogs)?;
+    let mut chosen = requested::choose(session, &catalogs)?;
     chosen.retain(|id| only.is_none_or(|only| only.contains(id)));
-    // A plain run has printed it when it measured the suspects.
+    // Printed already by the plain run that found the suspects.
     let ids = chosen.iter().filter(|_| only.is_none());
     for loosened in config.loosened(ids.map(BenchId::as_str)) {
         shell::warning(loosened);

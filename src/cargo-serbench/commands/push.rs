@@ -1,5 +1,5 @@
 //! `cargo serbench push`: commits new records on top of a remote branch and pushes them. Several jobs can do
-//! so at once: none loses a record.
+//! so at the same time without losing records.
 
 use std::{
     collections::BTreeSet,
@@ -27,7 +27,7 @@ use crate::{
     shell,
 };
 
-/// How often others may push first. Each time, at least one of them succeeded.
+/// Maximum number of attempts. After each failed one, another job has succeeded.
 const ATTEMPTS: u32 = 20;
 
 #[derive(Clone, Debug, Args)]
@@ -56,7 +56,7 @@ pub fn push(args: &Push) -> Result<Exit> {
     };
     let records = new_records(repo, &store, &root)?;
     if records.is_empty() {
-        shell::status("Skipped", "no new record in baselines/");
+        shell::status("Skipped", "no new records in baselines/");
         return Ok(Exit::Passed);
     }
     let message = message(&records);
@@ -64,7 +64,10 @@ pub fn push(args: &Push) -> Result<Exit> {
     for attempt in 0..ATTEMPTS {
         let files = files(repo, &tip, &records)?;
         let Some(commit) = repo.commit_on(&tip, &files, &message)? else {
-            shell::status("Skipped", format_args!("{branch} has the records already"));
+            shell::status(
+                "Skipped",
+                format_args!("{branch} already has these records"),
+            );
             return Ok(Exit::Passed);
         };
         let Err(why) = repo.push(&commit, branch)? else {
@@ -96,8 +99,8 @@ fn new_records(repo: &Repo, store: &Store, root: &Path) -> Result<Vec<(PathBuf, 
     Ok(records)
 }
 
-/// The records as they are to be committed on `tip`. A record of the same commit and machine that is there
-/// keeps the benchmarks that this one lacks.
+/// The records to commit on top of `tip`. Benchmarks that only an existing record of the same commit and
+/// machine has are kept.
 fn files(
     repo: &Repo,
     tip: &Commit,

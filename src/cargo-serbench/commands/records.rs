@@ -15,11 +15,14 @@ use crate::{
         machine::{self, Machine},
         workspace,
     },
-    record::Record,
-    record::index::{Entry, Index, Name, Point},
-    record::store::{self, Store, Stored},
+    record::{
+        Record,
+        index::{Entry, Index, Name, Point},
+        store::{self, Store, Stored},
+    },
     report::table::{self, Table},
     shell,
+    values::figures::round_to,
 };
 
 /// The location of records.
@@ -196,7 +199,7 @@ fn entry(record: &Record) -> (Entry, Vec<Name>) {
     let point = |(id, measured): (&crate::select::BenchId, &crate::record::Measured)| Point {
         ratio: record
             .log_ratios(id)
-            .map(|logs| figures(middle(logs).exp())),
+            .map(|logs| round_to(middle(logs).exp(), CHART_DIGITS)),
         latency_ns: measured.latency_ns,
     };
     let names = record.benchmarks.iter().map(|(id, measured)| Name {
@@ -220,16 +223,12 @@ fn entry(record: &Record) -> (Entry, Vec<Name>) {
     (entry, names.collect())
 }
 
+/// Significant digits of a ratio in the index, more than a chart shows.
+const CHART_DIGITS: usize = 6;
+
 /// The point estimate, which exists for any number of blocks.
 fn middle(logs: &[f64]) -> f64 {
     crate::compare::stats::WalshAverages::new(logs)
         .estimate(compare::LEVEL)
         .point
-}
-
-/// Rounds to six digits, more than a chart shows.
-fn figures(value: f64) -> f64 {
-    format!("{value:.5e}")
-        .parse()
-        .expect("a float as Rust prints it")
 }

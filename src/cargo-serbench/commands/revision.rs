@@ -1,25 +1,32 @@
 //! Builds a source tree (a commit or the work tree) and lists its benchmarks.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     build::{self, Built, Inputs, cache},
-    commands::executables::{self, Place},
-    config::{Config, Mode, nearest},
-    discover::git::{self, Commit, Repo},
-    discover::{BenchTarget, Workspace, suite_name, trees::Trees, workspace},
-    exit::Usage,
+    commands::{
+        executables::{self, Place},
+        requested::{self, targets},
+    },
+    discover::{
+        Workspace,
+        git::{self, Commit, Repo},
+        suite_name,
+        trees::Trees,
+        workspace,
+    },
     record::{self, store},
     run::{Side, Source},
-    select::catalog::{self, Catalog, Naming},
-    select::shard,
-    select::{self, BenchId},
-    session::{self, Request, Session},
+    select::{
+        BenchId,
+        catalog::{self, Catalog, Naming},
+    },
+    session::{self, Session},
     shell,
 };
 
@@ -341,7 +348,7 @@ fn build_catalog(
     let request = &session.request;
     let targets = targets(workspace, &session.config, request);
     if targets.is_empty() {
-        let reason = no_target(workspace, &session.config, request);
+        let reason = requested::no_target(workspace, &session.config, request);
         match side {
             Side::Candidate => return Err(reason),
             Side::Baseline => {
@@ -352,7 +359,7 @@ fn build_catalog(
         }
     }
     if side == Side::Candidate {
-        check_names(workspace, request)?;
+        requested::check_names(workspace, request)?;
     }
     let missing = request.suites.iter().filter(|name| {
         let suite = suite_name(name);
@@ -386,153 +393,4 @@ fn build_catalog(
         catalog.set_unlisted_aside();
     }
     Ok((catalog, built))
-}
-
-/// The requested bench targets.
-pub fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
-    let named = &request.benches;
-    // `--bench` without `--suite` means only that bench, not the configured suites.
-    let by_suite = named.is_empty() || !request.suites.is_empty();
-    let wanted = |target: &&BenchTarget| {
-        let all = config.suites.is_empty();
-        let configured = by_suite && (all || config.suites.contains(&target.suite()));
-        configured || named.contains(&target.name)
-    };
-    workspace.targets.iter().filter(wanted).cloned().collect()
-}
-
-fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {
-    if workspace.targets.is_empty() {
-        return no_bench_here(workspace);
-    }
-    let asked: Vec<&str> = config
-        .suites
-        .iter()
-        .chain(&request.benches)
-        .map(String::as_str)
-        .filter(|name| !is_there(name, workspace))
-        .collect();
-    let usage = no_bench(&asked, workspace);
-    if request.benches.is_empty() && request.suites.is_empty() {
-        anyhow!("{usage}")
-    } else {
-        usage.into()
-    }
-}
-
-/// The error if the selected packages have no bench: lists the packages that do.
-fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
-    let mut elsewhere: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (package, suite) in workspace.suites() {
-        elsewhere.entry(package).or_default().push(suite);
-    }
-    if elsewhere.is_empty() {
-        return anyhow!(
-            "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls \
-             divan::main(); `cargo serbench init` writes a starter",
-            workspace.root.display()
-        );
-    }
-    let flags: Vec<String> = elsewhere
-        .iter()
-        .map(|(package, suites)| format!("`-p {package}` ({})", suites.join(", ")))
-        .collect();
-    anyhow!(
-        "no [[bench]] in {}; other packages of the workspace have some: {}; `--workspace` \
-         selects all",
-        workspace.packages.join(", "),
-        flags.join(", ")
-    )
-}
-
-/// Rejects names of benches and suites that the workspace does not have.
-fn check_names(workspace: &Workspace, request: &Request) -> Result<(), Usage> {
-    let targets = &workspace.targets;
-    let mut benches = request.benches.iter();
-    let bench = benches.find(|name| !targets.iter().any(|target| target.name == **name));
-    let mut suites = request.suites.iter();
-    let suite = suites.find(|name| *name != "all" && !is_there(name, workspace));
-    match bench.or(suite) {
-        None => Ok(()),
-        Some(unknown) => Err(no_bench(&[unknown], workspace)),
-    }
-}
-
-fn is_there(name: &str, workspace: &Workspace) -> bool {
-    let suite = suite_name(name);
-    let targets = &workspace.targets;
-    targets.iter().any(|target| target.suite() == suite)
-}
-
-fn no_bench(asked: &[&str], workspace: &Workspace) -> Usage {
-    let there: Vec<&str> = workspace
-        .targets
-        .iter()
-        .map(|target| target.name.as_str())
-        .collect();
-    let near = match asked {
-        [one] => nearest(one, there.iter().copied()),
-        _ => None,
-    };
-    let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-    Usage::new(format!(
-        "no bench named {}; {hint}available: {}",
-        asked.join(", "),
-        there.join(", ")
-    ))
-}
-
-/// The requested ids from one or two catalogs.
-pub fn choose(session: &Session, catalogs: &[&Catalog]) -> Result<BTreeSet<BenchId>> {
-    let Session {
-        config, request, ..
-    } = session;
-    let ids: BTreeSet<BenchId> = catalogs
-        .iter()
-        .flat_map(|catalog| catalog.benchmarks.keys().cloned())
-        .collect();
-    if ids.is_empty() {
-        bail!("nothing to measure: the benches contain no benchmarks");
-    }
-    // Decided by the baseline if it has the benchmark, or a candidate could hide benchmarks
-    // as large cases.
-    let is_large = |id: &&BenchId| {
-        let mut listed = catalogs.iter().filter_map(|it| it.benchmarks.get(*id));
-        listed.next().is_some_and(|listed| listed.large)
-    };
-    let large = ids.iter().filter(is_large).cloned().collect();
-    let reference = |suite: &str| config.reference(suite);
-    let mut chosen = select::choose(&ids, &large, &request.selection, reference)?;
-    let on: BTreeSet<BenchId> = chosen
-        .iter()
-        .filter(|id| config.mode(id) != Mode::Off)
-        .cloned()
-        .collect();
-    // A reference is included if something is divided by it.
-    let needed: BTreeSet<BenchId> = on
-        .iter()
-        .filter_map(|id| id.reference(config.reference(id.suite())?))
-        .collect();
-    chosen.retain(|id| on.contains(id) || needed.contains(id));
-    if let Some(shard) = request.selection.shard {
-        let reference = |id: &str| {
-            let known = catalogs
-                .iter()
-                .find_map(|catalog| catalog.benchmarks.get(id))?;
-            known.reference.as_deref()
-        };
-        chosen = shard::keep(&chosen, shard, reference);
-        if chosen.is_empty() {
-            bail!(
-                "nothing to measure: shard {shard} of these benchmarks is empty; use fewer shards"
-            );
-        }
-    }
-    if chosen.is_empty() {
-        bail!(
-            "nothing to measure: all of these benchmarks have mode `off`; `--mode track` measures \
-             them, and `cargo serbench config` shows where it is set"
-        );
-    }
-    Ok(chosen)
 }

@@ -16,7 +16,7 @@ use crate::{
         explain,
         output::{self, Findings},
         pair::{self, Pair, Trial},
-        report,
+        report, requested,
         revision::{self, Tree},
     },
     compare::{self, CaseTable},
@@ -152,7 +152,7 @@ pub fn measured(
         launcher,
         ..
     } = session;
-    let chosen = revision::choose(session, &[&tree.catalog])?;
+    let chosen = requested::choose(session, &[&tree.catalog])?;
     for loosened in config.loosened(chosen.iter().map(BenchId::as_str)) {
         shell::warning(loosened);
     }

@@ -49,7 +49,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// How many of `count` things per operation that is in a second.
+    /// Converts a `count` per operation to a rate per second.
     pub fn per_second(&self, count: Option<u64>) -> Option<f64> {
         Some(count? as f64 / self.latency_ns? * 1e9)
     }

@@ -34,7 +34,7 @@ pub struct Line {
     pub fixed_ns: f64,
     pub element_ns: f64,
     /// The largest deviation of a measured time from the line, as a fraction of the line.
-    pub furthest: f64,
+    pub largest_deviation: f64,
 }
 
 /// The ladders in the tables of one commit, in their order.
@@ -104,11 +104,11 @@ fn fit(points: &[Point]) -> Option<Line> {
         let line = fixed_ns + element_ns * elements;
         (time / line - 1.0).abs()
     };
-    let furthest = points.iter().map(deviation).fold(0.0, f64::max);
+    let largest_deviation = points.iter().map(deviation).fold(0.0, f64::max);
     let line = Line {
         fixed_ns,
         element_ns,
-        furthest,
+        largest_deviation,
     };
     (fixed_ns + element_ns).is_finite().then_some(line)
 }
@@ -124,15 +124,15 @@ mod tests {
         let line = fit(&points).unwrap();
         assert!((line.fixed_ns - 25.0).abs() < 1e-6, "{line:?}");
         assert!((line.element_ns - 1.5).abs() < 1e-9, "{line:?}");
-        assert!(line.furthest < 1e-6, "{line:?}");
+        assert!(line.largest_deviation < 1e-6, "{line:?}");
     }
 
     #[test]
-    fn what_bends_says_so() {
+    fn curved_ladders_have_large_deviations() {
         // An element costs twice as much in arrays that do not fit into a cache.
         let points = [(1.0, 30.0), (1e2, 130.0), (1e4, 10_030.0), (1e6, 2e6)];
         let line = fit(&points).unwrap();
-        assert!((0.5..1.0).contains(&line.furthest), "{line:?}");
+        assert!((0.5..1.0).contains(&line.largest_deviation), "{line:?}");
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_lengths_are_no_ladder() {
+    fn too_few_lengths_give_no_ladder() {
         let same = [(10.0, 5.0), (10.0, 5.1), (10.0, 5.2), (20.0, 10.0)];
         assert_eq!(fit(&same), None);
         assert_eq!(fit(&[]), None);

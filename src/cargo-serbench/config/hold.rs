@@ -15,8 +15,8 @@ pub struct Held {
     changes: Vec<String>,
 }
 
-/// Keys that a change may make stricter for the whole run, and the one that decides nothing. The rules
-/// of single benchmarks can be made stricter, too. All other keys are the baseline's.
+/// Keys that a change may make stricter for the whole run, and `cache-size`, which affects no verdict. The
+/// rules of single benchmarks can be made stricter, too. All other keys are the baseline's.
 const OWN: [&str; 5] = [
     "strict",
     "require-baseline",
@@ -26,8 +26,8 @@ const OWN: [&str; 5] = [
 ];
 
 impl Config {
-    /// This configuration, but no key allows more than in `baseline`, and what is measured against what
-    /// is taken from there. Flags are the same in both, so they keep applying.
+    /// This configuration, with each key at least as strict as in `baseline`, and with the baseline's settings
+    /// of what to measure and how. Flags are the same in both, so they still apply.
     pub fn hold_to(mut self, baseline: Self) -> Self {
         // A new suite has nothing to be compared with, so its reference is free to choose.
         let covered =
@@ -53,7 +53,7 @@ impl Config {
         }
     }
 
-    /// These rules, with what `other` measures against what.
+    /// These rules, with the settings of `other` for what to measure and how.
     pub fn measured_like(self, other: &Self) -> Self {
         let [own, others] = [&self, other].map(table);
         let own = own.into_iter().filter(|(key, _)| is_own(key));
@@ -62,7 +62,7 @@ impl Config {
         Self {
             known_suites: self.known_suites,
             held: self.held,
-            ..Self::deserialize(merged).expect("both are valid, and each key is by itself")
+            ..Self::deserialize(merged).expect("both are valid, and keys are independent")
         }
     }
 

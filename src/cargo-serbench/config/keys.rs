@@ -68,7 +68,7 @@ pub const KEYS: &[Key] = &[
     key("max-latency-ratio", "", Quantity("RATIO"), "Fail if an encoder takes more than this many times as long as its reference"),
     key("max-memory-ratio", "", Quantity("RATIO"), "Fail if an encoder's peak heap is more than this many times its reference's"),
     key("budget", "", Quantity("SECONDS"), "Spend at most about this many seconds measuring"),
-    key("layout", "'always'", OneOf("WHEN", LAYOUTS), "How to lay out code while two commits are measured"),
+    key("layout", "'always'", OneOf("WHEN", LAYOUTS), "How to order functions when two commits are compared"),
     key("default-branch", "", Text("BRANCH"), "Look for the baseline on this branch"),
     key("strict", "false", Switch, "Fail if a verdict is inconclusive"),
     key("require-baseline", "false", Switch, "Fail if there is no baseline"),
@@ -79,19 +79,19 @@ pub const KEYS: &[Key] = &[
 const LAYOUTS: &[(&str, &str)] = &[
     (
         "always",
-        "In several orders of functions, the same at both commits",
+        "Link both commits in several orders of functions, the same for both",
     ),
     (
         "confirm",
-        "As cargo linked it; re-measure what looks slower in several orders",
+        "Measure as linked by cargo; re-measure suspects in several orders",
     ),
-    ("ignore", "As cargo linked it"),
+    ("ignore", "Measure as linked by cargo"),
 ];
 
 const MODES: &[(&str, &str)] = &[
-    ("gate", "Fail if it regresses or is over a limit"),
-    ("track", "Measure, store and report, never fail"),
-    ("off", "Do not measure"),
+    ("gate", "Fail if a benchmark regresses or exceeds a limit"),
+    ("track", "Measure, store and report, but never fail"),
+    ("off", "Don't measure"),
 ];
 
 impl Key {

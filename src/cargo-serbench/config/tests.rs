@@ -125,7 +125,7 @@ fn layers_and_origins() {
 }
 
 #[test]
-fn what_is_shown_can_be_configured() {
+fn the_shown_configuration_is_valid() {
     let low = package("threshold = 0.001");
     for text in [String::new(), LAYERS.to_owned(), package(ALL), low] {
         for flags in ["", "threshold = '4%'\nbudget = 7\nreference.json = 'x'"] {
@@ -270,7 +270,7 @@ fn references() {
 }
 
 #[test]
-fn what_has_no_effect() {
+fn settings_without_effect() {
     let ids = ["json::orjson::f64", "json::sonic_rs::f64", "npy::raw::f64"];
     let unused = |text: &str, flags: &str| config(text, flags).unused(ids).join("\n");
     assert_eq!(unused("", "reference.json = 'orjson'"), "");
@@ -320,7 +320,7 @@ fn policy(config: &Config) -> String {
 const OVERRIDE: &str = "[[package.metadata.serbench.override]], benchmarks = ['a::c'], ";
 
 #[test]
-fn what_is_loosened_waits_and_what_is_tightened_counts() {
+fn looser_settings_wait_and_stricter_ones_apply() {
     for line in [
         "threshold = 0.03 | threshold = 0.5 | `threshold` from 3% to 50% for `a::b` and 1 more",
         "| memory-threshold = 0.5 | `memory-threshold` from 3% to 50% for `a::b` and 1 more",
@@ -358,7 +358,7 @@ fn what_is_loosened_waits_and_what_is_tightened_counts() {
 }
 
 #[test]
-fn what_decides_otherwise_is_the_baselines() {
+fn other_settings_are_the_baselines() {
     for (key, before, after) in [
         ("budget", "60.0", "5.0"),
         ("layout", "\"always\"", "\"ignore\""),

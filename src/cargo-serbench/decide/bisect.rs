@@ -228,7 +228,7 @@ mod tests {
         /// Whatever happened between good and bad: a single commit is a culprit, and a range starts
         /// after a good commit, ends with a bad one and has only unknown ones in between.
         #[test]
-        fn what_is_found_is_a_culprit(truth in letters(12), hints in prop::collection::vec(0..90_usize, 0..3)) {
+        fn found_commits_are_culprits(truth in letters(12), hints in prop::collection::vec(0..90_usize, 0..3)) {
             let (found, measured) = search(&line(truth.len()), &truth, &hints);
             let (first, last) = (found[0], found[found.len() - 1]);
             prop_assert!(found.iter().copied().eq(first..=last));

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_disturbs() {
+    fn disturbances() {
         let disturbed = |it| is_disturbed(&block(Phase::Screen, it));
         assert!(!disturbed(None));
         assert!(!disturbed(disturbance(16, 0, 0)));
@@ -125,7 +125,7 @@ mod tests {
 
     /// Dropped blocks use up the budget, too.
     #[test]
-    fn blocks_that_are_left_out_have_cost_time() {
+    fn dropped_blocks_use_up_the_budget() {
         let disturbed = block(Phase::Screen, disturbance(0, 1, 0));
         let calm = block(Phase::Screen, None);
         let blocks = [&calm, &calm, &disturbed, &calm];

@@ -1,7 +1,7 @@
 //! Decides the memory verdict of a benchmark from exact counts.
 
-use super::{MemoryChange, Metric, Verdict, change::Comparison, verdict::percent};
-use crate::{decide::evidence::MemoryPair, run::Memory};
+use super::{MemoryChange, Metric, Verdict, change::Comparison, evidence::MemoryPair};
+use crate::{run::Memory, values::figures::percent};
 
 /// The memory verdict; for the fields see [`super::Decision`].
 pub(super) struct MemoryVerdict {

@@ -25,8 +25,8 @@
 //! rejective multiple test procedure"), for the looks at growing numbers of blocks and for the two
 //! clocks by Bonferroni. If blocks are independent and scatter symmetrically, the probability that
 //! a gate calls any benchmark `regressed` whose true change is within its threshold is at most
-//! [`Policy::family_alpha`], whatever the number of benchmarks and whatever they have in common. A
 //! [`Policy::family_alpha`], for any number of benchmarks and any dependence between them. A
+//! suspect whose fresh interval ends below the threshold is `unchanged`; one that is still undecided
 //! after the last look is `inconclusive`.
 //!
 //! Blocks that were clearly disturbed don't count as long as they are few ([`disturbed`]); they are

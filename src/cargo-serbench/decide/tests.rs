@@ -117,7 +117,7 @@ fn slower_code_is_regressed_after_fresh_blocks() {
 }
 
 #[test]
-fn luck_of_the_screen_does_not_count() {
+fn luck_in_the_screen_does_not_count() {
     let mut evidence = benchmark("a");
     evidence.blocks = blocks(Phase::Screen, 0..8, 1.1, 1.1, 0.005);
     let policy = Policy::default();
@@ -188,7 +188,7 @@ fn wall_time_alone_regresses() {
 }
 
 #[test]
-fn threads_are_judged_on_the_wall() {
+fn multithreaded_code_is_judged_by_wall_time() {
     let mut evidence = benchmark("a");
     evidence.multithreaded = true;
     for (cpu, wall, verdict) in [
@@ -286,7 +286,7 @@ fn reference_is_divided_out() {
 }
 
 #[test]
-fn absent_reference_is_said() {
+fn missing_references_are_reported() {
     let mut encoder = benchmark("encoder");
     encoder.reference = Some("gone".into());
     let decisions = measure(&[(encoder, SAME)], &Policy::default());
@@ -356,7 +356,7 @@ fn spent_budget_leaves_the_rest_inconclusive() {
 }
 
 #[test]
-fn what_is_in_one_commit_only_is_not_measured() {
+fn benchmarks_of_one_commit_are_not_measured() {
     for (presence, verdict) in [
         (Presence::Identical, Verdict::Identical),
         (Presence::Added, Verdict::Added),
@@ -672,7 +672,7 @@ fn a_gate_must_be_able_to_fail() {
 
 /// A benchmark that looks slower but could not be confirmed within the budget does not pass.
 #[test]
-fn what_looks_slower_does_not_pass() {
+fn unconfirmed_slowdowns_do_not_pass() {
     let same = || {
         let mut same = benchmark("same");
         same.blocks = blocks(Phase::Screen, 0..8, 1.0, 1.0, 0.005);
@@ -702,7 +702,7 @@ fn what_looks_slower_does_not_pass() {
 /// The difference of identical code in a run explains slowdowns of that size, but no larger ones. In
 /// both cases the gate does not pass.
 #[test]
-fn a_false_alarm_hides_no_regression() {
+fn false_alarms_hide_no_regression() {
     let shifted = |id: &str, role: Role, ratio: f64| {
         let mut evidence = benchmark(id);
         evidence.role = role;

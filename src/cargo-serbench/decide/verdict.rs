@@ -7,8 +7,13 @@ use super::{
     screen::{self, Screened},
     unconfirmed::{self, Unconfirmed},
 };
-use crate::compare::stats::{LogRatio, normal_quantile};
-use crate::compare::{Clock, LEVEL};
+use crate::{
+    compare::{
+        Clock, LEVEL,
+        stats::{LogRatio, normal_quantile},
+    },
+    values::figures::percent,
+};
 
 /// The probability of detecting a slowdown as large as the sensitivity, and of deciding an
 /// inconclusive benchmark in the estimated time.
@@ -132,7 +137,7 @@ fn unmeasured(case: &Comparison<'_>) -> Latency {
 }
 
 /// The slowdown that the last look would call `regressed` with 95 % probability if this
-/// benchmark the only suspect: threshold + (z of the corrected level + z of 95 %) standard errors.
+/// benchmark were the only suspect: threshold + (z of the corrected level + z of 95 %) standard errors.
 /// With few blocks the error is overestimated, so that in simulations 98-100 % are seen.
 fn sensitivity(case: &Comparison<'_>, reading: &Reading, policy: &Policy) -> Option<f64> {
     let blocks = *policy.looks.last()?;
@@ -332,13 +337,4 @@ fn interval(estimate: LogRatio) -> String {
         percent(lower),
         percent(upper)
     )
-}
-
-/// A log-ratio as a signed percentage.
-pub(super) fn percent(log_ratio: f64) -> String {
-    if log_ratio.is_finite() {
-        format!("{:+.1} %", 100.0 * log_ratio.exp_m1())
-    } else {
-        "unknown".to_owned()
-    }
 }

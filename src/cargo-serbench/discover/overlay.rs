@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_workspace_has_stays() {
+    fn existing_dependencies_are_kept() {
         let mut old = parse("[workspace.dependencies]\na = '1'");
         inherit(
             &mut old,

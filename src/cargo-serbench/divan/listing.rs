@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_benchmark_is_told_apart() {
+    fn other_lines_are_not_benchmarks() {
         check(
             "a::b: benchmark\na::b: benchmark\na::c: benchmark\n",
             &["a::c"],
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_say_a_way_out() {
+    fn problems_suggest_solutions() {
         for (problem, words) in [
             (colliding("a::b", 2), "2 benchmarks share the name `a::b`"),
             (newline("a::x\ny"), r#""a::x\ny" contains a newline"#),

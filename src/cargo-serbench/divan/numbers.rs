@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_cut_to_four_digits() {
+    fn times_are_truncated_to_four_digits() {
         // The first of these come from divan's own tests (src/time/fine_duration.rs).
         check(0, "0 ns", 0);
         check(1, "0.001 ns", 1);
@@ -198,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_printed_time_is_read_but_for_what_was_cut(picos in prop_oneof![any::<u64>(), 0..2_000_000_u64]) {
+        fn printed_times_are_read_up_to_truncation(picos in prop_oneof![any::<u64>(), 0..2_000_000_u64]) {
             let printed = Picos(picos).to_string();
             let read = Picos::parse(&printed).expect("divan's own form");
             prop_assert_eq!(read.to_string(), printed);

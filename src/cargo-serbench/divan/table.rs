@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_program_prints() {
+    fn output_of_the_program() {
         check(recording!("prints_lines"), "traps::prints::lines", 3, 12);
         check(
             recording!("prints_an_empty_line"),
@@ -869,7 +869,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_a_way_out() {
+    fn errors_suggest_solutions() {
         let text = sample(["1 us", "3 ns", "2 ns", "2.1 ns", "3", "6"]);
         let error = measurement(&text, "a::b").expect_err("no unit of divan's");
         let said = error.to_string();
@@ -895,7 +895,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_output_is_refused() {
+    fn truncated_output_is_rejected() {
         for (text, id) in [
             (recording!("plain"), "traps::plain"),
             (recording!("prints_lines"), "traps::prints::lines"),

@@ -278,7 +278,7 @@ mod tests {
     /// The running test binary is an executable with symbols.
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn code_has_names_in_the_place_of_addresses() {
+    fn addresses_are_replaced_by_names() {
         #[inline(never)]
         fn long_loop(many: u64) -> u64 {
             (0..many).fold(0, |sum, it| std::hint::black_box(sum ^ (it * 7)))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::signature::count;
+use crate::values::figures::count;
 
 const WIDTH: f64 = 1200.0;
 const ROW: f64 = 18.0;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_as_wide_as_the_candidate_and_coloured_by_their_own_change() {
+    fn frame_widths_and_colours() {
         let baseline = stacks(&[("a::sum;main", 100.0), ("b::Vec<T>;main", 100.0)]);
         let candidate = stacks(&[("a::sum;main", 300.0), ("b::Vec<T>;main", 100.0)]);
         let svg = graph("json::f64 & co", [&baseline, &candidate]);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_shrank_is_blue() {
+    fn shrunken_frames_are_blue() {
         let svg = graph("x", [&stacks(&[("a", 9.0)]), &stacks(&[("a", 3.0)])]);
         assert!(svg.contains("hsl(214, 80%, 55%)"), "{svg}");
         // Frames that only the baseline executes are not drawn, and nothing divides by zero.
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut_at_the_front() {
+    fn names_are_truncated_at_the_front() {
         assert_eq!(fitting("serbench::json", 200.0), "serbench::json");
         assert_eq!(fitting("serbench::json", 70.0), "..ch::json");
         assert_eq!(fitting("serbench::json", 20.0), "");

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_functions() {
+    fn fates_of_functions() {
         let inlined = [
             profile(
                 &[("a::sum", 100.0), ("a::weigh", 80.0)],
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heap_s_part() {
+    fn the_share_of_the_heap() {
         let defines = |_: Side, _: &str| false;
         let (functions, more) = functions(&Both {
             baseline: &profile(&[("a::sum", 100.0), ("malloc", 10.0)], &[]),
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_leads_to_the_user_s_code() {
+    fn waiting_stacks_end_in_user_code() {
         let mut candidate = profile(
             &[
                 ("clock_nanosleep", 9.0),

@@ -31,7 +31,7 @@ use crate::{
     select::BenchId,
 };
 
-pub use signature::{Signature, count};
+pub use signature::Signature;
 
 use self::{
     assembly::Code,

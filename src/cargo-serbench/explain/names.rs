@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn files_lose_machines() {
+    fn file_names_lose_machine_paths() {
         let roots = ["/work/a/src".to_owned()];
         let check = |path: &str, expected: &str| {
             assert_eq!(file(path, &roots).as_deref(), Some(expected), "{path}");

@@ -1,6 +1,9 @@
 //! Classifies a slowdown and describes it in one line, using the recorded figures only.
 
-use crate::run::{Counts, Memory};
+use crate::{
+    run::{Counts, Memory},
+    values::figures::{count, signed_percent, time},
+};
 
 /// The cause of a slowdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,10 +232,10 @@ fn times(figures: &Figures) -> Option<String> {
     match (wall, cpu) {
         (Some(wall), Some(cpu)) => Some(format!(
             "wall time {}, CPU time {}",
-            percent(wall),
-            percent(cpu)
+            signed_percent(wall),
+            signed_percent(cpu)
         )),
-        (Some(wall), None) => Some(format!("wall time {}", percent(wall))),
+        (Some(wall), None) => Some(format!("wall time {}", signed_percent(wall))),
         (None, _) => None,
     }
 }
@@ -240,18 +243,9 @@ fn times(figures: &Figures) -> Option<String> {
 fn system_calls(figures: &Figures) -> Option<String> {
     let waited = figures.counts?.map(|counts| counts.waited_ns.max(0.0));
     (waited[1] > waited[0]).then(|| {
-        let [before, after] = waited.map(duration);
+        let [before, after] = waited.map(time);
         format!("waiting in system calls {before} -> {after}")
     })
-}
-
-/// A duration in a readable unit.
-fn duration(nanoseconds: f64) -> String {
-    match nanoseconds {
-        ns if ns < 1e3 => format!("{ns:.0} ns"),
-        ns if ns < 1e6 => format!("{:.1} µs", ns / 1e3),
-        ns => format!("{:.1} ms", ns / 1e6),
-    }
 }
 
 fn fetches(figures: &Figures) -> Option<String> {
@@ -309,37 +303,14 @@ fn copies(figures: &Figures) -> Option<String> {
 fn of(counts: [f64; 2]) -> String {
     let [before, after] = counts.map(count);
     match counts[0] >= 0.5 {
-        true => format!("{} ({before} -> {after})", percent(change(counts))),
+        true => format!("{} ({before} -> {after})", signed_percent(change(counts))),
         false => format!("{before} -> {after}"),
     }
 }
 
-fn percent(change: f64) -> String {
-    format!("{:+.1} %", 100.0 * change)
-}
-
-/// A count per operation: one decimal if small, thousands separated.
-pub fn count(value: f64) -> String {
-    if value.abs() < 10.0 && (value - value.round()).abs() >= 0.05 {
-        return format!("{value:.1}");
-    }
-    let digits = format!("{:.0}", value.abs());
-    let groups: Vec<&str> = {
-        let first = digits.len() % 3;
-        let (head, rest) = digits.split_at(first);
-        let rest = (0..rest.len() / 3).map(|at| &rest[3 * at..3 * at + 3]);
-        std::iter::once(head)
-            .chain(rest)
-            .filter(|it| !it.is_empty())
-            .collect()
-    };
-    let sign = if value <= -0.5 { "-" } else { "" };
-    format!("{sign}{}", groups.join(","))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Figures, Signature, copies_input, count, signature};
+    use super::{Figures, Signature, copies_input, signature};
     use crate::run::{Counts, Memory};
 
     fn counts(instructions: f64, i1_misses: f64, d1_misses: f64, ll_misses: f64) -> Counts {
@@ -487,16 +458,5 @@ mod tests {
         };
         lines.push(line(&sleeps));
         insta::assert_snapshot!(lines.join("\n"));
-    }
-
-    #[test]
-    fn counts_are_readable() {
-        let check = |value: f64, expected: &str| assert_eq!(count(value), expected);
-        check(0.0, "0");
-        check(0.25, "0.2");
-        check(3.0, "3");
-        check(1234.6, "1,235");
-        check(-12_345_678.0, "-12,345,678");
-        check(999.0, "999");
     }
 }

@@ -177,7 +177,7 @@ fn every_relocation_that_is_reached_counts() {
 }
 
 #[test]
-fn what_surrounds_a_benchmark_does_not_count() {
+fn surrounding_code_does_not_count() {
     let object = compiled(SOURCE);
     let edited = SOURCE
         .replacen("#![allow", "// A comment\n// of two lines.\n\n#![allow", 1)
@@ -202,7 +202,7 @@ fn what_surrounds_a_benchmark_does_not_count() {
 }
 
 #[test]
-fn what_is_not_found_has_no_hash() {
+fn missing_benchmarks_have_no_hash() {
     let object = compiled(SOURCE);
     assert!(hash(&object, "registered::lost_two::4", "").is_some());
     assert_eq!(hash(&object, "registered::reached", ""), None);

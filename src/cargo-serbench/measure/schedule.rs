@@ -205,7 +205,7 @@ mod tests {
     };
 
     #[test]
-    fn cases_come_in_order_and_whole() {
+    fn cases_are_ordered_and_complete() {
         let job = |id: &str| Job {
             phase: Phase::Screen,
             arms: vec![arm(Side::Candidate, &BenchId::new(id), 0.0)],

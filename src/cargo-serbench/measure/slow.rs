@@ -83,7 +83,7 @@ mod tests {
     use super::Slow;
 
     #[test]
-    fn what_fits_is_admitted_once() {
+    fn benchmarks_that_fit_are_admitted_once() {
         let waiting = || {
             Slow(BTreeMap::from([
                 ("a::x".into(), 30.0),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_stays_hidden() {
+    fn benchmarks_that_do_not_fit_stay_hidden() {
         let mut slow = Slow(BTreeMap::from([
             ("a::x".into(), 30.0),
             ("a::y".into(), 7.0),

@@ -10,13 +10,16 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serbench::protocol::{self, Answer};
 
-use super::output::{Output, failure_summary};
+use super::{
+    child::KillOnDrop,
+    output::{Output, failure_summary},
+};
 use crate::interrupt;
 
 /// A bench process that waits for commands. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Worker {
-    child: Child,
+    child: KillOnDrop,
     commands: TcpStream,
     answers: BufReader<Answers>,
     output: Output,
@@ -75,7 +78,7 @@ impl Worker {
         };
         let (commands, answers) = setup().context("accept a worker's connection")?;
         Ok(Self {
-            child,
+            child: KillOnDrop(child),
             commands,
             answers,
             output,
@@ -190,14 +193,6 @@ fn mismatch(hello: &Answer) -> Option<String> {
         env!("CARGO_PKG_VERSION"),
         protocol::VERSION
     ))
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Killed: any further output is not needed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[cfg(test)]

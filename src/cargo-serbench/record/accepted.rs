@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_counts_until_the_baseline_holds_it() {
+    fn entries_apply_until_the_baseline_has_them() {
         let old = entry("json::serde_json::**", 'a');
         let new = entry("json::serde_json::**", 'b');
         let all = [old.clone(), new.clone()];
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_found_by_themselves() {
+    fn ids_with_glob_characters_match_themselves() {
         let found = |pattern, id| accepted(&[entry(pattern, 'a')], &[], id, false).is_some();
         let odd = "b::f[1]::{x}";
         assert!(found(odd, odd));

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_come_back() {
+    fn entries_round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/index");
         let mut index = Index::open(&path).unwrap();
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_what_follows_and_no_more() {
+    fn damage_only_loses_what_follows() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
         let mut index = Index::open(&path).unwrap();
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_replaced_does_not_pile_up() {
+    fn replaced_entries_do_not_pile_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
         for size in 0..300 {

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_put_in_order() {
+    fn commits_are_ordered() {
         let folder = tempfile::tempdir().unwrap();
         let mut index = Index::open(&folder.path().join("index")).unwrap();
         add(&mut index, ("c9", "m"), &[("o", "", 1.0), ("a", "o", 1.5)]);

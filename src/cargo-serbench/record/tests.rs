@@ -160,7 +160,7 @@ pub fn two_encoders() -> Run {
 }
 
 #[test]
-fn a_run_leaves_its_facts() {
+fn records_keep_the_facts_of_a_run() {
     let record = Record::from_run(&two_encoders()).unwrap();
     insta::assert_snapshot!(text::write(&record));
     assert_eq!(
@@ -200,7 +200,7 @@ fn impossible_times_are_left_out() {
 }
 
 #[test]
-fn threads_go_by_the_wall_clock() {
+fn threads_are_judged_by_wall_time() {
     let mut run = two_encoders();
     run.blocks[0].slices[1][0].wall = 8e3;
     for times in &mut run.blocks[0].slices[1] {
@@ -262,7 +262,7 @@ pub fn default_grid() -> Record {
 }
 
 #[test]
-fn a_repository_can_carry_them() {
+fn records_are_small_enough_for_a_repository() {
     let record = default_grid();
     assert_eq!(record.benchmarks.len(), 117);
     let text = text::write(&record);
@@ -476,7 +476,7 @@ fn any_record() -> impl Strategy<Value = Record> {
 
 proptest! {
     #[test]
-    fn records_come_back_as_they_were(record in any_record()) {
+    fn records_round_trip(record in any_record()) {
         let text = text::write(&record);
         prop_assert_eq!(text.lines().count(), record.benchmarks.len().max(1) + 12 - usize::from(record.benchmarks.is_empty()));
         prop_assert_eq!(text::read(text.as_bytes(), Path::new("f")).unwrap(), record);

@@ -349,7 +349,7 @@ fn scaling_section(tables: &[CaseTable]) -> Option<Section> {
             Cell::plain(cells::time(ladder.line.element_ns))
         }),
         right("Furthest from the line", |ladder| {
-            Cell::plain(format!("{:.0} %", 100.0 * ladder.line.furthest))
+            Cell::plain(format!("{:.0} %", 100.0 * ladder.line.largest_deviation))
         }),
     ];
     (!ladders.is_empty()).then(|| Section {

@@ -6,8 +6,9 @@ use super::{
     text,
 };
 use crate::{
-    explain::{Explanation, Signature, count},
+    explain::{Explanation, Signature},
     run::{Allocated, Explained, Fate, Function, Site},
+    values::figures::count,
 };
 
 /// Most rows of a table; one more row sums up the others.

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The version of this format. Increased when a field is removed or changes its meaning.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Root<'a> {
@@ -52,8 +52,8 @@ struct ScalingRow {
     data_type: String,
     fixed_ns: f64,
     element_ns: f64,
-    furthest: f64,
-    elements: (f64, f64),
+    largest_deviation: f64,
+    lengths: (f64, f64),
 }
 
 #[derive(Serialize)]
@@ -97,7 +97,7 @@ struct VerdictRow<'a> {
     confirm_blocks: usize,
     smallest_visible_slowdown: Option<f64>,
     seconds_to_decide: Option<f64>,
-    place: Option<PlaceRow<'a>>,
+    location: Option<PlaceRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -146,7 +146,7 @@ struct MeanRow<'a> {
 struct ExplanationRow<'a> {
     id: &'a str,
     signature: &'static str,
-    rests_on: String,
+    evidence: String,
     observed: &'a Explained,
 }
 
@@ -212,7 +212,7 @@ fn explanation<'a>(explanation: &Explanation<'a>) -> ExplanationRow<'a> {
     ExplanationRow {
         id,
         signature: signature.word(),
-        rests_on: sentence.clone(),
+        evidence: sentence.clone(),
         observed,
     }
 }
@@ -259,7 +259,7 @@ fn verdict_row<'a>(report: &Report<'a>, decision: &'a Decision) -> VerdictRow<'a
         confirm_blocks: decision.confirm_blocks,
         smallest_visible_slowdown: decision.sensitivity,
         seconds_to_decide: decision.needs_seconds,
-        place: place.map(|Place { file, line }| PlaceRow { file, line: *line }),
+        location: place.map(|Place { file, line }| PlaceRow { file, line: *line }),
     }
 }
 
@@ -317,8 +317,8 @@ fn scaling_row(ladder: Ladder) -> ScalingRow {
         data_type: ladder.dtype,
         fixed_ns: ladder.line.fixed_ns,
         element_ns: ladder.line.element_ns,
-        furthest: ladder.line.furthest,
-        elements: ladder.range,
+        largest_deviation: ladder.line.largest_deviation,
+        lengths: ladder.range,
     }
 }
 

@@ -147,7 +147,7 @@ mod tests {
     use super::{code, escape};
 
     #[test]
-    fn foreign_text_is_only_text() {
+    fn untrusted_text_is_escaped() {
         let check = |text: &str, expected: &str| assert_eq!(escape(text), expected);
         check(
             "[x](https://evil.example)",

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_id_is_not_cut() {
+    fn long_ids_are_not_truncated() {
         let mut table = example();
         let id = "x".repeat(300);
         table.rows[1][0] = Cell::name(&id);

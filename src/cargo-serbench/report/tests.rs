@@ -359,7 +359,7 @@ impl Wanted {
 }
 
 #[test]
-fn every_form_says_what_the_json_says() {
+fn every_format_agrees_with_the_json() {
     let report = every_verdict();
     let json: Value = serde_json::from_str(&report.render("json")).unwrap();
     let wanted = wanted(&json);
@@ -408,82 +408,78 @@ fn every_form_says_what_the_json_says() {
 
 /// The same for machine-readable formats.
 fn for_programs(report: &Owned, wanted: &[Wanted]) {
-    let [metrics, junit, table] = ["openmetrics", "junit", "csv"].map(|form| report.render(form));
-    let parse = |form: &str| -> Value { serde_json::from_str(&report.render(form)).unwrap() };
-    let (bencher, action) = (parse("bencher"), parse("benchmark-action"));
-    let mut lines = csv::Reader::from_reader(table.as_bytes());
+    let text = report.render("csv");
+    let mut lines = csv::Reader::from_reader(text.as_bytes());
     let lines: Vec<BTreeMap<String, String>> =
         lines.deserialize().map(|line| line.unwrap()).collect();
     assert_eq!(lines.len(), wanted.len());
-    let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * other.abs();
+    let parse = |form: &str| -> Value { serde_json::from_str(&report.render(form)).unwrap() };
+    let (bencher, action) = (parse("bencher"), parse("benchmark-action"));
+    let [metrics, junit] = ["openmetrics", "junit"].map(|form| report.render(form));
     for it in wanted {
         let id = &it.id;
         let line = lines.iter().find(|line| line["id"] == *id).unwrap();
-        assert_eq!(line["verdict"], it.verdict, "{id}");
-        for (name, value) in ["change", "change_lower", "change_upper"].iter().zip(0..) {
-            match it.change {
-                None => assert_eq!(line[*name], "", "{id}"),
-                Some(change) => assert!(near(line[*name].parse().unwrap(), change[value])),
-            }
-        }
-        assert!(near(
-            line["candidate_latency_ns"].parse().unwrap(),
-            it.latency_ns
-        ));
-        assert!(near(
-            bencher[id]["latency"]["value"].as_f64().unwrap(),
-            it.latency_ns
-        ));
-        let entry = action
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|entry| entry["name"] == **id);
-        assert!(near(
-            entry.unwrap()["value"].as_f64().unwrap(),
-            it.latency_ns
-        ));
-        let accepted = if it.accepted.is_some() {
-            ",accepted=\"true\""
-        } else {
-            ""
-        };
+        line_says(line, it);
+        near(&bencher[id]["latency"]["value"], it.latency_ns);
+        let mut entries = action.as_array().unwrap().iter();
+        let entry = entries.find(|entry| entry["name"] == **id).unwrap();
+        near(&entry["value"], it.latency_ns);
+        let accepted = it.accepted.as_ref().map_or("", |_| ",accepted=\"true\"");
         let sample = format!(
             "serbench_verdict{{benchmark=\"{id}\",verdict=\"{}\"{accepted}}} 1\n",
             it.verdict
         );
         assert!(metrics.contains(&sample), "{sample}");
-        assert_eq!(
-            line["accepted"],
-            it.accepted.clone().unwrap_or_default(),
-            "{id}"
-        );
-        let case = junit
-            .split("<testcase ")
-            .find(|case| case.contains(&format!("\"{id}\"")));
-        let case = case.unwrap();
-        let words = it.accepted.iter().chain(&it.remark);
-        for words in words.chain([&format!("{}: ", it.verdict)]) {
-            assert!(case.contains(words), "{words:?}: {junit}");
-        }
-        let status = ["<failure", "<error", "<skipped"]
-            .into_iter()
-            .find(|tag| case.contains(tag));
-        let wanted = match (it.verdict.as_str(), &it.accepted) {
-            (_, Some(_)) => None,
-            ("regressed", None) => Some("<failure"),
-            ("failed" | "removed", None) => Some("<error"),
-            // Nothing that a test suite could call passed.
-            ("inconclusive" | "skipped", None) => Some("<skipped"),
-            (_, None) => None,
-        };
-        assert_eq!(status, wanted, "{id}");
+        let mut cases = junit.split("<testcase ");
+        let case = cases.find(|case| case.contains(&format!("\"{id}\"")));
+        test_case_says(case.unwrap(), it);
     }
     let outcome = junit.split("<testcase ").last().unwrap();
     assert!(
         outcome.starts_with("name=\"outcome\"") && outcome.contains("<failure"),
         "{junit}"
     );
+}
+
+#[track_caller]
+fn near(value: &Value, expected: f64) {
+    let value = value.as_f64().unwrap();
+    assert!((value - expected).abs() <= 1e-9 * expected.abs(), "{value}");
+}
+
+/// Compares a line of the CSV.
+fn line_says(line: &BTreeMap<String, String>, it: &Wanted) {
+    assert_eq!(line["verdict"], it.verdict, "{}", it.id);
+    let number = |name: &str| -> Value { line[name].parse::<f64>().unwrap().into() };
+    for (name, value) in ["change", "change_lower", "change_upper"].iter().zip(0..) {
+        match it.change {
+            None => assert_eq!(line[*name], "", "{}", it.id),
+            Some(change) => near(&number(name), change[value]),
+        }
+    }
+    near(&number("candidate_latency_ns"), it.latency_ns);
+    let accepted = it.accepted.clone().unwrap_or_default();
+    assert_eq!(line["accepted"], accepted, "{}", it.id);
+}
+
+/// Compares a test case of the JUnit XML.
+fn test_case_says(case: &str, it: &Wanted) {
+    let words = it.accepted.iter().chain(&it.remark);
+    for words in words.chain([&format!("{}: ", it.verdict)]) {
+        assert!(case.contains(words), "{words:?}: {case}");
+    }
+    let status = ["<failure", "<error", "<skipped"]
+        .into_iter()
+        .find(|tag| case.contains(tag));
+    let wanted = match (it.verdict.as_str(), &it.accepted) {
+        (_, Some(_)) => None,
+        ("regressed", None) => Some("<failure"),
+        ("failed" | "removed", None) => Some("<error"),
+        // Nothing that a test suite could call passed.
+        ("inconclusive" | "skipped", None) => Some("<skipped"),
+        (_, None) => None,
+    };
+    assert_eq!(status, wanted, "{}", it.id);
 }
 
 /// Annotations have a level: what fails the gate is an error.
@@ -635,7 +631,7 @@ fn small_forms() {
 }
 
 #[test]
-fn nothing_in_a_name_does_harm() {
+fn harmful_names_are_escaped() {
     let report = Owned::of(&[
         (HARMFUL, Verdict::Regressed),
         ("json::w::f64::1", Verdict::Failed),
@@ -709,7 +705,7 @@ fn json_is_as_documented() {
 }
 
 /// Asserts that `value` matches `schema`. A full validator has sixty dependencies; this one supports the
-/// keywords that the schema uses, and rejects others. One flat match, so it is long.
+/// keywords that the schema uses, and rejects others.
 fn check(root: &Value, schema: &Value, value: &Value, at: &str) {
     for (keyword, argument) in schema.as_object().unwrap() {
         match keyword.as_str() {
@@ -735,17 +731,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) {
             "type" => {
                 let one = std::slice::from_ref(argument);
                 let types = argument.as_array().map_or(one, Vec::as_slice);
-                let fits = |kind: &Value| match kind.as_str().unwrap() {
-                    "object" => value.is_object(),
-                    "array" => value.is_array(),
-                    "string" => value.is_string(),
-                    "number" => value.is_number(),
-                    "integer" => value.is_u64(),
-                    "boolean" => value.is_boolean(),
-                    "null" => value.is_null(),
-                    other => panic!("unknown type {other}"),
-                };
-                assert!(types.iter().any(fits), "{at}: {value} is not {argument}");
+                let fits = types.iter().any(|kind| has_type(value, kind));
+                assert!(fits, "{at}: {value} is not {argument}");
             }
             "required" => {
                 for name in argument.as_array().unwrap() {
@@ -775,8 +762,21 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) {
     }
 }
 
+fn has_type(value: &Value, kind: &Value) -> bool {
+    match kind.as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("unknown type {other}"),
+    }
+}
+
 #[test]
-fn a_comment_fits_and_says_what_it_leaves_out() {
+fn comments_fit_and_count_what_is_left_out() {
     let ids: Vec<String> = (0..500)
         .map(|number| format!("json::{}{number}::f64::1", "x".repeat(60)))
         .collect();

@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_addressed_is_a_problem() {
+    fn unaddressable_benchmarks_are_problems() {
         let inventory = merged("", &[], &["a::f::1", "a::g", "a::m::h::x", "a::m::h::t=1"]);
         assert_eq!(inventory.problems.len(), 1);
         assert!(

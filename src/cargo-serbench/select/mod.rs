@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_value_among_several_is_refused() {
+    fn one_wrong_value_among_several_is_rejected() {
         let all = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
         let select = Selection::default;
         let messages = [

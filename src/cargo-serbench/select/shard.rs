@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_never_moves() {
+    fn ids_never_change_shards() {
         // Fixed by the hash, independent of other ids; a change would split running matrices.
         let second: Shard = "2/2".parse().unwrap();
         let there: Vec<BenchId> = ids()
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn references_come_along() {
+    fn references_are_selected_too() {
         let ids = ids();
         let names: Vec<(BenchId, String)> = ids
             .iter()
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn nonsense_is_rejected() {
         for text in ["", "2", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2"] {
             assert!(text.parse::<Shard>().is_err(), "{text}");
         }

@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_shown_in_its_place() {
+    fn differences_are_shown_with_context() {
         insta::assert_snapshot!(same(b"[[1,2,3]]", b"[[1,2,4]]").unwrap_err(), @"the encoder promises the same bytes as the reference, but byte 6 differs: `1,2,3]]` instead of `1,2,4]]`");
         assert!(same(b"[1", b"[1,2]").is_err());
         assert!(same(b"[1]", b"[1]").is_ok());

@@ -67,7 +67,7 @@ mod tests {
     use super::only_they_differ;
 
     #[test]
-    fn comments_are_no_code() {
+    fn comments_are_not_code() {
         let source = "use std::fmt;\n\nfn f(a: u8) -> &'static str {\n    \"// text\"\n}\n";
         for (from, to) in [
             ("use std", "// Why.\nuse std"),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_code() {
+    fn everything_else_is_code() {
         let source = "fn f(a: u8) -> u8 { g!(a+1, \"// text\", r#\"/* raw */\"#) }\n";
         for (from, to) in [
             ("+1", "+2"),

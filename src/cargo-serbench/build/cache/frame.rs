@@ -232,7 +232,7 @@ const PREFIXES: [&str; 8] = [
     "LIBRARY_",
 ];
 
-/// Variables count if they are, begin or end with one of these words.
+/// A variable counts if it equals, starts with or ends with one of these words.
 const WORDS: [&str; 16] = [
     "CC",
     "CXX",
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_name_files_are_refused() {
+    fn flags_that_name_files_are_rejected() {
         for text in [
             "-Cprofile-use=/tmp/a.profdata",
             "-Ctarget-cpu=native -L /opt/lib",

@@ -158,7 +158,7 @@ impl Cache {
                 "Removed",
                 format_args!(
                     "{} used longest ago ({}); `cache-size` allows {}",
-                    shell::count(removed, "kept build"),
+                    shell::count(removed, "cached build"),
                     Bytes(freed),
                     self.limit
                 ),

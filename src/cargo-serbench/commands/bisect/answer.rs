@@ -1,22 +1,19 @@
-//! The result of a bisection, as text and as JSON.
+//! The result of a bisection, and its text.
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::{
-    log::{self, Confirmed, Entry},
-    search::Search,
-};
+use super::{log::Entry, search::Search};
 use crate::{
     decide::bisect::Answer,
     discover::git::{Commit, Repo},
     exit::Exit,
     explain,
-    report::{cells, explained, text::visible},
+    report::{explained, text::visible},
     run::Run,
     select::BenchId,
+    values::figures,
 };
 
 /// A culprit, compared with its parent.
@@ -31,14 +28,14 @@ pub struct Found {
 /// The result of a bisection.
 pub struct Ending {
     pub exit: Exit,
-    /// The benchmark that was followed.
-    id: Option<String>,
+    /// The bisected benchmark.
+    pub id: Option<String>,
     /// The ratio of BAD to GOOD with its interval.
-    total: Option<[f64; 3]>,
-    answer: Outcome,
+    pub total: Option<[f64; 3]>,
+    pub answer: Outcome,
 }
 
-enum Outcome {
+pub enum Outcome {
     /// Why there was nothing to bisect.
     Nothing(String),
     Culprit(Box<Named>),
@@ -47,22 +44,22 @@ enum Outcome {
 }
 
 /// A culprit to report.
-struct Named {
-    commit: CommitInfo,
-    parent: String,
-    change: Option<[f64; 3]>,
-    standing: Standing,
-    reason: String,
-    why: Option<Why>,
+pub struct Named {
+    pub commit: CommitInfo,
+    pub parent: String,
+    pub change: Option<[f64; 3]>,
+    pub confirmation: AgainstParent,
+    pub reason: String,
+    pub why: Option<Why>,
 }
 
 /// Why the culprit is slower.
-struct Why {
-    signature: &'static str,
+pub struct Why {
+    pub signature: &'static str,
     /// The figures that the signature is based on.
-    sentence: String,
+    pub evidence: String,
     /// Functions and lines.
-    look_at: Vec<String>,
+    pub functions: Vec<String>,
     /// Why something could not be determined.
     notes: Vec<String>,
 }
@@ -73,9 +70,9 @@ impl Why {
         let found = explanations.into_iter().find(|it| it.id == id)?;
         Some(Self {
             signature: found.signature.word(),
-            look_at: explained::look_at(found.observed),
+            functions: explained::look_at(found.observed),
             notes: found.observed.notes.clone(),
-            sentence: found.sentence,
+            evidence: found.sentence,
         })
     }
 }
@@ -83,7 +80,7 @@ impl Why {
 /// The result of measuring the culprit against its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Standing {
+pub enum AgainstParent {
     Confirmed,
     /// No change on its own: several commits add up, and the sum reaches the threshold here.
     Gradual,
@@ -92,11 +89,11 @@ enum Standing {
 
 /// A commit, for the report.
 #[derive(Clone, Debug, Serialize)]
-struct CommitInfo {
-    sha: String,
-    author: String,
-    authored: String,
-    subject: String,
+pub struct CommitInfo {
+    pub sha: String,
+    pub author: String,
+    pub authored: String,
+    pub subject: String,
 }
 
 impl CommitInfo {
@@ -168,10 +165,10 @@ impl Ending {
             commit: CommitInfo::of(commit, search.session.repo.as_ref()),
             parent: parent.sha,
             change: pair.change,
-            standing: match pair.answer {
-                Answer::Bad => Standing::Confirmed,
-                Answer::Good => Standing::Gradual,
-                Answer::Unknown => Standing::Unconfirmed,
+            confirmation: match pair.answer {
+                Answer::Bad => AgainstParent::Confirmed,
+                Answer::Good => AgainstParent::Gradual,
+                Answer::Unknown => AgainstParent::Unconfirmed,
             },
             reason: pair.reason,
             why: explained.and_then(|run| Why::of(&run, id)),
@@ -213,7 +210,7 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
         commit,
         parent,
         change: by,
-        standing,
+        confirmation,
         reason,
         why,
     } = named;
@@ -221,15 +218,15 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
     let short: String = commit.sha.chars().take(10).collect();
     let line = commit.line();
     let (id, by, reason) = (visible(id), change(*by), visible(reason));
-    let words = match standing {
-        Standing::Confirmed => {
+    let words = match confirmation {
+        AgainstParent::Confirmed => {
             format!("Found: {line}\n  {id}: {by} against its parent {parent}\n  {reason}\n")
         }
-        Standing::Gradual => format!(
+        AgainstParent::Gradual => format!(
             "Gradual: several commits add up, and the sum is above the threshold from here on:\n  \
              {line}\n  {id}: {by} against its parent {parent}\n  {reason}\n"
         ),
-        Standing::Unconfirmed => format!(
+        AgainstParent::Unconfirmed => format!(
             "Found, but not confirmed against its parent {parent}: {line}\n  {id}: {reason}\n"
         ),
     };
@@ -249,12 +246,12 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
 fn because(why: &Why) -> Vec<String> {
     let Why {
         signature,
-        sentence,
-        look_at,
+        evidence,
+        functions,
         notes,
     } = why;
-    let places = look_at.iter().map(|place| format!("in {place}"));
-    [format!("{signature}: {sentence}")]
+    let places = functions.iter().map(|function| format!("in {function}"));
+    [format!("{signature}: {evidence}")]
         .into_iter()
         .chain(places)
         .chain(notes.iter().cloned())
@@ -290,152 +287,7 @@ fn range(text: &mut String, commits: &[(CommitInfo, String)], id: &str, good: Co
 /// `+5.1 % [+4.2, +6.0]`.
 fn change(ratios: Option<[f64; 3]>) -> String {
     let Some([point, lower, upper]) = ratios else {
-        return "no change of time".to_owned();
+        return "time not compared".to_owned();
     };
-    let percent = |ratio: f64| 100.0 * (ratio - 1.0);
-    let ends = (percent(lower), percent(upper));
-    format!(
-        "{} [{:+.1}, {:+.1}]",
-        cells::percent(point.ln()),
-        ends.0,
-        ends.1
-    )
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    outcome: &'static str,
-    /// Full hashes.
-    good: &'a str,
-    bad: &'a str,
-    benchmark: Option<&'a str>,
-    /// BAD / GOOD; 1.05 is 5 % slower.
-    change: Option<Ratio>,
-    culprit: Option<Culprit<'a>>,
-    /// Possible culprits, where measurements can't separate them.
-    range: Vec<Member<'a>>,
-    reason: Option<&'a str>,
-    steps: Vec<Line<'a>>,
-    exit_code: u8,
-}
-
-#[derive(Serialize)]
-struct Culprit<'a> {
-    commit: &'a CommitInfo,
-    parent: &'a str,
-    /// The culprit / its parent.
-    change: Option<Ratio>,
-    standing: Standing,
-    reason: &'a str,
-    /// The kind of change, if known.
-    signature: Option<&'a str>,
-    /// The figures that it is based on.
-    rests_on: Option<&'a str>,
-    /// The functions with the most additional instructions, with source lines if known.
-    look_at: &'a [String],
-}
-
-impl<'a> From<&'a Named> for Culprit<'a> {
-    fn from(named: &'a Named) -> Self {
-        let why = named.why.as_ref();
-        Self {
-            commit: &named.commit,
-            parent: &named.parent,
-            change: named.change.map(Ratio::from),
-            standing: named.standing,
-            reason: &named.reason,
-            signature: why.map(|why| why.signature),
-            rests_on: why.map(|why| why.sentence.as_str()),
-            look_at: why.map_or(&[], |why| &why.look_at),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Member<'a> {
-    commit: &'a CommitInfo,
-    reason: &'a str,
-}
-
-/// A ratio with its 95 % interval.
-#[derive(Clone, Copy, Serialize)]
-struct Ratio {
-    ratio: f64,
-    lower: Option<f64>,
-    upper: Option<f64>,
-}
-
-impl From<[f64; 3]> for Ratio {
-    fn from([ratio, lower, upper]: [f64; 3]) -> Self {
-        let finite = |bound: f64| bound.is_finite().then_some(bound);
-        Self {
-            ratio,
-            lower: finite(lower),
-            upper: finite(upper),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    commit: &'a str,
-    answer: &'static str,
-    measured: bool,
-    reason: &'a str,
-    change: Option<Ratio>,
-}
-
-/// The result as JSON, with every step.
-pub fn json(
-    ending: &Ending,
-    good: &Commit,
-    bad: &Commit,
-    (confirmed, entries): (Option<&Confirmed>, &[Entry]),
-) -> Result<String> {
-    let first = confirmed.map(|confirmed| &confirmed.bad);
-    let steps = first.into_iter().chain(entries).map(|entry| Line {
-        commit: &entry.commit,
-        answer: log::word(entry.answer),
-        measured: entry.measured,
-        reason: &entry.reason,
-        change: entry.change.map(Ratio::from),
-    });
-    let mut document = Document {
-        schema: 1,
-        outcome: "",
-        good: &good.sha,
-        bad: &bad.sha,
-        benchmark: ending.id.as_deref(),
-        change: ending.total.map(Ratio::from),
-        culprit: None,
-        range: Vec::new(),
-        reason: None,
-        steps: steps.collect(),
-        exit_code: ending.exit.code(),
-    };
-    document.outcome = match &ending.answer {
-        Outcome::Nothing(words) => {
-            document.reason = Some(words);
-            match ending.exit {
-                Exit::Passed => "nothing-to-find",
-                Exit::Inconclusive => "inconclusive",
-                Exit::CouldNotMeasure | Exit::Usage | Exit::Regressed | Exit::Interrupted => {
-                    "could-not-measure"
-                }
-            }
-        }
-        Outcome::Culprit(named) => {
-            document.culprit = Some(Culprit::from(&**named));
-            "found"
-        }
-        Outcome::Range(commits) => {
-            let members = commits.iter();
-            document.range = members
-                .map(|(commit, reason)| Member { commit, reason })
-                .collect();
-            "range"
-        }
-    };
-    Ok(serde_json::to_string_pretty(&document).context("write JSON")? + "\n")
+    figures::change_within(point, [lower, upper])
 }

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_goes_on_after_any_cut() {
+    fn logs_resume_after_any_truncation() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/log");
         let mut log = Log::open(&path, &task("g"), true).unwrap();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn another_task_and_one_that_ended_begin_anew() {
+    fn other_and_completed_tasks_start_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut log = Log::open(&path, &task("g"), false).unwrap();

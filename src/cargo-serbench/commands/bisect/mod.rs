@@ -4,6 +4,7 @@
 //! can't be measured are skipped. The result is measured again against its parent.
 
 mod answer;
+mod json;
 mod log;
 mod search;
 mod step;
@@ -80,7 +81,7 @@ Exit codes:
   0    nothing to find: BAD is as fast as GOOD
   100  found: a commit, or a range of commits that can't be told apart
   101  could not measure GOOD or BAD
-  102  inconclusive: not clear whether BAD is slower than GOOD";
+  102  inconclusive: unclear whether BAD is slower than GOOD";
 
 pub fn bisect(args: &Bisect) -> Result<Exit> {
     args.voice.apply();
@@ -202,7 +203,7 @@ fn finish(
     let exit = ending.exit;
     shell::print(&match args.format {
         Format::Terminal => answer::text(&ending, good, bad, session.repository()?),
-        Format::Json => answer::json(&ending, good, bad, (log.confirmed.as_ref(), &log.entries))?,
+        Format::Json => json::json(&ending, good, bad, (log.confirmed.as_ref(), &log.entries))?,
     })?;
     log.end()?;
     build::prune(&session.workspace.scratch());

@@ -237,7 +237,7 @@ fn aslr(facts: &Facts) -> Option<Check> {
 fn clock(facts: &Facts) -> Option<Check> {
     let (cost, step) = (facts.clock_cost_ns, facts.clock_step_ns);
     let source = facts.clock_source.as_deref().unwrap_or("unknown source");
-    let found = format!("{source}, {step:.0} ns resolution, {cost:.0} ns a reading");
+    let found = format!("{source}, {step:.0} ns resolution, {cost:.0} ns per reading");
     Some(match cost < 200.0 && step < 1000.0 {
         true => pass("clock", found),
         false => warn(

@@ -187,7 +187,7 @@ impl Counters {
     }
 
     /// Steal time as a fraction of all CPU time since `before`. The fields are those of proc(5): user,
-    /// nice, system, idle, iowait, irq, softirq, steal, and guests, which user already holds.
+    /// nice, system, idle, iowait, irq, softirq, steal, and guest times, which user includes.
     fn stolen_since(&self, before: &Self) -> f64 {
         const STEAL: usize = 7;
         let spent: Vec<u64> = self

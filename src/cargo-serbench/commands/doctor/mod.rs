@@ -21,7 +21,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Doctor {
-    /// Prove it on these benchmarks: gates of identical code must pass, slowed-down code must fail
+    /// Test the gate on these benchmarks: identical code must pass, slowed-down code must fail
     #[arg(long)]
     pub prove: bool,
 

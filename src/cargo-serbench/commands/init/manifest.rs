@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_order_stay() {
+    fn comments_and_order_are_kept() {
         let some = "# On top\n[package]\nname = \"a\" # a name\n\n[dev-dependencies]\n# measured\ndivan = \"0.1.21\"\n\n\
                     [[bench]]\nname = \"other\"\n\n[package.metadata.serbench]\nthreshold = \"10%\"\n\n[lib]\nbench = false\n";
         insta::assert_snapshot!(edited(some));
@@ -170,12 +170,12 @@ mod tests {
             assert_eq!(table["bench"][0]["name"].as_str(), Some("arrays"), "{new}");
             let reference = &table["package"]["metadata"]["serbench"]["reference"];
             assert_eq!(reference["arrays"].as_str(), Some("display"), "{new}");
-            assert_eq!(edited(&new), new, "twice is once");
+            assert_eq!(edited(&new), new, "a second edit changes nothing");
         }
     }
 
     #[test]
-    fn what_can_not_be_edited_is_an_error() {
+    fn uneditable_manifests_are_errors() {
         let error = |old: &str| {
             ENCODERS
                 .apply(old, &BTreeSet::new())

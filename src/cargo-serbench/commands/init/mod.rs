@@ -22,10 +22,10 @@ use crate::{
     shell,
 };
 
-/// The gate, which runs the change's code without rights.
+/// The gate, which runs the change's code without write permission.
 const GATE: &str = include_str!("serbench.yml");
 
-/// The publisher of its verdict, which may write and runs only code of the default branch.
+/// The publisher of its verdict, which has write permission and runs only code of the default branch.
 const PUBLISHER: &str = include_str!("publish.yml");
 
 /// The first bench of a package.

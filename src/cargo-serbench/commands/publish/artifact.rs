@@ -1,4 +1,4 @@
-//! Finds stored runs in a downloaded artifact, which may hold anything.
+//! Finds stored runs in a downloaded artifact, which is untrusted.
 
 use std::{
     fs,
@@ -7,14 +7,14 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// More shards than anybody has; each run is read into memory.
+/// More shards than anyone uses; each run is read into memory.
 const MOST_RUNS: usize = 64;
 
-/// Folders within folders: artifact, serbench, runs.
+/// Maximum depth of folders: artifact, serbench, runs.
 const DEEPEST: usize = 4;
 
-/// The files `serbench/runs/*.json` of all artifacts in `folder`, sorted. Links are refused: what they
-/// lead to was not uploaded.
+/// The files `serbench/runs/*.json` of all artifacts in `folder`, sorted. Links are rejected, because their
+/// targets were not uploaded.
 pub fn runs(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if folder.exists() {
@@ -56,7 +56,7 @@ mod tests {
     use super::runs;
 
     #[test]
-    fn only_stored_runs_are_taken() {
+    fn only_stored_runs_are_found() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         assert_eq!(runs(&root.join("none")).unwrap().len(), 0);

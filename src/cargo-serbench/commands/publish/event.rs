@@ -1,4 +1,4 @@
-//! What GitHub says about the workflow run to publish: nothing of it comes from the change.
+//! GitHub's event about the workflow run to publish. None of it comes from the change under test.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ pub struct Event {
 
 #[derive(Debug, Deserialize)]
 pub struct WorkflowRun {
-    /// What started it, such as `pull_request`.
+    /// The event that started it, such as `pull_request`.
     pub event: String,
     pub head_sha: String,
     pub head_branch: String,
@@ -44,18 +44,18 @@ pub struct Repository {
 }
 
 impl Event {
-    /// The event in the file that the runner names.
+    /// Reads the event from the file that the runner provides.
     pub fn read() -> Result<Self> {
         let path = std::env::var_os("GITHUB_EVENT_PATH").ok_or_else(|| {
             Usage::new(
-                "GITHUB_EVENT_PATH is not set; `publish` runs on GitHub in a workflow for the event \
+                "GITHUB_EVENT_PATH is not set; run `publish` on GitHub, in a workflow for the event \
                  `workflow_run`",
             )
         })?;
         let text = fs::read_to_string(&path)
             .with_context(|| format!("read the event {}", path.display()))?;
         let event: Self = serde_json::from_str(&text)
-            .context("read the event; `publish` needs one of the kind `workflow_run`")?;
+            .context("read the event; `publish` needs a `workflow_run` event")?;
         let sha = &event.workflow_run.head_sha;
         let is_sha = sha.len() >= 40 && sha.bytes().all(|it| it.is_ascii_hexdigit());
         ensure!(is_sha, "the event's head `{sha}` is not a commit");

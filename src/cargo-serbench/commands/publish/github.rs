@@ -1,4 +1,4 @@
-//! Asks GitHub by its own command, `gh`, which every runner of GitHub has.
+//! Calls GitHub's API with `gh`, which every GitHub runner has.
 
 use std::{
     io::Write,
@@ -42,7 +42,7 @@ struct User {
 }
 
 impl Comment {
-    /// People can write the marker, too, but nobody can edit their comments.
+    /// Users can write the marker, too, but their comments can't be edited.
     fn is_ours(&self) -> bool {
         let is_bot = self.user.as_ref().is_some_and(|user| user.kind == "Bot");
         let body = self.body.as_deref().unwrap_or_default();
@@ -73,7 +73,7 @@ impl<'a> GitHub<'a> {
         Ok(pulls.into_iter().find(|it| it.head.sha == run.head_sha))
     }
 
-    /// Writes the comment, or replaces the one that is there.
+    /// Creates the comment, or replaces the existing one.
     pub fn comment(&self, pull: u64, body: &str) -> Result<()> {
         let path = self.path(&format!("issues/{pull}/comments"));
         let comments: Vec<Comment> = list(&[&path])?;
@@ -92,7 +92,7 @@ impl<'a> GitHub<'a> {
         Ok(())
     }
 
-    /// Writes a check, which a branch can require.
+    /// Creates a check, which branch protection can require.
     pub fn check(&self, check: &Value) -> Result<()> {
         send("POST", &self.path("check-runs"), check)?;
         let (sha, conclusion) = (&check["head_sha"], &check["conclusion"]);
@@ -105,7 +105,7 @@ impl<'a> GitHub<'a> {
     }
 }
 
-/// Brings a commit, which may be a fork's: GitHub keeps it in the repository of the pull request.
+/// Fetches a commit, which may be from a fork: the repository of the pull request has it.
 pub fn fetch(sha: &str) -> Result<()> {
     let fetched = Command::new("git")
         .args(["fetch", "--quiet", "--no-tags", "origin", sha])
@@ -117,7 +117,7 @@ pub fn fetch(sha: &str) -> Result<()> {
     Ok(())
 }
 
-/// All pages of a list. Each page is a list of its own, or all are one, as `gh` is older or newer.
+/// All pages of a list. Older versions of `gh` print one list per page, newer ones a single list.
 fn list<T: DeserializeOwned>(arguments: &[&str]) -> Result<Vec<T>> {
     let text = gh(&[&["--paginate"], arguments].concat(), None)?;
     let pages = serde_json::Deserializer::from_slice(&text).into_iter::<Vec<T>>();

@@ -1,7 +1,7 @@
 //! `cargo serbench publish`: shows the verdict of a gate as a pull request's comment and check on GitHub.
 //!
-//! Runs in a workflow that may write, after one that ran the change's code and may not. So everything in
-//! the artifact is data: it can't choose the commit, the pull request, the baseline or the rules.
+//! Runs in a workflow with write permission, after one without it that ran the change's code. So everything
+//! in the artifact is untrusted: it can't choose the commit, the pull request, the baseline or the policy.
 
 mod artifact;
 mod event;
@@ -34,7 +34,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct Publish {
-    /// Folder with what the gate uploaded, the runs of all shards included
+    /// Folder with the gate's artifacts, including the runs of all shards
     #[arg(value_name = "FOLDER", default_value = "target/artifact")]
     pub folder: PathBuf,
 
@@ -45,9 +45,9 @@ pub struct Publish {
     pub voice: Voice,
 }
 
-/// What is shown on the pull request.
+/// The result to show on the pull request.
 struct Answer {
-    /// As GitHub calls it: `success`, `neutral` or `failure`.
+    /// GitHub's conclusion: `success`, `neutral` or `failure`.
     conclusion: &'static str,
     title: String,
     comment: String,
@@ -87,15 +87,15 @@ pub fn publish(args: &Publish) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// The verdict on the runs that were uploaded. What can't be shown is a failure.
+/// The verdict on the uploaded runs. An error becomes a failure.
 fn answer(args: &Publish, event: &Event, base: &str) -> Result<Answer> {
     let gate = &event.workflow_run;
     github::fetch(&gate.head_sha)?;
     let decided = runs(args, &gate.head_sha, base).and_then(|runs| decide(runs, &args.project));
     match decided {
-        // What an earlier attempt measured says nothing of one that failed.
+        // A stored run may be from an earlier attempt.
         Ok(answer) if answer.conclusion != "failure" && gate.conclusion != "success" => {
-            let why = "the gate failed, though the runs that it stored pass";
+            let why = "the gate failed, although its stored runs pass";
             shell::warning(why);
             Ok(without_report(event, why))
         }
@@ -152,7 +152,7 @@ fn decide(runs: Vec<Run>, project: &Project) -> Result<Answer> {
     })
 }
 
-/// What GitHub calls the verdict. A branch that requires the check accepts `neutral`, too.
+/// GitHub's conclusion for the verdict. Branch protection also accepts `neutral`.
 fn conclusion(exit: Exit, outcome: Outcome) -> &'static str {
     match (exit, outcome) {
         (Exit::Passed, Outcome::Inconclusive) => "neutral",

@@ -90,7 +90,7 @@ fn nearest_ancestor_of_this_machine() {
 }
 
 #[test]
-fn what_is_of_no_use_is_passed_over() {
+fn unusable_records_are_skipped() {
     let commits = line(" c2! c1! c0");
     let check = |question: &Question<'_>, records, expected: &str| {
         assert_eq!(answer(question, records), expected);
@@ -150,7 +150,7 @@ fn the_merge_base_comes_first() {
 }
 
 #[test]
-fn what_is_asked_for_is_taken_or_nothing() {
+fn a_requested_baseline_has_no_substitute() {
     let commits = line("c2 c1");
     let asked = Commit {
         sha: "c0".to_owned(),

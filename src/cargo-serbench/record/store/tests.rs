@@ -92,7 +92,7 @@ fn a_broken_record_is_not_written_over() {
 }
 
 #[test]
-fn what_is_too_large_is_not_read() {
+fn too_large_files_are_not_read() {
     let file = tempfile::NamedTempFile::new().unwrap();
     file.as_file().set_len(1 << 40).unwrap();
     let error = load_file(file.path()).unwrap_err().to_string();
