@@ -124,7 +124,7 @@ fn per_element(row: &Row, total: Option<f64>) -> Cell {
     let elements = row.verification.shape.as_ref().and_then(product);
     match (total, elements) {
         (Some(total), Some(elements)) if elements > 0 => {
-            Cell::plain(cells::brief(total / elements as f64))
+            Cell::plain(cells::figures(total / elements as f64))
         }
         (_, _) => Cell::absent(),
     }

@@ -68,6 +68,8 @@ fn wrapped(text: &str, width: Width, (first, indent): (usize, usize)) -> String 
     let Some(width) = width else {
         return text.to_owned();
     };
+    // A percent sign stays with its number.
+    let text = text.replace(" %", "\u{a0}%");
     let mut lines = String::new();
     let mut column = first;
     let mut words = text.split(' ');
@@ -87,7 +89,7 @@ fn wrapped(text: &str, width: Width, (first, indent): (usize, usize)) -> String 
         lines += word;
         column += word.width();
     }
-    lines
+    lines.replace('\u{a0}', " ")
 }
 
 /// A heading, its table and its notes.
@@ -133,5 +135,6 @@ mod tests {
         ");
         assert_eq!(wrapped(text, Some(33), (0, 0)), text);
         assert_eq!(wrapped("", Some(1), (6, 6)), "");
+        assert_eq!(wrapped("above 3 %", Some(7), (0, 0)), "above\n3 %");
     }
 }

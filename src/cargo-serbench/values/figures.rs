@@ -3,6 +3,7 @@
 /// A time in nanoseconds, to four significant digits: `53.21 µs`.
 pub fn time(nanoseconds: f64) -> String {
     let (scaled, unit) = match nanoseconds {
+        0.0 => return "0 ns".to_owned(),
         t if t < 1e3 => (t, "ns"),
         t if t < 1e6 => (t / 1e3, "µs"),
         t if t < 1e9 => (t / 1e6, "ms"),
@@ -185,6 +186,7 @@ mod tests {
     #[test]
     fn small_numbers_are_not_zero() {
         assert_eq!(time(0.012_34), "0.0123 ns");
+        assert_eq!(time(0.0), "0 ns");
         assert_eq!(figures(0.1), "0.100");
         assert_eq!(figures(0.000_123_4), "0.000123");
         assert_eq!(figures(0.0), "0.000");

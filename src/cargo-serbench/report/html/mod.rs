@@ -172,6 +172,9 @@ fn with_arrows(words: &str) -> String {
     words.replace(" -> ", " \u{2192} ")
 }
 
+/// Most links to sections that are not folded.
+const MOST_LINKS: usize = 10;
+
 fn contents(document: &Document, pictures: &Pictures) -> Markup {
     let Pictures {
         overview,
@@ -181,11 +184,22 @@ fn contents(document: &Document, pictures: &Pictures) -> Markup {
     } = pictures;
     // A link to a folded section would show only its title.
     let sections = document.sections.iter().enumerate();
-    let sections = sections.filter(|(_, section)| !section.detail);
+    let sections: Vec<(usize, &Section)> = sections.filter(|(_, it)| !it.detail).collect();
+    // In the order of the page.
+    let before_changes = sections.len().min(usize::from(changes.is_some()));
+    let (first, rest) = sections.split_at(before_changes);
+    let links_to = |sections: &[(usize, &Section)]| {
+        html! {
+            @for (number, section) in sections { (link(&format!("section-{number}"), &section.title)) }
+        }
+    };
     let links = html! {
         @if let Some(chart) = overview { (link(chart.anchor, &chart.title)) }
-        @for (number, section) in sections { (link(&format!("section-{number}"), &section.title)) }
+        (links_to(first))
         @if let Some(chart) = changes { (link(chart.anchor, &chart.title)) }
+        @if rest.len() > MOST_LINKS {
+            details { summary { (rest.len()) " tables" } (links_to(rest)) }
+        } @else { (links_to(rest)) }
         @if history.is_some() { (link(recorded::ANCHOR, recorded::TITLE)) }
         @for chart in others { (link(chart.anchor, &chart.title)) }
     };
