@@ -28,7 +28,11 @@ use crate::{
     },
     exit::Exit,
     layout::Layouts,
-    measure::{self, engine::Pace, schedule},
+    measure::{
+        self,
+        engine::{Limit, Pace},
+        schedule,
+    },
     record::{
         self, Record,
         baseline::{self, Lookup},
@@ -73,7 +77,7 @@ impl Run {
         })?;
         // A full disk must not hide the result, and a closed pipe must not lose the record.
         let stored = pair::store(&session, &run);
-        let limits = over_limits(&run, &session.config).or(unmeasured(&run, &session.config));
+        let limits = over_limits(&run, &session.config).or(unmeasured(&run, &session));
         let gated = against_record(&session, &lookup, self.baseline.is_some(), &tree, &run);
         let mut tables = compare::cases(&run);
         for case in &mut tables {
@@ -172,16 +176,24 @@ pub fn measured(
         let place = first.iter().position(|dtype| dtype == segment);
         place.unwrap_or(first.len())
     });
-    // Instants can't represent more than a few years.
-    let deadline = Instant::now() + Duration::from_secs_f64(budget(config).clamp(0.0, 1e8));
-    measure::measure_cases(&mut engine, &mut run, &cases, deadline, finished)?;
+    let limit = Limit {
+        // Instants can't represent more than a few years.
+        deadline: Instant::now() + Duration::from_secs_f64(budget(session).clamp(0.0, 1e8)),
+        // Only a budget that someone asked for may leave something out.
+        least_blocks: usize::from(config.budget.is_none()),
+    };
+    measure::measure_cases(&mut engine, &mut run, &cases, limit, finished)?;
     run.seconds = started.elapsed().as_secs_f64();
     Ok(run)
 }
 
-/// Seconds to spend on measuring one commit.
-fn budget(config: &Config) -> f64 {
-    config.budget.map_or(75.0, Seconds::value)
+/// Seconds to spend on measuring one commit. One operation on a large array takes up to a second.
+fn budget(session: &Session) -> f64 {
+    let default = match session.request.selection.full {
+        true => 300.0,
+        false => 75.0,
+    };
+    session.config.budget.map_or(default, Seconds::value)
 }
 
 /// The record to compare the work tree with. It is chosen before measuring, because its commit has the
@@ -371,7 +383,7 @@ fn unrecorded(session: &Session, record: &Record, run: &run::Run) -> Exit {
 
 /// Fails if the budget was spent before every benchmark that is gated had its turn: nothing is known about
 /// the others.
-fn unmeasured(run: &run::Run, config: &Config) -> Exit {
+fn unmeasured(run: &run::Run, session: &Session) -> Exit {
     let jobs = schedule::beside_references(run, 1);
     let waiting = |arms: &[Arm]| !run.blocks.iter().any(|block| block.arms == arms);
     let unmeasured: Vec<&BenchId> = jobs
@@ -389,9 +401,11 @@ fn unmeasured(run: &run::Run, config: &Config) -> Exit {
     shell::warning(format_args!(
         "`{first}`{more} not measured: the budget of {} s is spent; raise it with `--budget`, or choose fewer \
          benchmarks",
-        budget(config)
+        budget(session)
     ));
-    let gated = unmeasured.iter().any(|id| config.mode(id) == Mode::Gate);
+    let gated = unmeasured
+        .iter()
+        .any(|id| session.config.mode(id) == Mode::Gate);
     match gated {
         true => Exit::CouldNotMeasure,
         false => Exit::Passed,

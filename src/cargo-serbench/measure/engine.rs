@@ -273,13 +273,21 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// When to stop measuring.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    pub deadline: Instant,
+    /// Blocks that everything gets even after the deadline.
+    pub least_blocks: usize,
+}
+
 /// Measures all of `work` in rounds of one block each, in random order, and appends to `blocks`.
-/// Stops after `deadline`. A benchmark that fails is not retried; it is returned with the side
+/// Stops at `limit`. A benchmark that fails is not retried; it is returned with the side
 /// that failed and its new state.
 pub fn run_schedule(
     engine: &mut Engine<'_>,
     work: &[Job],
-    deadline: Option<Instant>,
+    limit: Limit,
     blocks: &mut Vec<Block>,
     mut progress: impl FnMut(usize, usize, &Arm),
 ) -> Result<BTreeMap<BenchId, (Side, State)>> {
@@ -290,7 +298,7 @@ pub fn run_schedule(
         let mut order: Vec<&Job> = work.iter().filter(|work| work.blocks > round).collect();
         engine.shuffle(&mut order);
         for Job { phase, arms, .. } in order {
-            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            if round >= limit.least_blocks && Instant::now() > limit.deadline {
                 return Ok(failures);
             }
             let last = &arms[arms.len() - 1];

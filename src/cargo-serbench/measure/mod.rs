@@ -15,7 +15,7 @@ use std::{
 use anyhow::Result;
 
 use self::{
-    engine::{Engine, Pace, Runnable},
+    engine::{Engine, Limit, Pace, Runnable},
     schedule::Job,
     slow::Slow,
 };
@@ -257,7 +257,7 @@ pub fn measure_until_decided(
     }
     let arms = schedule::between_commits(run, threshold, injected);
     let work = schedule::requested(run, &first, &arms, limited);
-    measure_work(engine, run, &work, Some(deadline))?;
+    measure_work(engine, run, &work, deadline)?;
     let evidence = evidence::evidence(run, config);
     if let Some(seconds) = decide::reach::first_verdicts(&evidence, &policy)
         && seconds > budget
@@ -281,7 +281,7 @@ pub fn measure_until_decided(
             break;
         }
         let work = schedule::requested(run, &requests, &arms, limited);
-        measure_work(engine, run, &work, Some(deadline))?;
+        measure_work(engine, run, &work, deadline)?;
     }
     slow.warn(budget);
     Ok(())
@@ -291,7 +291,7 @@ pub fn measure_work(
     engine: &mut Engine<'_>,
     run: &mut Run,
     work: &[Job],
-    deadline: Option<Instant>,
+    deadline: Instant,
 ) -> Result<()> {
     let Some(first) = work.first() else {
         return Ok(());
@@ -305,18 +305,22 @@ pub fn measure_work(
         .map(|(number, thing)| shell::count(number, thing));
     shell::status(verb, format_args!("{pairs}, {blocks}"));
     let mut progress = shell::Progress::start(verb);
-    measure_jobs(engine, run, work, deadline, |done, total, id| {
+    let limit = Limit {
+        deadline,
+        least_blocks: 0,
+    };
+    measure_jobs(engine, run, work, limit, |done, total, id| {
         progress.update(done as f64, total as f64, id);
     })
 }
 
-/// Measures one array after the other, each within its share of the time until `deadline`, and calls
+/// Measures one array after the other, each within its share of the time until the deadline, and calls
 /// `finished` with the run after each.
 pub fn measure_cases(
     engine: &mut Engine<'_>,
     run: &mut Run,
     cases: &[(BenchId, Vec<Job>)],
-    deadline: Instant,
+    limit: Limit,
     mut finished: impl FnMut(&Run, &BenchId) -> Result<()>,
 ) -> Result<()> {
     let blocks = |jobs: &[Job]| jobs.iter().map(|job| job.blocks).sum::<usize>();
@@ -328,10 +332,14 @@ pub fn measure_cases(
     let mut progress = shell::Progress::start("Measuring");
     let mut before = 0;
     for (id, jobs) in cases {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let left = limit.deadline.saturating_duration_since(now);
         let share = blocks(jobs) as f64 / (total - before).max(1) as f64;
-        let until = Instant::now() + left.mul_f64(share);
-        measure_jobs(engine, run, jobs, Some(until), |done, _, id| {
+        let limit = Limit {
+            deadline: now + left.mul_f64(share),
+            ..limit
+        };
+        measure_jobs(engine, run, jobs, limit, |done, _, id| {
             progress.update((before + done) as f64, total as f64, id);
         })?;
         before += blocks(jobs);
@@ -345,16 +353,13 @@ fn measure_jobs(
     engine: &mut Engine<'_>,
     run: &mut Run,
     work: &[Job],
-    deadline: Option<Instant>,
+    limit: Limit,
     mut progress: impl FnMut(usize, usize, &BenchId),
 ) -> Result<()> {
-    let failures = engine::run_schedule(
-        engine,
-        work,
-        deadline,
-        &mut run.blocks,
-        |done, total, arm| progress(done, total, &arm.id),
-    )?;
+    let failures =
+        engine::run_schedule(engine, work, limit, &mut run.blocks, |done, total, arm| {
+            progress(done, total, &arm.id)
+        })?;
     for (id, (side, state)) in failures {
         let name = of_side(run, side);
         let benchmark = run.benchmarks.entry(id.clone()).or_default();
