@@ -1,11 +1,12 @@
 """Times Python's steps on one array for `cargo serbench calibrate`, one command a line.
 
-    calibrate.py ELEMENTS DTYPE AXES TEXT FOLDER
+    calibrate.py ELEMENTS DTYPE AXES FOLDER
 
-The first line written says which versions these are and whether orjson writes TEXT. Then each line
-`NAME OPERATIONS` is answered by the CPU time of the thread in nanoseconds.
+First writes which versions these are, and the names of the steps. Then answers each line `NAME OPERATIONS`
+with the CPU time of the thread in nanoseconds, and `equals FILE` with whether orjson writes that file.
 """
 
+import functools
 import importlib.util
 import io
 import json
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 
-elements, dtype, axes, text, folder = sys.argv[1:]
+elements, dtype, axes, folder = sys.argv[1:]
 # A cached file keeps its physical memory, which can make it permanently faster or slower. So each process
 # uses its own copy.
 copies = tempfile.mkdtemp(dir=folder)
@@ -28,9 +29,20 @@ import numpy
 import orjson
 
 array = numpy.fromfile(elements, dtype=dtype).reshape([int(axis) for axis in axes.split("x")])
-path = os.path.join(folder, "array.npy")
-numpy.save(path, array)
-pickled = pickle.dumps(array, protocol=5)
+
+
+# What a process allocated and freed before changes how its allocator serves later steps, so these are made
+# only where they are needed.
+@functools.cache
+def pickled():
+    return pickle.dumps(array, protocol=5)
+
+
+@functools.cache
+def saved():
+    path = os.path.join(folder, "array.npy")
+    numpy.save(path, array)
+    return path
 
 
 def listed():
@@ -43,19 +55,21 @@ STEPS = {
     "json": lambda: json.dumps(listed()).encode(),
     "tolist": lambda: array.tolist(),
     "pickle.dumps": lambda: pickle.dumps(array, protocol=5),
-    "pickle.loads": lambda: pickle.loads(pickled),
+    "pickle.loads": lambda: pickle.loads(pickled()),
     "np.save": lambda: numpy.save(io.BytesIO(), array),
-    "np.load": lambda: numpy.load(path),
+    "np.load": lambda: numpy.load(saved()),
 }
 
-with open(text, "rb") as file:
-    equal = STEPS["orjson"]() == file.read()
 versions = {"python": sys.version.split()[0], "numpy": numpy.__version__, "orjson": orjson.__version__}
-print(json.dumps({"versions": versions, "equal": equal, "steps": list(STEPS)}), flush=True)
+print(json.dumps({"versions": versions, "steps": list(STEPS)}), flush=True)
 for line in sys.stdin:
-    name, operations = line.rsplit(maxsplit=1)
+    name, argument = line.rstrip("\n").split(" ", 1)
+    if name == "equals":
+        with open(argument, "rb") as file:
+            print(json.dumps(STEPS["orjson"]() == file.read()), flush=True)
+        continue
     step = STEPS[name]
     before = time.thread_time_ns()
-    for _ in range(int(operations)):
+    for _ in range(int(argument)):
         step()
     print(time.thread_time_ns() - before, flush=True)
