@@ -37,7 +37,7 @@ pub fn catch() -> Result<()> {
             std::process::exit(Exit::Interrupted.code().into());
         }
     })
-    .context("listen for Ctrl-C")
+    .context("failed to listen for Ctrl-C")
 }
 
 /// Makes a write beyond the file size limit (`ulimit -f`) fail as on a full disk. By default

@@ -251,7 +251,7 @@ pub fn check_temporary() -> Result<()> {
     let write = || tempfile::tempfile()?.write_all(&[0; 1 << 16]);
     write().with_context(|| {
         format!(
-            "write to the temporary folder {}; set TMPDIR to use another",
+            "failed to write to the temporary folder {}; set TMPDIR to use another",
             std::env::temp_dir().display()
         )
     })
@@ -289,7 +289,7 @@ fn refuse_above(top: &Path, root: &Path) -> Result<()> {
 
 fn lock_file(scratch: &Path) -> Result<(PathBuf, File)> {
     let path = scratch.join("lock");
-    let file = File::create(&path).with_context(|| format!("open {}", path.display()))?;
+    let file = File::create(&path).with_context(|| format!("failed to open {}", path.display()))?;
     Ok((path, file))
 }
 
@@ -306,7 +306,8 @@ pub fn try_lock(scratch: &Path) -> Result<File> {
 }
 
 fn lock(scratch: &Path) -> Result<File> {
-    std::fs::create_dir_all(scratch).with_context(|| format!("make {}", scratch.display()))?;
+    std::fs::create_dir_all(scratch)
+        .with_context(|| format!("failed to make {}", scratch.display()))?;
     let (path, file) = lock_file(scratch)?;
     let mut announced = false;
     while file.try_lock().is_err() {

@@ -40,7 +40,7 @@ pub fn print(text: &str) -> Result<()> {
         .and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("write to stdout")
+            Err(error).context("failed to write to stdout")
         }
         Ok(()) | Err(_) => Ok(()),
     }

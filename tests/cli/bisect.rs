@@ -139,7 +139,7 @@ fn a_culprit_that_does_not_build_is_a_range() {
         .exits(100)
         .answers("Found: one of 4 commits, which can't be told apart by fake::mine::a")
         .says(&[&commits[2][..10], "Number 2"])
-        .says(&["skipped: build the candidate"])
+        .says(&["skipped: failed to build the candidate"])
         .says(&[&commits[5][..10], "Number 5"])
         .says_nothing_of(&["Number 1"])
         .says_nothing_of(&["Number 6"]);

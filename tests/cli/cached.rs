@@ -393,7 +393,10 @@ fn both_at_once() {
     against_head()
         .exits(101)
         .says_no_more()
-        .warns(&["error: build the work tree", "cargo could not build"])
+        .warns(&[
+            "error: failed to build the work tree",
+            "cargo could not build",
+        ])
         .warns(&["error: this file contains an unclosed delimiter"]);
 }
 

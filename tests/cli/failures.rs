@@ -14,7 +14,7 @@ fn a_candidate_that_does_not_build() {
         .exits(101)
         .says_no_more()
         .warns(&[
-            "error: build the work tree",
+            "error: failed to build the work tree",
             "with changes",
             "cargo could not build",
         ])
@@ -24,7 +24,7 @@ fn a_candidate_that_does_not_build() {
     repository
         .serbench(&["gate", "--quiet"])
         .exits(101)
-        .warns(&["error: build the work tree"])
+        .warns(&["error: failed to build the work tree"])
         .warns(&["error: this file contains an unclosed delimiter"])
         .warns_nothing_of(&["Compiling"]);
 
@@ -37,7 +37,7 @@ fn a_candidate_that_does_not_build() {
         .exits(101)
         .says_no_more()
         .warns(&[
-            "error: build the baseline",
+            "error: failed to build the baseline",
             "(Break)",
             "cargo could not build",
         ]);
@@ -45,7 +45,7 @@ fn a_candidate_that_does_not_build() {
         .serbench(&["compare", &fixed, "HEAD~1"])
         .exits(101)
         .says_no_more()
-        .warns(&["error: build the candidate", "(Break)"]);
+        .warns(&["error: failed to build the candidate", "(Break)"]);
 }
 
 #[test]
@@ -350,13 +350,13 @@ fn runs_that_cannot_be_stored() {
         .serbench(&["--quick"])
         .exits(101)
         .says(&["reference", "100.0 µs"])
-        .warns(&["error: store the run in"]);
+        .warns(&["error: failed to store the run in"]);
     repository.behave("fake::reference::u8::4 worker cpu=120000");
     repository
         .serbench(&["gate"])
         .exits(101)
         .answers("gate: regressed (1 benchmark, 1 regressed, ")
-        .warns(&["error: store the run in"]);
+        .warns(&["error: failed to store the run in"]);
 }
 
 #[test]
@@ -445,6 +445,6 @@ fn no_folder_for_temporary_files() {
     let mut command = repository.command(&["--quick"]);
     let output = command.env("TMPDIR", "/nowhere/at all").output().unwrap();
     Outcome::of(output).exits(101).says_no_more().warns(&[
-        "error: write to the temporary folder /nowhere/at all; set TMPDIR to use another",
+        "error: failed to write to the temporary folder /nowhere/at all; set TMPDIR to use another",
     ]);
 }

@@ -80,13 +80,13 @@ fn a_full_disk_leaves_everything_as_it_was() {
     let repository = package();
     limited(&repository, 0, &ARRAYS)
         .exits(101)
-        .warns(&["error: write benches/arrays.rs", "File too large"]);
+        .warns(&["error: failed to write benches/arrays.rs", "File too large"]);
     assert_eq!(repository.read("Cargo.toml"), MANIFEST);
     assert!(!repository.path().join(NEW[0]).exists());
     assert_eq!(others(&repository), [""; 0]);
     repository.write(NEW[0], "fn main() {\n    divan::main();\n}\n");
     limited(&repository, 0, &ARRAYS).exits(101).warns(&[
-        "error: write Cargo.toml",
+        "error: failed to write Cargo.toml",
         "the old one is unchanged",
         "File too large",
     ]);
@@ -107,7 +107,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     repository
         .serbench(&ARRAYS)
         .exits(101)
-        .warns(&["error: write benches/arrays.rs"]);
+        .warns(&["error: failed to write benches/arrays.rs"]);
     fs::remove_file(repository.path().join("benches")).unwrap();
     repository.serbench(&ARRAYS).exits(0);
     is_complete(&repository);

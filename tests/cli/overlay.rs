@@ -93,5 +93,5 @@ fn a_baseline_that_does_not_build() {
     repository
         .serbench(&gate)
         .exits(101)
-        .warns(&["error: build the baseline"]);
+        .warns(&["error: failed to build the baseline"]);
 }

@@ -135,7 +135,7 @@ fn broken_runs(repository: &Repository, run: &Path) {
         .serbench(&["report", "nowhere.json"])
         .exits(101)
         .says_no_more()
-        .warns(&["error: read the run nowhere.json"]);
+        .warns(&["error: failed to read the run nowhere.json"]);
     // A pipe without a writer.
     let fifo = repository.path().join("fifo");
     assert!(
@@ -194,7 +194,7 @@ fn a_full_disk_behind_stdout_loses_no_record() {
     outcome
         .exits(101)
         .warns(&["Recorded", "baselines/"])
-        .warns(&["error: write to stdout"]);
+        .warns(&["error: failed to write to stdout"]);
     assert_eq!(repository.runs().len(), 1);
 }
 

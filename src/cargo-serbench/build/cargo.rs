@@ -50,7 +50,7 @@ pub fn build(
     share: &Share,
 ) -> Result<Done> {
     fs::create_dir_all(target_directory)
-        .with_context(|| format!("make {}", target_directory.display()))?;
+        .with_context(|| format!("failed to make {}", target_directory.display()))?;
     let mut ledger = Ledger::load(target_directory);
     let mut once = || -> Result<(Report, Vec<PackageId>)> {
         let started = Instant::now();
@@ -96,23 +96,23 @@ fn call(
     let mut command = cargo(workspace, targets, target_directory, options);
     share
         .limit(&mut command)
-        .context("prepare to start cargo")?;
+        .context("failed to prepare to start cargo")?;
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
-        .context("start cargo")?;
+        .context("failed to start cargo")?;
     share.started(&child);
     let stdout = child.stdout.take().expect("stdout is piped");
     let mut report = Report::default();
     for message in Message::parse_stream(BufReader::new(stdout)) {
-        match message.context("read cargo's messages")? {
+        match message.context("failed to read cargo's messages")? {
             Message::CompilerArtifact(artifact) => report.artifacts.push(artifact),
             Message::BuildScriptExecuted(script) => report.scripts.push(script),
             // Cargo renders diagnostics itself, and may add new kinds of messages.
             _ => {}
         }
     }
-    let status = child.wait().context("wait for cargo")?;
+    let status = child.wait().context("failed to wait for cargo")?;
     share.ended();
     if status.success() {
         return Ok((report, Ok(())));
@@ -151,7 +151,7 @@ fn executables(
             target.name,
             target_directory.display()
         );
-        let bytes = fs::read(path).with_context(|| format!("read {path}"))?;
+        let bytes = fs::read(path).with_context(|| format!("failed to read {path}"))?;
         let folder = package_folder(workspace, &target.package);
         built.push(Built {
             target,
@@ -197,7 +197,7 @@ fn clean(
     for package in packages {
         command.args(["--package", &package.repr]);
     }
-    let output = command.output().context("start cargo clean")?;
+    let output = command.output().context("failed to start cargo clean")?;
     ensure!(
         output.status.success(),
         "cargo clean failed: {}",

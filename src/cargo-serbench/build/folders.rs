@@ -17,7 +17,7 @@ use crate::discover::checkout::folder_of_sources;
 
 const WORKTREE: &str = "worktree";
 
-/// The target folder for builds of a commit, or of the working tree.
+/// The target folder for builds of a commit, or of the work tree.
 pub fn target_directory(scratch: &Path, commit: Option<&str>) -> PathBuf {
     let name = commit.map_or(WORKTREE, |commit| &commit[..commit.len().min(12)]);
     scratch.join("build").join(name)
@@ -47,8 +47,9 @@ pub fn stage_executables(built: &mut [Built], folder: &Path) -> Result<()> {
         let executable = &mut bench.executable;
         for number in 0..COPIES {
             let to = folder.join(format!("{name}.{number}"));
-            copy(&executable.path, &to)
-                .with_context(|| format!("copy a bench executable to {}", to.display()))?;
+            copy(&executable.path, &to).with_context(|| {
+                format!("failed to copy a bench executable to {}", to.display())
+            })?;
             executable.copies.push(to);
         }
         executable.path.clone_from(&executable.copies[0]);

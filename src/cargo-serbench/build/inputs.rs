@@ -54,7 +54,7 @@ impl Ledger {
     pub fn store(&self, target_directory: &Path) -> Result<()> {
         let path = target_directory.join(FILE);
         let write = || -> Result<()> { Ok(atomic::write(&path, &serde_json::to_vec(self)?)?) };
-        write().with_context(|| format!("write {}", path.display()))
+        write().with_context(|| format!("failed to write {}", path.display()))
     }
 
     /// Adds what was compiled. Returns the packages that cargo considers fresh although their inputs

@@ -49,8 +49,12 @@ pub fn rustc_version() -> Result<String> {
 
 fn ask_version(mut rustc: Command) -> Result<String> {
     let output = rustc.arg("--version").output();
-    let output = output
-        .with_context(|| format!("run {} --version", rustc.get_program().to_string_lossy()))?;
+    let output = output.with_context(|| {
+        format!(
+            "failed to run {} --version",
+            rustc.get_program().to_string_lossy()
+        )
+    })?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 

@@ -125,7 +125,7 @@ pub fn run() -> Option<ExitCode> {
     }
     let error = compile(&arguments).exec();
     let compiler = Path::new(&compiler).display();
-    shell::error(format_args!("start {compiler}: {error}"));
+    shell::error(format_args!("failed to start {compiler}: {error}"));
     Some(ExitCode::FAILURE)
 }
 
@@ -197,8 +197,8 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
         .map(|name| source.join(name))
         .into_iter()
         .find(|path| path.exists())
-        .context("find divan's loop")?;
-    let text = with_calls(&fs::read_to_string(&module)?).context("read divan's loop")?;
+        .context("failed to find divan's loop")?;
+    let text = with_calls(&fs::read_to_string(&module)?).context("failed to read divan's loop")?;
     fs::write(&module, text)?;
     let runner = source.join("divan.rs");
     if let Some(text) = with_arguments(&fs::read_to_string(&runner)?) {

@@ -92,7 +92,7 @@ pub fn measure(
     let [reference, ..] = benchmarks else {
         bail!("nothing to measure");
     };
-    let folder = tempfile::tempdir().context("make a temporary folder for the array")?;
+    let folder = tempfile::tempdir().context("failed to make a temporary folder for the array")?;
     let array = array(launcher, reference, folder.path())?;
     let started = Instant::now();
     let mut sets = Vec::new();
@@ -271,7 +271,8 @@ fn array(launcher: &Launcher, reference: &Listed, folder: &Path) -> Result<Array
     };
     for (name, bytes) in [(ELEMENTS, input), (TEXT, output)] {
         let path = folder.join(name);
-        std::fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
+        std::fs::write(&path, bytes)
+            .with_context(|| format!("failed to write {}", path.display()))?;
     }
     Ok(Array { dtype, axes })
 }

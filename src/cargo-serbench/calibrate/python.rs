@@ -67,11 +67,12 @@ impl Interpreter {
     /// Starts processes with `array`, whose files are in `folder`.
     pub(super) fn start(&self, array: &Array, folder: &Path, cpu: Option<usize>) -> Result<Steps> {
         let script = folder.join("calibrate.py");
-        std::fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
+        std::fs::write(&script, SCRIPT)
+            .with_context(|| format!("failed to write {}", script.display()))?;
         let mut orjson = self.process(array, &script, folder, cpu)?;
         let mut others = self.process(array, &script, folder, cpu)?;
         let Hello { versions, steps } =
-            serde_json::from_str(&orjson.answer()?).context("read Python's versions")?;
+            serde_json::from_str(&orjson.answer()?).context("failed to read Python's versions")?;
         others.answer()?;
         if others.ask("equals", &folder.join(TEXT).display())?.trim() != "true" {
             bail!(
@@ -103,7 +104,9 @@ impl Interpreter {
         let output = Output::of(&mut command)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let shown = self.program.display();
-        let mut child = command.spawn().with_context(|| format!("start {shown}"))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("failed to start {shown}"))?;
         if let Some(cpu) = cpu {
             pin(&child, cpu);
         }
@@ -171,7 +174,7 @@ impl Process {
             return Ok(line);
         }
         let _ = self.child.kill();
-        let status = self.child.wait().context("wait for Python")?;
+        let status = self.child.wait().context("failed to wait for Python")?;
         interrupt::check()?;
         let stderr = self.output.stderr()?;
         bail!("Python: {}", failure_summary(&stderr, &status.to_string()))

@@ -66,8 +66,8 @@ pub fn check_baseline(runs: &[(&Path, Run)], revision: &str, project: &Project) 
 
 /// Reads a run, if the file is a regular file of plausible size.
 pub fn load(file: &Path) -> Result<Run> {
-    let metadata =
-        fs::symlink_metadata(file).with_context(|| format!("read the run {}", file.display()))?;
+    let metadata = fs::symlink_metadata(file)
+        .with_context(|| format!("failed to read the run {}", file.display()))?;
     if metadata.is_symlink() {
         bail!("{} is a symbolic link, not a stored run", file.display());
     }

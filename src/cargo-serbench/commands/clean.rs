@@ -41,7 +41,7 @@ pub fn clean(args: &Clean) -> Result<Exit> {
         if args.dry_run {
             shell::status("Would remove", format_args!("{shown} ({})", Bytes(size)));
         } else {
-            std::fs::remove_dir_all(folder).with_context(|| format!("remove {shown}"))?;
+            std::fs::remove_dir_all(folder).with_context(|| format!("failed to remove {shown}"))?;
             shell::status("Removed", format_args!("{shown} ({})", Bytes(size)));
         }
     }

@@ -220,7 +220,8 @@ fn check_outside(session: &Session, place: &Place<'_>, done: &Done) -> Result<()
 
 /// Builds both. If one fails, stops the other.
 fn at_once(options: &Options, tasks: &[Task<'_>; 2], names: [&str; 2]) -> Result<[Done; 2]> {
-    let mut shares = Share::halves(cores()).context("make a file for cargo's messages")?;
+    let mut shares =
+        Share::halves(cores()).context("failed to make a file for cargo's messages")?;
     let first_to_fail = OnceLock::new();
     let build = |side: usize, shares: &[Share; 2]| {
         let done = cargo(options, &tasks[side], &shares[side]);
@@ -228,14 +229,18 @@ fn at_once(options: &Options, tasks: &[Task<'_>; 2], names: [&str; 2]) -> Result
             first_to_fail.get_or_init(|| side);
             shares[1 - side].stop();
         }
-        done.with_context(|| format!("build {}", names[side]))
+        done.with_context(|| format!("failed to build {}", names[side]))
     };
     let (one, other) = std::thread::scope(|scope| {
         let other = scope.spawn(|| build(1, &shares));
         (build(0, &shares), other.join())
     });
     let other = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    shell::pass_on(&shares[1].take_said().context("read cargo's messages")?);
+    shell::pass_on(
+        &shares[1]
+            .take_said()
+            .context("failed to read cargo's messages")?,
+    );
     match (one, other) {
         (Ok(one), Ok(other)) => Ok([one, other]),
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),

@@ -287,13 +287,13 @@ fn link(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         // Mark it as new, for `prune`.
         let touched = fs::File::open(to).and_then(|file| file.set_modified(SystemTime::now()));
-        return touched.with_context(|| format!("touch {}", to.display()));
+        return touched.with_context(|| format!("failed to touch {}", to.display()));
     }
     let make = || -> std::io::Result<()> {
         fs::create_dir_all(to.parent().unwrap_or(Path::new(".")))?;
         fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
     };
-    make().with_context(|| format!("keep an executable as {}", to.display()))
+    make().with_context(|| format!("failed to keep an executable as {}", to.display()))
 }
 
 /// Removes the oldest kept executables, except a few.

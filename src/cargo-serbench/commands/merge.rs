@@ -82,7 +82,8 @@ fn records_in(path: &Path) -> Result<Vec<PathBuf>> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect()
     };
-    let mut inner = read().with_context(|| format!("read the folder {}", path.display()))?;
+    let mut inner =
+        read().with_context(|| format!("failed to read the folder {}", path.display()))?;
     inner.sort();
     let mut files = Vec::new();
     for path in inner {

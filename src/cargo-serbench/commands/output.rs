@@ -123,7 +123,7 @@ fn write_file(report: &Report<'_>, format: &Format, folder: &Path) -> Result<()>
         shell::print(&text)?;
     }
     atomic::write(&path, text.as_bytes())
-        .with_context(|| format!("write the report to {}", path.display()))
+        .with_context(|| format!("failed to write the report to {}", path.display()))
 }
 
 /// Appends `text` to the file in this variable of GitHub Actions, if set.
@@ -138,7 +138,12 @@ pub fn append(variable: &str, text: &str) -> Result<()> {
             .open(&path)?;
         file.write_all(text.as_bytes())
     };
-    write().with_context(|| format!("write to {variable}, {}", Path::new(&path).display()))
+    write().with_context(|| {
+        format!(
+            "failed to write to {variable}, {}",
+            Path::new(&path).display()
+        )
+    })
 }
 
 fn measured(runs: &[Run]) -> BTreeMap<BenchId, Both<Measured>> {

@@ -33,7 +33,7 @@ pub fn completions(args: &Completions) -> Result<Exit> {
     let mut command = serbench()?;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "cargo-serbench", &mut script);
-    let script = String::from_utf8(script).context("write completions")?;
+    let script = String::from_utf8(script).context("failed to write completions")?;
     // clap_complete 4.6 spells the dash of the program's name in two ways, so that bash finds no command.
     print(&script.replace("cargo__subcmd__serbench", "cargo__serbench"))
 }
@@ -59,14 +59,16 @@ pub fn man(args: &Man) -> Result<Exit> {
         command = found.clone();
     }
     let manual = clap_mangen::Man::new(command);
-    manual.render(&mut page).context("write the manual page")?;
-    print(&String::from_utf8(page).context("write the manual page")?)
+    manual
+        .render(&mut page)
+        .context("failed to write the manual page")?;
+    print(&String::from_utf8(page).context("failed to write the manual page")?)
 }
 
 fn serbench() -> Result<Command> {
     let cargo = Cargo::command();
     let serbench = cargo.find_subcommand("serbench").cloned();
-    let serbench = serbench.context("find the command `serbench`")?;
+    let serbench = serbench.context("failed to find the command `serbench`")?;
     Ok(serbench.name("cargo-serbench").bin_name("cargo serbench"))
 }
 

@@ -184,7 +184,9 @@ fn check_shards(runs: &[Run]) -> Result<()> {
     let Some(of) = shards.first().and_then(|shard| shard.split_once('/')) else {
         return Ok(());
     };
-    let count: usize = of.1.parse().context("read the number of shards")?;
+    let count: usize =
+        of.1.parse()
+            .context("failed to read the number of shards")?;
     for number in 1..=count {
         let name = format!("{number}/{count}");
         if !shards.contains(&name.as_str()) {

@@ -280,7 +280,7 @@ fn lend_lock_file(session: &Session, commit: &Commit, root: &Path) -> Result<()>
     let is_committed = repo.file(commit, Path::new(NAME))?.is_some();
     if !is_committed && ours.exists() && build::file_hash(&ours) != build::file_hash(&theirs) {
         std::fs::copy(&ours, &theirs)
-            .with_context(|| format!("give commit {} a {NAME}", commit.short()))?;
+            .with_context(|| format!("failed to give commit {} a {NAME}", commit.short()))?;
     }
     Ok(())
 }
@@ -375,8 +375,8 @@ fn build_catalog(
              `cargo update divan --precise 0.1.21`"
         );
     }
-    let mut built =
-        executables::obtain(session, place, &targets).with_context(|| format!("build {what}"))?;
+    let mut built = executables::obtain(session, place, &targets)
+        .with_context(|| format!("failed to build {what}"))?;
     // Names of equal length, so that the stacks of both sides are equal.
     let aside = match side {
         Side::Baseline => "arm-a",

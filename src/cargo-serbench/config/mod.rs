@@ -63,7 +63,7 @@ fn source(of: &'static str, manifest: &Path, root: &Path) -> Result<Source> {
     let shown = manifest.strip_prefix(root).unwrap_or(manifest);
     Ok(Source {
         file: shown.display().to_string(),
-        text: text.with_context(|| format!("read {}", manifest.display()))?,
+        text: text.with_context(|| format!("failed to read {}", manifest.display()))?,
         of,
     })
 }
@@ -117,7 +117,7 @@ fn effective(
     }
     layer.merge_flags(flags);
     let mut config = Config::deserialize(layer.to_value())
-        .context("read the configuration that all files and flags make")?;
+        .context("failed to read the configuration that all files and flags make")?;
     if let Some(suites) = suites {
         problems.extend(check::suites(&layer, suites));
         config.known_suites = suites.to_vec();

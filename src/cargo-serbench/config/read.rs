@@ -154,7 +154,8 @@ impl Layer {
 
 /// Reads the table of `source`: the valid values, and the errors with their lines.
 pub fn read(source: &Source) -> Result<(Layer, Vec<String>)> {
-    let document = DeTable::parse(&source.text).with_context(|| format!("read {}", source.file))?;
+    let document =
+        DeTable::parse(&source.text).with_context(|| format!("failed to read {}", source.file))?;
     let metadata = |of| document.get_ref().get(of)?.get_ref().get("metadata");
     let table = metadata(source.of).and_then(|metadata| metadata.get_ref().get("serbench"));
     let mut reader = Reader {

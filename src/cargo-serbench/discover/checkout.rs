@@ -55,7 +55,7 @@ impl Repo {
         };
         checkout
             .write(&commit.tree)
-            .with_context(|| format!("extract the source of {}", commit.short()))?;
+            .with_context(|| format!("failed to extract the source of {}", commit.short()))?;
         self.check_work_tree()?;
         // `prune` removes the least recently used.
         let _ = fs::File::open(&folder).and_then(|it| it.set_modified(SystemTime::now()));
@@ -94,13 +94,14 @@ impl Checkout<'_> {
             remove_folder(&self.to)?;
             let _ = fs::remove_file(&self.index);
         }
-        fs::create_dir_all(&self.to).with_context(|| format!("make {}", self.to.display()))?;
+        fs::create_dir_all(&self.to)
+            .with_context(|| format!("failed to make {}", self.to.display()))?;
         let _ = fs::remove_file(beside(&self.index, ".lock"));
         self.check_names(tree)?;
         self.git(&["read-tree", "--reset", "-u", tree], &[])?;
         self.check_filters()?;
         atomic::write(&settings_file, &settings)
-            .with_context(|| format!("write {}", settings_file.display()))?;
+            .with_context(|| format!("failed to write {}", settings_file.display()))?;
         for link in self.links()? {
             self.submodule(&link)?;
         }
@@ -185,7 +186,10 @@ impl Checkout<'_> {
         }
         let stdin = match self.lock.filter(|_| input.is_empty()) {
             // Empty, as the input is.
-            Some(lock) => Stdio::from(lock.try_clone().context("pass the lock on to git")?),
+            Some(lock) => Stdio::from(
+                lock.try_clone()
+                    .context("failed to pass the lock on to git")?,
+            ),
             None => Stdio::piped(),
         };
         command
@@ -195,7 +199,7 @@ impl Checkout<'_> {
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        run(command, input).with_context(|| format!("run git {}", arguments[0]))
+        run(command, input).with_context(|| format!("failed to run git {}", arguments[0]))
     }
 
     /// Rejects files that a filter should have written but did not.
@@ -289,14 +293,14 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 
 /// Locks a folder against other writers, as long as the file is open in this process or a git it started.
 fn lock(folder: &Path) -> Result<File> {
-    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
     let path = folder.join("lock");
     let open = || {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(true);
         options.open(&path)
     };
-    let file = open().with_context(|| format!("open {}", path.display()))?;
+    let file = open().with_context(|| format!("failed to open {}", path.display()))?;
     let mut announced = false;
     while file.try_lock().is_err() {
         if !announced {
@@ -326,9 +330,9 @@ fn is_setting(name: &OsStr) -> bool {
 }
 
 fn run(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
-    let mut child = command
-        .spawn()
-        .context("start git, which writes the files of other commits; is it installed?")?;
+    let mut child = command.spawn().context(
+        "failed to start git, which writes the files of other commits; is it installed?",
+    )?;
     let stdin = child.stdin.take();
     let mut stderr = child.stderr.take().expect("stderr is piped");
     let (output, complaint) = std::thread::scope(|scope| -> Result<_> {
@@ -342,11 +346,11 @@ fn run(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
         let mut stdout = child.stdout.take().expect("stdout is piped");
         stdout
             .read_to_end(&mut output)
-            .context("read git's output")?;
+            .context("failed to read git's output")?;
         let complaint = complaint.join().expect("reading does not panic");
-        Ok((output, complaint.context("read git's output")?))
+        Ok((output, complaint.context("failed to read git's output")?))
     })?;
-    let status = child.wait().context("wait for git")?;
+    let status = child.wait().context("failed to wait for git")?;
     interrupt::check_ended(status)?;
     if !status.success() {
         let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
@@ -379,7 +383,7 @@ fn is_pointer(path: &Path) -> bool {
 fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", folder.display()))
+            Err(error).with_context(|| format!("failed to remove {}", folder.display()))
         }
         Ok(()) | Err(_) => Ok(()),
     }

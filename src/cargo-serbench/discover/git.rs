@@ -53,7 +53,7 @@ pub fn open(workspace: &Path) -> Result<Option<Repo>> {
             workspace.display(),
             top_of(workspace).display()
         ),
-        Err(error) => return Err(error).context("open the git repository"),
+        Err(error) => return Err(error).context("failed to open the git repository"),
     };
     let Some(top) = repository.workdir() else {
         bail!(
@@ -100,13 +100,13 @@ impl Repo {
     pub fn head(&self) -> Result<Option<Commit>> {
         match self.repository.head() {
             Ok(head) => {
-                let commit = head.peel_to_commit().context("read HEAD")?;
+                let commit = head.peel_to_commit().context("failed to read HEAD")?;
                 Ok(Some(describe(&commit)))
             }
             Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
                 Ok(None)
             }
-            Err(error) => Err(error).context("read HEAD"),
+            Err(error) => Err(error).context("failed to read HEAD"),
         }
     }
 
@@ -178,7 +178,7 @@ impl Repo {
         let statuses = self
             .repository
             .statuses(Some(&mut options))
-            .context("compare the work tree with git")?;
+            .context("failed to compare the work tree with git")?;
         let changed = statuses.iter().map(|entry| {
             let path = PathBuf::from(&*String::from_utf8_lossy(entry.path_bytes()));
             match path.strip_prefix(&self.prefix) {
@@ -197,7 +197,7 @@ impl Repo {
         {
             Ok(base) => Ok(Some(describe(&self.repository.find_commit(base)?))),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).context("look for the merge base"),
+            Err(error) => Err(error).context("failed to look for the merge base"),
         }
     }
 
@@ -223,7 +223,10 @@ impl Repo {
     /// Full hashes of first-parent ancestors of `from`, starting with itself. Ends early in a shallow
     /// clone.
     pub fn first_parents(&self, from: &Commit) -> Result<impl Iterator<Item = String>> {
-        let mut walk = self.repository.revwalk().context("walk the history")?;
+        let mut walk = self
+            .repository
+            .revwalk()
+            .context("failed to walk the history")?;
         walk.simplify_first_parent()?;
         walk.push(Oid::from_str(&from.sha)?)?;
         Ok(walk.map_while(|commit| Some(commit.ok()?.to_string())))
@@ -272,14 +275,14 @@ impl Repo {
         let entry = match tree.get_path(&self.prefix.join(path)) {
             Ok(entry) => entry,
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("read a commit"),
+            Err(error) => return Err(error).context("failed to read a commit"),
         };
         if entry.kind() != Some(ObjectType::Blob) {
             return Ok(None);
         }
         let blob = self.repository.find_blob(entry.id()).with_context(|| {
             format!(
-                "read {} of commit {}; in a partial clone, fetch it with `git show {}:{}`",
+                "failed to read {} of commit {}; in a partial clone, fetch it with `git show {}:{}`",
                 path.display(),
                 commit.short(),
                 commit.short(),

@@ -17,7 +17,7 @@ pub fn lay_over(root: &Path, newer: &Workspace, targets: &[BenchTarget]) -> Resu
     let members = newer.metadata.workspace_packages().into_iter();
     for package in members.filter(|package| wanted.contains(package.name.as_str())) {
         lay_package(root, newer, package)
-            .with_context(|| format!("copy the benches of `{}` into it", package.name))?;
+            .with_context(|| format!("failed to copy the benches of `{}` into it", package.name))?;
     }
     let (from, to) = (newer.root.join("Cargo.toml"), root.join("Cargo.toml"));
     let (from, mut to_table) = (read(&from)?, read(&to)?);
@@ -28,7 +28,7 @@ pub fn lay_over(root: &Path, newer: &Workspace, targets: &[BenchTarget]) -> Resu
         lock(&mut table, &from);
         write(&to, &table)?;
     } else if from.is_file() && !to.exists() {
-        fs::copy(&from, &to).with_context(|| format!("copy {}", from.display()))?;
+        fs::copy(&from, &to).with_context(|| format!("failed to copy {}", from.display()))?;
     }
     Ok(())
 }
@@ -47,7 +47,8 @@ fn lay_package(root: &Path, newer: &Workspace, package: &Package) -> Result<()> 
     }
     let benches = to.join("benches");
     if benches.exists() {
-        fs::remove_dir_all(&benches).with_context(|| format!("remove {}", benches.display()))?;
+        fs::remove_dir_all(&benches)
+            .with_context(|| format!("failed to remove {}", benches.display()))?;
     }
     if from.join("benches").is_dir() {
         copy_folder(&from.join("benches"), &benches)?;
@@ -156,25 +157,29 @@ fn table<'a>(parent: &'a mut Table, name: &str) -> Option<&'a mut Table> {
 }
 
 fn read(path: &Path) -> Result<Table> {
-    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
     text.parse()
-        .with_context(|| format!("read {}", path.display()))
+        .with_context(|| format!("failed to read {}", path.display()))
 }
 
 fn write(path: &Path, table: &Table) -> Result<()> {
-    let text = toml::to_string(table).with_context(|| format!("write {}", path.display()))?;
+    let text =
+        toml::to_string(table).with_context(|| format!("failed to write {}", path.display()))?;
     // Cargo compares modification times, so don't touch an unchanged file.
     if fs::read_to_string(path).is_ok_and(|before| before == text) {
         return Ok(());
     }
-    atomic::write(path, text.as_bytes()).with_context(|| format!("write {}", path.display()))
+    atomic::write(path, text.as_bytes())
+        .with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// Copies the files of a folder, except build outputs.
 pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    let entries = fs::read_dir(from).with_context(|| format!("read {}", from.display()))?;
+    let entries =
+        fs::read_dir(from).with_context(|| format!("failed to read {}", from.display()))?;
     for entry in entries {
-        let entry = entry.with_context(|| format!("read {}", from.display()))?;
+        let entry = entry.with_context(|| format!("failed to read {}", from.display()))?;
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         // Build outputs are large, and not part of the source.
         if path.is_dir() && entry.file_name() != "target" {
@@ -191,7 +196,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
         fs::create_dir_all(to.parent().unwrap_or(to))?;
         fs::copy(from, to)
     };
-    copy().with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
+    copy().with_context(|| format!("failed to copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }
 

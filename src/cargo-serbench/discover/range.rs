@@ -46,9 +46,10 @@ impl Repo {
             let known = parents.iter().take(followed);
             let known = known.filter_map(|parent| places.get(parent.as_str()).copied());
             range.parents.push(known.collect());
-            range
-                .commits
-                .push(self.commit(sha).context("read a commit of the history")?);
+            range.commits.push(
+                self.commit(sha)
+                    .context("failed to read a commit of the history")?,
+            );
         }
         Ok(range)
     }
@@ -94,7 +95,10 @@ impl Repo {
     }
 
     fn reachable(&self, good: &Commit, bad: &Commit) -> Result<Vec<String>> {
-        let mut walk = self.repository.revwalk().context("walk the history")?;
+        let mut walk = self
+            .repository
+            .revwalk()
+            .context("failed to walk the history")?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)?;
         walk.push(Oid::from_str(&bad.sha)?)?;
         walk.hide(Oid::from_str(&good.sha)?)?;

@@ -88,7 +88,7 @@ impl Repo {
             .args(arguments)
             .current_dir(self.top())
             .output()
-            .with_context(|| format!("run `{command}`"))
+            .with_context(|| format!("failed to run `{command}`"))
     }
 }
 

@@ -29,12 +29,12 @@ const FIRST: i32 = 1000;
 impl Trees {
     pub fn open(repo: &Repo) -> Result<Self> {
         // Open it again: the index is changed below, which other code must not see.
-        let repository =
-            Repository::open(repo.repository.path()).context("open the git repository")?;
+        let repository = Repository::open(repo.repository.path())
+            .context("failed to open the git repository")?;
         repository
             .odb()
             .and_then(|objects| objects.add_new_mempack_backend(FIRST).map(drop))
-            .context("keep git objects in memory")?;
+            .context("failed to keep git objects in memory")?;
         Ok(Self { repository })
     }
 
@@ -52,7 +52,7 @@ impl Trees {
         let Some(top) = self.repository.workdir() else {
             return Ok(None);
         };
-        let read = "compare the work tree with git";
+        let read = "failed to compare the work tree with git";
         let statuses = self.repository.statuses(Some(&mut options)).context(read)?;
         if statuses.is_empty() {
             return Ok(Some(head.id().to_string()));
@@ -82,7 +82,7 @@ impl Trees {
     /// The files that differ between two trees. Fails if this repository lacks one of them.
     pub fn changes(&self, from: &str, to: &str) -> Result<Vec<Change>> {
         let tree = |id: &str| self.repository.find_tree(Oid::from_str(id)?);
-        let read = "compare two trees";
+        let read = "failed to compare two trees";
         let (from, to) = (tree(from).context(read)?, tree(to).context(read)?);
         let diff = self
             .repository

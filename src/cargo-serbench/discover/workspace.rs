@@ -166,9 +166,9 @@ pub fn members(choice: &Choice) -> Result<Workspace> {
 }
 
 fn metadata(command: &mut MetadataCommand) -> Result<Metadata> {
-    command
-        .exec()
-        .context("ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?")
+    command.exec().context(
+        "failed to ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?",
+    )
 }
 
 fn benches(metadata: &Metadata) -> impl Iterator<Item = (&Package, &Target)> + Clone {

@@ -42,7 +42,8 @@ struct Point {
 
 /// Reads a whole profile.
 pub fn parse(text: &str) -> Result<Sites> {
-    let File { pps, ftbl } = serde_json::from_str(text).context("read a profile of DHAT")?;
+    let File { pps, ftbl } =
+        serde_json::from_str(text).context("failed to read a profile of DHAT")?;
     let names: Vec<String> = ftbl.iter().map(|frame| name(frame)).collect();
     let mut sites = Sites::new();
     for Point { tb, tbk, fs } in pps {

@@ -121,7 +121,7 @@ fn fill(
     ];
     valgrind::check().map_err(|missing| anyhow!(missing))?;
     let runs = surroundings.scratch.join("runs");
-    fs::create_dir_all(&runs).with_context(|| format!("make {}", runs.display()))?;
+    fs::create_dir_all(&runs).with_context(|| format!("failed to make {}", runs.display()))?;
     let limits = Limits {
         folder: &runs,
         deadline: surroundings.deadline,
@@ -346,11 +346,12 @@ fn write_stacks(folder: &Path, id: &BenchId, profiles: [&Profile; 2]) -> Result<
         let path = folder.join(format!("{name}.{side}.folded"));
         let stacks = folded(profile);
         atomic::write(&path, stacks.as_bytes())
-            .with_context(|| format!("write {}", path.display()))?;
+            .with_context(|| format!("failed to write {}", path.display()))?;
     }
     let path = folder.join(format!("{name}.svg"));
     let graph = flame::graph(id.as_str(), profiles.map(|it| &it.stacks));
-    atomic::write(&path, graph.as_bytes()).with_context(|| format!("write {}", path.display()))
+    atomic::write(&path, graph.as_bytes())
+        .with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// One line per stack: functions from outermost to innermost, then instructions.

@@ -97,7 +97,8 @@ fn run(
     options: &[&str],
     limits: Limits<'_>,
 ) -> Result<String> {
-    let folder = tempfile::tempdir_in(limits.folder).context("make a folder for a profile")?;
+    let folder =
+        tempfile::tempdir_in(limits.folder).context("failed to make a folder for a profile")?;
     let file = folder.path().join("profile");
     let mut under: Vec<OsString> = vec!["valgrind".into(), "--quiet".into()];
     under.extend([format!("--tool={tool}").into(), "--demangle=no".into()]);
@@ -122,7 +123,8 @@ fn run(
         Ok(()) => readable(error),
         Err(interrupted) => interrupted,
     })?;
-    fs::read_to_string(&file).with_context(|| format!("read the profile that {tool} wrote"))
+    fs::read_to_string(&file)
+        .with_context(|| format!("failed to read the profile that {tool} wrote"))
 }
 
 fn work(

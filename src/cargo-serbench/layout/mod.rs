@@ -139,7 +139,7 @@ fn text_start(executables: &[Vec<u8>; 2]) -> Result<u64> {
     const HUGE_PAGE: u64 = 2 << 20;
     let mut highest = 0;
     for bytes in executables {
-        let file = object::File::parse(bytes.as_slice()).context("read an executable")?;
+        let file = object::File::parse(bytes.as_slice()).context("failed to read an executable")?;
         let text = file
             .section_by_name(".text")
             .context("an executable has no .text")?;
@@ -149,7 +149,7 @@ fn text_start(executables: &[Vec<u8>; 2]) -> Result<u64> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("read {}", path.display()))
+    fs::read(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
 /// The aligned executables of all benches, by staged file.

@@ -23,7 +23,7 @@ pub struct Inputs {
 impl Inputs {
     /// Unpacks the archive written by lld's `--reproduce`.
     pub fn unpack(archive: &Path, scratch: &Path) -> Result<Self> {
-        let unpack = || format!("unpack the link inputs {}", archive.display());
+        let unpack = || format!("failed to unpack the link inputs {}", archive.display());
         let folder = tempfile::tempdir_in(scratch).with_context(unpack)?;
         let file = fs::File::open(archive).with_context(unpack)?;
         tar::Archive::new(file)
@@ -46,8 +46,8 @@ impl Inputs {
     /// The contents of the files, objects in the order of the command line.
     pub fn files(&self) -> Result<Files> {
         let listing = self.root.join("response.txt");
-        let response =
-            fs::read_to_string(&listing).with_context(|| format!("read {}", listing.display()))?;
+        let response = fs::read_to_string(&listing)
+            .with_context(|| format!("failed to read {}", listing.display()))?;
         let mut files = Files::default();
         let mut paths = Vec::new();
         for line in response.lines() {
@@ -67,7 +67,7 @@ impl Inputs {
         others.retain(|path| !paths.contains(path));
         others.sort_by_key(|path| path.file_name().map(ToOwned::to_owned));
         for path in paths.iter().chain(&others) {
-            let read = || format!("read the link input {}", path.display());
+            let read = || format!("failed to read the link input {}", path.display());
             let bytes = fs::read(path).with_context(read)?;
             files.add(bytes).with_context(read)?;
         }
@@ -77,14 +77,15 @@ impl Inputs {
     /// Links these inputs as they were linked before.
     pub fn link_as_before(&self, linker: &Path) -> Result<Vec<u8>> {
         let linked = self.run(linker, &[])?;
-        fs::read(&linked).with_context(|| format!("read {}", linked.display()))
+        fs::read(&linked).with_context(|| format!("failed to read {}", linked.display()))
     }
 
     /// Links to the file `to`, with the functions in `order` first and the code at address `text`.
     pub fn link(&self, linker: &Path, order: &[&str], text: u64, to: &Path) -> Result<()> {
         // The response file makes this folder the root of all paths.
         let list = self.root.join("order.txt");
-        fs::write(&list, order.join("\n")).with_context(|| format!("write {}", list.display()))?;
+        fs::write(&list, order.join("\n"))
+            .with_context(|| format!("failed to write {}", list.display()))?;
         let start = format!("--section-start=.text={text:#x}");
         let flags = [
             "--symbol-ordering-file=order.txt",
@@ -94,7 +95,8 @@ impl Inputs {
         let linked = self.run(linker, &flags)?;
         // A process of a killed run may still execute the old file, which then can't be written.
         let _ = fs::remove_file(to);
-        fs::copy(&linked, to).with_context(|| format!("copy an executable to {}", to.display()))?;
+        fs::copy(&linked, to)
+            .with_context(|| format!("failed to copy an executable to {}", to.display()))?;
         Ok(())
     }
 
@@ -106,7 +108,7 @@ impl Inputs {
             .args(["--reproduce=/dev/null", "-o", "linked"])
             .stdin(Stdio::null())
             .output()
-            .with_context(|| format!("start {}", linker.display()))?;
+            .with_context(|| format!("failed to start {}", linker.display()))?;
         if !output.status.success() {
             let stderr = String::from_utf8_lossy(&output.stderr);
             let reason = stderr.lines().next().unwrap_or("no message");
@@ -175,7 +177,9 @@ fn is_object(bytes: &[u8]) -> bool {
 /// All files of a folder except those that are not inputs.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     const OURS: [&str; 4] = ["response.txt", "version.txt", "order.txt", "linked"];
-    for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?
+    {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), files)?;
@@ -192,7 +196,7 @@ pub fn rust_lld() -> Result<PathBuf> {
     let output = Command::new(&rustc)
         .args(["--print", "target-libdir"])
         .output()
-        .context("ask rustc for its folder")?;
+        .context("failed to ask rustc for its folder")?;
     let libraries = String::from_utf8_lossy(&output.stdout);
     let linker = Path::new(libraries.trim())
         .parent()

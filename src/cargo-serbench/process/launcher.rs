@@ -55,10 +55,11 @@ pub struct Launcher {
 impl Launcher {
     /// `timeout` limits every wait for a process.
     pub fn new(timeout: Duration) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").context("listen on a loopback socket")?;
+        let listener =
+            TcpListener::bind("127.0.0.1:0").context("failed to listen on a loopback socket")?;
         listener
             .set_nonblocking(true)
-            .context("listen on a loopback socket")?;
+            .context("failed to listen on a loopback socket")?;
         // A random key per process keeps other programs on this machine from connecting.
         let secret = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         Ok(Self {
@@ -79,7 +80,7 @@ impl Launcher {
         let address = self
             .listener
             .local_addr()
-            .context("listen on a loopback socket")?;
+            .context("failed to listen on a loopback socket")?;
         let mut command = bench_command(launch, &["--sample-count", "1", "--sample-size", "1"]);
         // The library reads the first, the worker in divan the second.
         for socket in [protocol::SOCKET, DIVAN_SOCKET] {
@@ -100,9 +101,12 @@ impl Launcher {
                     bail!("rejected a connection with the wrong token; try again");
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error).context("accept a worker's connection"),
+                Err(error) => return Err(error).context("failed to accept a worker's connection"),
             }
-            if let Some(status) = child.try_wait().context("wait for a bench process")? {
+            if let Some(status) = child
+                .try_wait()
+                .context("failed to wait for a bench process")?
+            {
                 return Ok(Started::Ended(output.ended(status)?));
             }
             check_deadline(&mut child, deadline, launch.id)?;
@@ -220,7 +224,7 @@ fn spawn(mut command: Command, launch: Launch<'_>) -> Result<(Child, Output)> {
     let output = Output::of(&mut command)?;
     let child = command
         .spawn()
-        .with_context(|| format!("start {}", launch.executable.path.display()))?;
+        .with_context(|| format!("failed to start {}", launch.executable.path.display()))?;
     if let Some(cpu) = launch.cpu {
         pin(&child, cpu);
     }
@@ -267,7 +271,10 @@ fn wait(
 ) -> Result<Ended> {
     let deadline = Instant::now() + timeout;
     loop {
-        if let Some(status) = child.try_wait().context("wait for a bench process")? {
+        if let Some(status) = child
+            .try_wait()
+            .context("failed to wait for a bench process")?
+        {
             return output.ended(status);
         }
         check_deadline(&mut child, deadline, id)?;

@@ -61,8 +61,8 @@ impl Output {
     }
 }
 
-const UNUSABLE: &str = "make a temporary file for the output of a bench process";
-const UNREADABLE: &str = "read the output of a bench process";
+const UNUSABLE: &str = "failed to make a temporary file for the output of a bench process";
+const UNREADABLE: &str = "failed to read the output of a bench process";
 
 /// Reads without moving the file position, which is shared with the process: it may still be writing.
 fn read(file: &File, from: u64, most: u64) -> Result<String> {

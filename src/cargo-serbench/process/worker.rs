@@ -76,7 +76,7 @@ impl Worker {
                 BufReader::new(Answers { stream, timeout }),
             ))
         };
-        let (commands, answers) = setup().context("accept a worker's connection")?;
+        let (commands, answers) = setup().context("failed to accept a worker's connection")?;
         Ok(Self {
             child: KillOnDrop(child),
             commands,
@@ -89,7 +89,7 @@ impl Worker {
 
     /// Whether the worker has this run's token. Returns an error if its version does not match.
     pub fn hello(&mut self, secret: &str) -> Result<bool> {
-        let hello = Answer::read(&mut self.answers).context("read a worker's hello")?;
+        let hello = Answer::read(&mut self.answers).context("failed to read a worker's hello")?;
         if let Some(problem) = mismatch(&hello) {
             bail!(problem);
         }
@@ -141,7 +141,11 @@ impl Worker {
         let _ = self.commands.shutdown(Shutdown::Both);
         let deadline = Instant::now() + self.timeout;
         loop {
-            if let Some(status) = self.child.try_wait().context("wait for a bench process")? {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .context("failed to wait for a bench process")?
+            {
                 interrupt::check_ended(status)?;
                 if status.success() {
                     return Ok(());

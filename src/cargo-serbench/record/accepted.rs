@@ -63,7 +63,7 @@ impl Entry {
     /// The path, named after the first benchmark, and the content of its file.
     pub fn file(&self) -> Result<(PathBuf, String)> {
         check(self)?;
-        let toml = toml::to_string(self).context("write an accepted change as TOML")?;
+        let toml = toml::to_string(self).context("failed to write an accepted change as TOML")?;
         let words = self.benchmarks[0].split(|c: char| !c.is_ascii_alphanumeric());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
         let name: String = words.join("-").chars().take(60).collect();
@@ -152,12 +152,15 @@ fn files(root: &Path) -> Result<Vec<File>> {
     match std::fs::read_dir(root.join(&folder)) {
         Ok(entries) => {
             for entry in entries {
-                let entry = entry.with_context(|| format!("read {}", folder.display()))?;
+                let entry =
+                    entry.with_context(|| format!("failed to read {}", folder.display()))?;
                 names.push(folder.join(entry.file_name()));
             }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("read {}", folder.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("failed to read {}", folder.display()));
+        }
     }
     names.retain(|name| is_toml(name));
     names.sort();
@@ -169,7 +172,9 @@ fn files(root: &Path) -> Result<Vec<File>> {
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 return Err(unreadable(&name, "it is not UTF-8"));
             }
-            Err(error) => return Err(error).with_context(|| format!("read {}", name.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("failed to read {}", name.display()));
+            }
         }
     }
     Ok(files)
@@ -216,7 +221,7 @@ fn read(text: &str, file: &Path) -> Result<Vec<Entry>> {
     };
     let entries = entries.map_err(|error| unreadable(file, &error))?;
     for entry in &entries {
-        check(entry).with_context(|| format!("read {}", file.display()))?;
+        check(entry).with_context(|| format!("failed to read {}", file.display()))?;
     }
     Ok(entries)
 }

@@ -32,8 +32,8 @@ pub fn render(report: &Report<'_>) -> Result<String> {
     for id in report.measured.keys() {
         writer.serialize(line(report, id))?;
     }
-    let bytes = writer.into_inner().context("write CSV")?;
-    String::from_utf8(bytes).context("write CSV")
+    let bytes = writer.into_inner().context("failed to write CSV")?;
+    String::from_utf8(bytes).context("failed to write CSV")
 }
 
 fn line(report: &Report<'_>, id: &str) -> Line {

@@ -123,11 +123,13 @@ fn verdict_sections(report: &Report<'_>, verdicts: &Verdicts<'_>) -> Vec<Section
     matter.sort_by(|one, other| by_severity(one, other));
     rest.sort_by(|one, other| by_severity(one, other));
     let counted = |what: &str, rows: &[&Decision]| format!("{what} ({})", rows.len());
-    let titles = [counted("Worth a look", &matter), counted("The rest", &rest)];
-    let [first, second] = titles;
+    let others = match matter.is_empty() {
+        true => "Benchmarks",
+        false => "The rest",
+    };
     [
-        section(report, first, &matter, false),
-        section(report, second, &rest, true),
+        section(report, counted("Worth a look", &matter), &matter, false),
+        section(report, counted(others, &rest), &rest, true),
     ]
     .into_iter()
     .flatten()

@@ -27,7 +27,7 @@ pub fn render(report: &Report<'_>) -> Result<String> {
     suite.add_test_cases(cases.chain([outcome(report)]));
     let mut suites = Suites::new("serbench");
     suites.add_test_suite(suite);
-    suites.to_string().context("write JUnit XML")
+    suites.to_string().context("failed to write JUnit XML")
 }
 
 fn measured(row: &Row) -> TestCase {

@@ -54,7 +54,7 @@ pub fn store(run: &Run, folder: &Path) -> Result<PathBuf> {
             }
         }
     };
-    write().with_context(|| format!("store the run in {}", folder.display()))
+    write().with_context(|| format!("failed to store the run in {}", folder.display()))
 }
 
 /// Replaces an older version of a stored run.
@@ -64,7 +64,7 @@ pub fn replace(run: &Run, path: &Path) -> Result<()> {
         bytes.push(b'\n');
         Ok(atomic::write(path, &bytes)?)
     };
-    write().with_context(|| format!("store the run as {}", path.display()))
+    write().with_context(|| format!("failed to store the run as {}", path.display()))
 }
 
 /// Checks that all blocks have valid numbers.
@@ -99,7 +99,7 @@ fn check_block(block: &Block) -> Result<()> {
 
 /// Reads a stored run.
 pub fn load(path: &Path) -> Result<Run> {
-    let read = || format!("read the run {}", path.display());
+    let read = || format!("failed to read the run {}", path.display());
     // Opening a pipe without a writer would block.
     if !std::fs::metadata(path).with_context(read)?.is_file() {
         bail!(

@@ -113,7 +113,7 @@ fn check_values(ids: &BTreeSet<BenchId>, select: &Selection) -> Result<(), Usage
         if !ids.iter().any(|id| matches.is_match(id)) {
             return Err(Usage::new(format!(
                 "no benchmark matches `{filter}`; {}",
-                hint(filter, ids.iter().flat_map(|id| id.split("::")))
+                hint(filter, ids.iter().flat_map(|id| parts(id)))
             )));
         }
     }
@@ -135,6 +135,12 @@ fn check_list(
             hint(value, there.iter().copied())
         ))),
     }
+}
+
+/// Everything that a filter may name: the segments of an id, and all paths that it begins with.
+fn parts(id: &str) -> impl Iterator<Item = &str> + Clone {
+    let paths = id.match_indices("::").map(|(end, _)| &id[..end]);
+    id.split("::").chain(paths).chain([id])
 }
 
 /// A suggestion for `unknown`, or how to list all.
@@ -306,6 +312,11 @@ mod tests {
             ..Selection::default()
         };
         insta::assert_snapshot!(chosen(&select)[0], @"no benchmark matches `nope`; list all with `cargo serbench list`");
+        let select = Selection {
+            filters: vec!["json::sonik::f64".into()],
+            ..Selection::default()
+        };
+        insta::assert_snapshot!(chosen(&select)[0], @"no benchmark matches `json::sonik::f64`; did you mean `json::sonic::f64`?");
         let select = Selection {
             encoders: vec!["sonic".into()],
             filters: vec!["other".into()],

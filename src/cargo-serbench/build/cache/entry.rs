@@ -163,7 +163,8 @@ impl Kept {
     fn checked(&self, folder: &Path) -> Result<PathBuf> {
         // The name comes from a file that may have been edited: it must not lead out of the folder.
         let path = folder.join(Path::new(&self.file).file_name().unwrap_or_default());
-        let hash = full_hash(&path).with_context(|| format!("read {}", path.display()))?;
+        let hash =
+            full_hash(&path).with_context(|| format!("failed to read {}", path.display()))?;
         ensure!(hash == self.sha256, "{} was changed", path.display());
         Ok(path)
     }
@@ -172,7 +173,7 @@ impl Kept {
 /// Copies a file into the entry's folder.
 fn keep(from: &Path, folder: &Path, name: &str) -> Result<Kept> {
     let to = folder.join(name);
-    fs::copy(from, &to).with_context(|| format!("copy {}", from.display()))?;
+    fs::copy(from, &to).with_context(|| format!("failed to copy {}", from.display()))?;
     Ok(Kept {
         file: name.to_owned(),
         sha256: full_hash(&to)?,

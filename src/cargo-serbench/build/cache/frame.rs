@@ -42,7 +42,7 @@ pub fn frame(
     }
     let here = match options.own_toolchain {
         true => workspace.root.clone(),
-        false => std::env::current_dir().context("find the current folder")?,
+        false => std::env::current_dir().context("failed to find the current folder")?,
     };
     let configuration = configuration(&here);
     let variables = variables(std::env::vars_os(), cargo_home());
@@ -108,7 +108,7 @@ fn compilers(here: &Path, own_toolchain: bool) -> Result<Vec<(&'static str, Stri
         }
         let output = command
             .output()
-            .with_context(|| format!("run {}", program.to_string_lossy()))?;
+            .with_context(|| format!("failed to run {}", program.to_string_lossy()))?;
         Ok::<_, anyhow::Error>(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let rustc = ask(&rustc, "-vV")?;

@@ -126,7 +126,7 @@ impl Cache {
             let _ = staging.keep();
             Ok(to)
         };
-        let stored = write().context("store the build in the cache")?;
+        let stored = write().context("failed to store the build in the cache")?;
         self.shrink(&stored);
         Ok(())
     }

@@ -147,5 +147,5 @@ pub fn json(
             "range"
         }
     };
-    Ok(serde_json::to_string_pretty(&document).context("write JSON")? + "\n")
+    Ok(serde_json::to_string_pretty(&document).context("failed to write JSON")? + "\n")
 }

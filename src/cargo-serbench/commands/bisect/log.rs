@@ -123,7 +123,9 @@ impl Log {
         let text = match fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("failed to read {}", path.display()));
+            }
         };
         let (mut lines, length) = parse(&text);
         let same = matches!(lines.first(), Some(Line::Task(other)) if other == task);
@@ -152,7 +154,8 @@ impl Log {
             Ok(file)
         };
         let mut log = Self {
-            file: open().with_context(|| format!("write the run log {}", path.display()))?,
+            file: open()
+                .with_context(|| format!("failed to write the run log {}", path.display()))?,
             path: path.to_path_buf(),
             confirmed: None,
             entries: Vec::new(),
@@ -187,11 +190,11 @@ impl Log {
     }
 
     fn write(&mut self, line: &Line) -> Result<()> {
-        let text = serde_json::to_string(line).context("write the run log")? + "\n";
+        let text = serde_json::to_string(line).context("failed to write the run log")? + "\n";
         self.file
             .write_all(text.as_bytes())
             .and_then(|()| self.file.sync_data())
-            .with_context(|| format!("write the run log {}", self.path.display()))
+            .with_context(|| format!("failed to write the run log {}", self.path.display()))
     }
 }
 

@@ -230,7 +230,8 @@ impl Search<'_> {
                 let first = parents
                     .first()
                     .context("a commit after GOOD has a parent")?;
-                repo.commit(first).context("read the culprit's parent")?
+                repo.commit(first)
+                    .context("failed to read the culprit's parent")?
             }
         };
         if parent.sha == self.good.sha {

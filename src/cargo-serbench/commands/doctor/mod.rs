@@ -106,7 +106,7 @@ pub fn doctor(args: &Doctor) -> Result<Exit> {
         if let Some(file) = &args.badge {
             let text = serde_json::to_vec(&Badge::of(&proven))?;
             atomic::write(file, &text)
-                .with_context(|| format!("write the badge to {}", file.display()))?;
+                .with_context(|| format!("failed to write the badge to {}", file.display()))?;
         }
         exit = exit.or(if passed {
             Exit::Passed

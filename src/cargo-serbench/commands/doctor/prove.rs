@@ -164,5 +164,6 @@ fn holds(proof: &Proof) -> bool {
 fn store(session: &Session, proof: &Proof) -> Result<()> {
     let path = Proof::path(&session.workspace.scratch());
     let text = serde_json::to_vec_pretty(proof)?;
-    atomic::write(&path, &text).with_context(|| format!("store the proof in {}", path.display()))
+    atomic::write(&path, &text)
+        .with_context(|| format!("failed to store the proof in {}", path.display()))
 }

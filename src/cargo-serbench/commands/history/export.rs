@@ -64,7 +64,7 @@ pub fn json(all: &[(Series<'_>, Vec<Found<'_>>)]) -> Result<String> {
         schema: SCHEMA,
         series: series.collect(),
     };
-    let text = serde_json::to_string(&document).context("write JSON")?;
+    let text = serde_json::to_string(&document).context("failed to write JSON")?;
     Ok(text + "\n")
 }
 
@@ -86,6 +86,6 @@ pub fn csv(all: &[(Series<'_>, Vec<Found<'_>>)]) -> Result<String> {
             })?;
         }
     }
-    let bytes = writer.into_inner().context("write CSV")?;
-    String::from_utf8(bytes).context("write CSV")
+    let bytes = writer.into_inner().context("failed to write CSV")?;
+    String::from_utf8(bytes).context("failed to write CSV")
 }

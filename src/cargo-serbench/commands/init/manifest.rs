@@ -122,7 +122,7 @@ fn keyed(key: &str, to: Value) -> Value {
 fn absolute(folder: &Path) -> Result<String> {
     let path = folder
         .canonicalize()
-        .with_context(|| format!("find {}", folder.display()))?;
+        .with_context(|| format!("failed to find {}", folder.display()))?;
     if !path.join("Cargo.toml").is_file() {
         bail!("{} has no Cargo.toml", folder.display());
     }

@@ -220,7 +220,7 @@ fn template(args: &Init, package: &Package) -> Result<Template> {
     stdin
         .lock()
         .read_line(&mut answer)
-        .context("read the answer")?;
+        .context("failed to read the answer")?;
     match answer.trim() {
         "" | "1" | "plain" => Ok(Template::Plain),
         "2" | "array-encoder" => Ok(Template::ArrayEncoder),
@@ -283,8 +283,8 @@ impl Change {
 
     fn edit(path: &Path, edit: impl FnOnce(&str) -> Result<String>) -> Result<Self> {
         let file = shell::shown(path).display();
-        let old = fs::read_to_string(path).with_context(|| format!("read {file}"))?;
-        let new = edit(&old).with_context(|| format!("edit {file}"))?;
+        let old = fs::read_to_string(path).with_context(|| format!("failed to read {file}"))?;
+        let new = edit(&old).with_context(|| format!("failed to edit {file}"))?;
         let path = path.to_owned();
         Ok(Self {
             path,
@@ -301,7 +301,7 @@ impl Change {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     shell::status("Kept", file)
                 }
-                Err(error) => return Err(error).with_context(|| format!("write {file}")),
+                Err(error) => return Err(error).with_context(|| format!("failed to write {file}")),
             }
             return Ok(());
         };
@@ -310,7 +310,7 @@ impl Change {
             return Ok(());
         }
         atomic::write(&self.path, self.new.as_bytes())
-            .with_context(|| format!("write {file}; the old one is unchanged"))?;
+            .with_context(|| format!("failed to write {file}; the old one is unchanged"))?;
         shell::status("Edited", file);
         Ok(())
     }

@@ -32,7 +32,7 @@ pub fn runs(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
-    let read = || format!("read {}", folder.display());
+    let read = || format!("failed to read {}", folder.display());
     for entry in fs::read_dir(folder).with_context(read)? {
         let entry = entry.with_context(read)?;
         let (path, kind) = (entry.path(), entry.file_type().with_context(read)?);

@@ -53,9 +53,9 @@ impl Event {
             )
         })?;
         let text = fs::read_to_string(&path)
-            .with_context(|| format!("read the event {}", path.display()))?;
+            .with_context(|| format!("failed to read the event {}", path.display()))?;
         let event: Self = serde_json::from_str(&text)
-            .context("read the event; `publish` needs a `workflow_run` event")?;
+            .context("failed to read the event; `publish` needs a `workflow_run` event")?;
         let sha = &event.workflow_run.head_sha;
         let is_sha = sha.len() >= 40 && sha.bytes().all(|it| it.is_ascii_hexdigit());
         ensure!(is_sha, "the event's head `{sha}` is not a commit");

@@ -110,7 +110,7 @@ pub fn fetch(sha: &str) -> Result<()> {
     let fetched = Command::new("git")
         .args(["fetch", "--quiet", "--no-tags", "origin", sha])
         .status()
-        .context("run git")?;
+        .context("failed to run git")?;
     if !fetched.success() {
         bail!("`git fetch origin {sha}` failed");
     }
@@ -122,8 +122,12 @@ fn list<T: DeserializeOwned>(arguments: &[&str]) -> Result<Vec<T>> {
     let text = gh(&[&["--paginate"], arguments].concat(), None)?;
     let pages = serde_json::Deserializer::from_slice(&text).into_iter::<Vec<T>>();
     let pages = pages.collect::<Result<Vec<_>, _>>();
-    let pages =
-        pages.with_context(|| format!("read the answer to `gh api {}`", arguments.join(" ")))?;
+    let pages = pages.with_context(|| {
+        format!(
+            "failed to read the answer to `gh api {}`",
+            arguments.join(" ")
+        )
+    })?;
     Ok(pages.into_iter().flatten().collect())
 }
 
@@ -132,7 +136,7 @@ fn send(method: &str, path: &str, body: &Value) -> Result<()> {
 }
 
 fn gh(arguments: &[&str], body: Option<&Value>) -> Result<Vec<u8>> {
-    let called = || format!("run `gh api {}`", arguments.join(" "));
+    let called = || format!("failed to run `gh api {}`", arguments.join(" "));
     let mut child = Command::new("gh")
         .arg("api")
         .args(arguments)

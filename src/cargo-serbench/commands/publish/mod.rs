@@ -141,7 +141,7 @@ fn decide(runs: Vec<Run>, project: &Project) -> Result<Answer> {
         decided: Some(decided),
         ..Findings::default()
     };
-    let format = Format::of("comment").context("find the format of comments")?;
+    let format = Format::of("comment").context("failed to find the format of comments")?;
     let (title, comment) = output::with_report(&findings, exit, Some(&workspace), None, |report| {
         (title(report), format.render(report, None))
     });

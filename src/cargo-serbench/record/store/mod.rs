@@ -126,7 +126,7 @@ impl Store {
             file.lock()?;
             Ok(file)
         };
-        lock().with_context(|| format!("lock {}", path.display()))
+        lock().with_context(|| format!("failed to lock {}", path.display()))
     }
 
     fn put(&self, path: &Path, text: &str) -> Result<()> {
@@ -138,7 +138,7 @@ impl Store {
         };
         write().with_context(|| {
             format!(
-                "write {}; the previous file is intact",
+                "failed to write {}; the previous file is intact",
                 shell::shown(path).display()
             )
         })
@@ -234,7 +234,9 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(Vec::new())
         }
-        Err(error) => Err(error).with_context(|| format!("read the folder {}", folder.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("failed to read the folder {}", folder.display()))
+        }
     }
 }
 
