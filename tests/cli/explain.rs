@@ -72,10 +72,10 @@ fn an_extra_loop() {
         .position(|line| line.contains("Instructions per operation of"));
     let rows = lines[start.unwrap() + 2..]
         .iter()
-        .take_while(|line| !line.ends_with("  total"));
+        .take_while(|line| !line.starts_with("total "));
     let change = |line: &str| -> i64 {
-        let first = line.split_whitespace().next().unwrap();
-        first.replace([',', '+'], "").parse().unwrap()
+        let change = line.split_whitespace().nth_back(2).unwrap();
+        change.replace([',', '+'], "").parse().unwrap()
     };
     let shown: Vec<&&str> = rows.collect();
     let sum: i64 = shown.iter().map(|line| change(line)).sum();
