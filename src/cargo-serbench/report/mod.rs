@@ -219,3 +219,10 @@ pub fn case(case: &CaseTable, width: Width) -> String {
 pub fn answer(report: &Report<'_>, width: Width) -> String {
     terminal::answer(&document::document(report), width)
 }
+
+/// Lines of text for a terminal: sentences wrap, commands stay whole.
+pub fn lines(text: &str, width: Width) -> String {
+    text.lines()
+        .map(|line| terminal::line(line, width))
+        .collect()
+}

@@ -57,6 +57,18 @@ pub fn answer(document: &Document, width: Width) -> String {
     text
 }
 
+/// A line that ends, wrapped unless it is a command. The indentation of the first line is kept.
+pub fn line(line: &str, width: Width) -> String {
+    let words = line.trim_start();
+    let indent = line.len() - words.len();
+    let is_command = ["cargo ", "git "].iter().any(|it| words.starts_with(it));
+    let words = match is_command {
+        true => words.to_owned(),
+        false => wrapped(words, width, (indent, indent + 2)),
+    };
+    format!("{}{words}\n", " ".repeat(indent))
+}
+
 fn labeled(label: &str, text: &str, width: Width) -> String {
     let text = wrapped(text, width, (6, 6));
     format!("{BOLD}{label}{BOLD:#} {text}\n")
@@ -115,14 +127,14 @@ pub fn render_section(section: &Section, width: Width) -> String {
     }
     if section.code.len() > CODE {
         let more = section.code.len() - CODE;
-        text += &format!("  {more} more lines in other formats, such as `--format markdown`\n");
+        text += &format!("  {more} more lines with `--format markdown`\n");
     }
     text + "\n"
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{line, wrapped};
 
     #[test]
     fn sentences_wrap_between_words() {
@@ -135,6 +147,8 @@ mod tests {
         ");
         assert_eq!(wrapped(text, Some(33), (0, 0)), text);
         assert_eq!(wrapped("", Some(1), (6, 6)), "");
+        assert_eq!(line("  one two", Some(6)), "  one\n    two\n");
+        assert_eq!(line("    git show 1234", Some(6)), "    git show 1234\n");
         assert_eq!(wrapped("above 3 %", Some(7), (0, 0)), "above\n3 %");
     }
 }

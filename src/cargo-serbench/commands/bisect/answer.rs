@@ -237,7 +237,7 @@ fn culprit(text: &mut String, named: &Named, id: &str) {
     let command = format!("cargo serbench compare {parent} {short} '{id}'");
     writeln!(
         text,
-        "  look at it: git show {short}\n  measure it again: {command}"
+        "  look at it:\n    git show {short}\n  measure it again:\n    {command}"
     )
     .expect(WRITING);
 }

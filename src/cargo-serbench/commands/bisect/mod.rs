@@ -27,6 +27,7 @@ use crate::{
     decide::bisect::Answer,
     discover::{git::Commit, machine, range::Range},
     exit::Exit,
+    report,
     run::Side,
     session::{self, Session},
     shell,
@@ -202,7 +203,10 @@ fn finish(
 ) -> Result<Exit> {
     let exit = ending.exit;
     shell::print(&match args.format {
-        Format::Terminal => answer::text(&ending, good, bad, session.repository()?),
+        Format::Terminal => report::lines(
+            &answer::text(&ending, good, bad, session.repository()?),
+            shell::width(),
+        ),
         Format::Json => json::json(&ending, good, bad, (log.confirmed.as_ref(), &log.entries))?,
     })?;
     log.end()?;
