@@ -333,7 +333,7 @@ pub fn pack_into_with(
 /// The message of `arrays` with a CRC-32 as parts for [`Write::write_vectored`], without copying
 /// payloads. They are read once for the checksum; see [`PackOptions::checksum`].
 ///
-/// Replaces the content of `scratch` by the parts that must be created: the header and C-ordered
+/// Replaces the content of `scratch` with the parts that must be created: the header and C-ordered
 /// copies of strided arrays. Send the parts with [`write_all_vectored`].
 pub fn pack_io_slices<'a>(arrays: &[AnyArray<'a>], scratch: &'a mut Vec<u8>) -> Vec<IoSlice<'a>> {
     pack_io_slices_with(arrays, &PackOptions::new(), scratch)

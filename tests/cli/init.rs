@@ -330,7 +330,7 @@ fn init_overwrites_nothing() {
           Edited Cargo.toml
            Wrote .github/workflows/serbench.yml
            Wrote .github/workflows/serbench-publish.yml
-    hint: measure it: `cargo serbench`; then commit, and replace the example by your own code
+    hint: measure it: `cargo serbench`; then commit, and replace the example with your own code
     hint: once both workflows are on the default branch, serbench.yml gates pull requests and serbench-publish.yml posts the verdict as a comment and the check `serbench`; without the second, it is only in the job summary
     ");
     assert_eq!(fs::read_to_string(&bench).unwrap(), "mine");

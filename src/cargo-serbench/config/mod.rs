@@ -47,7 +47,7 @@ pub fn load(workspace: &Workspace, flags: &Flags) -> Result<Effective> {
     Ok(effective)
 }
 
-/// The same, but replaces wrong values by defaults, and returns the errors.
+/// The same, but replaces wrong values with defaults, and returns the errors.
 pub fn load_lenient(workspace: &Workspace, flags: &Flags) -> Result<(Effective, Vec<String>)> {
     let root = &workspace.root;
     let mut sources = vec![source("workspace", &root.join("Cargo.toml"), root)?];

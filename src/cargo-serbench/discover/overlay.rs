@@ -66,7 +66,7 @@ fn lay_package(root: &Path, newer: &Workspace, package: &Package) -> Result<()> 
     write(&path, &manifest)
 }
 
-/// Replaces the benches and dev-dependencies of a manifest by those of a newer one.
+/// Replaces the benches and dev-dependencies of a manifest with those of a newer one.
 fn take_benches(manifest: &mut Table, newer: &Table) {
     for key in ["bench", "dev-dependencies", "dev_dependencies"] {
         replace(manifest, newer, key);

@@ -174,7 +174,7 @@ fn target(instruction: &Instruction) -> Option<u64> {
     is_near.then(|| instruction.near_branch_target())
 }
 
-/// Replaces addresses by names.
+/// Replaces addresses with names.
 struct Names {
     symbols: Rc<BTreeMap<u64, String>>,
     sections: Vec<(u64, u64, String)>,

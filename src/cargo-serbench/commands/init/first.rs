@@ -1,4 +1,4 @@
-//! A first benchmark: replace it by calls of your own code.
+//! A first benchmark: replace it with calls of your own code.
 
 use divan::{Bencher, black_box};
 

@@ -253,7 +253,7 @@ fn next(workspace: &Workspace, packages: &[&Package], had_benches: bool) {
     let next = match had_benches {
         true => format!("try the gate: `cargo serbench gate{selection} --baseline HEAD`"),
         false => format!(
-            "measure it: `cargo serbench{selection}`; then commit, and replace the example by your own code"
+            "measure it: `cargo serbench{selection}`; then commit, and replace the example with your own code"
         ),
     };
     shell::hint(next);
