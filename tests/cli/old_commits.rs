@@ -48,7 +48,11 @@ fn backfill() {
     outcome
         .exits(101)
         .warns(&["Skipped 1 of 4", "(Number 4) is already recorded"])
-        .warns(&["warning: ", &commits[2][..10], "can't be recorded: failed to build"])
+        .warns(&[
+            "warning: ",
+            &commits[2][..10],
+            "can't be recorded: failed to build",
+        ])
         .warns(&["Finished 1 commit recorded, 2 already had a record"])
         .warns(&["error: 1 commit can't be recorded: ", "(Number 2)"]);
     assert_eq!(recorded(&repository, &commits), [1, 3, 4]);
