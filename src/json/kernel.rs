@@ -116,11 +116,11 @@ level!(
 );
 level!(
     write_avx512,
-    digits::Avx2,
+    digits::Avx512,
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(
-        enable = "avx2,bmi1,bmi2,fma,lzcnt,popcnt,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
-    )]
+    #[target_feature(enable = "avx2,bmi1,bmi2,fma,lzcnt,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+    #[target_feature(enable = "avx512ifma,avx512vbmi,avx512vbmi2")]
 );
 
 /// An empty array `[]`, treated as an element of an array with the axes before the one of length 0.

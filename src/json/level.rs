@@ -10,7 +10,8 @@ pub enum Level {
     Baseline = 1,
     /// x86-64-v3: AVX2, BMI2 and FMA.
     Avx2 = 2,
-    /// x86-64-v4: AVX-512 F, BW, CD, DQ and VL.
+    /// x86-64-v4, which is AVX-512 F, BW, CD, DQ and VL, and IFMA, VBMI and VBMI2: Intel since Ice Lake,
+    /// AMD since Zen 4.
     Avx512 = 3,
 }
 
@@ -78,6 +79,9 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512cd")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512ifma")
+        && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512vbmi2")
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -106,6 +106,9 @@ pub trait Digits {
     /// Whether AVX2 is among the instructions.
     const IS_AVX2: bool;
 
+    /// Whether the instructions are those of [`Level::Avx512`](crate::json::Level::Avx512).
+    const IS_AVX512: bool;
+
     /// Computes [`digits8`] of all `values`; their number must be a multiple of four. With `COMMA`, the
     /// last digit must be 0 and is replaced with a comma.
     ///
@@ -128,6 +131,7 @@ pub(in crate::json) struct Baseline;
 #[expect(unsafe_code, reason = "the trait's methods are unsafe")]
 impl Digits for Baseline {
     const IS_AVX2: bool = false;
+    const IS_AVX512: bool = false;
 
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
@@ -146,6 +150,7 @@ impl Digits for Baseline {
 #[expect(unsafe_code, reason = "the trait's methods are unsafe")]
 impl Digits for Baseline {
     const IS_AVX2: bool = false;
+    const IS_AVX512: bool = false;
 
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
@@ -171,7 +176,7 @@ impl Digits for Baseline {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(in crate::json) use x86::Avx2;
+pub(in crate::json) use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "x86_64")]
 mod x86;

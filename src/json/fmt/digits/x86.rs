@@ -97,6 +97,28 @@ pub(in crate::json) struct Avx2;
 #[expect(unsafe_code, reason = "uses instructions that the target may lack")]
 impl Digits for Avx2 {
     const IS_AVX2: bool = true;
+    const IS_AVX512: bool = false;
+
+    #[inline(always)]
+    unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
+        // SAFETY: the caller's contract.
+        unsafe { write_avx2::<COMMA>(values, texts) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_ten<const COMMA: bool>(values: &[u32], texts: &mut [Ten]) {
+        // SAFETY: the caller's contract.
+        unsafe { write_ten_avx2::<COMMA>(values, texts) }
+    }
+}
+
+/// The instructions of [`Level::Avx512`](crate::json::Level::Avx512).
+pub(in crate::json) struct Avx512;
+
+#[expect(unsafe_code, reason = "uses instructions that the target may lack")]
+impl Digits for Avx512 {
+    const IS_AVX2: bool = true;
+    const IS_AVX512: bool = true;
 
     #[inline(always)]
     unsafe fn write<const COMMA: bool>(values: &[u32], texts: &mut [u64]) {
