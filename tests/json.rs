@@ -254,6 +254,54 @@ fn integers_of_every_width() {
     }
 }
 
+/// Integers of `T` with at most `digits` digits, in rows of `columns`, and their text.
+fn check_integers<T: Scalar + ToString>(
+    random: &mut Random,
+    digits: u64,
+    columns: usize,
+    from: impl Fn(i128) -> T,
+) {
+    let rows = 150 / columns + 2;
+    let array = ArrayD::from_shape_simple_fn(IxDyn(&[rows, columns]), || {
+        let power = 10_i128.pow(1 + random.below(digits) as u32);
+        let value = match random.below(4) {
+            // Next to multiples of powers of ten, where divisions may be wrong by one.
+            0 => {
+                let unit = 10_i128.pow(random.below(digits) as u32);
+                let multiple = i128::from(random.next_u64()) % power / unit * unit;
+                (multiple - random.below(2) as i128).max(0)
+            }
+            1 => power - 1 - random.below(2) as i128,
+            _ => i128::from(random.next_u64()) % power,
+        };
+        from(if random.below(2) == 0 { value } else { -value })
+    });
+    let rows = array.axis_iter(Axis(0)).map(|row| {
+        let texts: Vec<String> = row.iter().map(T::to_string).collect();
+        format!("[{}]", texts.join(","))
+    });
+    let expected = format!("[{}]", rows.collect::<Vec<_>>().join(","));
+    assert_eq!(text(array.view()), expected);
+}
+
+/// Rows that end anywhere among integers that are written together.
+#[test]
+fn integers_in_rows_of_any_length() {
+    let mut random = Random::seeded(23);
+    let (columns, step) = if cfg!(miri) { (3, 7) } else { (70, 1) };
+    for columns in 1..=columns {
+        for digits in (1..=20).step_by(step) {
+            let random = &mut random;
+            check_integers(random, digits, columns, |value| value as u64);
+            check_integers(random, digits, columns, |value| value as i64);
+            check_integers(random, digits.min(10), columns, |value| value as u32);
+            check_integers(random, digits.min(10), columns, |value| value as i32);
+            check_integers(random, digits.min(5), columns, |value| value as u16);
+            check_integers(random, digits.min(5), columns, |value| value as i16);
+        }
+    }
+}
+
 #[test]
 fn floats_of_every_form() {
     let floats = array![

@@ -56,6 +56,13 @@ impl Rows {
         2 * self.outer.ndim() + 3
     }
 
+    /// The number of elements left in this row.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[inline(always)]
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
     /// How many of the next `len` elements are in this row. Advances by that number.
     #[inline(always)]
     pub(crate) fn take(&mut self, len: usize) -> usize {

@@ -12,6 +12,9 @@ use crate::json::{
     rows::Rows,
 };
 
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod x86;
+
 /// The four digits of each number below 2,048. Used for small integers, and for the digits of large
 /// ones above 10¹⁶, which are at most 1,844. 8 KiB.
 pub(super) static FOUR: [u32; 2048] = {
@@ -395,6 +398,12 @@ macro_rules! integers {
                 let short = |$element: Self| $magnitude as u32;
                 let is_negative = $negative;
                 let (bits, negative) = survey(elements, magnitude, is_negative);
+                #[cfg(all(target_arch = "x86_64", not(miri)))]
+                if I::IS_AVX512 && (bits >= 8 || negative) {
+                    const SIGNED: bool = <$type>::MIN != 0;
+                    // SAFETY: the caller reserved `MAX_LEN` bytes for each and `SLACK` more.
+                    return Ok(unsafe { x86::write::<_, SIGNED>(elements, bits, rows, cursor) });
+                }
                 macro_rules! signed {
                     ($signed:literal) => {
                         if bits < FOUR.len() as u64 {
