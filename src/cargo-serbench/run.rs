@@ -365,6 +365,13 @@ impl Verification {
 
     /// Whether it can be timed.
     pub fn is_measurable(&self) -> bool {
-        matches!(self.state, State::Verified | State::Unchecked)
+        self.state.is_measurable()
+    }
+}
+
+impl State {
+    /// Whether the benchmark can be timed.
+    pub fn is_measurable(&self) -> bool {
+        matches!(self, Self::Verified | Self::Unchecked)
     }
 }

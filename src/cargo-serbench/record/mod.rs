@@ -192,10 +192,12 @@ impl Record {
         }
     }
 
-    /// Adds the benchmarks that only `old` has, a record of the same commit and machine.
+    /// Adds the benchmarks that only `old` has measured, a record of the same commit and machine.
     pub fn update(&mut self, old: &Self) {
         for (id, measured) in &old.benchmarks {
-            if !self.benchmarks.contains_key(id) {
+            let new = self.benchmarks.get(id);
+            let is_left_out = new.is_some_and(Measured::is_left_out) && !measured.is_left_out();
+            if new.is_none() || is_left_out {
                 let run = self.runs.len() + measured.run;
                 let measured = Measured {
                     run,
@@ -242,6 +244,11 @@ impl Record {
 }
 
 impl Measured {
+    /// Whether it works but has no latency, because the budget was spent before its turn.
+    fn is_left_out(&self) -> bool {
+        self.state.is_measurable() && self.latency_ns.is_none()
+    }
+
     /// The verification, in the form used by runs.
     pub fn subject(&self) -> Verification {
         Verification {

@@ -307,6 +307,25 @@ fn a_part_measured_again_keeps_the_rest() {
     assert_eq!(all, again);
 }
 
+#[test]
+fn a_benchmark_that_was_not_measured_keeps_its_record() {
+    let old = Record::from_run(&two_encoders()).unwrap();
+    let mut new = two_encoders();
+    new.started_at = "2026-11-22T00:00:00Z".to_owned();
+    new.blocks.retain(|block| {
+        block
+            .arms
+            .iter()
+            .all(|arm| arm.id.as_str() != "json::alone")
+    });
+    let mut new = Record::from_run(&new).unwrap();
+    assert_eq!(new.benchmarks["json::alone"].latency_ns, None);
+    new.update(&old);
+    let kept = &new.benchmarks["json::alone"];
+    assert_eq!(kept.latency_ns, old.benchmarks["json::alone"].latency_ns);
+    assert_eq!(new.runs[kept.run], old.runs[0]);
+}
+
 fn problem(text: &str) -> String {
     let error = text::read(text.as_bytes(), Path::new("baselines/c/k.json")).unwrap_err();
     let error = format!("{error:#}");
