@@ -68,6 +68,27 @@ fn backfill() {
 }
 
 #[test]
+fn a_budget_too_small_for_a_backfilled_commit() {
+    let repository = Repository::new(
+        "fake::slow::u8::4 table wall=100000000 spends
+         fake::last::u8::4 table wall=100000000 spends",
+    );
+    repository.write("src/lib.rs", "//! Changed.\n");
+    let commit = repository.commit("Change");
+    repository
+        .serbench(&["backfill", "HEAD~1..HEAD", "--budget", "0.01"])
+        .exits(101)
+        .warns(&[
+            "warning: ",
+            &commit[..10],
+            "can't be recorded: `fake::",
+            "not measured: the budget of 0.01 s is spent",
+            "raise it with `--budget`",
+        ]);
+    assert_eq!(recorded(&repository, &[commit]), [0; 0]);
+}
+
+#[test]
 fn a_change_point_becomes_a_verdict() {
     let repository = Repository::new(&behaviour(50_000));
     let mut commits = Vec::new();

@@ -1,6 +1,6 @@
 //! `cargo serbench backfill`: records old commits, as a plain run at each of them would.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::{
@@ -89,6 +89,9 @@ fn one(session: &mut Session, commit: &Commit, what: &str, tally: &mut Tally) ->
     let attempt = |session: &Session| -> Result<()> {
         let tree = revision::commit(session, commit, Side::Candidate)?;
         let measured = run::measured(session, &tree, |_, _| Ok(()))?;
+        if let Some(why) = run::why_unmeasured(&run::unmeasured(&measured), session) {
+            bail!(why);
+        }
         let store = Store::of(&session.workspace);
         let path = run::save_record(&store, &measured, None)?;
         let path = path.context("a commit has a record")?;

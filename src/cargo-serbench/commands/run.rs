@@ -77,7 +77,7 @@ impl Run {
         })?;
         // A full disk must not hide the result, and a closed pipe must not lose the record.
         let stored = pair::store(&session, &run);
-        let limits = over_limits(&run, &session.config).or(unmeasured(&run, &session));
+        let limits = over_limits(&run, &session.config).or(incomplete(&run, &session));
         let gated = against_record(&session, &lookup, self.baseline.is_some(), &tree, &run);
         let mut tables = compare::cases(&run);
         for case in &mut tables {
@@ -383,26 +383,12 @@ fn unrecorded(session: &Session, record: &Record, run: &run::Run) -> Exit {
 
 /// Fails if the budget was spent before every benchmark that is gated had its turn: nothing is known about
 /// the others.
-fn unmeasured(run: &run::Run, session: &Session) -> Exit {
-    let jobs = schedule::beside_references(run, 1);
-    let waiting = |arms: &[Arm]| !run.blocks.iter().any(|block| block.arms == arms);
-    let unmeasured: Vec<&BenchId> = jobs
-        .iter()
-        .filter(|job| waiting(&job.arms))
-        .filter_map(|job| Some(&job.arms.last()?.id))
-        .collect();
-    let [first, others @ ..] = &unmeasured[..] else {
+fn incomplete(run: &run::Run, session: &Session) -> Exit {
+    let unmeasured = unmeasured(run);
+    let Some(why) = why_unmeasured(&unmeasured, session) else {
         return Exit::Passed;
     };
-    let more = match others.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    shell::warning(format_args!(
-        "`{first}`{more} not measured: the budget of {} s is spent; raise it with `--budget`, or choose fewer \
-         benchmarks",
-        budget(session)
-    ));
+    shell::warning(why);
     let gated = unmeasured
         .iter()
         .any(|id| session.config.mode(id) == Mode::Gate);
@@ -410,6 +396,30 @@ fn unmeasured(run: &run::Run, session: &Session) -> Exit {
         true => Exit::CouldNotMeasure,
         false => Exit::Passed,
     }
+}
+
+/// The benchmarks that could be measured but did not have their turn.
+pub fn unmeasured(run: &run::Run) -> Vec<BenchId> {
+    let waiting = |arms: &[Arm]| !run.blocks.iter().any(|block| block.arms == arms);
+    schedule::beside_references(run, 1)
+        .into_iter()
+        .filter(|job| waiting(&job.arms))
+        .filter_map(|mut job| Some(job.arms.pop()?.id))
+        .collect()
+}
+
+/// Why these benchmarks were not measured, and the way out; absent if there are none.
+pub fn why_unmeasured(unmeasured: &[BenchId], session: &Session) -> Option<String> {
+    let (first, others) = unmeasured.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "`{first}`{more} not measured: the budget of {} s is spent; raise it with `--budget`, or choose fewer \
+         benchmarks",
+        budget(session)
+    ))
 }
 
 /// Whether an encoder certainly exceeds a limit on its ratio to the reference.
