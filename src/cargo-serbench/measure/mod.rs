@@ -300,10 +300,7 @@ pub fn measure_work(
         Phase::Screen => "Measuring",
         Phase::Confirm => "Confirming",
     };
-    let blocks: usize = work.iter().map(|work| work.blocks).sum();
-    let [pairs, blocks] = [(work.len(), "pair"), (blocks, "block")]
-        .map(|(number, thing)| shell::count(number, thing));
-    shell::status(verb, format_args!("{pairs}, {blocks}"));
+    shell::status(verb, size(work));
     let mut progress = shell::Progress::start(verb);
     let limit = Limit {
         deadline,
@@ -312,6 +309,21 @@ pub fn measure_work(
     measure_jobs(engine, run, work, limit, |done, total, id| {
         progress.update(done as f64, total as f64, id);
     })
+}
+
+/// `12 pairs, 576 blocks`; without pairs, `2 benchmarks, 96 blocks`.
+fn size<'a>(work: impl IntoIterator<Item = &'a Job>) -> String {
+    let (mut jobs, mut blocks, mut thing) = (0, 0, "benchmark");
+    for job in work {
+        jobs += 1;
+        blocks += job.blocks;
+        if job.arms.len() > 1 {
+            thing = "pair";
+        }
+    }
+    let [jobs, blocks] =
+        [(jobs, thing), (blocks, "block")].map(|(number, thing)| shell::count(number, thing));
+    format!("{jobs}, {blocks}")
 }
 
 /// Measures one array after the other, each within its share of the time until the deadline, and calls
@@ -325,10 +337,8 @@ pub fn measure_cases(
 ) -> Result<()> {
     let blocks = |jobs: &[Job]| jobs.iter().map(|job| job.blocks).sum::<usize>();
     let total: usize = cases.iter().map(|(_, jobs)| blocks(jobs)).sum();
-    let pairs = cases.iter().map(|(_, jobs)| jobs.len()).sum();
-    let [pairs, all] =
-        [(pairs, "pair"), (total, "block")].map(|(number, thing)| shell::count(number, thing));
-    shell::status("Measuring", format_args!("{pairs}, {all}"));
+    let jobs = cases.iter().flat_map(|(_, jobs)| jobs);
+    shell::status("Measuring", size(jobs));
     let mut progress = shell::Progress::start("Measuring");
     let mut before = 0;
     for (id, jobs) in cases {
