@@ -520,41 +520,8 @@ fn stored_runs_of_every_schema() {
             printed += &format!("{} {}\n", fields[0], fields[1]);
         }
     }
-    insta::assert_snapshot!(printed, @r"
-    schema 1: exit code 100
-    fake::dies::u8::4 failed
-    fake::differs::u8::4 failed
-    fake::faster::u8::4 improved
-    fake::foreign::u8::4 unchanged
-    fake::frugal::u8::4 improved
-    fake::gone::u8::4 removed
-    fake::healed::u8::4 failed
-    fake::hungry::u8::4 regressed
-    fake::late::u8::4 regressed
-    fake::new::u8::4 added
-    fake::panics::u8::4 failed
-    fake::prints::u8::4 unchanged
-    fake::reference::u8::4 unchanged
-    fake::same::u8::4 unchanged
-    fake::slower::u8::4 regressed
-    fake::stalls::u8::4 regressed
-    fake::threads::u8::4 regressed
-    fake::wrong::u8::4 failed
-    schema 2: exit code 100
-    fake::one regressed
-    schema 3: exit code 100
-    words::deep::sum::u64::1 identical
-    words::deep::sum::u64::2 identical
-    words::deep::sum::u8::1 identical
-    words::deep::sum::u8::2 identical
-    words::nothing identical
-    words::split::10 regressed
-    words::split::1000 regressed
-    schema 4: exit code 0
-    json::orjson::u16::100x50 unchanged
-    json::serbench::u16::100x50 unchanged
-    schema 5: exit code 100
-    fake::mine::u8::4 regressed
-    fake::reference::u8::4 unchanged
-    ");
+    assert_eq!(
+        printed,
+        std::fs::read_to_string(folder.join("verdicts.txt")).unwrap()
+    );
 }
