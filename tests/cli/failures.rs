@@ -65,6 +65,10 @@ fn nothing_to_measure() {
     check(&["nope"], no_match);
     check(&["list", "nope"], no_match);
     check(
+        &["gat"],
+        &["hint: `gat` selects benchmarks; for the command, type `cargo serbench gate`"],
+    );
+    check(
         &["gate", "--bench=nope"],
         &["error: no bench named nope; available: fake"],
     );

@@ -37,7 +37,7 @@ use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::run::Run;
-use crate::{cli, exit::Exit};
+use crate::{cli, exit::Exit, shell};
 
 /// Cargo calls `cargo-serbench serbench …`; typed by hand it is `cargo-serbench …`.
 #[derive(Debug, Parser)]
@@ -218,5 +218,23 @@ impl Serbench {
             None => self.run.execute(),
             Some(command) => command.execute(),
         }
+    }
+}
+
+/// Names the command that a filter may have meant: one that differs by one typing error. Otherwise, the
+/// answer would be that no benchmark matches, after a build.
+fn hint_at_command(filters: &[String]) {
+    let command = command();
+    let mut names = command
+        .find_subcommand("serbench")
+        .into_iter()
+        .flat_map(clap::Command::get_subcommands)
+        .map(clap::Command::get_name);
+    if let Some(filter) = filters.first()
+        && let Some(name) = names.find(|name| strsim::osa_distance(filter, name) == 1)
+    {
+        shell::hint(format_args!(
+            "`{filter}` selects benchmarks; for the command, type `cargo serbench {name}`"
+        ));
     }
 }

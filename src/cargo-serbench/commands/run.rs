@@ -13,7 +13,7 @@ use crate::{
     build::toolchain,
     cli::Measure,
     commands::{
-        explain,
+        self, explain,
         output::{self, Findings},
         pair::{self, Pair, Trial},
         report, requested,
@@ -61,6 +61,7 @@ impl Run {
     pub fn execute(&self) -> Result<Exit> {
         let output = &self.measure.output;
         output.voice.apply();
+        commands::hint_at_command(&self.measure.plan.select.filters);
         let mut session = session::open(self.measure.request())?;
         let lookup = recorded(&session, self.baseline.as_deref())?;
         if let Lookup::Found { commit, .. } = &lookup {
