@@ -26,6 +26,18 @@ fn a_benchmark_of_seconds_leaves_time_to_the_others() {
 }
 
 #[test]
+fn it_leaves_time_to_the_others_at_one_commit_too() {
+    let slow = "fake::first table wall=1500000000 spends";
+    let repository = Repository::new(&format!("{slow}\nfake::quick table wall=1000"));
+    let run = |budget: &str| repository.serbench(&["--quick", "--seed=1", budget]);
+    run("--budget=3")
+        .exits(101)
+        .says(&["quick", "1.000 µs"])
+        .warns(&["`fake::first` not measured: the budget of 3 s is spent"]);
+    run("--budget=20").exits(0).says(&["first", "1.500 s"]);
+}
+
+#[test]
 #[ignore = "builds divan, from the network where cargo does not have it"]
 fn every_trap_is_a_problem_but_no_crash() {
     let repository = traps();

@@ -183,7 +183,7 @@ pub fn measured(
         // Only a budget that someone asked for may leave something out.
         least_blocks: usize::from(config.budget.is_none()),
     };
-    measure::measure_cases(&mut engine, &mut run, &cases, limit, finished)?;
+    measure::measure_cases(&mut engine, &mut run, cases, limit, finished)?;
     run.seconds = started.elapsed().as_secs_f64();
     Ok(run)
 }

@@ -17,7 +17,7 @@ use anyhow::Result;
 use self::{
     engine::{Engine, Limit, Pace, Runnable},
     schedule::Job,
-    slow::Slow,
+    slow::{Case, Slow},
 };
 use crate::{
     build::{Options, toolchain},
@@ -26,7 +26,7 @@ use crate::{
     discover::machine,
     layout::Layouts,
     process::Launcher,
-    run::{self, Phase, Run, Side, Source, State, Verification},
+    run::{self, Arm, Phase, Run, Side, Source, State, Verification},
     select::{
         BenchId,
         catalog::{Catalog, Listed},
@@ -327,11 +327,11 @@ fn size<'a>(work: impl IntoIterator<Item = &'a Job>) -> String {
 }
 
 /// Measures one array after the other, each within its share of the time until the deadline, and calls
-/// `finished` with the run after each.
+/// `finished` with the run after each. Slow ones are last, and left out if they don't fit.
 pub fn measure_cases(
     engine: &mut Engine<'_>,
     run: &mut Run,
-    cases: &[(BenchId, Vec<Job>)],
+    cases: Vec<(BenchId, Vec<Job>)>,
     limit: Limit,
     mut finished: impl FnMut(&Run, &BenchId) -> Result<()>,
 ) -> Result<()> {
@@ -341,20 +341,37 @@ pub fn measure_cases(
     shell::status("Measuring", size(jobs));
     let mut progress = shell::Progress::start("Measuring");
     let mut before = 0;
-    for (id, jobs) in cases {
+    let budget = limit.deadline.saturating_duration_since(Instant::now());
+    let seconds = |arm: &Arm| {
+        let benchmark = run.benchmarks.get(&arm.id);
+        let verification = benchmark.and_then(|it| it.at(arm.side));
+        verification.map_or(0.0, |it| it.seconds)
+    };
+    for case in slow::last(cases, budget.as_secs_f64(), seconds) {
+        let Case {
+            name,
+            mut jobs,
+            slow,
+            finishes,
+        } = case;
         let now = Instant::now();
         let left = limit.deadline.saturating_duration_since(now);
-        let share = blocks(jobs) as f64 / (total - before).max(1) as f64;
+        if limit.least_blocks == 0 && slow.is_some_and(|seconds| seconds > left.as_secs_f64()) {
+            jobs.clear();
+        }
+        let share = blocks(&jobs) as f64 / (total - before).max(1) as f64;
         let limit = Limit {
             deadline: now + left.mul_f64(share),
             ..limit
         };
-        measure_jobs(engine, run, jobs, limit, |done, _, id| {
+        measure_jobs(engine, run, &jobs, limit, |done, _, id| {
             progress.update((before + done) as f64, total as f64, id);
         })?;
-        before += blocks(jobs);
+        before += blocks(&jobs);
         progress.clear();
-        finished(run, id)?;
+        if finishes {
+            finished(run, &name)?;
+        }
     }
     Ok(())
 }

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::{decide::evidence::Evidence, run::Run, select::BenchId, shell};
+use super::schedule::Job;
+use crate::{
+    decide::evidence::Evidence,
+    run::{Arm, Run},
+    select::BenchId,
+    shell,
+};
 
-/// Number of processes in the first block of a pair: each commit is tuned once and runs twice.
-const PROCESSES: f64 = 6.0;
+/// Number of processes of one commit in a first block: it is tuned once and runs twice.
+const PROCESSES: f64 = 3.0;
 
-/// The fraction of the budget that one block may take.
+/// The fraction of the budget that one block may take, unless it is slow.
 const SHARE: f64 = 0.05;
 
 /// Seconds that one block may always take.
@@ -24,7 +30,7 @@ impl Slow {
             let benchmark = &run.benchmarks[id];
             let sides = [&benchmark.baseline, &benchmark.candidate];
             let sides = sides.into_iter().flatten();
-            PROCESSES * sides.map(|it| it.seconds).fold(0.0, f64::max)
+            2.0 * PROCESSES * sides.map(|it| it.seconds).fold(0.0, f64::max)
         };
         let measured = run.benchmarks.iter().filter(|(_, benchmark)| {
             let sides = (&benchmark.baseline, &benchmark.candidate);
@@ -36,7 +42,7 @@ impl Slow {
         });
         let (slow, others): (Vec<_>, Vec<_>) = measured
             .map(|(id, _)| (id.clone(), seconds(id)))
-            .partition(|(_, seconds)| *seconds > QUICK.max(SHARE * budget));
+            .partition(|(_, seconds)| is_slow(*seconds, budget));
         match others.is_empty() {
             true => Self::default(),
             false => Self(slow.into_iter().collect()),
@@ -76,11 +82,64 @@ impl Slow {
     }
 }
 
+fn is_slow(seconds: f64, budget: f64) -> bool {
+    seconds > QUICK.max(SHARE * budget)
+}
+
+/// Jobs that are measured together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case<T> {
+    pub name: T,
+    pub jobs: Vec<Job>,
+    /// Seconds that a block of its only job takes, if that is long and others wait for it.
+    pub slow: Option<f64>,
+    /// Whether no other has its name after it.
+    pub finishes: bool,
+}
+
+/// Moves jobs that take long to the end, quickest first, so that they take no time from the others.
+/// `seconds` is the duration of a process that runs an arm once.
+pub fn last<T: Clone + PartialEq>(
+    cases: Vec<(T, Vec<Job>)>,
+    budget: f64,
+    seconds: impl Fn(&Arm) -> f64,
+) -> Vec<Case<T>> {
+    let block = |job: &Job| PROCESSES * job.arms.iter().map(&seconds).sum::<f64>();
+    let case = |name: &T, jobs, slow| Case {
+        name: name.clone(),
+        jobs,
+        slow,
+        finishes: false,
+    };
+    let (mut sorted, mut slow) = (Vec::new(), Vec::new());
+    for (name, jobs) in cases {
+        let (long, quick): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .partition(|job| is_slow(block(job), budget));
+        if !quick.is_empty() {
+            sorted.push(case(&name, quick, None));
+        }
+        slow.extend(long.into_iter().map(|job| (block(&job), name.clone(), job)));
+    }
+    let others = !sorted.is_empty();
+    slow.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
+    sorted.extend(slow.into_iter().map(|(seconds, name, job)| {
+        let waits = others.then_some(seconds);
+        case(&name, vec![job], waits)
+    }));
+    for index in 0..sorted.len() {
+        let later = &sorted[index + 1..];
+        sorted[index].finishes = later.iter().all(|case| case.name != sorted[index].name);
+    }
+    sorted
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::Slow;
+    use super::{Job, Slow, last};
+    use crate::run::{Arm, Phase, Side};
 
     #[test]
     fn benchmarks_that_fit_are_admitted_once() {
@@ -105,5 +164,43 @@ mod tests {
         ]));
         assert!(slow.admit(20.0));
         assert_eq!(slow.0.keys().collect::<Vec<_>>(), ["a::x"]);
+    }
+
+    #[test]
+    fn slow_jobs_come_last() {
+        let times = BTreeMap::from([("w", 4.0), ("x", 0.0), ("y", 2.0), ("z", 0.5)]);
+        let sorted = |cases: &[(u8, &str)]| {
+            let job = |id: char| Job {
+                phase: Phase::Screen,
+                arms: vec![Arm {
+                    side: Side::Candidate,
+                    id: id.to_string().into(),
+                    slowdown: 0.0,
+                }],
+                blocks: 1,
+            };
+            let jobs = |ids: &str| ids.chars().map(job).collect();
+            let cases = cases.iter().map(|(name, ids)| (*name, jobs(ids))).collect();
+            let sorted = last(cases, 60.0, |arm| times[arm.id.as_str()]).into_iter();
+            let ids = |jobs: Vec<Job>| jobs.iter().map(|job| job.arms[0].id.to_string()).collect();
+            sorted
+                .map(|it| (it.name, ids(it.jobs), it.slow, it.finishes))
+                .collect::<Vec<(u8, String, Option<f64>, bool)>>()
+        };
+        let expected = |name, ids: &str, slow, finishes| (name, ids.to_owned(), slow, finishes);
+        assert_eq!(
+            sorted(&[(1, "wxz"), (2, "z"), (3, "y")]),
+            [
+                expected(1, "xz", None, false),
+                expected(2, "z", None, true),
+                expected(3, "y", Some(6.0), true),
+                expected(1, "w", Some(12.0), true),
+            ]
+        );
+        // Alone, they take time from nothing.
+        assert_eq!(
+            sorted(&[(1, "wy")]),
+            [expected(1, "y", None, false), expected(1, "w", None, true)]
+        );
     }
 }
