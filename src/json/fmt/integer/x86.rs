@@ -7,13 +7,13 @@
 
 use std::arch::x86_64::{
     __m512i, _bzhi_u64, _mm_maskz_loadu_epi16, _mm256_maskz_loadu_epi32, _mm512_abs_epi64,
-    _mm512_add_epi64, _mm512_cvtepi16_epi64, _mm512_cvtepi32_epi64, _mm512_cvtepu16_epi64,
-    _mm512_cvtepu32_epi64, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
-    _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi64, _mm512_maskz_mov_epi64,
-    _mm512_movepi64_mask, _mm512_mulhi_epu16, _mm512_mullo_epi16, _mm512_permutex2var_epi64,
-    _mm512_permutexvar_epi64, _mm512_set1_epi16, _mm512_set1_epi64, _mm512_setr_epi64,
-    _mm512_setzero_si512, _mm512_slli_epi16, _mm512_slli_epi64, _mm512_srli_epi64,
-    _mm512_sub_epi16, _mm512_ternarylogic_epi64, _mm512_test_epi8_mask, _pdep_u64,
+    _mm512_cvtepi16_epi64, _mm512_cvtepi32_epi64, _mm512_cvtepu16_epi64, _mm512_cvtepu32_epi64,
+    _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_maskz_compress_epi8,
+    _mm512_maskz_loadu_epi64, _mm512_movepi64_mask, _mm512_mulhi_epu16, _mm512_mullo_epi16,
+    _mm512_permutex2var_epi64, _mm512_permutexvar_epi64, _mm512_set1_epi16, _mm512_set1_epi64,
+    _mm512_setr_epi64, _mm512_setzero_si512, _mm512_slli_epi16, _mm512_slli_epi64,
+    _mm512_srli_epi64, _mm512_sub_epi16, _mm512_ternarylogic_epi64, _mm512_test_epi8_mask,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64, _pdep_u64,
 };
 
 use zerocopy::transmute;
@@ -88,31 +88,51 @@ unsafe fn write_places<T: Copy, const SIGNED: bool, const PLACE: usize>(
     // all texts before it.
     let mut left = rows.left();
     for group in elements.chunks(8) {
-        let mut values = load::<T, SIGNED>(group);
-        let mut negative = 0;
-        if SIGNED {
-            negative = u64::from(_mm512_movepi64_mask(values));
-            values = _mm512_abs_epi64(values);
+        // The steps of a whole group within a row are compiled apart, without counting.
+        if group.len() == 8 && left > 8 {
+            for (text, kept) in texts::<T, SIGNED, PLACE>(group).into_iter().take(PLACE / 8) {
+                // SAFETY: the caller's contract.
+                cursor = unsafe { compress(text, kept, cursor) };
+            }
+            left -= 8;
+            continue;
         }
-        let [high, low] = if PLACE == TWENTY {
-            divide(values)
-        } else {
-            [values; 2]
-        };
-        for first in (0..group.len()).step_by(64 / PLACE) {
-            let words = match PLACE {
-                FIVE => values,
-                ELEVEN => eleven(values, first),
-                _ => twenty(high, low, first),
-            };
-            let (text, kept) = text_of::<PLACE>(digits(words), negative >> first);
-            let count = (group.len() - first).min(64 / PLACE);
+        let texts = texts::<T, SIGNED, PLACE>(group);
+        let groups = group.chunks(64 / PLACE);
+        for ((text, kept), group) in texts.into_iter().zip(groups) {
+            let count = group.len();
             // SAFETY: the caller's contract.
             cursor = unsafe { pack::<PLACE>(text, kept, count, &mut left, rows, cursor) };
         }
     }
     rows.take(rows.left() - left);
     cursor
+}
+
+/// The texts of at most eight integers in the first `PLACE / 8` vectors, and masks of the bytes to keep.
+#[inline]
+#[target_feature(enable = "bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512ifma")]
+fn texts<T: Copy, const SIGNED: bool, const PLACE: usize>(group: &[T]) -> [(__m512i, u64); 4] {
+    let mut values = load::<T, SIGNED>(group);
+    let mut negative = 0;
+    if SIGNED {
+        negative = u64::from(_mm512_movepi64_mask(values));
+        values = _mm512_abs_epi64(values);
+    }
+    let zero = _mm512_setzero_si512();
+    let words = match PLACE {
+        FIVE => [digits(values), zero, zero, zero],
+        ELEVEN => {
+            let [first, second] = eleven(values);
+            [first, second, zero, zero]
+        }
+        _ => twenty(values),
+    };
+    let mut texts = [(zero, 0); 4];
+    for (index, word) in words.into_iter().take(PLACE / 8).enumerate() {
+        texts[index] = text_of::<PLACE>(word, negative >> (64 / PLACE * index));
+    }
+    texts
 }
 
 /// At most eight integers, each in a word. The other words are 0.
@@ -135,24 +155,45 @@ fn load<T: Copy, const SIGNED: bool>(group: &[T]) -> __m512i {
     }
 }
 
-/// The four integers from `first` on, below 10¹², each as two numbers below 10⁶.
+/// The digits of eight integers below 10¹², each in two words.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn eleven(values: __m512i, first: usize) -> __m512i {
-    let places = _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3);
-    let places = _mm512_add_epi64(places, _mm512_set1_epi64(first as i64));
-    split(_mm512_permutexvar_epi64(places, values))
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn eleven(values: __m512i) -> [__m512i; 2] {
+    let [high, low] = split(values).map(|words| digits(words));
+    [
+        _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11),
+        _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15),
+    ]
+    .map(|places| _mm512_permutex2var_epi64(high, places, low))
 }
 
-/// The two integers from `first` on, each as four numbers below 10⁶. `high` and `low` are the results of
-/// [`divide`].
+/// The digits of eight integers, each in four words.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn twenty(high: __m512i, low: __m512i, first: usize) -> __m512i {
-    // Places from 8 on are those of `low`.
-    let places = _mm512_setr_epi64(0, 0, 8, 8, 1, 1, 9, 9);
-    let places = _mm512_add_epi64(places, _mm512_set1_epi64(first as i64));
-    split(_mm512_permutex2var_epi64(high, places, low))
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn twenty(values: __m512i) -> [__m512i; 4] {
+    // The integers whose words the first steps below put into the same vector.
+    let order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
+    let [high, low] = divide(_mm512_permutexvar_epi64(order, values)).map(|half| split(half));
+    let [first, second] = high.map(|words| digits(words));
+    let [third, fourth] = low.map(|words| digits(words));
+    let (high, low) = (
+        [
+            _mm512_unpacklo_epi64(first, second),
+            _mm512_unpackhi_epi64(first, second),
+        ],
+        [
+            _mm512_unpacklo_epi64(third, fourth),
+            _mm512_unpackhi_epi64(third, fourth),
+        ],
+    );
+    let start = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    let end = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    [
+        _mm512_permutex2var_epi64(high[0], start, low[0]),
+        _mm512_permutex2var_epi64(high[0], end, low[0]),
+        _mm512_permutex2var_epi64(high[1], start, low[1]),
+        _mm512_permutex2var_epi64(high[1], end, low[1]),
+    ]
 }
 
 /// The quotient and the remainder of a division by 10¹². Only the lowest 52 bits of each word are valid.
@@ -168,18 +209,16 @@ fn divide(values: __m512i) -> [__m512i; 2] {
     [high, _mm512_madd52lo_epu64(values, high, above)]
 }
 
-/// Divides numbers below 10¹², in the lowest 52 bits of each word, by 10⁶. Words of even index are the
-/// quotients, the others the remainders, both in the lowest 52 bits.
+/// The quotients and the remainders of a division by 10⁶ of numbers below 10¹². Only the lowest 52 bits
+/// of each word are valid.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn split(values: __m512i) -> __m512i {
+fn split(values: __m512i) -> [__m512i; 2] {
     const OVER: i64 = reciprocal(71, MILLION, 40);
-    const ABOVE: i64 = minus(MILLION);
     let high = _mm512_madd52hi_epu64(_mm512_setzero_si512(), values, _mm512_set1_epi64(OVER));
     let high = _mm512_srli_epi64::<19>(high);
-    let odd = _mm512_maskz_mov_epi64(0b1010_1010, values);
-    let factors = _mm512_setr_epi64(1, ABOVE, 1, ABOVE, 1, ABOVE, 1, ABOVE);
-    _mm512_madd52lo_epu64(odd, high, factors)
+    let above = _mm512_set1_epi64(const { minus(MILLION) });
+    [high, _mm512_madd52lo_epu64(values, high, above)]
 }
 
 /// The six digits of the number below 10⁶ in the lowest 52 bits of each word, in the first six bytes, as
