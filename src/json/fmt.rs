@@ -25,6 +25,8 @@ mod integer;
 mod place;
 mod pow10;
 mod shortest;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 use cursor::Cursor;
 use digits::Baseline;
@@ -37,7 +39,12 @@ const TABLES: usize = boolean::TABLES
     + digits::TABLES
     + integer::TABLES
     + place::TABLES
-    + shortest::TABLES;
+    + shortest::TABLES
+    + WIDE_TABLES;
+#[cfg(target_arch = "x86_64")]
+const WIDE_TABLES: usize = wide::TABLES;
+#[cfg(not(target_arch = "x86_64"))]
+const WIDE_TABLES: usize = 0;
 const _: () = assert!(
     TABLES <= 64 * 1024,
     "tables would push data out of the caches"

@@ -4,8 +4,6 @@ mod types;
 
 use std::cell::RefCell;
 
-#[cfg(target_arch = "x86_64")]
-use super::place::WidePlace;
 use super::{
     cursor::Cursor,
     decimals::{Decimals, NULL, indices},
@@ -13,6 +11,8 @@ use super::{
     integer::{FOUR, Magnitudes, survey, write_four, write_single},
     place::{FIRST, Place, exponent_text},
 };
+#[cfg(target_arch = "x86_64")]
+use super::{place::WidePlace, wide::Wide};
 use crate::json::{
     kernel::{BLOCK, Kept, Kernel, lend},
     options::Options,
@@ -27,6 +27,9 @@ pub struct Scratch<const N: usize> {
     /// Two padding words, two words per text, and more padding. Padding is read, but has no effect.
     texts: [[u64; N]; 3],
     integers: Magnitudes<N>,
+    /// The texts when using AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    wide: Wide<N>,
 }
 
 thread_local! {
@@ -39,6 +42,8 @@ impl<const N: usize> Default for Scratch<N> {
             decimals: Decimals::default(),
             texts: [[ZEROS; N]; 3],
             integers: Magnitudes::default(),
+            #[cfg(target_arch = "x86_64")]
+            wide: Wide::default(),
         }
     }
 }
@@ -80,15 +85,8 @@ impl<T: Float> Kernel for T {
                 write_integers::<I, T, N>(elements, &mut scratch.integers, rows, cursor)
             } else if all(elements, |element| !element.is_finite()) {
                 write_nulls(elements.len(), rows, cursor)
-            } else if many_are_rare(elements) {
-                write_mixed::<I, T, N>(elements, scratch, rows, cursor)
             } else {
-                let rare = T::set_common::<I, N>(elements, &mut scratch.decimals);
-                for index in indices(rare) {
-                    elements[index].set_rare(index, &mut scratch.decimals);
-                }
-                T::write_digits::<I, N>(elements.len(), scratch);
-                write_rows::<I, T, N, false>(elements, |index| index, scratch, rows, cursor)
+                write_others::<I, T, N>(elements, scratch, rows, cursor)
             }
         })
     }
@@ -157,6 +155,70 @@ fn many_are_rare<T: Float>(elements: &[T]) -> bool {
         .iter()
         .map(|element| usize::from(element.is_common()));
     (elements.len() - common.sum::<usize>()) * 8 > elements.len()
+}
+
+/// Writes floats that aren't all integers or all `null`.
+///
+/// # Safety
+/// See [`Kernel::write`].
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_others<I: Digits, T: Float, const N: usize>(
+    elements: &[T],
+    scratch: &mut Scratch<N>,
+    rows: &mut Rows,
+    cursor: Cursor,
+) -> Cursor {
+    // SAFETY: the caller's contract.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if I::IS_AVX512 {
+            return write_wide_block(elements, scratch, rows, cursor);
+        }
+        if many_are_rare(elements) {
+            return write_mixed::<I, T, N>(elements, scratch, rows, cursor);
+        }
+        let rare = T::set_common::<I, N>(elements, &mut scratch.decimals);
+        for index in indices(rare) {
+            elements[index].set_rare(index, &mut scratch.decimals);
+        }
+        T::write_digits::<I, N>(elements.len(), scratch);
+        write_rows::<I, T, N, false>(elements, |index| index, scratch, rows, cursor)
+    }
+}
+
+/// Writes a block with AVX-512.
+///
+/// # Safety
+/// See [`Kernel::write`]. The processor must support [`Level::Avx512`](crate::json::Level::Avx512).
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_wide_block<T: Float, const N: usize>(
+    elements: &[T],
+    scratch: &mut Scratch<N>,
+    rows: &mut Rows,
+    mut cursor: Cursor,
+) -> Cursor {
+    // SAFETY: the caller's contract.
+    unsafe { T::set_wide(elements, scratch) };
+    let texts = &scratch.wide;
+    let mut index = 0;
+    while index < elements.len() {
+        let end = index + rows.take(elements.len() - index);
+        for index in index..end {
+            let (text, len) = texts.get(index);
+            // SAFETY: the caller reserved `MAX_LEN` bytes and `SLACK` more.
+            unsafe {
+                cursor.put(0, *text);
+                cursor.advance(len);
+            }
+        }
+        // SAFETY: an element has been written; the caller reserved room for the brackets.
+        cursor = unsafe { rows.close(cursor) };
+        index = end;
+    }
+    cursor
 }
 
 /// Writes a block with many rare floats. Collects the common floats first, so that the full

@@ -25,9 +25,9 @@ pub(super) struct Decimal {
     pub(super) exponent: i32,
 }
 
-/// For each biased exponent of `f64`: the index of its power of ten in the lower half, and the shift
-/// of the significand in the upper half. 8 KiB.
-pub(super) static SCALE_64: [u32; 2048] = {
+/// For each biased exponent of `f64`: the index of its power of ten in the lower twelve bits, and the
+/// shift of the significand above. 4 KiB.
+pub(super) static SCALE_64: [u16; 2048] = {
     let mut table = [0; 2048];
     let mut biased = 0;
     while biased < 2048 {
@@ -35,7 +35,7 @@ pub(super) static SCALE_64: [u32; 2048] = {
         let power = -log10_of_2_to(exponent) - 1;
         let power = if power < LEAST { LEAST } else { power };
         let shift = exponent + log2_of_10_to(power) + 1 + FRACTION;
-        table[biased as usize] = (power - LEAST) as u32 | ((shift as u32) << 16);
+        table[biased as usize] = (power - LEAST) as u16 | ((shift as u16) << 12);
         biased += 1;
     }
     table
@@ -84,8 +84,8 @@ pub(super) fn is_common_32(bits: u32) -> bool {
 pub(super) fn scale_64(bits: u64) -> (Scaled, i32) {
     let implicit = u64::from(bits >> 52 != 0) << 52;
     let significand = (bits & ((1 << 52) - 1)) | implicit;
-    let scale = SCALE_64[(bits >> 52) as usize & 0x7ff];
-    let (index, shift) = (scale as usize & 0xffff, scale >> 16);
+    let scale = u32::from(SCALE_64[(bits >> 52) as usize & 0x7ff]);
+    let (index, shift) = (scale as usize & 0xfff, scale >> 12);
     let [high, low] = POW10[index.min(POW10.len() - 1)];
     let significand = u128::from(significand << shift);
     let product = u128::from(high) * significand + ((u128::from(low) * significand) >> 64);

@@ -61,14 +61,17 @@ pub(super) fn set_common_64<const N: usize>(decimals: &mut Decimals<N>, elements
 #[inline]
 #[target_feature(enable = "avx2")]
 fn four(elements: &[f64; 4]) -> Four {
-    let scales = elements.map(|element| SCALE_64[(element.to_bits() >> 52) as usize & 0x7ff]);
+    let scales = elements.map(|element| {
+        let biased = (element.to_bits() >> 52) as usize & 0x7ff;
+        u32::from(SCALE_64[biased])
+    });
     let [first, second, third, fourth] = scales.map(power);
     let even = _mm256_set_m128i(third, first);
     let odd = _mm256_set_m128i(fourth, second);
     let high = _mm256_unpacklo_epi64(even, odd);
     let low = _mm256_unpackhi_epi64(even, odd);
     let scales: __m128i = transmute!(scales);
-    let shift = _mm256_cvtepu32_epi64(_mm_srli_epi32::<16>(scales));
+    let shift = _mm256_cvtepu32_epi64(_mm_srli_epi32::<12>(scales));
 
     let bits = _mm256_and_si256(transmute!(*elements), all(i64::MAX));
     let fraction_bits = all((1 << 52) - 1);
@@ -94,7 +97,7 @@ fn four(elements: &[f64; 4]) -> Four {
     let longer = _mm256_add_epi64(times_10(integer), digit);
     let sixteen = _mm256_blendv_epi8(integer, longer, is_short);
     let lasts = lower_halves(_mm256_andnot_si256(is_short, digit));
-    let index = _mm_and_si128(scales, _mm_set1_epi32(0xffff));
+    let index = _mm_and_si128(scales, _mm_set1_epi32(0xfff));
     let exponents = _mm_sub_epi32(_mm_set1_epi32(15 - LEAST), index);
     let exponents = _mm_add_epi32(exponents, lower_halves(is_short));
     Four {
@@ -200,12 +203,12 @@ fn power(scale: u32) -> __m128i {
     const {
         let mut biased = 0;
         while biased < SCALE_64.len() {
-            assert!(SCALE_64[biased] as usize & 0xffff < POW10.len());
+            assert!(SCALE_64[biased] as usize & 0xfff < POW10.len());
             biased += 1;
         }
     }
     // SAFETY: all entries of `SCALE_64` are checked above.
-    let power = unsafe { POW10.get_unchecked(scale as usize & 0xffff) };
+    let power = unsafe { POW10.get_unchecked(scale as usize & 0xfff) };
     transmute!(*power)
 }
 

@@ -55,6 +55,14 @@ pub trait Float: Copy + PartialEq + 'static {
     /// The processor must support `I`.
     #[expect(unsafe_code, reason = "see `Digits`")]
     unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>);
+
+    /// Sets the texts of at most `N` elements with AVX-512.
+    ///
+    /// # Safety
+    /// The processor must support [`Level::Avx512`](crate::json::Level::Avx512).
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    unsafe fn set_wide<const N: usize>(elements: &[Self], scratch: &mut Scratch<N>);
 }
 
 impl Float for f64 {
@@ -114,6 +122,14 @@ impl Float for f64 {
         let values = &scratch.decimals.values.as_flattened()[..groups];
         // SAFETY: the caller's contract.
         unsafe { I::write::<false>(values, texts) };
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn set_wide<const N: usize>(elements: &[Self], scratch: &mut Scratch<N>) {
+        // SAFETY: the caller's contract.
+        unsafe { scratch.wide.set_64(elements, &mut scratch.decimals) };
     }
 }
 
@@ -177,6 +193,21 @@ impl Float for f32 {
         let values = &scratch.decimals.values.as_flattened()[..padded];
         // SAFETY: the caller's contract.
         unsafe { I::write_ten::<false>(values, &mut texts[..padded]) };
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn set_wide<const N: usize>(elements: &[Self], scratch: &mut Scratch<N>) {
+        let mut bits = [0; N];
+        let mut negative = 0;
+        for (index, (bits, element)) in bits.iter_mut().zip(elements).enumerate() {
+            *bits = element.to_bits() & (u32::MAX >> 1);
+            negative |= (element.sign() as u64) << index;
+        }
+        let bits = &bits[..elements.len().min(N)];
+        // SAFETY: the caller's contract.
+        unsafe { scratch.wide.set_32(bits, negative, &mut scratch.decimals) };
     }
 }
 
@@ -250,5 +281,20 @@ impl Float for f16 {
     unsafe fn write_digits<I: Digits, const N: usize>(len: usize, scratch: &mut Scratch<N>) {
         // SAFETY: the caller's contract.
         unsafe { f32::write_digits::<I, N>(len, scratch) };
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "see `Digits`")]
+    #[inline(always)]
+    unsafe fn set_wide<const N: usize>(elements: &[Self], scratch: &mut Scratch<N>) {
+        let mut bits = [0; N];
+        let mut negative = 0;
+        for (index, (bits, element)) in bits.iter_mut().zip(elements).enumerate() {
+            *bits = widened(*element).to_bits() & (u32::MAX >> 1);
+            negative |= (element.sign() as u64) << index;
+        }
+        let bits = &bits[..elements.len().min(N)];
+        // SAFETY: the caller's contract.
+        unsafe { scratch.wide.set_32(bits, negative, &mut scratch.decimals) };
     }
 }
