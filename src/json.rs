@@ -16,7 +16,8 @@
 //! memory. [`fmt`] formats single numbers.
 //!
 //! Elements are formatted in blocks, by loops that the compiler vectorizes. On x86-64, they are also
-//! compiled for AVX2 and AVX-512, and the best version for the processor is chosen at run time.
+//! compiled for AVX2 and for AVX-512 with IFMA, VBMI and VBMI2 (Ice Lake, Zen 4 and later), and the best
+//! version for the processor is chosen at run time.
 
 mod error;
 pub mod fmt;
