@@ -1,4 +1,4 @@
-//! Chooses how many operations a slice of each arm runs, once for all blocks.
+//! Chooses how many operations a slice of each arm runs, the same in all blocks.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -38,24 +38,44 @@ impl Work {
     }
 
     /// Sets the work of arms that have none yet. The slowest commit decides, so that no slice is too long.
+    /// Called for each block: if a busy machine made one commit look far slower in an earlier one, both
+    /// get the same work from now on. Different work is a different cost per operation.
     pub fn settle(&mut self, mut warmed: Vec<(&Arm, Warmed)>) {
         warmed.sort_by(|(_, one), (_, other)| other.operation_ns.total_cmp(&one.operation_ns));
-        for (arm, own) in warmed {
-            if self.of(arm).is_some() {
-                continue;
+        for (arm, own) in &warmed {
+            if let Some(known) = self.0.get_mut(&key(arm)) {
+                known.operation_ns = known.operation_ns.min(own.operation_ns);
             }
-            let other_side = match arm.side {
-                Side::Baseline => Side::Candidate,
-                Side::Candidate => Side::Baseline,
+        }
+        for (arm, own) in warmed {
+            let known = self.0.get(&key(arm)).copied();
+            let operation_ns = known.unwrap_or(own).operation_ns;
+            let other = self.0.get_mut(&other_side(arm));
+            let other = other.filter(|it| are_alike(it.operation_ns, operation_ns));
+            let filling = match (known, other) {
+                (Some(known), Some(other)) if known.filling != other.filling => {
+                    other.filling = own.filling;
+                    own.filling
+                }
+                (Some(known), _) => known.filling,
+                (None, Some(other)) => other.filling,
+                (None, None) => own.filling,
             };
-            let other = self.0.get(&(other_side, arm.id.clone()));
-            let filling = match other {
-                Some(other) if are_alike(other.operation_ns, own.operation_ns) => other.filling,
-                Some(_) | None => own.filling,
+            let settled = Warmed {
+                operation_ns,
+                filling,
             };
-            self.0.insert(key(arm), Warmed { filling, ..own });
+            self.0.insert(key(arm), settled);
         }
     }
+}
+
+fn other_side(arm: &Arm) -> (Side, BenchId) {
+    let side = match arm.side {
+        Side::Baseline => Side::Candidate,
+        Side::Candidate => Side::Baseline,
+    };
+    (side, arm.id.clone())
 }
 
 fn key(arm: &Arm) -> (Side, BenchId) {
@@ -101,21 +121,27 @@ mod tests {
         check(0.0, 300, 50_000);
     }
 
-    /// The work in a slice of baseline and candidate, for these times per operation.
-    fn settled(times: [f64; 2]) -> [Batches; 2] {
-        let arms = [Side::Baseline, Side::Candidate].map(|side| Arm {
+    fn arms() -> [Arm; 2] {
+        [Side::Baseline, Side::Candidate].map(|side| Arm {
             side,
             id: "a".into(),
             slowdown: 0.0,
-        });
-        let warmed = |at: usize| {
-            let (operation_ns, filling) = (times[at], filling(times[at], SLICE));
-            let warmed = Warmed {
-                operation_ns,
-                filling,
-            };
-            (&arms[at], warmed)
+        })
+    }
+
+    fn warmed(arm: &Arm, operation_ns: f64) -> (&Arm, Warmed) {
+        let filling = filling(operation_ns, SLICE);
+        let warmed = Warmed {
+            operation_ns,
+            filling,
         };
+        (arm, warmed)
+    }
+
+    /// The work in a slice of baseline and candidate, for these times per operation.
+    fn settled(times: [f64; 2]) -> [Batches; 2] {
+        let arms = arms();
+        let warmed = |at: usize| warmed(&arms[at], times[at]);
         let (mut together, mut apart) = (Work::default(), Work::default());
         together.settle(vec![warmed(0), warmed(1)]);
         apart.settle(vec![warmed(1)]);
@@ -124,6 +150,24 @@ mod tests {
             assert_eq!(together.of(&arms[0]), apart.of(&arms[0]));
         }
         [0, 1].map(|at| together.of(&arms[at]).unwrap())
+    }
+
+    #[test]
+    fn a_disturbed_first_block_does_not_decide_for_all() {
+        let [baseline, candidate] = &arms();
+        for disturbed in [[11_000.0, 50_000.0], [50_000.0, 11_000.0]] {
+            let mut work = Work::default();
+            let block =
+                |times: [f64; 2]| vec![warmed(baseline, times[0]), warmed(candidate, times[1])];
+            let both = |work: &Work| [baseline, candidate].map(|arm| work.of(arm).unwrap());
+            work.settle(block(disturbed));
+            assert_eq!(both(&work), disturbed.map(|time| filling(time, SLICE)));
+            work.settle(block([11_000.0, 11_500.0]));
+            assert_eq!(both(&work), [filling(11_500.0, SLICE); 2]);
+            // From then on nothing changes.
+            work.settle(block([60_000.0, 11_000.0]));
+            assert_eq!(both(&work), [filling(11_500.0, SLICE); 2]);
+        }
     }
 
     #[test]
