@@ -23,6 +23,9 @@ pub const DIVAN_SOCKET: &str = "SERBENCH_DIVAN_SOCKET";
 /// The environment variable that turns the tool into a wrapper: the folder for changed sources.
 const FOLDER: &str = "SERBENCH_DIVAN_FOLDER";
 
+/// The name of that folder.
+pub const COPIES: &str = "divan";
+
 /// The environment variable with the user's own wrapper.
 const INNER: &str = "SERBENCH_INNER_WRAPPER";
 
@@ -145,7 +148,7 @@ pub fn add_workers(command: &mut Command, target_directory: &Path) {
     let folder = target_directory.ancestors().nth(2);
     command
         .env(WRAPPERS[0], tool)
-        .env(FOLDER, folder.unwrap_or(target_directory).join("divan"));
+        .env(FOLDER, folder.unwrap_or(target_directory).join(COPIES));
 }
 
 /// If `arguments` compile a supported divan: the same for its source with a worker, and its package.

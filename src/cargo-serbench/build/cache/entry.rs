@@ -30,6 +30,7 @@ pub struct Entry {
     /// The folder it was built in.
     root: PathBuf,
     /// Whether no executable contains the path of that folder, so that it can replace a build elsewhere.
+    /// Paths of the copies of divan don't count: they are the same for all commits.
     portable: bool,
     pub proof: Proof,
     benches: Vec<Bench>,
@@ -57,10 +58,11 @@ struct Kept {
 }
 
 impl Entry {
-    /// Writes an entry to the folder `to`.
+    /// Writes an entry to the folder `to`. `copies` is the folder with the copies of divan.
     pub fn write(
         to: &Path,
         workspace: &Workspace,
+        copies: &Path,
         (frame, tree): (&str, &str),
         built: &[Built],
         proof: &Proof,
@@ -70,8 +72,7 @@ impl Entry {
         for (number, bench) in built.iter().enumerate() {
             let bytes = fs::read(&bench.executable.path)?;
             let places = [&workspace.root, &workspace.target_directory];
-            let mut places = places.iter().map(|place| place.as_os_str());
-            portable &= !places.any(|place| contains(&bytes, place.as_encoded_bytes()));
+            portable &= !places.iter().any(|place| names(&bytes, place, copies));
             let executable = keep(&bench.executable.path, to, &format!("{number}"))?;
             let inputs = bench.executable.link_inputs.as_ref();
             let inputs = inputs.map(|path| keep(path, to, &format!("{number}.tar")));
@@ -170,6 +171,14 @@ impl Kept {
     }
 }
 
+/// Whether an executable contains the path of `place` or of anything in it, outside of `except`.
+fn names(executable: &[u8], place: &Path, except: &Path) -> bool {
+    let [place, except] = [place, except].map(|path| path.as_os_str().as_encoded_bytes());
+    let windows = executable.windows(place.len()).enumerate();
+    let mut found = windows.filter(|(_, window)| *window == place);
+    found.any(|(at, _)| !executable[at..].starts_with(except))
+}
+
 /// Copies a file into the entry's folder.
 fn keep(from: &Path, folder: &Path, name: &str) -> Result<Kept> {
     let to = folder.join(name);
@@ -178,4 +187,26 @@ fn keep(from: &Path, folder: &Path, name: &str) -> Result<Kept> {
         file: name.to_owned(),
         sha256: full_hash(&to)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn paths_of_the_copies_of_divan_do_not_count() {
+        let named = |executable: &str| {
+            let (place, copies) = ("/work/a", "/work/a/target/serbench/divan");
+            names(executable.as_bytes(), place.as_ref(), copies.as_ref())
+        };
+        assert!(!named("called at src/lib.rs"));
+        assert!(!named(
+            "/work/a/target/serbench/divan/divan-0.1.21-0/src/lib.rs"
+        ));
+        assert!(named("/work/a/src/lib.rs"));
+        assert!(named(
+            "/work/a/target/serbench/divan/divan-0.1.21-0/src/lib.rs /work/a/data"
+        ));
+        assert!(!named("/work"));
+    }
 }

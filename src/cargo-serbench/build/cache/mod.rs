@@ -24,6 +24,7 @@ use super::{
     Built,
     folders::{remove, touch},
     proof::Proof,
+    wrapper,
 };
 use crate::{
     discover::{BenchTarget, Workspace, trees::Trees},
@@ -116,7 +117,8 @@ impl Cache {
             // Renamed when complete, so that a killed process leaves no partial entry.
             let staging = tempfile::tempdir_in(&self.folder)?;
             let key = (wanted.frame, wanted.tree);
-            let entry = Entry::write(staging.path(), wanted.workspace, key, built, proof)?;
+            let copies = self.folder.with_file_name(wrapper::COPIES);
+            let entry = Entry::write(staging.path(), wanted.workspace, &copies, key, built, proof)?;
             let to = self.folder.join(name(&entry, &wanted.workspace.root));
             if to.exists() {
                 remove(&to);
