@@ -45,6 +45,22 @@ fn entries(repository: &Repository) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
+/// Although plain runs leave records in the work tree, which git does not know.
+#[test]
+fn a_build_of_the_work_tree_counts_for_its_commit() {
+    let repository = Repository::new(FAST);
+    repository.serbench(&[]).exits(0).warns(&["Recorded"]);
+    repository.behave(SLOW);
+    repository.commit_files("Slower", &["benches"]);
+    repository
+        .serbench(&["--baseline=HEAD"])
+        .warns(&["Recorded"]);
+    repository.write("README.md", "Words.\n");
+    repository.commit_files("Document", &["README.md"]);
+    let outcome = gate(&repository, &[]);
+    says_where(outcome.exits(0), &[], BOTH);
+}
+
 #[test]
 fn a_branch_switch_and_back() {
     let repository = slower();

@@ -15,6 +15,7 @@ use crate::{
         share::Share,
     },
     discover::{BenchTarget, Workspace, git::Commit, trees::Trees},
+    record,
     session::Session,
     shell,
     values::bytes::Bytes,
@@ -265,7 +266,7 @@ fn key<'a>(
     let Some(trees) = place.trees else {
         return Ok(None);
     };
-    let Some(tree) = tree(trees, place.commit)? else {
+    let Some(tree) = tree(trees, place)? else {
         return Ok(None);
     };
     let frame = cache::frame(place.workspace, place.top, targets, &session.options);
@@ -278,10 +279,17 @@ fn key<'a>(
     }
 }
 
-fn tree(trees: &Trees, commit: Option<&Commit>) -> Result<Option<String>> {
-    match commit {
+/// The id of the tree to build. New records don't count, which plain runs write: git must know the tree when
+/// the build is looked for later, and a build that reads a record is found out by its proof.
+fn tree(trees: &Trees, place: &Place<'_>) -> Result<Option<String>> {
+    let is_record = |path: &Path| {
+        let path = place.top.join(path);
+        let inner = path.strip_prefix(&place.workspace.root);
+        inner.is_ok_and(record::is_record)
+    };
+    match place.commit {
         Some(commit) => Ok(Some(commit.tree.clone())),
-        None => trees.of_work_tree(),
+        None => trees.of_work_tree(is_record),
     }
 }
 
@@ -333,7 +341,7 @@ fn files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Option<(String, us
 /// Caches a build. If that fails, it will be built again.
 fn keep(cache: &Cache, place: &Place<'_>, targets: &[BenchTarget], key: &Key<'_>, done: &Done) {
     // Files edited during the build are in no tree.
-    let still = tree(key.trees, place.commit);
+    let still = tree(key.trees, place);
     if !still.is_ok_and(|tree| tree.as_ref() == Some(&key.tree)) || !done.proof.holds(place.top) {
         return;
     }

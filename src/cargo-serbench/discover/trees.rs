@@ -38,9 +38,10 @@ impl Trees {
         Ok(Self { repository })
     }
 
-    /// The tree that a commit of everything in the work tree would have; `None` if it
-    /// can't be determined: a changed submodule, an unresolved merge, no commit yet.
-    pub fn of_work_tree(&self) -> Result<Option<String>> {
+    /// The tree that a commit of everything in the work tree would have, except changes to files that are
+    /// `left_out`; `None` if it can't be determined: a changed submodule, an unresolved merge, no commit
+    /// yet.
+    pub fn of_work_tree(&self, left_out: impl Fn(&Path) -> bool) -> Result<Option<String>> {
         let mut options = StatusOptions::new();
         options
             .include_untracked(true)
@@ -65,6 +66,9 @@ impl Trees {
             let Ok(path) = std::str::from_utf8(entry.path_bytes()).map(Path::new) else {
                 return Ok(None);
             };
+            if left_out(path) {
+                continue;
+            }
             let entered = match top.join(path).symlink_metadata() {
                 Ok(metadata) if metadata.is_dir() => return Ok(None),
                 Ok(_) => index.add_path(path),
