@@ -171,12 +171,15 @@ impl Kept {
     }
 }
 
-/// Whether an executable contains the path of `place` or of anything in it, outside of `except`.
+/// Whether an executable contains the path of `place` or of anything in it, except of files in `except`.
 fn names(executable: &[u8], place: &Path, except: &Path) -> bool {
     let [place, except] = [place, except].map(|path| path.as_os_str().as_encoded_bytes());
     let windows = executable.windows(place.len()).enumerate();
     let mut found = windows.filter(|(_, window)| *window == place);
-    found.any(|(at, _)| !executable[at..].starts_with(except))
+    found.any(|(at, _)| {
+        let inner = executable[at..].strip_prefix(except);
+        !inner.is_some_and(|inner| inner.starts_with(b"/"))
+    })
 }
 
 /// Copies a file into the entry's folder.
@@ -207,6 +210,7 @@ mod tests {
         assert!(named(
             "/work/a/target/serbench/divan/divan-0.1.21-0/src/lib.rs /work/a/data"
         ));
+        assert!(named("/work/a/target/serbench/divan-data/src/lib.rs"));
         assert!(!named("/work"));
     }
 }
