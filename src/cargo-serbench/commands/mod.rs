@@ -224,15 +224,16 @@ impl Serbench {
 /// Names the command that a filter may have meant: one that differs by one typing error. Otherwise, the
 /// answer would be that no benchmark matches, after a build.
 fn hint_at_command(filters: &[String]) {
+    let Some(filter) = filters.first() else {
+        return;
+    };
     let command = command();
     let mut names = command
         .find_subcommand("serbench")
         .into_iter()
         .flat_map(clap::Command::get_subcommands)
         .map(clap::Command::get_name);
-    if let Some(filter) = filters.first()
-        && let Some(name) = names.find(|name| strsim::osa_distance(filter, name) == 1)
-    {
+    if let Some(name) = names.find(|name| strsim::osa_distance(filter, name) == 1) {
         shell::hint(format_args!(
             "`{filter}` selects benchmarks; for the command, type `cargo serbench {name}`"
         ));
