@@ -1,12 +1,13 @@
 //! Tests `serbench::json`: layouts, options, streaming, errors, and equal output at all levels.
 
+#[path = "json/datetimes.rs"]
+mod datetimes;
+
 use ndarray::{Array, ArrayD, ArrayView, Axis, Dimension, IxDyn, Slice, arr0, array};
 use serbench::{
-    datetime::{
-        DatetimeD, DatetimeM, DatetimeMs, DatetimeNs, DatetimeS, DatetimeUs, DatetimeW, DatetimeY,
-    },
+    datetime::DatetimeS,
     f16,
-    json::{self, Chunks, JsonError, Level, Options, Scalar, Utc},
+    json::{self, Chunks, JsonError, Level, Options, Scalar},
     random::Random,
 };
 
@@ -387,60 +388,6 @@ fn blocks_of_special_values() {
     }
 }
 
-#[test]
-fn datetime_options() {
-    let with = |options: Options, datetimes: &ArrayD<DatetimeNs>| {
-        let mut out = b"before ".to_vec();
-        json::write_with(datetimes, options, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    };
-    let datetimes = array![[DatetimeNs(1_717_243_200_123_456_789), DatetimeNs(-1_000)]].into_dyn();
-    assert_eq!(
-        with(Options::new(), &datetimes),
-        r#"before [["2024-06-01T12:00:00.123456","1969-12-31T23:59:59.999999"]]"#
-    );
-    assert_eq!(
-        with(
-            Options::new()
-                .utc(Utc::Z)
-                .omit_microseconds(true)
-                .append_newline(true),
-            &datetimes
-        ),
-        "before [[\"2024-06-01T12:00:00Z\",\"1969-12-31T23:59:59Z\"]]\n"
-    );
-    assert_eq!(
-        with(Options::new().utc(Utc::Offset), &datetimes),
-        r#"before [["2024-06-01T12:00:00.123456+00:00","1969-12-31T23:59:59.999999+00:00"]]"#
-    );
-    let check = |ours: String, expected: &str| assert_eq!(ours, format!("[\"{expected}\"]"));
-    check(text(array![DatetimeY(-1970)].view()), "0000-01-01T00:00:00");
-    check(text(array![DatetimeY(8029)].view()), "9999-01-01T00:00:00");
-    check(text(array![DatetimeM(-1)].view()), "1969-12-01T00:00:00");
-    check(text(array![DatetimeW(1)].view()), "1970-01-08T00:00:00");
-    check(
-        text(array![DatetimeD(-719_528)].view()),
-        "0000-01-01T00:00:00",
-    );
-    check(text(array![DatetimeD(59)].view()), "1970-03-01T00:00:00");
-    check(
-        text(array![DatetimeS(253_402_207_200)].view()),
-        "9999-12-30T22:00:00",
-    );
-    check(
-        text(array![DatetimeMs(-1)].view()),
-        "1969-12-31T23:59:59.999000",
-    );
-    check(
-        text(array![DatetimeUs(951_782_400_000_001)].view()),
-        "2000-02-29T00:00:00.000001",
-    );
-    check(
-        text(array![DatetimeNs(i64::MIN)].view()),
-        "1677-09-21T00:12:43.145224",
-    );
-}
-
 /// The texts are those of orjson 3.13.0 with `OPT_INDENT_2`.
 #[test]
 fn indented() {
@@ -492,28 +439,6 @@ fn indented() {
     let options = Options::new().indent(true);
     json::write_with(&Array::from(datetimes), options, &mut out).unwrap_err();
     assert_eq!(out, b"before");
-}
-
-#[test]
-fn datetimes_out_of_range() {
-    let mut out = b"before".to_vec();
-    let mut datetimes = vec![DatetimeS(0); 100];
-    datetimes[90] = DatetimeS(253_402_207_201);
-    let error = json::write(&Array::from(datetimes), &mut out).unwrap_err();
-    assert_eq!(out, b"before");
-    assert!(matches!(
-        error,
-        JsonError::Datetime {
-            count: 253_402_207_201,
-            ..
-        }
-    ));
-    assert!(error.to_string().contains("datetime64[s]"), "{error}");
-    let error = json::to_vec(&array![DatetimeD(i64::MIN)]).unwrap_err();
-    assert!(error.to_string().contains("NaT"), "{error}");
-    assert!(json::to_vec(&array![DatetimeY(i64::MAX)]).is_err());
-    assert!(json::to_vec(&array![DatetimeM(i64::MAX)]).is_err());
-    assert!(json::to_vec(&array![DatetimeW(i64::MAX)]).is_err());
 }
 
 #[test]

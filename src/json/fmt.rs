@@ -22,6 +22,8 @@ mod decimals;
 pub(super) mod digits;
 mod float;
 mod integer;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod place;
 mod pow10;
 mod shortest;

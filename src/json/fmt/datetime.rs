@@ -1,6 +1,12 @@
 //! Formats datetimes: `"2024-06-01T12:30:00.123456"`.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use std::cell::RefCell;
+
+#[cfg(target_arch = "x86_64")]
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{cursor::Cursor, digits::Digits};
 use crate::json::{
@@ -15,6 +21,9 @@ use crate::{
         DatetimeS, DatetimeUs, DatetimeW, DatetimeY,
     },
 };
+
+#[cfg(target_arch = "x86_64")]
+use x86::Texts;
 
 /// A date and time as decimal numbers: `20240601`, `123000` and microseconds.
 #[derive(Clone, Copy)]
@@ -33,6 +42,44 @@ const LAST_SECOND: i64 = 253_402_207_200;
 
 const DAY: i64 = 86_400;
 
+/// A unit of whole or parts of seconds: `counts` of it are `seconds`, and one of the two is 1.
+#[derive(Clone, Copy)]
+struct Scale {
+    seconds: i64,
+    counts: i64,
+}
+
+impl Scale {
+    /// `None` for months and years, whose lengths vary, and for units that orjson doesn't support.
+    const fn of(unit: TimeUnit) -> Option<Self> {
+        let (seconds, counts) = match unit {
+            TimeUnit::Week => (7 * DAY, 1),
+            TimeUnit::Day => (DAY, 1),
+            TimeUnit::Hour => (3_600, 1),
+            TimeUnit::Minute => (60, 1),
+            TimeUnit::Second => (1, 1),
+            TimeUnit::Millisecond => (1, 1_000),
+            TimeUnit::Microsecond => (1, 1_000_000),
+            TimeUnit::Nanosecond => (1, 1_000_000_000),
+            _ => return None,
+        };
+        Some(Self { seconds, counts })
+    }
+
+    /// The least and the greatest count that can be represented.
+    #[cfg(target_arch = "x86_64")]
+    const fn range(self) -> (i64, i64) {
+        let seconds = self.seconds;
+        (
+            (-EPOCH * DAY).saturating_mul(self.counts) / seconds,
+            (LAST_SECOND + 1)
+                .saturating_mul(self.counts)
+                .saturating_sub(1)
+                / seconds,
+        )
+    }
+}
+
 impl Civil {
     /// `None` outside the years 0000 to 9999.
     #[inline(always)]
@@ -41,24 +88,12 @@ impl Civil {
         match T::UNIT {
             TimeUnit::Year => Self::from_month(count.checked_mul(12)?),
             TimeUnit::Month => Self::from_month(count),
-            TimeUnit::Week => Self::from_second(count.checked_mul(7 * DAY)?, 0),
-            TimeUnit::Day => Self::from_second(count.checked_mul(DAY)?, 0),
-            TimeUnit::Hour => Self::from_second(count.checked_mul(3600)?, 0),
-            TimeUnit::Minute => Self::from_second(count.checked_mul(60)?, 0),
-            TimeUnit::Second => Self::from_second(count, 0),
-            TimeUnit::Millisecond => Self::from_second(
-                count.div_euclid(1_000),
-                count.rem_euclid(1_000) as u32 * 1_000,
-            ),
-            TimeUnit::Microsecond => Self::from_second(
-                count.div_euclid(1_000_000),
-                count.rem_euclid(1_000_000) as u32,
-            ),
-            TimeUnit::Nanosecond => {
-                let nanos = count.rem_euclid(1_000_000_000) as u32;
-                Self::from_second(count.div_euclid(1_000_000_000), nanos / 1_000)
+            unit => {
+                let Scale { seconds, counts } = Scale::of(unit)?;
+                let micros = count.rem_euclid(counts) * 1_000_000 / counts;
+                let second = count.div_euclid(counts).checked_mul(seconds)?;
+                Self::from_second(second, micros as u32)
             }
-            TimeUnit::Picosecond | TimeUnit::Femtosecond | TimeUnit::Attosecond => None,
         }
     }
 
@@ -121,6 +156,9 @@ fn date(day: u32) -> u32 {
 pub struct Parts<const N: usize> {
     values: [[u32; 3]; N],
     texts: [[u64; 3]; N],
+    /// The texts when using AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    wide: Texts<N>,
 }
 
 thread_local! {
@@ -132,6 +170,8 @@ impl<const N: usize> Default for Parts<N> {
         Self {
             values: [[0; 3]; N],
             texts: [[0; 3]; N],
+            #[cfg(target_arch = "x86_64")]
+            wide: Texts::default(),
         }
     }
 }
@@ -177,6 +217,49 @@ unsafe fn write_one(
     cursor
 }
 
+/// Writes a block with AVX-512. Returns `None` if that can't be done: units of months and years, and
+/// datetimes out of range.
+///
+/// # Safety
+/// See [`Kernel::write`]. The processor must support [`Level::Avx512`](crate::json::Level::Avx512).
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "see `Cursor`")]
+#[inline(always)]
+unsafe fn write_wide<T: Datetime64 + IntoBytes + Immutable, const N: usize>(
+    elements: &[T],
+    texts: &mut Texts<N>,
+    rows: &mut Rows,
+    options: &Options,
+    mut cursor: Cursor,
+) -> Option<Cursor> {
+    let scale = const { Scale::of(T::UNIT) }?;
+    let counts = <[u64]>::ref_from_bytes(elements.as_bytes()).ok()?;
+    // SAFETY: the caller's contract.
+    let with_micros = unsafe { texts.set(counts, scale, options.omit_microseconds) }?;
+    let (suffix, suffix_len) = options.utc.suffix();
+    let mut index = 0;
+    while index < elements.len() {
+        let end = index + rows.take(elements.len() - index);
+        for index in index..end {
+            let len = if with_micros >> index & 1 == 1 {
+                27
+            } else {
+                20
+            };
+            // SAFETY: the caller reserved `MAX_LEN` bytes and `SLACK` more.
+            unsafe {
+                cursor.put(0, *texts.get(index));
+                cursor.put(len, suffix);
+                cursor.advance(len + suffix_len);
+            }
+        }
+        // SAFETY: an element has been written; the caller reserved room for the brackets.
+        cursor = unsafe { rows.close(cursor) };
+        index = end;
+    }
+    Some(cursor)
+}
+
 macro_rules! datetimes {
     ($($type:ty),*) => { $(
         #[expect(unsafe_code, reason = "see `Cursor`")]
@@ -197,6 +280,14 @@ macro_rules! datetimes {
                 options: &Options,
                 mut cursor: Cursor,
             ) -> Result<Cursor, i64> {
+                #[cfg(target_arch = "x86_64")]
+                if I::IS_AVX512 {
+                    // SAFETY: the caller's contract.
+                    let end = unsafe { write_wide(elements, &mut scratch.wide, rows, options, cursor) };
+                    if let Some(end) = end {
+                        return Ok(end);
+                    }
+                }
                 for (value, &element) in scratch.values.iter_mut().zip(elements) {
                     *value = parts(element, options)?;
                 }

@@ -7,7 +7,6 @@ use super::decimals::{Decimals, NULL, indices};
 
 mod decimals_32;
 mod decimals_64;
-mod lanes;
 mod sources;
 #[cfg(all(test, not(miri)))]
 mod tests;

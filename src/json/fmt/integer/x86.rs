@@ -19,6 +19,7 @@ use std::arch::x86_64::{
 use zerocopy::transmute;
 
 use super::{Cursor, Rows};
+use crate::json::fmt::lanes::reciprocal;
 
 /// The sizes of places, in bytes: for integers below 10⁵, below 10¹¹ and for all.
 const FIVE: usize = 8;
@@ -26,17 +27,6 @@ const ELEVEN: usize = 16;
 const TWENTY: usize = 32;
 
 const MILLION: u64 = 1_000_000;
-
-/// 2^`exponent` / `divisor`, rounded up. The product with a number below 2^`bits`, shifted right by
-/// `exponent`, is exactly its quotient by `divisor`.
-const fn reciprocal(exponent: u32, divisor: u64, bits: u32) -> i64 {
-    let power = 1_u128 << exponent;
-    let quotient = power.div_ceil(divisor as u128);
-    let excess = quotient * divisor as u128 - power;
-    // The excess must not add up to a multiple of the divisor (Granlund and Montgomery 1994).
-    assert!(quotient < 1 << 52 && excess << bits <= power);
-    quotient as i64
-}
 
 /// A negative factor. Products of 52 bits wrap around.
 const fn minus(value: u64) -> i64 {

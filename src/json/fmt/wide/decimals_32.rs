@@ -9,11 +9,11 @@ use std::arch::x86_64::{
     _mm512_testn_epi64_mask,
 };
 
-use super::{
-    NULL, Wide, first,
+use super::{NULL, Wide, first};
+use crate::json::fmt::{
     lanes::{all, load, opaque, store},
+    shortest::{LEAST_32, SCALE_32},
 };
-use crate::json::fmt::shortest::{LEAST_32, SCALE_32};
 
 /// The bits of the mantissa.
 const MANTISSA: i64 = (1 << 23) - 1;

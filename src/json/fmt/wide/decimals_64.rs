@@ -14,11 +14,9 @@ use std::arch::x86_64::{
     _mm512_sub_epi64, _mm512_testn_epi64_mask,
 };
 
-use super::{
-    NULL, Wide, first,
-    lanes::{all, load, opaque, store},
-};
+use super::{NULL, Wide, first};
 use crate::json::fmt::{
+    lanes::{all, load, opaque, store},
     pow10::{LEAST, POW10},
     shortest::{FRACTION, LEAST_64, SCALE_64},
 };

@@ -5,14 +5,13 @@
 //! followed by a comma.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, __mmask8, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi16,
-    _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_andnot_si512,
-    _mm512_castsi256_si512, _mm512_castsi512_si256, _mm512_cmpeq_epi64_mask,
-    _mm512_cmplt_epu64_mask, _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_lzcnt_epi64,
-    _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_add_epi64,
-    _mm512_mask_cmpgt_epi64_mask, _mm512_mask_mov_epi64, _mm512_mask_or_epi64,
-    _mm512_mask_sub_epi64, _mm512_maskz_sllv_epi64, _mm512_movepi64_mask, _mm512_mul_epu32,
-    _mm512_mulhi_epu16, _mm512_mullo_epi16, _mm512_mullo_epi32, _mm512_or_si512,
+    __m256i, __m512i, __mmask8, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32,
+    _mm512_add_epi64, _mm512_and_si512, _mm512_andnot_si512, _mm512_castsi256_si512,
+    _mm512_castsi512_si256, _mm512_cmpeq_epi64_mask, _mm512_cmplt_epu64_mask,
+    _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_lzcnt_epi64, _mm512_madd52lo_epu64,
+    _mm512_mask_add_epi64, _mm512_mask_cmpgt_epi64_mask, _mm512_mask_mov_epi64,
+    _mm512_mask_or_epi64, _mm512_mask_sub_epi64, _mm512_maskz_sllv_epi64, _mm512_movepi64_mask,
+    _mm512_mul_epu32, _mm512_mulhi_epu16, _mm512_mullo_epi32, _mm512_or_si512,
     _mm512_permutex2var_epi64, _mm512_permutexvar_epi8, _mm512_set1_epi16, _mm512_set1_epi32,
     _mm512_setr_epi64, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sllv_epi64,
     _mm512_srli_epi16, _mm512_srli_epi64, _mm512_sub_epi64, _mm512_ternarylogic_epi64,
@@ -21,10 +20,12 @@ use std::arch::x86_64::{
 
 use super::{
     NULL, Wide, indices,
-    lanes::{all, load, store},
     sources::{EXPONENTIAL, FIRST, NEGATIVE, NULLS, SOURCES_32, SOURCES_64, Sources, others},
 };
-use crate::json::fmt::place::exponent_text;
+use crate::json::fmt::{
+    lanes::{all, digits2, divide, load, reciprocal, store},
+    place::exponent_text,
+};
 
 const ZEROS: i64 = 0x3030_3030_3030_3030;
 const COMMAS: i64 = 0x2c2c_2c2c_2c2c_2c2c;
@@ -84,6 +85,7 @@ impl<const N: usize> Wide<N> {
     /// returns the same.
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512ifma")]
     pub(super) fn set_characters_32(&mut self, groups: usize, negative: u64) -> u64 {
+        // Exact for the digits of all `f32`s.
         const OVER: i64 = ((1_u64 << 52) / 100_000_000 + 1) as i64;
         let [words_0, words_1, _, offsets] = &mut self.words;
         let mut exponential = 0;
@@ -93,7 +95,7 @@ impl<const N: usize> Wide<N> {
             store(offsets, group, form.offsets());
             exponential |= u64::from(!(form.fixed | form.nulls)) << (8 * group);
             let nine = load(words_0, group);
-            let first = _mm512_madd52hi_epu64(_mm512_setzero_si512(), nine, all(OVER));
+            let first = divide(nine, OVER);
             let rest = _mm512_sub_epi64(nine, _mm512_mul_epu32(first, all(100_000_000)));
             let rest = digits8(rest);
 
@@ -282,14 +284,11 @@ fn place_two<
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn digits8(values: __m512i) -> __m512i {
-    const OVER: i64 = ((1_u64 << 52) / 10_000 + 1) as i64;
-    let high = _mm512_madd52hi_epu64(_mm512_setzero_si512(), values, all(OVER));
+    let high = divide(values, const { reciprocal(52, 10_000, 27) });
     // Adds quotient · (2ⁿ - divisor), which leaves the quotient above the remainder.
     let halves = _mm512_madd52lo_epu64(values, high, all((1 << 32) - 10_000));
     let high = _mm512_srli_epi16::<3>(_mm512_mulhi_epu16(halves, _mm512_set1_epi16(5_243)));
     let below = _mm512_mullo_epi32(high, _mm512_set1_epi32((1 << 16) - 100));
     let quarters = _mm512_add_epi32(halves, below);
-    let high = _mm512_mulhi_epu16(quarters, _mm512_set1_epi16(6_554));
-    let below = _mm512_mullo_epi16(high, _mm512_set1_epi16((1 << 8) - 10));
-    _mm512_add_epi16(quarters, below)
+    digits2(quarters)
 }
