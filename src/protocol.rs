@@ -117,6 +117,9 @@ pub struct Slice {
     pub fastest_ns: f64,
     /// Wall time per operation in the median batch.
     pub median_ns: f64,
+    /// The fraction of the wall time in which the thread waited for something other than a CPU. Only known
+    /// after warming up on Linux; otherwise, and from older workers, zero.
+    pub waited: f64,
 }
 
 impl Slice {
@@ -130,9 +133,11 @@ impl Slice {
             process_cpu_ns,
             fastest_ns,
             median_ns,
+            waited,
         } = self;
         let text = format!(
-            "{operations} {wall_ns} {cpu_ns} {process_cpu_ns} {fastest_ns:.3} {median_ns:.3}"
+            "{operations} {wall_ns} {cpu_ns} {process_cpu_ns} {fastest_ns:.3} {median_ns:.3} \
+             {waited:.3}"
         );
         Answer::default().with("slice", text)
     }
@@ -150,6 +155,7 @@ impl Slice {
             process_cpu_ns: number()?,
             fastest_ns: number()?,
             median_ns: number()?,
+            waited: number().unwrap_or(0.0),
         })
     }
 }
@@ -281,8 +287,15 @@ mod tests {
             process_cpu_ns: 9.5,
             fastest_ns: 1.5,
             median_ns: 2.0,
+            waited: 0.25,
         };
         assert_eq!(Slice::from_answer(&slice.answer()), Some(slice));
+        let older = Answer::default().with("slice", "5 10 9 9.5 1.5 2");
+        let unknown = Slice {
+            waited: 0.0,
+            ..slice
+        };
+        assert_eq!(Slice::from_answer(&older), Some(unknown));
         assert_eq!(Slice::from_answer(&Answer::default()), None);
     }
 }

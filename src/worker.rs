@@ -144,6 +144,7 @@ fn warm<O>(operation: &mut impl FnMut() -> O, nanos: u64) -> Slice {
     let until = Instant::now() + Duration::from_nanos(nanos);
     let mut operations = 0;
     let mut fastest = Duration::MAX;
+    let waits_before = waits();
     let start = Instant::now();
     let (cpu, process_cpu) = cpu_clocks();
     while operations == 0 || (operations == 1 && fastest < LONG) || Instant::now() < until {
@@ -154,13 +155,20 @@ fn warm<O>(operation: &mut impl FnMut() -> O, nanos: u64) -> Slice {
     }
     let (cpu_after, process_cpu_after) = cpu_clocks();
     let wall_ns = nanoseconds(start.elapsed());
+    let cpu_ns = cpu_after - cpu;
+    // A preempted thread did not wait, although its wall time is longer, too.
+    let waited = match waits() > waits_before {
+        true => (1.0 - cpu_ns / wall_ns).max(0.0),
+        false => 0.0,
+    };
     Slice {
         operations,
         wall_ns,
-        cpu_ns: cpu_after - cpu,
+        cpu_ns,
         process_cpu_ns: process_cpu_after - process_cpu,
         fastest_ns: nanoseconds(fastest),
         median_ns: wall_ns / operations as f64,
+        waited,
     }
 }
 
@@ -199,6 +207,7 @@ fn slice<O>(operation: &mut impl FnMut() -> O, batches: u64, size: u64, slowdown
         process_cpu_ns: process_cpu_after - process_cpu,
         fastest_ns: nanoseconds(times[0]) / size as f64,
         median_ns: nanoseconds(times[times.len() / 2]) / size as f64,
+        waited: 0.0,
     }
 }
 
@@ -242,9 +251,21 @@ fn rss<O>(operation: &mut impl FnMut() -> O) -> Answer {
 }
 
 fn status_kib(field: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let size = status("self", field)?;
+    size.strip_suffix(" kB")?.parse().ok()
+}
+
+/// How often this thread gave up its CPU to wait for something; 0 if the system does not say.
+fn waits() -> u64 {
+    let count = status("thread-self", "voluntary_ctxt_switches:");
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+/// A field of Linux's status of a process or thread (proc_pid_status(5)).
+fn status(of: &str, field: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{of}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
+    Some(line.trim().to_owned())
 }
 
 /// CPU time of this thread and of this process, in nanoseconds.
@@ -258,4 +279,42 @@ fn cpu_clocks() -> (f64, f64) {
 
 fn nanoseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e9
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::warm;
+
+    fn spin() {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(1) {}
+    }
+
+    #[test]
+    fn sleeping_is_waiting() {
+        let slice = warm(&mut || thread::sleep(Duration::from_millis(1)), 1);
+        assert!(slice.waited > 0.5, "{slice:?}");
+        assert_eq!(warm(&mut spin, 1).waited, 0.0);
+    }
+
+    #[test]
+    fn preemption_is_not_waiting() {
+        let done = AtomicBool::new(false);
+        let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| while !done.load(Ordering::Relaxed) {});
+            }
+            let slice = warm(&mut spin, 30_000_000);
+            done.store(true, Ordering::Relaxed);
+            assert!(slice.cpu_ns < 0.8 * slice.wall_ns, "{slice:?}");
+            assert_eq!(slice.waited, 0.0);
+        });
+    }
 }

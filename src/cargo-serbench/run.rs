@@ -21,8 +21,8 @@ pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept
 /// The version of the format, increased with every new field. Older versions can be read; newer ones
 /// are rejected with an error. 2 added `budget`, `layout`, `notes`, the results of `explain`, the
 /// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block; 4 the `heap` of a
-/// benchmark; 5 its `counted`.
-pub const SCHEMA: u32 = 5;
+/// benchmark; 5 its `counted`; 6 whether it `waits`.
+pub const SCHEMA: u32 = 6;
 
 /// This program and version, as stored files name their writer.
 pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
@@ -150,6 +150,10 @@ pub struct Verification {
     pub counted: Counted,
     /// Whether it used other threads; then wall time decides.
     pub multithreaded: bool,
+    /// Whether an operation spends much of its time waiting, for a timer, a file or other threads; then
+    /// wall time decides, too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub waits: bool,
     /// Whether the operation wrote to stdout, which makes it slower.
     pub prints: bool,
     pub memory: Option<Memory>,
@@ -326,6 +330,7 @@ impl Verification {
             bytes_out: None,
             counted: Counted::default(),
             multithreaded: false,
+            waits: false,
             prints: false,
             memory: None,
             heap: Vec::new(),
@@ -366,6 +371,11 @@ impl Verification {
     /// Whether it can be timed.
     pub fn is_measurable(&self) -> bool {
         self.state.is_measurable()
+    }
+
+    /// Whether its latency is CPU time: the time of one thread that works. Otherwise it is wall time.
+    pub fn has_cpu_latency(&self) -> bool {
+        self.native && !self.multithreaded && !self.waits
     }
 }
 

@@ -409,3 +409,31 @@ fn gates_that_could_not_fail() {
         .exits(0)
         .answers("gate: passed (2 benchmarks, ");
 }
+
+/// Waiting is part of a latency; being preempted is not, though the clocks differ as much.
+#[test]
+fn benchmarks_that_wait_show_and_judge_wall_time() {
+    let preempted = "fake::preempted worker cpu=1000 wall=9000";
+    let waits = |cpu: u32, wall: u32| {
+        format!("fake::waits worker cpu={cpu} wall={wall} waited=0.9\n{preempted}")
+    };
+    let repository = Repository::new(&waits(500, 5000));
+    let run = |wanted: &str| repository.serbench(&[wanted, "--quick", "--seed=1"]);
+    run("--format=markdown")
+        .exits(0)
+        .says(&["| `waits` ", " 5.000 µs |"])
+        .says(&["| `preempted` ", " 1.000 µs |"]);
+    run("--format=json").says(&[
+        r#""id":"fake::preempted""#,
+        r#""clock":"cpu-time""#,
+        r#""id":"fake::waits""#,
+        r#""latency_ns":5000.0,"clock":"wall-time""#,
+    ]);
+    for (cpu, wall, code) in [(900, 5000, 0), (500, 6000, 100)] {
+        repository.behave(&waits(cpu, wall));
+        repository
+            .serbench(&["gate", "--seed=1"])
+            .exits(code)
+            .says(&["5.000 µs -> ", &format!("{}.000 µs", wall / 1000)]);
+    }
+}

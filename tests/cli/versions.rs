@@ -45,6 +45,7 @@ versions::panics_for_one::2
 versions::plain
 versions::printing::1
 versions::printing::2
+versions::waits
 versions::with_threads::t=1
 versions::with_threads::t=2
 versions::with_threads_and_argument::5::t=1
@@ -133,6 +134,7 @@ fn versions_are_listed_measured_and_gated() {
             .exits(101)
             .answers("**Measured, 1 failed**")
             .says(&["| `1` ", " failed "])
+            .says(&["| `waits` ", " ms |"])
             .warns(&["skipped `versions::nothing_for_two::2`"])
             .warns(&["skipped `versions::ignored`"]);
         slow_down(&repository);

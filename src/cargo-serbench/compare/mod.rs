@@ -20,12 +20,31 @@ use crate::{
 pub const LEVEL: f64 = 0.95;
 
 /// The clock used for a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Clock {
     /// CPU time of the single working thread; excludes waiting; unaffected by other processes.
+    #[default]
     Cpu,
     /// Wall time.
     Wall,
+}
+
+impl Clock {
+    /// The clock of a benchmark's latency.
+    pub fn of(verification: &Verification) -> Self {
+        match verification.has_cpu_latency() {
+            true => Self::Cpu,
+            false => Self::Wall,
+        }
+    }
+
+    /// Its name in every report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU time",
+            Self::Wall => "wall time",
+        }
+    }
 }
 
 /// A benchmark of one commit, and its ratio to the reference.
@@ -246,14 +265,13 @@ pub fn estimate(logs: &[f64]) -> Option<LogRatio> {
     estimate.lower.is_finite().then_some(estimate)
 }
 
-/// CPU time if all benchmarks report it and are single-threaded; otherwise wall time.
+/// CPU time if it is the latency of all benchmarks; otherwise wall time.
 pub fn clock(run: &Run, ids: &[&str], side: Side) -> Clock {
     let verification = |id: &&str| run.benchmarks.get(*id)?.at(side);
-    let single = |verification: &Verification| verification.native && !verification.multithreaded;
-    if ids.iter().all(|id| verification(id).is_some_and(single)) {
-        Clock::Cpu
-    } else {
-        Clock::Wall
+    let by_cpu = |id: &&str| verification(id).is_some_and(Verification::has_cpu_latency);
+    match ids.iter().all(by_cpu) {
+        true => Clock::Cpu,
+        false => Clock::Wall,
     }
 }
 
@@ -298,11 +316,7 @@ pub fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
 
 /// The median over all slices of the candidate.
 pub fn latency(run: &Run, id: &str, verification: &Verification) -> Option<f64> {
-    let clock = if verification.native && !verification.multithreaded {
-        Clock::Cpu
-    } else {
-        Clock::Wall
-    };
+    let clock = Clock::of(verification);
     let mut all = Vec::new();
     for block in &run.blocks {
         for (arm, slices) in block.arms.iter().zip(&block.slices) {

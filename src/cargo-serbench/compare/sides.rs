@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Clock, stats, times};
 use crate::{
-    run::{Memory, Run, Side, Verification},
+    run::{Benchmark, Memory, Run, Side, Verification},
     select::BenchId,
 };
 
@@ -19,8 +19,9 @@ pub struct Both<T> {
 /// One benchmark at one commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// Time per operation, over all slices.
+    /// Time per operation, over all slices, on one clock at both commits.
     pub latency: Option<Latency>,
+    pub clock: Clock,
     /// Latency relative to the reference: from pairs in a run of one commit, otherwise from medians;
     /// 1.05 is 5 % slower.
     pub ratio: Option<f64>,
@@ -62,7 +63,8 @@ pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
                 .filter(|it| it.peak > 0)
         };
         Some(Measured {
-            latency: slices.latency(side, id, clock(verification)),
+            latency: slices.latency(side, id, clock(benchmark)),
+            clock: clock(benchmark),
             ratio: reference.and_then(|reference| match run.baseline {
                 Some(_) => slices.ratio(run, side, (id, reference)),
                 // Here both were measured in pairs, which are more accurate than medians.
@@ -87,6 +89,13 @@ pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
         .collect()
 }
 
+/// The clock of its latency: wall time if it is that at either commit.
+fn clock(benchmark: &Benchmark) -> Clock {
+    let sides = [&benchmark.baseline, &benchmark.candidate].into_iter();
+    let clocks = sides.flatten().map(Clock::of);
+    clocks.max().unwrap_or_default()
+}
+
 /// The data type of a benchmark, if it reports one.
 pub fn dtype<'a>(run: &'a Run, id: &str) -> Option<&'a str> {
     let benchmark = run.benchmarks.get(id)?;
@@ -98,13 +107,6 @@ pub fn dtype<'a>(run: &'a Run, id: &str) -> Option<&'a str> {
 pub fn encoder<'a>(run: &Run, id: &'a BenchId) -> Option<&'a str> {
     let reference = run.benchmarks.get(id)?.reference.as_ref()?;
     (reference != id).then(|| id.encoder())
-}
-
-fn clock(verification: &Verification) -> Clock {
-    match verification.native && !verification.multithreaded {
-        true => Clock::Cpu,
-        false => Clock::Wall,
-    }
 }
 
 /// The sorted times of all slices of each arm without an injected slowdown, on both clocks.

@@ -63,8 +63,8 @@ impl<'a> Comparison<'a> {
 
     /// The clock that is judged.
     pub(super) fn clock(&self) -> Clock {
-        let threads = |evidence: &Evidence| evidence.multithreaded;
-        if threads(self.evidence) || self.reference.is_some_and(threads) {
+        let by_wall = |evidence: &Evidence| evidence.by_wall;
+        if by_wall(self.evidence) || self.reference.is_some_and(by_wall) {
             Clock::Wall
         } else {
             Clock::Cpu

@@ -69,8 +69,8 @@ pub struct Evidence {
     pub presence: Presence,
     /// The benchmark whose change is divided out; `None` or its own id if there is none.
     pub reference: Option<BenchId>,
-    /// Whether it uses other threads, so that only wall time is meaningful.
-    pub multithreaded: bool,
+    /// Whether it uses other threads or waits, or has no CPU clock, so that only wall time is meaningful.
+    pub by_wall: bool,
     pub tolerance: Tolerance,
     /// Whether the screen measured the executables as cargo linked them, and only the confirmation
     /// used several orders of functions.
@@ -140,11 +140,7 @@ fn of_benchmark(run: &Run, id: &BenchId, benchmark: &Benchmark, tolerance: Toler
         role: Role::Benchmark,
         presence: presence(benchmark, run.identical_measured),
         reference: benchmark.reference.clone(),
-        // Without a CPU clock (divan itself measured), only wall time is available.
-        multithreaded: sides
-            .into_iter()
-            .flatten()
-            .any(|it| it.multithreaded || !it.native),
+        by_wall: sides.into_iter().flatten().any(|it| !it.has_cpu_latency()),
         tolerance,
         screened_as_linked: run.layout.is_some_and(|layout| layout.screened_as_linked),
         blocks: blocks(run, |block| {
@@ -171,7 +167,7 @@ fn of_control(
             None => Presence::Both,
         },
         reference: None,
-        multithreaded: verification.is_some_and(|it| it.multithreaded || !it.native),
+        by_wall: verification.is_some_and(|it| !it.has_cpu_latency()),
         tolerance: Tolerance {
             max_latency_ratio: None,
             max_memory_ratio: None,

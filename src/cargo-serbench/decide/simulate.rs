@@ -194,7 +194,7 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
             role: Role::Benchmark,
             presence: Presence::Both,
             reference: (!plan.alone).then(|| (index / ENCODERS * ENCODERS).to_string().into()),
-            multithreaded: false,
+            by_wall: false,
             tolerance: Tolerance {
                 threshold: plan.threshold,
                 ..Tolerance::default()

@@ -18,7 +18,7 @@ fn benchmark(id: &str) -> Evidence {
         role: Role::Benchmark,
         presence: Presence::Both,
         reference: None,
-        multithreaded: false,
+        by_wall: false,
         tolerance: Tolerance::default(),
         screened_as_linked: false,
         blocks: Vec::new(),
@@ -190,7 +190,7 @@ fn wall_time_alone_regresses() {
 #[test]
 fn multithreaded_code_is_judged_by_wall_time() {
     let mut evidence = benchmark("a");
-    evidence.multithreaded = true;
+    evidence.by_wall = true;
     for (cpu, wall, verdict) in [
         (1.3, 1.0, Verdict::Unchanged),
         (1.0, 1.3, Verdict::Regressed),

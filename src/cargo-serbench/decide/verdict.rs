@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     compare::{
-        Clock, LEVEL,
+        LEVEL,
         stats::{LogRatio, normal_quantile},
     },
     values::figures::percent,
@@ -202,10 +202,7 @@ fn main_reason(
     level: f64,
     needs_seconds: Option<f64>,
 ) -> String {
-    let clock = match decided.clock {
-        Clock::Cpu => "CPU time",
-        Clock::Wall => "wall time",
-    };
+    let clock = decided.clock.word();
     // If it is within the threshold by its own time alone, report that time.
     let own = decided.at(level).upper >= case.threshold()
         && decided.own_at(level).upper < case.threshold();

@@ -330,6 +330,8 @@ fn figures(run: &Run, id: &BenchId, observed: &Explained) -> Figures {
     Figures {
         wall_ns: latency(run, id, Clock::Wall),
         cpu_ns: latency(run, id, Clock::Cpu),
+        by_wall: both
+            .is_some_and(|(one, other)| !(one.has_cpu_latency() && other.has_cpu_latency())),
         multithreaded: both.is_some_and(|(one, other)| one.multithreaded || other.multithreaded),
         counts: counts.map(|(one, other)| [one, other]),
         memory: memory.map(|(one, other)| [one, other]),

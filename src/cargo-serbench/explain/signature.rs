@@ -43,6 +43,8 @@ pub struct Figures {
     pub wall_ns: Option<[f64; 2]>,
     /// CPU time of its thread, if the bench reports it.
     pub cpu_ns: Option<[f64; 2]>,
+    /// Whether latency is wall time at either commit.
+    pub by_wall: bool,
     /// Whether other threads do some of the work; `cpu_ns` excludes their CPU time.
     pub multithreaded: bool,
     pub counts: Option<[Counts; 2]>,
@@ -140,9 +142,9 @@ fn cycles(counts: &Counts) -> [f64; 3] {
     ]
 }
 
-/// Candidate / baseline - 1, on CPU time; on wall time if other threads work or there is no CPU clock.
+/// Candidate / baseline - 1 of the latency.
 fn slowdown(figures: &Figures) -> f64 {
-    let times = match figures.multithreaded {
+    let times = match figures.by_wall {
         true => figures.wall_ns,
         false => figures.cpu_ns.or(figures.wall_ns),
     };
@@ -383,6 +385,7 @@ mod tests {
         check(&sleeps, Signature::Waiting);
         // Other threads do the work, so the CPU time of this thread says nothing.
         let threads = Figures {
+            by_wall: true,
             multithreaded: true,
             ..sleeps
         };

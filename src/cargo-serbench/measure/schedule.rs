@@ -6,7 +6,7 @@ use crate::{
     compare::stats,
     decide::Request,
     decide::evidence::{Evidence, Presence, Role, control_id},
-    run::{Arm, Benchmark, Phase, Run, Side},
+    run::{Arm, Benchmark, Phase, Run, Side, Verification},
     select::BenchId,
 };
 
@@ -163,22 +163,18 @@ pub fn cheap(evidence: &[Evidence]) -> Vec<BenchId> {
     cheap.map(|(_, id)| id.clone()).collect()
 }
 
-/// The benchmark for the self-check, chosen by `seed`: a worker if one is measured;
-/// `None` if nothing is measured.
+/// The benchmark for the self-check, chosen by `seed`: a worker if one is measured, if possible one that
+/// does not wait, which could not be slowed down by a known amount; `None` if nothing is measured.
 pub fn self_check(run: &Run, measured: &[BenchId], seed: u64) -> Option<BenchId> {
-    let native = |id: &&BenchId| {
-        let verification = run
-            .benchmarks
-            .get(*id)
-            .and_then(|benchmark| benchmark.candidate.as_ref());
-        verification.is_some_and(|verification| verification.native)
+    let verification = |id: &BenchId| run.benchmarks.get(id)?.candidate.as_ref();
+    let those = |wanted: fn(&Verification) -> bool| -> Vec<&BenchId> {
+        let ids = measured.iter();
+        ids.filter(|id| verification(id).is_some_and(wanted))
+            .collect()
     };
-    let workers: Vec<&BenchId> = measured.iter().filter(native).collect();
-    let choice = if workers.is_empty() {
-        measured.iter().collect()
-    } else {
-        workers
-    };
+    let choices = [those(Verification::has_cpu_latency), those(|it| it.native)];
+    let choice = choices.into_iter().find(|choice| !choice.is_empty());
+    let choice = choice.unwrap_or_else(|| measured.iter().collect());
     let index = seed.checked_rem(choice.len() as u64)?;
     Some(choice[index as usize].clone())
 }

@@ -31,7 +31,8 @@ impl Record {
             let reference = benchmark.reference.as_deref();
             let mut measured = measured(run, id, subject, reference);
             if reference.is_none() && !references.contains(id.as_str()) {
-                measured.times_ns = blocks(run, subject.multithreaded, |block| times(block, id));
+                let wall = !subject.has_cpu_latency();
+                measured.times_ns = blocks(run, wall, |block| times(block, id));
             }
             Some((id.clone(), measured))
         };
@@ -66,6 +67,7 @@ fn measured(run: &Run, id: &str, subject: &Verification, reference: Option<&str>
         executable: subject.executable.clone(),
         native: subject.native,
         multithreaded: subject.multithreaded,
+        waits: subject.waits,
         prints: subject.prints,
         dtype: subject.dtype.clone(),
         shape: subject.shape.clone(),
@@ -88,13 +90,13 @@ fn measured(run: &Run, id: &str, subject: &Verification, reference: Option<&str>
 /// wall times only if they decide.
 fn blocks(
     run: &Run,
-    multithreaded: bool,
+    by_wall: bool,
     of: impl Fn(&Block) -> Option<(Option<f64>, f64)>,
 ) -> Option<Blocks> {
     let (cpu, wall): (Vec<Option<f64>>, Vec<f64>) = run.blocks.iter().filter_map(of).unzip();
     let cpu: Option<Vec<f64>> = cpu.into_iter().collect();
     let any = !wall.is_empty();
-    let wall = if cpu.is_some() && !multithreaded {
+    let wall = if cpu.is_some() && !by_wall {
         Vec::new()
     } else {
         wall

@@ -29,8 +29,8 @@ use crate::{
 };
 
 /// The version of the format, increased with every new field. Older versions can be read; newer ones
-/// are rejected with an error. 2 added `tree`.
-pub const SCHEMA: u32 = 2;
+/// are rejected with an error. 2 added `tree`; 3 whether a benchmark `waits`.
+pub const SCHEMA: u32 = 3;
 
 /// Whether a file of the workspace is a record, or the remains of writing one.
 pub fn is_record(path: &Path) -> bool {
@@ -99,6 +99,9 @@ pub struct Measured {
     /// Whether it used other threads; then wall time decides.
     #[serde(default, skip_serializing_if = "is_false")]
     pub multithreaded: bool,
+    /// Whether an operation spends much of its time waiting; then wall time decides, too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub waits: bool,
     /// Whether the operation wrote to stdout, which makes it slower.
     #[serde(default, skip_serializing_if = "is_false")]
     pub prints: bool,
@@ -178,12 +181,12 @@ impl Record {
         Some(blocks.by(self.clock(&ids)))
     }
 
-    /// CPU time if all benchmarks have it and are single-threaded; otherwise wall time.
+    /// CPU time if it is the latency of all benchmarks; otherwise wall time.
     fn clock(&self, ids: &[&str]) -> Clock {
         let single = |id: &&str| {
             self.benchmarks
                 .get(*id)
-                .is_some_and(|measured| measured.native && !measured.multithreaded)
+                .is_some_and(|measured| measured.subject().has_cpu_latency())
         };
         if ids.iter().all(single) {
             Clock::Cpu
@@ -262,6 +265,7 @@ impl Measured {
             bytes_out: self.bytes_out,
             counted: run::Counted::default(),
             multithreaded: self.multithreaded,
+            waits: self.waits,
             prints: self.prints,
             memory: self.memory,
             heap: Vec::new(),

@@ -57,6 +57,7 @@ fn subject() -> Verification {
         bytes_out: Some(192_941),
         counted: run::Counted::default(),
         multithreaded: false,
+        waits: false,
         prints: false,
         memory: Some(Memory {
             peak: 262_144,
@@ -349,10 +350,10 @@ fn damaged_records() {
         problem("[]"),
         problem("{}"),
         problem(&nested(100_000)),
-        with("\"schema\": 2", "\"schema\": 3"),
-        with("\"schema\": 2", "\"schema\": 0"),
-        with("\"schema\": 2", "\"schema\": -1"),
-        with("\"schema\": 2", "\"schema\": 2, \"colour\": 3"),
+        with("\"schema\": 3", "\"schema\": 4"),
+        with("\"schema\": 3", "\"schema\": 0"),
+        with("\"schema\": 3", "\"schema\": -1"),
+        with("\"schema\": 3", "\"schema\": 3, \"colour\": 3"),
         with(
             "\"tool\":\"serbench 0.1.0\"",
             "\"tool\":\"serbench 9.9.0\", \"colour\": 3",
@@ -419,14 +420,14 @@ fn any_measured() -> impl Strategy<Value = Measured> {
         state(),
         option::of(".{1,9}"),
         ".{0,9}",
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
     );
     let array = (option::of(".*"), option::of(vec(0_usize..9, 0..4)));
     let sizes = option::of((any::<[u64; 3]>(), any::<bool>()));
     let counts = (option::of(any::<u64>()), sizes, option::of(number()));
     let blocks = (option::of(numbers()), option::of(numbers()));
     (words, array, counts, blocks).prop_map(|(words, array, counts, blocks)| {
-        let (run, state, reference, executable, [native, multithreaded, prints]) = words;
+        let (run, state, reference, executable, [native, multithreaded, prints, waits]) = words;
         let memory = counts
             .1
             .map(|([peak, bytes, allocations], repeatable)| Memory {
@@ -444,6 +445,7 @@ fn any_measured() -> impl Strategy<Value = Measured> {
             executable,
             native,
             multithreaded,
+            waits,
             prints,
             dtype: array.0,
             shape: array.1,

@@ -68,6 +68,7 @@ struct Measurement<'a> {
     id: &'a str,
     failure: Option<&'a str>,
     latency_ns: Option<f64>,
+    clock: &'static str,
     gigabytes_per_second: Option<f64>,
     items_per_second: Option<f64>,
     chars_per_second: Option<f64>,
@@ -90,6 +91,7 @@ struct VerdictRow<'a> {
     candidate_over_baseline: Option<Interval>,
     wall_time_change: Option<Interval>,
     latency_ns: Pair<f64>,
+    clock: &'static str,
     ratio_to_reference: Pair<f64>,
     memory: Vec<MemoryRow>,
     limits: Vec<LimitRow>,
@@ -228,6 +230,7 @@ fn measurement(row: &Row) -> Measurement<'_> {
         id: &row.id,
         failure: row.verification.failure(),
         latency_ns: row.latency_ns,
+        clock: clock(Clock::of(&row.verification)),
         gigabytes_per_second: row.gigabytes_per_second,
         items_per_second: row.per_second(counted.items),
         chars_per_second: row.per_second(counted.chars),
@@ -252,6 +255,7 @@ fn verdict_row<'a>(report: &Report<'a>, decision: &'a Decision) -> VerdictRow<'a
         candidate_over_baseline: decision.own.as_ref().map(interval),
         wall_time_change: decision.wall.as_ref().map(interval),
         latency_ns: pair(measured, |it| Some(it.latency?.median_ns)),
+        clock: clock(shown_clock(measured)),
         ratio_to_reference: pair(measured, |it| it.ratio),
         memory: decision.memory.iter().map(memory_row).collect(),
         limits: decision.limits.iter().map(limit_row).collect(),
@@ -275,6 +279,12 @@ fn pair(measured: Option<&Both<Measured>>, value: fn(&Measured) -> Option<f64>) 
         baseline: both.baseline.as_ref().and_then(value),
         candidate: both.candidate.as_ref().and_then(value),
     }
+}
+
+fn shown_clock(measured: Option<&Both<Measured>>) -> Clock {
+    let sides = measured.map(|both| [both.baseline, both.candidate]);
+    let measured = sides.into_iter().flatten().flatten();
+    measured.map(|it| it.clock).max().unwrap_or_default()
 }
 
 fn memory_row(change: &crate::decide::MemoryChange) -> MemoryRow {
@@ -345,6 +355,13 @@ pub fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Regressed => "regressed",
         Outcome::CouldNotMeasure => "could-not-measure",
         Outcome::Inconclusive => "inconclusive",
+    }
+}
+
+fn clock(clock: Clock) -> &'static str {
+    match clock {
+        Clock::Cpu => "cpu-time",
+        Clock::Wall => "wall-time",
     }
 }
 

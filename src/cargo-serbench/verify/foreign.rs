@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use serbench::protocol::{Command, Slice};
 
-use super::launch;
+use super::{WAITS, launch};
 use crate::{
     divan::{self, Allocations, Counter, Measurement, ParseError, Picos, Thousandths},
     interrupt,
@@ -66,23 +66,21 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
         let again = again.and_then(|(row, _)| row.allocations.as_ref().and_then(self::memory));
         memory.repeatable = again.is_some_and(|again| again == *memory);
     }
-    verification.native = serves(launcher, benchmark, row.fastest)?;
+    let served = served(launcher, benchmark)?;
+    verification.native =
+        served.is_some_and(|slice| row.fastest >= LONG || slice.fastest_ns >= SHORTEST_NS);
+    verification.waits = served.is_some_and(|slice| slice.waited > WAITS);
     Ok(verification)
 }
 
-/// Whether a worker in divan can time this benchmark, whose fastest iteration took `fastest`.
-fn serves(launcher: &Launcher, benchmark: &Listed, fastest: Picos) -> Result<bool> {
+/// A few operations of a worker in divan; `None` if there is none.
+fn served(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Slice>> {
     interrupt::check()?;
     let Ok(Started::Worker(mut worker)) = launcher.worker(launch(benchmark)) else {
-        return interrupt::check().map(|()| false);
+        return interrupt::check().map(|()| None);
     };
-    if fastest >= LONG {
-        // One more iteration may take seconds.
-        return Ok(true);
-    }
     let warmed = worker.ask(Command::Warm { nanos: 100_000 });
-    let slice = warmed.ok().as_ref().and_then(Slice::from_answer);
-    Ok(slice.is_some_and(|slice| slice.fastest_ns >= SHORTEST_NS))
+    Ok(warmed.ok().as_ref().and_then(Slice::from_answer))
 }
 
 /// The row of one process and its number of threads, or the failure.

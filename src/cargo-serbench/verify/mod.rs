@@ -21,6 +21,10 @@ use crate::{
     },
 };
 
+/// If an operation waits for more than this fraction of its time, its latency is wall time. Less is
+/// shown by CPU time nearly as well, which is far less noisy.
+const WAITS: f64 = 0.1;
+
 /// Minimum size of inputs whose heap is sampled over time, in bytes.
 const LARGE: u64 = 1_000_000;
 
@@ -163,9 +167,10 @@ fn verify_worker(
     subject.state = state(subject, &answer, reference);
     if subject.failure().is_none() {
         match watch(worker, &benchmark.path) {
-            Ok((multithreaded, prints)) => {
-                subject.multithreaded = multithreaded;
-                subject.prints = prints;
+            Ok(watched) => {
+                subject.multithreaded = watched.multithreaded;
+                subject.waits = watched.waits;
+                subject.prints = watched.prints;
             }
             Err(error) => subject.state = State::Failed(format!("{error:#}")),
         }
@@ -260,14 +265,25 @@ fn same(output: &[u8], reference: &[u8]) -> Result<(), String> {
     ))
 }
 
-/// Runs the operation a few more times, to detect other threads and printing.
-fn watch(worker: &mut Worker, id: &str) -> Result<(bool, bool)> {
+/// The fields of [`Verification`].
+struct Watched {
+    multithreaded: bool,
+    waits: bool,
+    prints: bool,
+}
+
+/// Runs the operation a few more times, to detect other threads, waiting and printing.
+fn watch(worker: &mut Worker, id: &str) -> Result<Watched> {
     let slice = Slice::from_answer(&worker.ask(Command::Warm { nanos: 1 })?);
     let multithreaded = slice.is_some_and(|slice| {
         // The clocks are read one after the other, so equal times may differ by microseconds.
         slice.process_cpu_ns > 1.1 * slice.cpu_ns + 20_000.0
     });
-    Ok((multithreaded, prints(&worker.stdout()?, id)))
+    Ok(Watched {
+        multithreaded,
+        waits: slice.is_some_and(|slice| slice.waited > WAITS),
+        prints: prints(&worker.stdout()?, id),
+    })
 }
 
 /// Whether `stdout` has anything besides divan's header and tree.

@@ -70,7 +70,7 @@ pub fn chart(report: &Report<'_>) -> Option<Chart> {
 
 /// The log-ratio on the judged clock, in percent.
 fn value(evidence: &Evidence, block: &BlockRatio) -> f64 {
-    let log = match evidence.multithreaded {
+    let log = match evidence.by_wall {
         true => block.wall,
         false => block.cpu,
     };
