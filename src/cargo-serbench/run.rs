@@ -21,7 +21,8 @@ pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept
 /// The version of the format, increased with every new field. Older versions can be read; newer ones
 /// are rejected with an error. 2 added `budget`, `layout`, `notes`, the results of `explain`, the
 /// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block; 4 the `heap` of a
-/// benchmark; 5 its `counted`; 6 whether it `waits`.
+/// benchmark; 5 its `counted`; 6 whether it
+/// `waits`, and memory without a peak.
 pub const SCHEMA: u32 = 6;
 
 /// This program and version, as stored files name their writer.
@@ -204,7 +205,9 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
-    pub peak: u64,
+    /// Absent if divan, which counted, did not print it: up to 0.1.14, and if the operation frees its input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<u64>,
     pub bytes: u64,
     pub allocations: u64,
     /// Whether a second process gave the same counts.

@@ -99,12 +99,14 @@ fn depend_on(repository: &Repository, package: &str, version: &str) {
     repository.write("Cargo.toml", &manifest);
 }
 
-/// Makes one function 40 % slower.
+/// Makes one function 40 % slower, and lets another allocate twice as much.
 fn slow_down(repository: &Repository) {
     let bench = repository.read("benches/versions.rs");
     let slower = bench.replace("    work(rounds)\n", "    work(rounds * 7 / 5)\n");
     assert_ne!(bench, slower);
-    repository.write("benches/versions.rs", &slower);
+    let larger = slower.replace("vec![0; 1000]", "vec![0; 2000]");
+    assert_ne!(slower, larger);
+    repository.write("benches/versions.rs", &larger);
 }
 
 /// Runs `check` on each, even after failures, and fails with the names of those that failed.
@@ -136,14 +138,19 @@ fn versions_are_listed_measured_and_gated() {
             .says(&["| `1` ", " failed "])
             .says(&["| `waits` ", " ms |"])
             .warns(&["skipped `versions::nothing_for_two::2`"])
-            .warns(&["skipped `versions::ignored`"]);
+            .warns(&["skipped `versions::ignored`"])
+            .says(&["| `allocates` ", " 1 |"]);
         slow_down(&repository);
         repository
-            .serbench(&GATE)
+            .serbench(&[&GATE[..4], &["^versions::(plain|by_argument::|group::)"]].concat())
             .exits(100)
-            .answers("gate: regressed (4 benchmarks, 2 regressed, ")
+            .answers("gate: regressed (5 benchmarks, 3 regressed, ")
             .says(&["versions::by_argument::1000", "regressed"])
-            .says(&["versions::by_argument::2000", "regressed"]);
+            .says(&["versions::by_argument::2000", "regressed"])
+            .says(&[
+                "versions::group::allocates",
+                "allocated bytes +100.0 % (1000 -> 2000)",
+            ]);
     });
 }
 

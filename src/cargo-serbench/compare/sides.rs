@@ -55,12 +55,9 @@ pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
         let benchmark = run.benchmarks.get(id)?;
         let verification = benchmark.at(side)?;
         let reference = benchmark.reference.as_deref().filter(|it| *it != id);
-        let reference_memory = || {
-            run.benchmarks
-                .get(reference?)?
-                .at(side)?
-                .memory
-                .filter(|it| it.peak > 0)
+        let reference_peak = || {
+            let memory = run.benchmarks.get(reference?)?.at(side)?.memory?;
+            memory.peak.filter(|peak| *peak > 0)
         };
         Some(Measured {
             latency: slices.latency(side, id, clock(benchmark)),
@@ -75,8 +72,9 @@ pub fn measured(run: &Run) -> BTreeMap<BenchId, Both<Measured>> {
             memory: verification.memory,
             memory_ratio: verification
                 .memory
-                .zip(reference_memory())
-                .map(|(own, reference)| own.peak as f64 / reference.peak as f64),
+                .and_then(|memory| memory.peak)
+                .zip(reference_peak())
+                .map(|(own, reference)| own as f64 / reference as f64),
         })
     };
     let both = |id: &BenchId| Both {

@@ -52,10 +52,14 @@ fn memory(case: &Comparison<'_>) -> Option<LimitCheck> {
     let (Some(pair), Some(reference)) = (pair, reference) else {
         return check(unknown(1.0), Standing::Unclear);
     };
-    let peak = pair.candidate.peak as f64;
-    let most = limit * reference.candidate.peak as f64;
+    let peaks = pair.candidate.peak.zip(reference.candidate.peak);
+    let Some((peak, of_reference)) = peaks else {
+        return check(unknown(1.0), Standing::Unclear);
+    };
+    let (peak, of_reference) = (peak as f64, of_reference as f64);
+    let most = limit * of_reference;
     let point = if peak > 0.0 {
-        (peak / reference.candidate.peak as f64).ln()
+        (peak / of_reference).ln()
     } else {
         f64::NEG_INFINITY
     };

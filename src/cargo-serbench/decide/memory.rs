@@ -81,7 +81,7 @@ fn changes(case: &Comparison<'_>) -> Vec<MemoryChange> {
 
 fn count(memory: &Memory, metric: Metric) -> Option<u64> {
     match metric {
-        Metric::PeakHeap => Some(memory.peak),
+        Metric::PeakHeap => memory.peak,
         Metric::AllocatedBytes => Some(memory.bytes),
         Metric::Allocations => Some(memory.allocations),
         Metric::Latency(_) => None,

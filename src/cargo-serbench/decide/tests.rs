@@ -400,7 +400,7 @@ fn latency_limits_have_three_answers() {
 
 fn memory(peak: u64, bytes: u64, allocations: u64) -> Memory {
     Memory {
-        peak,
+        peak: Some(peak),
         bytes,
         allocations,
         repeatable: true,

@@ -327,7 +327,7 @@ mod tests {
 
     fn memory(bytes: u64, allocations: u64) -> Memory {
         Memory {
-            peak: bytes,
+            peak: Some(bytes),
             bytes,
             allocations,
             repeatable: true,

@@ -29,7 +29,8 @@ use crate::{
 };
 
 /// The version of the format, increased with every new field. Older versions can be read; newer ones
-/// are rejected with an error. 2 added `tree`; 3 whether a benchmark `waits`.
+/// are rejected with an error. 2 added `tree`; 3 whether a benchmark
+/// `waits`, and memory without a peak.
 pub const SCHEMA: u32 = 3;
 
 /// Whether a file of the workspace is a record, or the remains of writing one.

@@ -67,7 +67,8 @@ fn is_suspect(
     let memory = stored.memory.zip(now.memory).is_some_and(|(then, now)| {
         let grown =
             |then: u64, now: u64| now as f64 > then as f64 * (1.0 + tolerance.memory_threshold);
-        grown(then.peak, now.peak)
+        let peaks = then.peak.zip(now.peak);
+        peaks.is_some_and(|(then, now)| grown(then, now))
             || grown(then.bytes, now.bytes)
             || grown(then.allocations, now.allocations)
     });

@@ -45,7 +45,9 @@ fn metrics(measured: &Measured) -> BTreeMap<&'static str, Metric> {
         ("ratio-to-reference", measured.ratio.map(exact)),
         (
             "peak-heap",
-            measured.memory.map(|memory| exact(memory.peak as f64)),
+            measured
+                .memory
+                .and_then(|memory| Some(exact(memory.peak? as f64))),
         ),
         (
             "allocations",

@@ -41,12 +41,14 @@ fn entries(id: &str, measured: &Measured) -> Vec<Entry> {
                 .map(|ratio| format!("{} times the reference", cells::ratio_of(ratio))),
         }
     });
-    let memory = measured.memory.map(|memory| Entry {
-        name: format!("{id} (peak heap)"),
-        unit: "bytes",
-        value: memory.peak as f64,
-        range: None,
-        extra: Some(format!("{} allocations", memory.allocations)),
+    let memory = measured.memory.and_then(|memory| {
+        Some(Entry {
+            name: format!("{id} (peak heap)"),
+            unit: "bytes",
+            value: memory.peak? as f64,
+            range: None,
+            extra: Some(format!("{} allocations", memory.allocations)),
+        })
     });
     latency.into_iter().chain(memory).collect()
 }

@@ -131,9 +131,8 @@ fn per_element(row: &Row, total: Option<f64>) -> Cell {
 }
 
 fn peak(row: &Row) -> Cell {
-    row.verification.memory.map_or_else(Cell::absent, |memory| {
-        Cell::plain(cells::bytes(memory.peak))
-    })
+    let peak = row.verification.memory.and_then(|memory| memory.peak);
+    peak.map_or_else(Cell::absent, |bytes| Cell::plain(cells::bytes(bytes)))
 }
 
 fn allocations(row: &Row) -> Cell {

@@ -47,7 +47,7 @@ fn line(report: &Report<'_>, id: &str) -> Line {
     let at = |side| measured.and_then(|both| both.at(side));
     let (before, after) = (at(Side::Baseline), at(Side::Candidate));
     let latency = |measured: Option<&Measured>| Some(measured?.latency?.median_ns);
-    let peak = |measured: Option<&Measured>| Some(measured?.memory?.peak);
+    let peak = |measured: Option<&Measured>| measured?.memory?.peak;
     let allocations = |measured: Option<&Measured>| Some(measured?.memory?.allocations);
     Line {
         id: unformulated(&text::visible(id)),

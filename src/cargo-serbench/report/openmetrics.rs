@@ -32,7 +32,7 @@ const FAMILIES: [Family; 4] = [
         "serbench_peak_heap_bytes",
         "bytes",
         "Peak heap of an operation.",
-        |it| Some(it.memory?.peak as f64),
+        |it| Some(it.memory?.peak? as f64),
     ),
     (
         "serbench_allocations",

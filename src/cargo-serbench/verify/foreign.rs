@@ -60,10 +60,10 @@ pub fn verify(launcher: &Launcher, benchmark: &Listed) -> Result<Verification> {
         chars: row.count(Counter::Chars),
         cycles: row.count(Counter::Cycles),
     };
-    verification.memory = row.allocations.as_ref().and_then(memory);
+    verification.memory = row.allocations.as_ref().map(memory);
     if let Some(memory) = &mut verification.memory {
         let again = visit(launcher, benchmark)?.ok();
-        let again = again.and_then(|(row, _)| row.allocations.as_ref().and_then(self::memory));
+        let again = again.and_then(|(row, _)| row.allocations.as_ref().map(self::memory));
         memory.repeatable = again.is_some_and(|again| again == *memory);
     }
     let served = served(launcher, benchmark)?;
@@ -108,8 +108,8 @@ fn visit(
 }
 
 /// The allocations of one operation: the minimum of three samples, because the first may allocate tables
-/// that the process keeps. `None` if this version of divan does not print the peak.
-fn memory(allocations: &Allocations) -> Option<Memory> {
+/// that the process keeps. Without a peak if divan prints none beside allocations.
+fn memory(allocations: &Allocations) -> Memory {
     let least = |figures: [Thousandths; 4]| {
         let [fastest, slowest, median, _mean] = figures;
         fastest.min(slowest).min(median).0 / 1000
@@ -117,14 +117,46 @@ fn memory(allocations: &Allocations) -> Option<Memory> {
     let Allocations {
         max, alloc, grow, ..
     } = allocations;
-    if max.count == [Thousandths(0); 4] && alloc.count != [Thousandths(0); 4] {
-        return None;
-    }
-    Some(Memory {
-        peak: least(max.bytes),
+    let has_peak = max.bytes != [Thousandths(0); 4] || alloc.count == [Thousandths(0); 4];
+    Memory {
+        peak: has_peak.then(|| least(max.bytes)),
         bytes: least(alloc.bytes) + least(grow.bytes),
         allocations: least(alloc.count) + least(grow.count),
         // Set once a second process gives the same counts.
         repeatable: true,
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Allocations, Memory, Thousandths, memory};
+    use crate::divan::Tally;
+
+    #[test]
+    fn a_peak_that_divan_does_not_print_is_not_zero() {
+        let tally = |count: u64, bytes: u64| Tally {
+            count: [Thousandths(count * 1000); 4],
+            bytes: [Thousandths(bytes * 1000); 4],
+        };
+        let of = |max, alloc| {
+            memory(&Allocations {
+                max,
+                alloc,
+                ..Allocations::default()
+            })
+        };
+        let expected = |peak, bytes, allocations| Memory {
+            peak,
+            bytes,
+            allocations,
+            repeatable: true,
+        };
+        let none = Tally::default();
+        assert_eq!(of(none, tally(3, 500)), expected(None, 500, 3));
+        assert_eq!(
+            of(tally(0, 400), tally(3, 500)),
+            expected(Some(400), 500, 3)
+        );
+        assert_eq!(of(none, none), expected(Some(0), 0, 0));
+    }
 }

@@ -322,7 +322,7 @@ fn memory(launcher: &Launcher, benchmark: &Listed) -> Result<Option<Memory>> {
     };
     let repeatable = once()? == Some([peak, bytes, allocations]);
     Ok(Some(Memory {
-        peak,
+        peak: Some(peak),
         bytes,
         allocations,
         repeatable,

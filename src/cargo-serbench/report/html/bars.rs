@@ -61,7 +61,7 @@ pub fn memory(report: &Report<'_>) -> Option<Chart> {
             id,
             ratio: measured.memory_ratio?,
             spread: None,
-            figure: cells::bytes(measured.memory?.peak),
+            figure: cells::bytes(measured.memory?.peak?),
         })
     };
     let caption = "Bar: peak heap of one operation as a multiple of the reference's, which is the mark at \
