@@ -71,14 +71,41 @@ impl Slow {
 
     /// Warns about benchmarks that were never admitted.
     pub fn warn(&self, budget: f64) {
-        for (id, seconds) in &self.0 {
-            shell::warning(format_args!(
-                "`{id}` is not measured: a comparison of it takes {seconds:.0} s or more, and too \
-                 little is left of the budget of {budget:.0} s; pass `--budget {:.0}` or leave it out:\n  \
-                 [[package.metadata.serbench.override]]\n  benchmarks = [\"{id}\"]\n  mode = \"off\"",
-                (budget + 10.0 * seconds).ceil()
-            ));
+        if let Some(text) = self.warning(budget) {
+            shell::warning(text);
         }
+    }
+
+    /// One warning for all of them, with the override for the first few.
+    fn warning(&self, budget: f64) -> Option<String> {
+        const NAMED: usize = 3;
+        let ids: Vec<String> = self.0.keys().map(|id| format!("\"{id}\"")).collect();
+        let all: f64 = self.0.values().sum();
+        let least = self.0.values().copied().fold(f64::INFINITY, f64::min);
+        let who = match self.0.keys().next()? {
+            id if ids.len() == 1 => format!("`{id}` is not measured: a comparison of it"),
+            _ => format!(
+                "{} benchmarks are not measured: a comparison of each",
+                ids.len()
+            ),
+        };
+        let listed = match ids.get(NAMED..) {
+            None | Some([]) => ids.join(", "),
+            Some(more) => {
+                let named = ids[..NAMED].join(",\n    ");
+                format!("\n    {named},\n    # and {} more\n  ", more.len())
+            }
+        };
+        let leave = match ids.len() {
+            1 => "leave it out",
+            _ => "leave them out",
+        };
+        Some(format!(
+            "{who} takes {least:.0} s or more, and too little is left of the budget of {budget:.0} s; \
+             pass `--budget {:.0}` or {leave}:\n  \
+             [[package.metadata.serbench.override]]\n  benchmarks = [{listed}]\n  mode = \"off\"",
+            (budget + 10.0 * all).ceil()
+        ))
     }
 }
 
@@ -154,6 +181,39 @@ mod tests {
         let mut slow = waiting();
         assert!(slow.admit(40.0));
         assert!(!slow.admit(40.0));
+    }
+
+    #[test]
+    fn all_that_were_left_out_share_a_warning() {
+        let of = |count: usize| {
+            let ids = ["a::v", "a::w", "a::x", "a::y", "a::z"].map(Into::into);
+            let times = [20.0, 7.0, 8.0, 9.0, 10.0];
+            Slow(ids.into_iter().zip(times).take(count).collect()).warning(60.0)
+        };
+        assert_eq!(of(0), None);
+        insta::assert_snapshot!(of(1).unwrap(), @r#"
+        `a::v` is not measured: a comparison of it takes 20 s or more, and too little is left of the budget of 60 s; pass `--budget 260` or leave it out:
+          [[package.metadata.serbench.override]]
+          benchmarks = ["a::v"]
+          mode = "off"
+        "#);
+        insta::assert_snapshot!(of(2).unwrap(), @r#"
+        2 benchmarks are not measured: a comparison of each takes 7 s or more, and too little is left of the budget of 60 s; pass `--budget 330` or leave them out:
+          [[package.metadata.serbench.override]]
+          benchmarks = ["a::v", "a::w"]
+          mode = "off"
+        "#);
+        insta::assert_snapshot!(of(5).unwrap(), @r#"
+        5 benchmarks are not measured: a comparison of each takes 7 s or more, and too little is left of the budget of 60 s; pass `--budget 600` or leave them out:
+          [[package.metadata.serbench.override]]
+          benchmarks = [
+            "a::v",
+            "a::w",
+            "a::x",
+            # and 2 more
+          ]
+          mode = "off"
+        "#);
     }
 
     #[test]
