@@ -74,6 +74,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        ignore = "qemu's user emulation ignores the advice"
+    )]
     fn large_arrays_may_have_huge_pages() {
         if !Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
             return;
