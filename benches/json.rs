@@ -1,11 +1,4 @@
 //! JSON: all data types with all encoders. The reference is `orjson`.
-//!
-//! Every operation encodes the same array, as in orjson's pynumpy benchmark, so branch predictors learn
-//! part of it by heart, in some processes more than in others. This favors encoders that branch on signs,
-//! lengths or booleans, and their times scatter most: on an Intel Xeon (Sapphire Rapids), sonic-rs took 7.3
-//! to 7.9 µs for the same 5,000 booleans in 12 processes, but 26.5 to 27.0 µs if 64 arrays took turns; for
-//! integers of 64 bits and all lengths, 69 to 72 µs, but 109 to 111 µs. Blocks are processes, so the
-//! interval includes this scatter.
 
 use divan::{Bencher, black_box};
 use serbench::{

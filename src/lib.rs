@@ -147,6 +147,8 @@ pub mod protocol;
 #[doc(hidden)]
 pub mod random;
 #[cfg(feature = "harness")]
+mod turns;
+#[cfg(feature = "harness")]
 mod worker;
 
 pub use allocator::{CountingAllocator, Memory};
