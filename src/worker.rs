@@ -300,7 +300,7 @@ mod tests {
     fn sleeping_is_waiting() {
         let slice = warm(&mut || thread::sleep(Duration::from_millis(1)), 1);
         assert!(slice.waited > 0.5, "{slice:?}");
-        assert_eq!(warm(&mut spin, 1).waited, 0.0);
+        assert!(warm(&mut spin, 1).waited <= 0.0);
     }
 
     #[test]
@@ -309,12 +309,16 @@ mod tests {
         let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| while !done.load(Ordering::Relaxed) {});
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        std::hint::spin_loop()
+                    }
+                });
             }
             let slice = warm(&mut spin, 30_000_000);
             done.store(true, Ordering::Relaxed);
             assert!(slice.cpu_ns < 0.8 * slice.wall_ns, "{slice:?}");
-            assert_eq!(slice.waited, 0.0);
+            assert!(slice.waited <= 0.0, "{slice:?}");
         });
     }
 }
