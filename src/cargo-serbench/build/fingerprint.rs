@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     fs,
-    io::{self, Read},
+    io::{self, BufRead, Read},
     os::unix::ffi::OsStrExt,
     path::Path,
 };
@@ -59,7 +59,23 @@ pub fn has_serbench(bytes: &[u8]) -> bool {
 
 /// Whether `bytes` contains `name`.
 pub fn contains(bytes: &[u8], name: &[u8]) -> bool {
-    bytes.windows(name.len()).any(|window| window == name)
+    places(bytes, name).next().is_some()
+}
+
+/// Where `bytes` contains `name`. Executables have millions of bytes, most of which this leaves to
+/// memchr(3).
+pub fn places<'a>(bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let first = *name.first()?;
+        loop {
+            rest.skip_until(first).ok().filter(|skipped| *skipped > 0)?;
+            let at = bytes.len() - rest.len() - 1;
+            if bytes[at..].starts_with(name) {
+                return Some(at);
+            }
+        }
+    })
 }
 
 /// Short SHA-256 of a file, if it exists.
@@ -97,4 +113,20 @@ pub fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("writing to a string");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{contains, places};
+
+    #[test]
+    fn names_in_executables() {
+        let found =
+            |text: &str, name: &str| places(text.as_bytes(), name.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(found("abaabab", "ab"), [0, 3, 5]);
+        assert_eq!(found("aaaa", "aa"), [0, 1, 2]);
+        assert_eq!(found("ba", "a"), [1]);
+        assert!(found("a", "ab").is_empty() && found("", "a").is_empty());
+        assert!(contains(b"\0name\0", b"name") && !contains(b"\0nam", b"name"));
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
     atomic,
     build::{
         Built, Executable, Inputs,
-        fingerprint::{contains, full_hash},
+        fingerprint::{contains, full_hash, places},
         proof::Proof,
     },
     discover::{BenchTarget, Workspace, workspace::package_folder},
@@ -174,9 +174,7 @@ impl Kept {
 /// Whether an executable contains the path of `place` or of anything in it, except of files in `except`.
 fn names(executable: &[u8], place: &Path, except: &Path) -> bool {
     let [place, except] = [place, except].map(|path| path.as_os_str().as_encoded_bytes());
-    let windows = executable.windows(place.len()).enumerate();
-    let mut found = windows.filter(|(_, window)| *window == place);
-    found.any(|(at, _)| {
+    places(executable, place).any(|at| {
         let inner = executable[at..].strip_prefix(except);
         !inner.is_some_and(|inner| inner.starts_with(b"/"))
     })
