@@ -40,6 +40,7 @@ impl Project {
             packages: packages.package.clone(),
             exclude: packages.exclude.clone(),
             workspace: packages.workspace || packages.all,
+            remembered: None,
         }
     }
 

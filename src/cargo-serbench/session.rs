@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -65,6 +65,8 @@ pub struct Session {
     pub launcher: Launcher,
     /// Cached builds that this run has made.
     pub made: RefCell<BTreeSet<String>>,
+    /// Workspaces of commits by tree.
+    read: RefCell<BTreeMap<String, Workspace>>,
     /// Held until the program exits: two runs at the same time would disturb each other.
     _lock: File,
 }
@@ -144,14 +146,21 @@ impl Session {
         policy_at(&self.workspace_of(commit)?, &self.request.flags)
     }
 
+    /// The workspace of a commit as its configuration is read, before anything is built.
     fn workspace_of(&self, commit: &Commit) -> Result<Workspace> {
+        if let Some(known) = self.read.borrow().get(&commit.tree) {
+            return Ok(known.clone());
+        }
         let folder = self.workspace.scratch().join("source");
-        self.workspace_at(&self.repository()?.extract(commit, &folder)?)
+        let workspace = self.workspace_at(&self.repository()?.extract(commit, &folder)?)?;
+        let mut read = self.read.borrow_mut();
+        read.insert(commit.tree.clone(), workspace.clone());
+        Ok(workspace)
     }
 
     /// The workspace at `root`, with the selected packages.
     pub fn workspace_at(&self, root: &Path) -> Result<Workspace> {
-        workspace::workspace(&self.request.choice.at(root, &self.workspace.root))
+        workspace::workspace(&self.request.choice.at(root, &self.workspace))
     }
 }
 
@@ -212,6 +221,7 @@ pub fn open(request: Request) -> Result<Session> {
         repo,
         launcher,
         made: RefCell::default(),
+        read: RefCell::default(),
         _lock: lock,
     })
 }

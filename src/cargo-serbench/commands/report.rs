@@ -134,7 +134,7 @@ fn workspace_of(
         bail!("commit {} is not in this repository", git::short(sha));
     };
     let root = repo.extract(&commit, &workspace.scratch().join("source"))?;
-    workspace::workspace(&choice.at(&root, &workspace.root))
+    workspace::workspace(&choice.at(&root, workspace))
 }
 
 /// Whether all benchmarks of a single commit could be measured.

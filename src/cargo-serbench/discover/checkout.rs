@@ -64,7 +64,8 @@ impl Repo {
 
     /// Rejects git-lfs pointers in the work tree: they would be compared with content.
     fn check_work_tree(&self) -> Result<()> {
-        let Some(top) = self.repository.workdir() else {
+        let top = self.repository.workdir();
+        let Some(top) = top.filter(|_| !self.checked.get()) else {
             return Ok(());
         };
         let checkout = Checkout {
@@ -74,7 +75,9 @@ impl Repo {
             name: String::new(),
             lock: None,
         };
-        checkout.check_filters()
+        checkout.check_filters(&checkout.entries()?)?;
+        self.checked.set(true);
+        Ok(())
     }
 }
 
@@ -99,10 +102,11 @@ impl Checkout<'_> {
         let _ = fs::remove_file(beside(&self.index, ".lock"));
         self.check_names(tree)?;
         self.git(&["read-tree", "--reset", "-u", tree], &[])?;
-        self.check_filters()?;
+        let entries = self.entries()?;
+        self.check_filters(&entries)?;
         atomic::write(&settings_file, &settings)
             .with_context(|| format!("failed to write {}", settings_file.display()))?;
-        for link in self.links()? {
+        for link in links(&entries) {
             self.submodule(&link)?;
         }
         Ok(())
@@ -202,9 +206,19 @@ impl Checkout<'_> {
         run(command, input).with_context(|| format!("failed to run git {}", arguments[0]))
     }
 
+    /// The entries of the index, each with a mode, a hash and a path, ended by zeros.
+    fn entries(&self) -> Result<Vec<u8>> {
+        self.git(&["ls-files", "-z", "--stage"], &[])
+    }
+
     /// Rejects files that a filter should have written but did not.
-    fn check_filters(&self) -> Result<()> {
-        let files = self.git(&["ls-files", "-z"], &[])?;
+    fn check_filters(&self, entries: &[u8]) -> Result<()> {
+        let files: Vec<u8> = entries
+            .split_inclusive(|byte| *byte == 0)
+            .filter_map(|entry| Some(&entry[entry.iter().position(|byte| *byte == b'\t')? + 1..]))
+            .flatten()
+            .copied()
+            .collect();
         if files.is_empty() {
             return Ok(());
         }
@@ -233,20 +247,6 @@ impl Checkout<'_> {
             );
         }
         Ok(())
-    }
-
-    /// The submodules in the index.
-    fn links(&self) -> Result<Vec<Link>> {
-        let files = self.git(&["ls-files", "-z", "--stage"], &[])?;
-        let link = |entry: &[u8]| {
-            let rest = entry.strip_prefix(b"160000 ")?;
-            let (commit, path) = (rest.get(..40)?, rest.get(43..)?);
-            Some(Link {
-                commit: String::from_utf8_lossy(commit).into_owned(),
-                path: PathBuf::from(OsStr::from_bytes(path)),
-            })
-        };
-        Ok(files.split(|byte| *byte == 0).filter_map(link).collect())
     }
 
     fn submodule(&self, link: &Link) -> Result<()> {
@@ -282,6 +282,19 @@ impl Checkout<'_> {
         };
         checkout.write(&commit.tree_id().to_string())
     }
+}
+
+/// The submodules among entries of the index.
+fn links(entries: &[u8]) -> Vec<Link> {
+    let link = |entry: &[u8]| {
+        let rest = entry.strip_prefix(b"160000 ")?;
+        let (commit, path) = (rest.get(..40)?, rest.get(43..)?);
+        Some(Link {
+            commit: String::from_utf8_lossy(commit).into_owned(),
+            path: PathBuf::from(OsStr::from_bytes(path)),
+        })
+    };
+    entries.split(|byte| *byte == 0).filter_map(link).collect()
 }
 
 /// The path with something appended to its name, which may contain dots.

@@ -1,6 +1,7 @@
 //! Reads the git repository: revisions, commits, trees, ancestors.
 
 use std::{
+    cell::Cell,
     ffi::OsStr,
     fs,
     io::Write,
@@ -16,6 +17,8 @@ pub struct Repo {
     pub(super) repository: Repository,
     /// The workspace's folder relative to the root of the work tree.
     pub(super) prefix: PathBuf,
+    /// Whether the work tree was found to have the content of its files.
+    pub(super) checked: Cell<bool>,
 }
 
 /// A commit.
@@ -66,7 +69,11 @@ pub fn open(workspace: &Path) -> Result<Option<Repo>> {
         .strip_prefix(fs::canonicalize(top)?)
         .map(Path::to_path_buf)
         .with_context(|| format!("{} is outside the work tree", workspace.display()))?;
-    Ok(Some(Repo { repository, prefix }))
+    Ok(Some(Repo {
+        repository,
+        prefix,
+        checked: Cell::new(false),
+    }))
 }
 
 /// The nearest parent folder of `workspace` with a repository.

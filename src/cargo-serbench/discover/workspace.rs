@@ -19,6 +19,8 @@ pub struct Choice {
     pub exclude: Vec<String>,
     /// Whether to select all members.
     pub workspace: bool,
+    /// Where cargo keeps what it knows about rustc, instead of in the workspace's target folder.
+    pub remembered: Option<PathBuf>,
 }
 
 impl Choice {
@@ -27,13 +29,16 @@ impl Choice {
         if let Some(path) = &self.manifest_path {
             command.manifest_path(path);
         }
+        if let Some(folder) = &self.remembered {
+            command.env("CARGO_BUILD_BUILD_DIR", folder);
+        }
         command
     }
 
-    /// The same choice in a copy at `root` of the workspace at `here`: choosing from a
+    /// The same choice in a copy at `root` of the workspace `here`: choosing from a
     /// member's folder selects that member in the copy, too, if it exists.
-    pub fn at(&self, root: &Path, here: &Path) -> Self {
-        let folder = self.folder(here).unwrap_or_default();
+    pub fn at(&self, root: &Path, here: &Workspace) -> Self {
+        let folder = self.folder(&here.root).unwrap_or_default();
         let own = root.join(folder).join("Cargo.toml");
         let manifest = match own.is_file() {
             true => own,
@@ -41,6 +46,8 @@ impl Choice {
         };
         Self {
             manifest_path: Some(manifest),
+            // Copies have no target folder, so cargo would start rustc four times for each.
+            remembered: Some(here.target_directory.clone()),
             ..self.clone()
         }
     }
