@@ -17,6 +17,18 @@ use crate::repository::{Outcome, Repository};
 const BEFORE: &str = "fake::only worker cpu=50000";
 const AFTER: &str = "fake::only worker cpu=60000";
 
+/// Connects to a test during the build, and waits until it continues.
+const BUILD_SCRIPT: &str = r#"
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let barrier = std::env::var("FAKE_BARRIER").unwrap_or_default();
+    if let Some(address) = barrier.strip_prefix("build ") {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let _ = std::io::Read::read(&mut stream, &mut [0]);
+    }
+}
+"#;
+
 /// A gate that is paused at some step.
 struct Held {
     gate: Child,
@@ -56,7 +68,10 @@ fn signal(name: &str, child: &Child, group: bool) {
 }
 
 fn changed() -> Repository {
-    let repository = Repository::new(BEFORE);
+    let repository = Repository::uncommitted(BEFORE);
+    repository.write("build.rs", BUILD_SCRIPT);
+    repository.git(&["init", "--quiet", "--initial-branch=main"]);
+    repository.commit("Before");
     repository.behave(AFTER);
     repository
 }

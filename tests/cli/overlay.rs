@@ -12,7 +12,6 @@ fn without_benches() -> Repository {
     let plain = manifest.split("[[bench]]").next().unwrap();
     repository.write("Cargo.toml", plain);
     std::fs::remove_dir_all(repository.path().join("benches")).unwrap();
-    std::fs::remove_file(repository.path().join("build.rs")).unwrap();
     repository.git(&["init", "--quiet", "--initial-branch=main"]);
     repository.commit("A library");
     repository.write(

@@ -23,9 +23,7 @@ pub(crate) fn two_packages() -> Repository {
     for file in ["benches", "src"] {
         std::fs::remove_dir_all(repository.path().join(file)).unwrap();
     }
-    for file in ["build.rs", "Cargo.lock"] {
-        std::fs::remove_file(repository.path().join(file)).unwrap();
-    }
+    std::fs::remove_file(repository.path().join("Cargo.lock")).unwrap();
     repository.write(
         "Cargo.toml",
         "[workspace]\nmembers = [\"one\", \"two\"]\nresolver = \"3\"\n\n[profile.bench]\nopt-level = 0\ndebug = false\n",

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::OnceLock,
 };
 
 use tempfile::TempDir;
@@ -37,6 +38,7 @@ impl Repository {
         copy_tree(&fixture("fake-bench"), folder.path());
         let repository = Self { folder };
         repository.write(".gitignore", "target\n");
+        repository.write(REMEMBERED, remembered());
         repository.behave(behaviour);
         repository
     }
@@ -98,6 +100,8 @@ impl Repository {
             "user.email=test@example.org",
             "commit.gpgsign=false",
             "core.autocrlf=false",
+            // Otherwise each commit starts two processes that find nothing to do.
+            "maintenance.auto=false",
             "protocol.file.allow=always",
         ] {
             command.args(["-c", setting]);
@@ -261,6 +265,28 @@ impl std::fmt::Display for Outcome {
 fn holds(text: &str, words: &[&str]) -> bool {
     text.lines()
         .any(|line| words.iter().all(|word| line.contains(word)))
+}
+
+/// Where cargo keeps what rustc said about itself.
+const REMEMBERED: &str = "target/.rustc_info.json";
+
+/// The content of [`REMEMBERED`], so that cargo starts rustc four times for all tests, not for each. It tells
+/// by itself whether it's of the rustc in use.
+fn remembered() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        copy_tree(&fixture("fake-bench"), folder.path());
+        let file = folder.path().join(REMEMBERED);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let asked = clean(&mut Command::new(cargo))
+            .args(["metadata", "--format-version=1"])
+            .current_dir(folder.path())
+            .output();
+        assert!(asked.unwrap().status.success());
+        fs::read_to_string(file).unwrap_or_default()
+    })
 }
 
 /// A folder of `tests/fixtures`.
