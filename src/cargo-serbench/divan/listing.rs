@@ -79,12 +79,12 @@ fn runnable(mut entries: Vec<String>, problems: &mut Vec<Problem>) -> Vec<String
     entries
 }
 
-/// Whether a line starts like every id: with the name of a crate.
+/// Whether a line starts like every id: with the name of a crate. A bench `0-cargo` is the crate `0_cargo`;
+/// a number is rather the second line of an argument.
 fn has_root(line: &str) -> bool {
     line.split_once("::").is_some_and(|(root, _)| {
-        !root.starts_with(|first: char| first.is_ascii_digit())
-            && !root.is_empty()
-            && root.chars().all(|c| c.is_alphanumeric() || c == '_')
+        root.chars().all(|c| c.is_alphanumeric() || c == '_')
+            && root.contains(|c: char| !c.is_ascii_digit())
     })
 }
 
@@ -155,6 +155,7 @@ mod tests {
         check("\n", &[], &[]);
         check("a::b: benchmark\n", &["a::b"], &[]);
         check("b::y: benchmark\na::x: benchmark\n", &["b::y", "a::x"], &[]);
+        check("0_a::b: benchmark\n", &["0_a::b"], &[]);
         check("a::b::: benchmark\n", &["a::b::"], &[]);
         check("a::b: benchmark: benchmark\n", &["a::b: benchmark"], &[]);
     }
