@@ -17,7 +17,7 @@ use crate::{
         sides::{self, Both, Measured},
     },
     decide::evidence::Role,
-    discover::{self, Workspace},
+    discover::{self, Workspace, touched::Touched},
     exit::Exit,
     explain::{self, Explanation},
     report::{self, Format, Place, Report, Verdicts},
@@ -73,6 +73,7 @@ pub fn with_report<T>(
     let places = workspace.map_or_else(BTreeMap::new, |workspace| {
         places(workspace, measured.keys().map(BenchId::as_str))
     });
+    let touched = workspace.map_or_else(Vec::new, |workspace| touched(workspace, &findings.runs));
     let explanations: Vec<Explanation<'_>> = findings
         .runs
         .iter()
@@ -90,6 +91,7 @@ pub fn with_report<T>(
         measured: &measured,
         means: &means,
         places: &places,
+        touched: &touched,
         history: history.as_ref(),
         exit_code: exit.code(),
         explanations: &explanations,
@@ -190,4 +192,23 @@ fn places<'a>(
     found
         .map(|(id, (file, line))| (id, Place { file, line }))
         .collect()
+}
+
+/// The functions that differ between the commits of the first run, if it has two and both are still here.
+fn touched(workspace: &Workspace, runs: &[Run]) -> Vec<(String, Place)> {
+    let find = || {
+        let run = runs.first()?;
+        let baseline = run.baseline.as_ref()?.commit.as_deref()?;
+        let candidate = match run.candidate.dirty {
+            true => None,
+            false => Some(run.candidate.commit.as_deref()?),
+        };
+        let repo = discover::git::open(&workspace.root).ok()??;
+        repo.touched(baseline, candidate).ok()
+    };
+    let place = |it: Touched| {
+        let Touched { name, file, line } = it;
+        (name, Place { file, line })
+    };
+    find().unwrap_or_default().into_iter().map(place).collect()
 }

@@ -7,6 +7,7 @@ pub mod overlay;
 pub mod places;
 pub mod range;
 pub mod tip;
+pub mod touched;
 pub mod trees;
 pub mod workspace;
 

@@ -57,6 +57,8 @@ pub struct Report<'a> {
     pub means: &'a Means,
     /// Where bench functions are defined, by id, if known.
     pub places: &'a BTreeMap<String, Place>,
+    /// The functions that the candidate changes, with their first changed line; empty if unknown.
+    pub touched: &'a [(String, Place)],
     /// The records of these benchmarks, if they were read.
     pub history: Option<&'a html::History<'a>>,
     pub exit_code: u8,

@@ -1,13 +1,14 @@
 //! Suggests next steps: look at a function, accept a change, measure longer.
 
 use super::{
-    Report, Verdicts,
+    Place, Report, Verdicts,
     document::{Step, by_severity},
     text,
 };
 use crate::{
     decide::{Decision, Standing, Verdict, evidence::Role},
     run::Side,
+    select::BenchId,
 };
 
 /// Steps by importance; empty if there is nothing to do.
@@ -166,7 +167,14 @@ fn regressed(report: &Report<'_>, regressed: &[&Decision]) -> Vec<Step> {
         _ => "if they are intended, accept them in a file that is reviewed with the change:",
     };
     let look = Step {
-        text: format!("look at {}{}", text::visible(id), at(report, id)),
+        text: match touched(report, id) {
+            Some(functions) => format!(
+                "look at {functions}, which changed; the benchmark is {}{}",
+                text::visible(id),
+                at(report, id)
+            ),
+            None => format!("look at {}{}", text::visible(id), at(report, id)),
+        },
         command: None,
     };
     let accept = Step {
@@ -287,6 +295,31 @@ fn at(report: &Report<'_>, id: &str) -> String {
     place.map_or_else(String::new, |place| {
         format!(" ({}:{})", text::visible(&place.file), place.line)
     })
+}
+
+/// The changed function that explains `id`: the one whose instructions grew most. Without an
+/// explanation, all of them if they are few.
+fn touched(report: &Report<'_>, id: &BenchId) -> Option<String> {
+    const FEW: usize = 3;
+    let mut explanations = report.explanations.iter();
+    let grown = explanations.find(|it| it.id == id).and_then(|it| {
+        let functions = &it.observed.functions;
+        let mut grown = functions.iter().filter(|it| it.candidate > it.baseline);
+        grown.find_map(|function| {
+            let is_it = |name: &str| function.name.rsplit("::").any(|part| part == name);
+            report.touched.iter().find(|(name, _)| is_it(name))
+        })
+    });
+    let functions = match grown {
+        Some(one) => std::slice::from_ref(one),
+        None => report.touched,
+    };
+    let named = functions.iter().map(|(name, Place { file, line })| {
+        format!("{} ({}:{line})", text::visible(name), text::visible(file))
+    });
+    (1..=FEW)
+        .contains(&functions.len())
+        .then(|| named.collect::<Vec<_>>().join(", "))
 }
 
 /// Quotes a word for a POSIX shell. Unprintable text can't be typed either.

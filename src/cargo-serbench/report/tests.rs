@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{FORMATS, Format, Place, Report, SCHEMA, Verdicts, html, json};
+use super::{FORMATS, Format, Place, Report, SCHEMA, Verdicts, html, json, next};
 use crate::{
     compare::{
         self, CaseTable, Clock,
@@ -94,6 +94,7 @@ impl Owned {
             measured: &self.measured,
             means: &self.means,
             places: &self.places,
+            touched: &[],
             history: None,
             exit_code: self.summary.outcome.exit(false).code(),
             explanations: &[],
@@ -542,6 +543,36 @@ fn every_verdict_has_a_next_step() {
     }
     let text = Owned::of(&[("json::it::f64", Verdict::Unchanged)]).render("terminal");
     assert!(!text.contains("Next: "), "{text}");
+}
+
+/// A regression in a library is not in the bench: the changed functions are named if they are few.
+#[test]
+fn changed_functions_are_named() {
+    let owned = Owned::of(&[("json::it::f64", Verdict::Regressed)]);
+    let place = |line| Place {
+        file: "src/lib.rs".to_owned(),
+        line,
+    };
+    let touched: Vec<(String, Place)> = ["parse", "skip", "next", "peek"]
+        .into_iter()
+        .zip([3, 14, 15, 92])
+        .map(|(name, line)| (name.to_owned(), place(line)))
+        .collect();
+    for (count, expected) in [
+        (0, "look at json::it::f64 (benches/json.rs:7)"),
+        (
+            2,
+            "look at parse (src/lib.rs:3), skip (src/lib.rs:14), which changed; the benchmark is json::it::f64",
+        ),
+        (4, "look at json::it::f64 (benches/json.rs:7)"),
+    ] {
+        let report = Report {
+            touched: &touched[..count],
+            ..owned.report()
+        };
+        let steps = next::steps(&report);
+        assert!(steps[0].text.starts_with(expected), "{}", steps[0].text);
+    }
 }
 
 /// A benchmark over a limit fails the gate without a regression.
