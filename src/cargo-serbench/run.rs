@@ -14,7 +14,7 @@ use crate::{build::toolchain::Toolchain, discover::machine::Machine, select::Ben
 pub use crate::process::Disturbance;
 
 pub use proof::{Found, Proof};
-pub use stored::{load, newer, replace, store, written_by};
+pub use stored::{folder, load, newer, newest, replace, store, written_by};
 
 pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept, Line, Site};
 

@@ -33,6 +33,12 @@ fn one_run_in_every_format() {
         "the same verdicts from the stored run"
     );
 
+    assert_eq!(
+        repository.serbench(&["report"]).exits(100).stdout(),
+        gate.stdout(),
+        "the newest run is reported"
+    );
+
     every_format(report);
 
     let forms = [

@@ -229,13 +229,8 @@ fn named(run: &Run, wanted: &[&String]) -> Result<Vec<BenchId>> {
 
 /// The newest stored run of two commits.
 fn newest(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.scratch().join("runs");
-    let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|it| it == "json"));
-    files.sort();
-    let of_two = |path: &&PathBuf| run::load(path).is_ok_and(|run| run.baseline.is_some());
-    files.iter().rev().find(of_two).cloned().with_context(|| {
+    let folder = run::folder(&workspace.scratch());
+    run::newest(&folder, |run| run.baseline.is_some()).with_context(|| {
         format!(
             "no run of two commits is stored in {}; `cargo serbench gate` makes one",
             folder.display()

@@ -217,7 +217,7 @@ fn refuse_injection(run: &Run) -> Result<()> {
 
 /// Stores a run for `cargo serbench report`.
 pub fn store(session: &Session, run: &Run) -> Result<PathBuf> {
-    let path = run::store(run, &session.workspace.scratch().join("runs"))?;
+    let path = run::store(run, &run::folder(&session.workspace.scratch()))?;
     shell::status("Stored", shell::shown(&path).display());
     Ok(path)
 }

@@ -18,16 +18,17 @@ use crate::{
         git::{self, Repo},
         workspace::{self, Choice},
     },
-    exit::Exit,
+    exit::{Exit, Usage},
     record::accepted::Waivers,
     run::{self, Run},
-    session,
+    session, shell,
 };
 
 #[derive(Clone, Debug, Args)]
 pub struct Report {
     /// Runs stored under target/serbench/runs: one, or those of all shards for one joint verdict
-    #[arg(value_name = "RUN", required = true)]
+    /// [default: the newest]
+    #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
 
     /// Accept only runs of this commit without uncommitted changes
@@ -50,6 +51,16 @@ pub struct Report {
 
 pub fn report(args: &Report) -> Result<Exit> {
     args.output.voice.apply();
+    if args.runs.is_empty() {
+        if args.candidate.is_some() || args.baseline.is_some() {
+            bail!(Usage::new(
+                "name the runs to check with --candidate and --baseline"
+            ));
+        }
+        let newest = newest(&args.project)?;
+        shell::status("Newest", newest.display());
+        return stored(&[newest], &args.project, &args.keys, &args.output);
+    }
     if args.candidate.is_none() && args.baseline.is_none() {
         return stored(&args.runs, &args.project, &args.keys, &args.output);
     }
@@ -64,6 +75,17 @@ pub fn report(args: &Report) -> Result<Exit> {
     }
     let runs = runs.into_iter().map(|(_, run)| run).collect();
     loaded(runs, &args.project, &args.keys, &args.output)
+}
+
+/// The newest stored run.
+fn newest(project: &Project) -> Result<PathBuf> {
+    let folder = run::folder(&workspace::workspace(&project.choice())?.scratch());
+    run::newest(&folder, |_| true).with_context(|| {
+        format!(
+            "no run is stored in {}; `cargo serbench` and `cargo serbench gate` make one",
+            folder.display()
+        )
+    })
 }
 
 /// Decides and prints the runs in `files` with the current configuration and flags.

@@ -27,7 +27,7 @@ use crate::{
     build::{self, Executable},
     compare::{self, Clock, stats},
     interrupt,
-    run::{Counts, Explained, Kept, Run, Side},
+    run::{self, Counts, Explained, Kept, Run, Side},
     select::BenchId,
 };
 
@@ -120,7 +120,7 @@ fn fill(
         subject(run, id, Side::Candidate, surroundings)?,
     ];
     valgrind::check().map_err(|missing| anyhow!(missing))?;
-    let runs = surroundings.scratch.join("runs");
+    let runs = run::folder(surroundings.scratch);
     fs::create_dir_all(&runs).with_context(|| format!("failed to make {}", runs.display()))?;
     let limits = Limits {
         folder: &runs,
