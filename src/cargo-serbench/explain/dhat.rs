@@ -49,6 +49,13 @@ pub fn parse(text: &str) -> Result<Sites> {
     for Point { tb, tbk, fs } in pps {
         let frames = fs.iter().filter_map(|frame| names.get(*frame));
         let site = call_site(frames.map(String::as_str));
+        if site
+            .stack
+            .first()
+            .is_some_and(|it| names::is_of_the_worker(it))
+        {
+            continue;
+        }
         let total = sites.entry(site).or_default();
         total.bytes += tb;
         total.blocks += tbk;

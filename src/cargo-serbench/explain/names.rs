@@ -56,6 +56,13 @@ pub fn is_of_the_system(name: &str) -> bool {
     of_std.iter().any(|prefix| name.starts_with(prefix)) || !name.contains("::")
 }
 
+/// Whether a function is the worker's own, in divan or in the library: it answers the tool. Operations may be
+/// inlined into the library's loop, but not into divan's worker.
+pub fn is_of_the_worker(name: &str) -> bool {
+    let parts = ["serbench_worker::", "serbench::protocol::"];
+    parts.iter().any(|part| name.contains(part))
+}
+
 /// Whether a function manages the heap or copies memory, the cost of an additional allocation.
 pub fn is_of_the_heap(name: &str) -> bool {
     const C: [&str; 16] = [
@@ -91,7 +98,7 @@ pub fn is_of_the_heap(name: &str) -> bool {
         ]
         .iter()
         .any(|part| bare.contains(part))
-        || name.starts_with("alloc::raw_vec::")
+        || name.trim_start_matches('<').starts_with("alloc::raw_vec::")
         || name.contains("GlobalAlloc>::")
         || name.contains("std::sys::alloc")
         || name.starts_with("_int_")
@@ -99,7 +106,7 @@ pub fn is_of_the_heap(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{file, function, is_of_the_heap, is_of_the_system};
+    use super::{file, function, is_of_the_heap, is_of_the_system, is_of_the_worker};
 
     #[test]
     fn symbols_lose_hashes() {
@@ -152,5 +159,8 @@ mod tests {
         assert!(is_of_the_heap("__memcpy_avx_unaligned_erms"));
         assert!(is_of_the_heap("_int_free_merge_chunk"));
         assert!(!is_of_the_heap("planted::free_all"));
+        assert!(is_of_the_heap("<alloc::raw_vec::RawVecInner>::finish_grow"));
+        assert!(is_of_the_worker("divan::serbench_worker::write"));
+        assert!(!is_of_the_worker("serbench::worker::slice"));
     }
 }
