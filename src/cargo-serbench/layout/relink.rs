@@ -12,6 +12,8 @@ use object::read::archive::ArchiveFile;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::build::toolchain::said;
+
 /// The inputs of a link, unpacked.
 pub struct Inputs {
     /// Deleted on drop.
@@ -193,11 +195,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 /// The linker in the toolchain that can order functions.
 pub fn rust_lld() -> Result<PathBuf> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(&rustc)
-        .args(["--print", "target-libdir"])
-        .output()
+    let libraries = said(Command::new(&rustc).args(["--print", "target-libdir"]))
         .context("failed to ask rustc for its folder")?;
-    let libraries = String::from_utf8_lossy(&output.stdout);
     let linker = Path::new(libraries.trim())
         .parent()
         .map(|target| target.join("bin/rust-lld"))

@@ -18,6 +18,7 @@ use crate::{
         Options,
         configuration::{cargo_home, configuration_files},
         fingerprint::{file_hash, hex, text_hash},
+        toolchain::said,
         wrapper,
     },
     discover::{BenchTarget, Workspace, machine},
@@ -102,14 +103,11 @@ fn compilers(here: &Path, own_toolchain: bool) -> Result<Vec<(&'static str, Stri
     let cargo = chosen(["CARGO", "CARGO"]).unwrap_or_else(|| "cargo".into());
     let ask = |program: &std::ffi::OsStr, argument: &str| {
         let mut command = Command::new(program);
-        command.arg(argument).current_dir(here);
+        command.arg(argument);
         if own_toolchain {
-            command.env_remove("RUSTUP_TOOLCHAIN");
+            command.current_dir(here).env_remove("RUSTUP_TOOLCHAIN");
         }
-        let output = command
-            .output()
-            .with_context(|| format!("failed to run {}", program.to_string_lossy()))?;
-        Ok::<_, anyhow::Error>(String::from_utf8_lossy(&output.stdout).into_owned())
+        said(&mut command)
     };
     let rustc = ask(&rustc, "-vV")?;
     let released = rustc.contains("commit-hash: ")
