@@ -209,9 +209,6 @@ fn a_commit_that_bisect_found() {
     assert_eq!(culprit["signature"], "work", "{json}");
     let first = culprit["functions"][0].as_str().unwrap();
     assert!(first.starts_with("planted::operation::total: +"), "{json}");
-    let silent = bisect(&["HEAD~2", "HEAD~1", "--format=json", "--no-explain"]);
-    let json: Value = serde_json::from_str(silent.exits(100).stdout()).unwrap();
-    assert_eq!(json["culprit"]["signature"], Value::Null, "{json}");
 }
 
 #[test]
@@ -266,6 +263,7 @@ fn a_sleep() {
 }
 
 #[test]
+#[ignore = "takes 7 s of CPU time, and extra work is explained in other tests, too"]
 fn a_hash_map_in_place_of_a_vector() {
     if !has_valgrind() {
         return;
@@ -287,6 +285,7 @@ fn a_hash_map_in_place_of_a_vector() {
 }
 
 #[test]
+#[ignore = "takes 7 s of CPU time, and may fail where the processor is very busy"]
 fn a_contended_lock() {
     if !has_valgrind() {
         return;
