@@ -301,7 +301,7 @@ pub fn log_ratios(
         .collect()
 }
 
-/// The times of slices on a clock. If divan measured, the fastest sample is the most
+/// The times of slices on a clock, for comparisons. If divan measured, the fastest sample is the most
 /// stable of the values it prints.
 pub fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
     slices
@@ -314,6 +314,16 @@ pub fn times(slices: &[Times], clock: Clock) -> Vec<f64> {
         .collect()
 }
 
+/// The times of slices on a clock, for tables. If divan measured, these are the medians that `cargo bench`
+/// shows: with several threads, the fastest sample may be of one that ran alone.
+pub fn shown(slices: &[Times], clock: Clock) -> Vec<f64> {
+    let of = |times: &Times| match (clock, times.cpu) {
+        (Clock::Cpu, Some(cpu)) => cpu,
+        (Clock::Cpu | Clock::Wall, _) => times.wall,
+    };
+    slices.iter().map(of).collect()
+}
+
 /// The median over all slices of the candidate.
 pub fn latency(run: &Run, id: &str, verification: &Verification) -> Option<f64> {
     let clock = Clock::of(verification);
@@ -321,7 +331,7 @@ pub fn latency(run: &Run, id: &str, verification: &Verification) -> Option<f64> 
     for block in &run.blocks {
         for (arm, slices) in block.arms.iter().zip(&block.slices) {
             if arm.id == id && arm.side == Side::Candidate && arm.slowdown == 0.0 {
-                all.extend(times(slices, clock));
+                all.extend(shown(slices, clock));
             }
         }
     }
@@ -330,8 +340,11 @@ pub fn latency(run: &Run, id: &str, verification: &Verification) -> Option<f64> 
 
 #[cfg(test)]
 mod tests {
-    use super::{by_name, group, row};
-    use crate::{run::Verification, select::BenchId};
+    use super::{Clock, by_name, group, row, shown, times};
+    use crate::{
+        run::{Times, Verification},
+        select::BenchId,
+    };
 
     fn tables(ids: &[&str]) -> Vec<String> {
         let rows = ids.iter().map(|id| {
@@ -348,6 +361,22 @@ mod tests {
             format!("{} {}: {}", table.suite, table.case, names.join(" "))
         });
         tables.collect()
+    }
+
+    #[test]
+    fn tables_show_the_median_that_divan_prints() {
+        let slice = Times {
+            cpu: None,
+            wall: 20.0,
+            fastest: 6.0,
+        };
+        assert_eq!(shown(&[slice], Clock::Wall), [20.0]);
+        assert_eq!(times(&[slice], Clock::Wall), [6.0]);
+        let by_worker = Times {
+            cpu: Some(9.0),
+            ..slice
+        };
+        assert_eq!(shown(&[by_worker], Clock::Cpu), [9.0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Clock, stats, times};
+use super::{Clock, shown, stats};
 use crate::{
     run::{Benchmark, Memory, Run, Side, Verification},
     select::BenchId,
@@ -118,7 +118,7 @@ impl<'a> Slices<'a> {
             for (arm, measured) in arms.filter(|(arm, _)| arm.slowdown == 0.0) {
                 let entry = slices.entry((arm.side, arm.id.as_str())).or_default();
                 for (clock, all) in [Clock::Cpu, Clock::Wall].into_iter().zip(entry) {
-                    all.extend(times(measured, clock));
+                    all.extend(shown(measured, clock));
                 }
             }
         }
