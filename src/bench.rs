@@ -178,7 +178,7 @@ pub fn bench_encoder<T: Element, E: Encoder<T>>(
     encoder: &E,
     array: ArrayViewD<'_, T>,
 ) {
-    let turns = Turns::new(array);
+    let turns = Turns::new(array.view());
     let mut encode = || {
         let mut out = Vec::new();
         if let Err(error) = encoder.encode(turns.next(), &mut out) {
@@ -187,8 +187,9 @@ pub fn bench_encoder<T: Element, E: Encoder<T>>(
         out
     };
     bench_dyn(bencher, &mut encode, &|encode| {
+        turns.restart();
         let output = encode();
-        describe(encoder, &turns.current(), output)
+        describe(encoder, &array, output)
     });
 }
 
@@ -201,7 +202,7 @@ pub fn bench_encoder_reused<T: Element, E: Encoder<T>>(
     encoder: &E,
     array: ArrayViewD<'_, T>,
 ) {
-    let turns = Turns::new(array);
+    let turns = Turns::new(array.view());
     let out = std::cell::RefCell::new(Vec::new());
     let mut encode = || {
         let mut out = out.borrow_mut();
@@ -220,8 +221,9 @@ pub fn bench_encoder_reused<T: Element, E: Encoder<T>>(
     bench_dyn(bencher, &mut encode, &|encode| {
         // Twice, to detect a buffer that is not cleared.
         encode();
+        turns.restart();
         encode();
-        describe(encoder, &turns.current(), out.borrow().clone())
+        describe(encoder, &array, out.borrow().clone())
     });
 }
 

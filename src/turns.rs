@@ -47,27 +47,24 @@ impl<'a, T: Element> Turns<'a, T> {
         Self {
             array,
             copies,
-            turn: Cell::new(arrays - 1),
+            turn: Cell::new(0),
         }
     }
 
-    /// The array that is next.
+    /// The array whose turn it is. Then it is the next one's.
     pub(crate) fn next(&self) -> ArrayViewD<'_, T> {
         let turn = self.turn.get();
-        self.turn.set(if turn == self.copies.len() {
-            0
-        } else {
-            turn + 1
-        });
-        self.current()
-    }
-
-    /// The array that [`next`](Self::next) returned last.
-    pub(crate) fn current(&self) -> ArrayViewD<'_, T> {
-        match self.turn.get() {
+        let is_last = turn == self.copies.len();
+        self.turn.set(if is_last { 0 } else { turn + 1 });
+        match turn {
             0 => self.array.view(),
             turn => self.copies[turn - 1].view(),
         }
+    }
+
+    /// Makes it the turn of the original.
+    pub(crate) fn restart(&self) {
+        self.turn.set(0);
     }
 
     /// The number of arrays.
@@ -112,7 +109,8 @@ mod tests {
             assert!(!all[..index].contains(one), "array {index} is a copy");
         }
         assert_eq!(turns.next(), array);
-        assert_eq!(turns.current(), array);
+        turns.restart();
+        assert_eq!(turns.next(), array);
     }
 
     #[test]
