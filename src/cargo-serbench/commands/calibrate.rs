@@ -1,6 +1,10 @@
 //! `cargo serbench calibrate`: compares the reference encoder with the real orjson and Python's own steps.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -157,8 +161,14 @@ fn groups<'a>(session: &Session, tree: &'a Tree) -> Result<Vec<Vec<&'a Listed>>>
     for group in groups.values_mut() {
         group.sort_by_key(|listed| listed.reference.is_some());
     }
-    let is_led = |group: &&Vec<&Listed>| group[0].reference.is_none() && group.len() > 1;
-    let led: Vec<_> = groups.values().filter(is_led).cloned().collect();
+    // A reference may be selected without the benchmarks that are divided by it.
+    let all = tree.catalog.benchmarks.values();
+    let references: BTreeSet<&BenchId> = all.filter_map(|it| it.reference.as_ref()).collect();
+    let led: Vec<_> = groups
+        .values()
+        .filter(|group| references.contains(&group[0].id))
+        .cloned()
+        .collect();
     if led.is_empty() {
         bail!("nothing to calibrate: no selected benchmark is a reference; see --reference");
     }
