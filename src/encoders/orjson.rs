@@ -11,8 +11,8 @@ use crate::{BoxError, Encoder};
 /// The same crates format the elements (itoap, zmij, jiff-core), a tree with a node for each row
 /// is built first, and the buffer starts with a page, is doubled if a row might not fit, and is
 /// not shrunk; so time and memory are also those of orjson. `cargo serbench calibrate` measures this:
-/// 100x50 elements took 0.92 to 1.07 times as long as in orjson on an AMD EPYC with AVX2, but booleans
-/// 1.12; and 0.93 to 1.10 times as long on an Intel Xeon with AVX-512, but `f64` 1.12 and booleans 1.46.
+/// 100x50 elements of each data type took 0.94 to 1.03 times as long as in orjson on an Intel Xeon
+/// (Sapphire Rapids).
 /// orjson allocates its tree with Python's allocator, which matters most where elements take least: with
 /// the system's allocator (`PYTHONMALLOC=malloc`), booleans take orjson 1.4 times as long.
 ///
