@@ -142,6 +142,16 @@ fn broken_runs(repository: &Repository, run: &Path) {
         .exits(101)
         .says_no_more()
         .warns(&["error: failed to read the run nowhere.json"]);
+    // The newest run is reported or nothing is: an older one might have passed.
+    let folder = run.parent().unwrap();
+    let broken = folder.join("99991231T235959Z.json");
+    fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
+    repository
+        .serbench(&["report"])
+        .exits(101)
+        .says_no_more()
+        .warns(&["error: ", "99991231T235959Z.json is not a stored run"]);
+    fs::remove_file(&broken).unwrap();
     // A pipe without a writer.
     let fifo = repository.path().join("fifo");
     assert!(

@@ -230,7 +230,8 @@ fn named(run: &Run, wanted: &[&String]) -> Result<Vec<BenchId>> {
 /// The newest stored run of two commits.
 fn newest(workspace: &Workspace) -> Result<PathBuf> {
     let folder = run::folder(&workspace.scratch());
-    run::newest(&folder, |run| run.baseline.is_some()).with_context(|| {
+    let of_two = |path: &Path| run::load(path).is_ok_and(|run| run.baseline.is_some());
+    run::newest(&folder, of_two).with_context(|| {
         format!(
             "no run of two commits is stored in {}; `cargo serbench gate` makes one",
             folder.display()

@@ -77,7 +77,7 @@ pub fn report(args: &Report) -> Result<Exit> {
     loaded(runs, &args.project, &args.keys, &args.output)
 }
 
-/// The newest stored run.
+/// The newest stored run. If it can't be read, reporting it fails: an older one might have passed.
 fn newest(project: &Project) -> Result<PathBuf> {
     let folder = run::folder(&workspace::workspace(&project.choice())?.scratch());
     run::newest(&folder, |_| true).with_context(|| {

@@ -102,15 +102,13 @@ pub fn folder(scratch: &Path) -> PathBuf {
     scratch.join("runs")
 }
 
-/// The newest run in `folder` for which `wanted` holds. Files that aren't runs are ignored.
-pub fn newest(folder: &Path, wanted: impl Fn(&Run) -> bool) -> Option<PathBuf> {
+/// The newest of the files in `folder` for which `wanted` holds.
+pub fn newest(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|it| it == "json"));
     files.sort();
-    files
-        .into_iter()
-        .rfind(|path| load(path).is_ok_and(|run| wanted(&run)))
+    files.into_iter().rfind(|path| wanted(path))
 }
 
 /// Reads a stored run.
