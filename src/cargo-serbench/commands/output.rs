@@ -16,7 +16,7 @@ use crate::{
         means::{self, Means, Point},
         sides::{self, Both, Measured},
     },
-    decide::evidence::Role,
+    decide::{Decision, Standing, Verdict, evidence::Role},
     discover::{self, Workspace, touched::Touched},
     exit::Exit,
     explain::{self, Explanation},
@@ -73,7 +73,10 @@ pub fn with_report<T>(
     let places = workspace.map_or_else(BTreeMap::new, |workspace| {
         places(workspace, measured.keys().map(BenchId::as_str))
     });
-    let touched = workspace.map_or_else(Vec::new, |workspace| touched(workspace, &findings.runs));
+    let touched = match workspace {
+        Some(workspace) if has_slower(findings) => touched(workspace, &findings.runs),
+        _ => Vec::new(),
+    };
     let explanations: Vec<Explanation<'_>> = findings
         .runs
         .iter()
@@ -192,6 +195,18 @@ fn places<'a>(
     found
         .map(|(id, (file, line))| (id, Place { file, line }))
         .collect()
+}
+
+/// Whether a benchmark regressed or is over a limit, so that the report suggests where to look.
+fn has_slower(findings: &Findings) -> bool {
+    let is_slower = |it: &Decision| {
+        let is_over = it.limits.iter().any(|it| it.standing == Standing::Over);
+        it.verdict == Verdict::Regressed || is_over
+    };
+    findings
+        .decided
+        .as_ref()
+        .is_some_and(|decided| decided.decisions.iter().any(is_slower))
 }
 
 /// The functions that differ between the commits of the first run, if it has two and both are still here.
