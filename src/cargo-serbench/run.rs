@@ -21,8 +21,7 @@ pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept
 /// The version of the format, increased with every new field. Older versions can be read; newer ones
 /// are rejected with an error. 2 added `budget`, `layout`, `notes`, the results of `explain`, the
 /// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block; 4 the `heap` of a
-/// benchmark; 5 its `counted`; 6 whether it
-/// `waits`, and memory without a peak.
+/// benchmark; 5 its `counted`; 6 whether it `waits`, and memory without a peak.
 pub const SCHEMA: u32 = 6;
 
 /// This program and version, as stored files name their writer.

@@ -12,9 +12,9 @@ use crate::{BoxError, Encoder};
 /// is built first, and the buffer starts with a page, is doubled if a row might not fit, and is
 /// not shrunk; so time and memory are also those of orjson. `cargo serbench calibrate` measures this:
 /// 100x50 elements of each data type took 0.94 to 1.03 times as long as in orjson on an Intel Xeon
-/// (Sapphire Rapids).
-/// orjson allocates its tree with Python's allocator, which matters most where elements take least: with
-/// the system's allocator (`PYTHONMALLOC=malloc`), booleans take orjson 1.4 times as long.
+/// (Sapphire Rapids). orjson allocates its tree with Python's allocator, which matters most where elements
+/// take least: with the system's allocator (`PYTHONMALLOC=malloc`), booleans take orjson 1.4 times as
+/// long.
 ///
 /// It differs from orjson only where orjson fails: a view that isn't C-contiguous is copied
 /// first (orjson rejects it); datetimes whose arithmetic overflows are rejected, and so is an array with

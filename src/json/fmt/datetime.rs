@@ -72,9 +72,9 @@ impl Scale {
         let seconds = self.seconds;
         (
             (-EPOCH * DAY).saturating_mul(self.counts) / seconds,
-            (LAST_SECOND + 1)
+            LAST_SECOND
                 .saturating_mul(self.counts)
-                .saturating_sub(1)
+                .saturating_add(self.counts - 1)
                 / seconds,
         )
     }

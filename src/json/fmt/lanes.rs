@@ -1,7 +1,8 @@
 //! Helpers for vectors of eight 64-bit lanes.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi16, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_mulhi_epu16,
+    __m512i, _mm256_storeu_si256, _mm512_add_epi16, _mm512_castsi512_si256,
+    _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_mulhi_epu16,
     _mm512_mullo_epi16, _mm512_set1_epi16, _mm512_set1_epi64, _mm512_setzero_si512,
     _mm512_storeu_si512,
 };
@@ -30,6 +31,25 @@ pub(super) fn store<const N: usize>(words: &mut [u64; N], group: usize, value: _
     let words = &mut words.as_chunks_mut::<8>().0[group];
     // SAFETY: the array has 64 bytes; the write is unaligned.
     unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), value) };
+}
+
+/// Writes the lower half to one text of a group and the upper half to another.
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "see `load`")]
+pub(super) fn store_two<const FIRST: usize, const SECOND: usize>(
+    both: __m512i,
+    texts: &mut [[u8; 32]; 8],
+) {
+    // SAFETY: each text has 32 bytes; the writes are unaligned.
+    unsafe {
+        _mm256_storeu_si256(
+            texts[FIRST].as_mut_ptr().cast(),
+            _mm512_castsi512_si256(both),
+        );
+        let second = _mm512_extracti64x4_epi64::<1>(both);
+        _mm256_storeu_si256(texts[SECOND].as_mut_ptr().cast(), second);
+    }
 }
 
 /// Returns `value`, but keeps the compiler from combining the instructions before and after, which

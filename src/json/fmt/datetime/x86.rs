@@ -1,19 +1,18 @@
 //! Converts datetimes to text with AVX-512, eight at a time.
 
 use std::arch::x86_64::{
-    __m512i, __mmask8, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEG_INF, _mm256_storeu_si256,
-    _mm512_add_epi64, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cmpeq_epi64_mask,
-    _mm512_cmpge_epi64_mask, _mm512_cmple_epi64_mask, _mm512_cvt_roundpd_epi64, _mm512_cvtepi64_pd,
-    _mm512_extracti64x4_epi64, _mm512_mask_add_epi64, _mm512_mask_mov_epi64, _mm512_mask_sub_epi64,
-    _mm512_movepi64_mask, _mm512_mul_epu32, _mm512_mul_pd, _mm512_mullo_epi64, _mm512_or_si512,
-    _mm512_permutex2var_epi64, _mm512_permutexvar_epi8, _mm512_set1_pd, _mm512_setr_epi64,
-    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_sub_epi64,
-    _mm512_ternarylogic_epi64, _mm512_test_epi64_mask, _mm512_unpackhi_epi64,
+    __m512i, __mmask8, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEG_INF, _mm512_add_epi64,
+    _mm512_and_si512, _mm512_cmpeq_epi64_mask, _mm512_cmpge_epi64_mask, _mm512_cmple_epi64_mask,
+    _mm512_cvt_roundpd_epi64, _mm512_cvtepi64_pd, _mm512_mask_add_epi64, _mm512_mask_mov_epi64,
+    _mm512_mask_sub_epi64, _mm512_movepi64_mask, _mm512_mul_epu32, _mm512_mul_pd,
+    _mm512_mullo_epi64, _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_permutexvar_epi8,
+    _mm512_set1_pd, _mm512_setr_epi64, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_srli_epi64,
+    _mm512_sub_epi64, _mm512_ternarylogic_epi64, _mm512_test_epi64_mask, _mm512_unpackhi_epi64,
     _mm512_unpacklo_epi64,
 };
 
 use super::{DAY, EPOCH, Scale};
-use crate::json::fmt::lanes::{all, digits2, divide, load, reciprocal};
+use crate::json::fmt::lanes::{all, digits2, divide, load, reciprocal, store_two};
 
 /// The texts of a block of datetimes: quote, date, time and microseconds.
 #[repr(align(64))]
@@ -201,7 +200,6 @@ const fn twice(bytes: [u8; 32], distance: u8) -> [u64; 8] {
 /// Writes the texts of two datetimes, whose dates and times are pairs of words.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vbmi")]
-#[expect(unsafe_code, reason = "zerocopy doesn't know the type yet")]
 fn place_two<const FIRST: usize, const SECOND: usize>(
     pairs: __m512i,
     rest: __m512i,
@@ -224,13 +222,5 @@ fn place_two<const FIRST: usize, const SECOND: usize>(
     let digits = _mm512_permutex2var_epi64(pairs, index, rest);
     let digits = _mm512_permutexvar_epi8(load(&BOTH, 0), digits);
     let both = _mm512_or_si512(digits, load(&TEXTS, 0));
-    // SAFETY: each text has 32 bytes.
-    unsafe {
-        _mm256_storeu_si256(
-            texts[FIRST].as_mut_ptr().cast(),
-            _mm512_castsi512_si256(both),
-        );
-        let second = _mm512_extracti64x4_epi64::<1>(both);
-        _mm256_storeu_si256(texts[SECOND].as_mut_ptr().cast(), second);
-    }
+    store_two::<FIRST, SECOND>(both, texts);
 }

@@ -214,11 +214,13 @@ impl Float for f32 {
 /// Converts to the `f32` of the same value; infinities become NaN. Unlike `f32::from`, it vectorizes.
 #[inline(always)]
 fn widened(element: f16) -> f32 {
-    let bits = u32::from(element.to_bits());
-    // The bias of the exponent is larger by 112. A subnormal gets the exponent and the implicit bit of the
-    // smallest normal number, which is subtracted again: with subnormal `f32`s, processors take far longer.
+    /// The difference of the biases, in the exponent.
     const BIAS: u32 = 112 << 23;
+    /// The smallest normal `f16`.
     const SMALLEST: u32 = 113 << 23;
+    let bits = u32::from(element.to_bits());
+    // A subnormal gets the exponent and the implicit bit of the smallest normal number, which is then
+    // subtracted. Multiplying instead would need subnormal `f32`s, which take far longer.
     let shifted = (bits & 0x7fff) << 13;
     let magnitude = if bits & 0x7c00 == 0 {
         f32::from_bits(shifted + SMALLEST) - f32::from_bits(SMALLEST)

@@ -5,10 +5,9 @@
 //! followed by a comma.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, __mmask8, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32,
-    _mm512_add_epi64, _mm512_and_si512, _mm512_andnot_si512, _mm512_castsi256_si512,
-    _mm512_castsi512_si256, _mm512_cmpeq_epi64_mask, _mm512_cmplt_epu64_mask,
-    _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_lzcnt_epi64, _mm512_madd52lo_epu64,
+    __m256i, __m512i, __mmask8, _mm256_loadu_si256, _mm512_add_epi32, _mm512_add_epi64,
+    _mm512_and_si512, _mm512_andnot_si512, _mm512_castsi256_si512, _mm512_cmpeq_epi64_mask,
+    _mm512_cmplt_epu64_mask, _mm512_inserti64x4, _mm512_lzcnt_epi64, _mm512_madd52lo_epu64,
     _mm512_mask_add_epi64, _mm512_mask_cmpgt_epi64_mask, _mm512_mask_mov_epi64,
     _mm512_mask_or_epi64, _mm512_mask_sub_epi64, _mm512_maskz_sllv_epi64, _mm512_movepi64_mask,
     _mm512_mul_epu32, _mm512_mulhi_epu16, _mm512_mullo_epi32, _mm512_or_si512,
@@ -23,7 +22,7 @@ use super::{
     sources::{EXPONENTIAL, FIRST, NEGATIVE, NULLS, SOURCES_32, SOURCES_64, Sources, others},
 };
 use crate::json::fmt::{
-    lanes::{all, digits2, divide, load, reciprocal, store},
+    lanes::{all, digits2, divide, load, reciprocal, store, store_two},
     place::exponent_text,
 };
 
@@ -269,15 +268,7 @@ fn place_two<
         _mm512_setr_epi64(low, low, low, low, high, high, high, high),
     );
     let both = _mm512_permutexvar_epi8(sources, characters);
-    // SAFETY: each text has 32 bytes.
-    unsafe {
-        _mm256_storeu_si256(
-            texts[FIRST].as_mut_ptr().cast(),
-            _mm512_castsi512_si256(both),
-        );
-        let second = _mm512_extracti64x4_epi64::<1>(both);
-        _mm256_storeu_si256(texts[SECOND].as_mut_ptr().cast(), second);
-    }
+    store_two::<FIRST, SECOND>(both, texts);
 }
 
 /// The digits of eight numbers below 10⁸, as values from 0 to 9. The last digit is the lowest byte.
