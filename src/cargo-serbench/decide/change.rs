@@ -117,12 +117,17 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// The change whose whole interval of `level` is above the log-ratio `threshold`, if any; the
-    /// change on the judged clock if both are.
-    pub(super) fn above(&self, threshold: f64, level: f64) -> Option<&Change> {
+    /// The change on each clock that can make a suspect.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
         [Some(&self.judged), self.wall_check.as_ref()]
             .into_iter()
             .flatten()
+    }
+
+    /// The change whose whole interval of `level` is above the log-ratio `threshold`, if any; the
+    /// change on the judged clock if both are.
+    pub(super) fn above(&self, threshold: f64, level: f64) -> Option<&Change> {
+        self.changes()
             .find(|change| change.slower_at(level).lower > threshold)
     }
 

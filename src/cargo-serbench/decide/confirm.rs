@@ -1,11 +1,15 @@
 //! Confirms or clears each suspect of the screen with fresh blocks.
 
+use std::cmp::Ordering;
+
 use super::{
     Policy,
-    change::{Comparison, Reading},
+    change::{Change, Comparison, Reading},
+    reach::smallest_p,
     screen::{self, Screened, Wanted},
+    verdict::{DECIDED, z_of},
 };
-use crate::compare::stats::two_sided;
+use crate::compare::stats::{normal_quantile, tail_of, two_sided};
 use crate::decide::evidence::{Evidence, Presence, Role};
 use crate::run::Phase;
 
@@ -45,10 +49,18 @@ pub(super) enum Finding {
 impl<'a> Suspicions<'a> {
     /// Finds the suspects and looks at their fresh blocks.
     pub(super) fn new(cases: &[Comparison<'a>], policy: &Policy) -> Self {
-        // Fresh blocks are only requested after the screen, so a stored run shows it even without its budget.
+        // A stored run shows by its fresh blocks that the screen is over, even without its budget.
         let confirmed = |case: &Comparison<'a>| case.evidence.count(Phase::Confirm) > 0;
-        let screen_over =
-            screen::spent(cases, policy, policy.screen_share) || cases.iter().any(confirmed);
+        let over = screen::spent(cases, policy, policy.screen_share) || cases.iter().any(confirmed);
+        Self::among(cases, over, policy)
+    }
+
+    /// The suspects so far, while the screen goes on.
+    pub(super) fn during_screen(cases: &[Comparison<'a>], policy: &Policy) -> Self {
+        Self::among(cases, false, policy)
+    }
+
+    fn among(cases: &[Comparison<'a>], screen_over: bool, policy: &Policy) -> Self {
         let suspected: Vec<Comparison<'a>> = cases
             .iter()
             .filter(|case| case.evidence.presence == Presence::Both)
@@ -86,40 +98,106 @@ impl<'a> Suspicions<'a> {
             .find(|suspect| suspect.case.evidence.id == evidence.id)
     }
 
-    /// The fresh blocks that undecided suspects still need. If time is short, the slowest-looking
-    /// suspects get them all: shared out evenly, a small budget could confirm none.
+    /// The fresh blocks that undecided suspects still need. If time is short, those that can be confirmed
+    /// soonest get them all: shared out evenly, a small budget could confirm none.
     pub(super) fn wanted(&self, policy: &Policy) -> Wanted<'a> {
-        let mut open: Vec<(&Suspect<'a>, usize)> = self
-            .suspects
-            .iter()
-            .filter(|suspect| suspect.finding == Finding::Open)
-            .filter_map(|suspect| Some((suspect, *policy.looks.get(suspect.looks)?)))
-            .collect();
-        let excess = |suspect: &Suspect<'a>| suspect.excess(policy);
-        open.sort_by(|(one, _), (other, _)| excess(other).total_cmp(&excess(one)));
-        let mut wanted = Wanted::default();
-        let mut left = self.seconds_left;
-        for (place, (suspect, blocks)) in open.into_iter().enumerate() {
-            let cost = suspect.cost(blocks);
-            if left <= 0.0 || (place > 0 && cost > left) {
-                break;
-            }
-            left -= cost;
-            wanted.raise(&suspect.case, Phase::Confirm, blocks, suspect.sharing);
+        let plans = self.plans(policy);
+        let chosen = fitting(&plans, self.seconds_left);
+        if !chosen.is_empty() || self.seconds_left <= 0.0 {
+            return request(chosen);
         }
-        wanted
+        // Costs are only estimates, and there is nothing else to do.
+        let fits = |plan: &&Plan<'_, 'a>| plan.suspect.cost(plan.next) <= self.seconds_left;
+        request(plans.iter().find(fits).or(plans.first()))
     }
+
+    /// The fresh blocks of suspects that stand so clearly above their threshold that few will confirm them,
+    /// within the share of the budget that the screen leaves. Which these are depends on the screen alone, so
+    /// confirming them now changes neither who becomes a suspect nor any correction.
+    pub(super) fn clear(&self, cases: &[Comparison<'a>], policy: &Policy) -> Wanted<'a> {
+        let share = 1.0 - policy.screen_share;
+        let seconds = screen::left_of(cases, policy, Phase::Confirm, share).min(self.seconds_left);
+        let mut plans = self.plans(policy);
+        plans.retain(|plan| {
+            let level = policy.clear_suspect_level;
+            let soon = plan.expected.is_some_and(|blocks| plan.next <= blocks);
+            soon && plan.suspect.is_benchmark() && plan.suspect.excess(level) > 0.0
+        });
+        request(fitting(&plans, seconds))
+    }
+
+    /// What undecided suspects need, those first that can be confirmed soonest.
+    fn plans(&self, policy: &Policy) -> Vec<Plan<'_, 'a>> {
+        let family = self.suspects.iter().filter(|it| it.is_benchmark()).count();
+        let open = self.suspects.iter();
+        let open = open.filter(|suspect| suspect.finding == Finding::Open);
+        let mut plans: Vec<Plan<'_, 'a>> = open
+            .filter_map(|suspect| {
+                let next = *policy.looks.get(suspect.looks)?;
+                let family = if suspect.is_benchmark() { family } else { 1 };
+                let expected = suspect.expected(family, policy);
+                Some(Plan {
+                    suspect,
+                    next,
+                    expected,
+                    seconds: suspect.cost(expected.unwrap_or(next).max(next)),
+                })
+            })
+            .collect();
+        let excess = |plan: &Plan<'_, 'a>| plan.suspect.excess(policy.suspect_level);
+        plans.sort_by(|one, other| {
+            let hopeless = |plan: &Plan<'_, 'a>| plan.expected.is_none();
+            (hopeless(one).cmp(&hopeless(other)))
+                .then(match hopeless(one) {
+                    true => Ordering::Equal,
+                    false => one.seconds.total_cmp(&other.seconds),
+                })
+                .then(excess(other).total_cmp(&excess(one)))
+        });
+        plans
+    }
+}
+
+/// What an undecided suspect needs.
+struct Plan<'s, 'a> {
+    suspect: &'s Suspect<'a>,
+    /// The number of fresh blocks at its next look.
+    next: usize,
+    /// The number that will probably confirm it; `None` if even the last look will probably not.
+    expected: Option<usize>,
+    /// Seconds until then, or until the next look.
+    seconds: f64,
+}
+
+/// The first of `plans` that together fit into `seconds`.
+fn fitting<'p, 's, 'a>(plans: &'p [Plan<'s, 'a>], mut seconds: f64) -> Vec<&'p Plan<'s, 'a>> {
+    let fits = |plan: &&Plan<'s, 'a>| {
+        let fits = plan.seconds <= seconds;
+        if fits {
+            seconds -= plan.seconds;
+        }
+        fits
+    };
+    plans.iter().filter(fits).collect()
+}
+
+fn request<'p, 's: 'p, 'a: 's>(plans: impl IntoIterator<Item = &'p Plan<'s, 'a>>) -> Wanted<'a> {
+    let mut wanted = Wanted::default();
+    for Plan { suspect, next, .. } in plans {
+        wanted.raise(&suspect.case, Phase::Confirm, *next, suspect.sharing);
+    }
+    wanted
 }
 
 impl<'a> Suspect<'a> {
     /// Evaluates as many fresh blocks as make up a complete look, of the suspect and its reference.
     fn new(case: Comparison<'a>, sharing: usize, policy: &Policy) -> Self {
         let shared = screen::shared_blocks(sharing);
+        // A suspect that is found later and shares the reference must not undo a look.
         let complete = |blocks: &usize| {
-            case.evidence.count(Phase::Confirm) >= *blocks
-                && case
-                    .reference
-                    .is_none_or(|reference| reference.count(Phase::Confirm) >= blocks * shared)
+            let counts = [Some(case.evidence), case.reference].into_iter().flatten();
+            let counts = counts.map(|evidence| evidence.count(Phase::Confirm));
+            counts.min().is_some_and(|count| count >= *blocks)
         };
         let looks = policy
             .looks
@@ -142,15 +220,37 @@ impl<'a> Suspect<'a> {
         suspect
     }
 
-    /// How far it certainly was above its threshold in the screen, on the clock where that is clearest.
-    fn excess(&self, policy: &Policy) -> f64 {
+    fn is_benchmark(&self) -> bool {
+        self.case.evidence.role == Role::Benchmark
+    }
+
+    /// How far its whole interval of `level` was above its threshold in the screen, on the clock where that is
+    /// clearest.
+    fn excess(&self, level: f64) -> f64 {
         let lower = self.case.screened().map(|reading| {
-            let changes = [Some(&reading.judged), reading.wall_check.as_ref()];
-            let changes = changes.into_iter().flatten();
-            let lowest = changes.map(|change| change.slower_at(policy.suspect_level).lower);
+            let lowest = reading
+                .changes()
+                .map(|change| change.slower_at(level).lower);
             lowest.fold(f64::NEG_INFINITY, f64::max)
         });
         lower.unwrap_or(f64::NEG_INFINITY) - self.case.threshold()
+    }
+
+    /// The number of fresh blocks at the look that will confirm it with 80 % probability if the screen's
+    /// estimate is right, given `family_size` suspects including this one.
+    fn expected(&self, family_size: usize, policy: &Policy) -> Option<usize> {
+        let reading = self.case.screened()?;
+        let enough = |blocks: &usize| {
+            let level = corrected_level(*blocks, self.case.clocks() * family_size, policy);
+            let errors = z_of(level) + normal_quantile(DECIDED);
+            let probable = |change: &Change| {
+                let error = change.error_of_one_block(policy.clear_level);
+                let excess = change.slower_at(policy.clear_level).point - self.case.threshold();
+                excess > errors * error / (*blocks as f64).sqrt()
+            };
+            smallest_p(*blocks) <= tail_of(level) && reading.changes().any(probable)
+        };
+        policy.looks.iter().copied().find(enough)
     }
 
     /// The seconds needed to reach this many fresh blocks, including its share of the reference's

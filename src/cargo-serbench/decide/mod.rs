@@ -29,6 +29,10 @@
 //! suspect whose fresh interval ends below the threshold is `unchanged`; one that is still undecided
 //! after the last look is `inconclusive`.
 //!
+//! **Order.** Suspects that are so clear that few fresh blocks will do are confirmed as soon as all
+//! benchmarks that fit into the screen's share of the budget have their first blocks; noise could use up the
+//! rest. The others follow after the screen, those first that can be confirmed soonest ([`allot`]).
+//!
 //! Blocks that were clearly disturbed don't count as long as they are few ([`disturbed`]); they are
 //! measured again.
 //!
@@ -40,6 +44,7 @@ pub mod bisect;
 pub mod disturbed;
 pub mod evidence;
 
+mod allot;
 mod change;
 mod confirm;
 mod limit;
@@ -86,14 +91,17 @@ pub struct Policy {
     pub clear_width: f64,
     /// Level of the two-sided interval that makes a suspect if it starts above the threshold.
     pub suspect_level: f64,
+    /// Level of the two-sided interval of a suspect that is so clear if it starts above the threshold that
+    /// it is confirmed before the screen goes on.
+    pub clear_suspect_level: f64,
     /// Level of the two-sided interval that must end below the indifference.
     pub improved_level: f64,
     /// Maximum probability that a gate calls a benchmark `regressed` that is within its threshold.
     pub family_alpha: f64,
     /// Seconds of measuring after which only first blocks are requested.
     pub budget_seconds: Option<f64>,
-    /// The fraction of the budget after which the screen ends, so that suspects can still be
-    /// confirmed.
+    /// The fraction of the budget for the screen. The rest is for confirming suspects, clear ones even
+    /// before the screen ends.
     pub screen_share: f64,
 }
 
@@ -107,6 +115,7 @@ impl Default for Policy {
             clear_level: 0.95,
             clear_width: 1.5,
             suspect_level: 0.90,
+            clear_suspect_level: 0.99,
             improved_level: 0.998,
             family_alpha: 0.01,
             budget_seconds: None,
@@ -296,13 +305,7 @@ impl Decision {
 /// decided or the budget is spent. A benchmark that can no longer be measured must be set to
 /// [`Presence::Failed`], or it will be requested again.
 pub fn next(evidence: &[Evidence], policy: &Policy) -> Vec<Request> {
-    let cases = Comparison::all(evidence);
-    let screening = screen::wanted(&cases, policy);
-    let wanted = if screening.is_empty() {
-        Suspicions::new(&cases, policy).wanted(policy)
-    } else {
-        screening
-    };
+    let wanted = allot::wanted(&Comparison::all(evidence), policy);
     evidence
         .iter()
         .flat_map(|evidence| {

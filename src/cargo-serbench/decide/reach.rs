@@ -86,6 +86,6 @@ fn first_possible_look(tests: usize, policy: &Policy) -> Option<usize> {
 }
 
 /// The smallest p of a signed-rank test: all blocks on one side.
-fn smallest_p(blocks: usize) -> f64 {
+pub(super) fn smallest_p(blocks: usize) -> f64 {
     0.5_f64.powi(blocks.try_into().unwrap_or(i32::MAX))
 }

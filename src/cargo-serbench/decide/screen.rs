@@ -45,19 +45,23 @@ impl<'a> Wanted<'a> {
     /// How many blocks of `phase` are missing.
     pub(super) fn missing(&self, evidence: &Evidence, phase: Phase) -> usize {
         let target = self.0.get(&(evidence.id.as_str(), phase));
-        let have = match evidence.presence {
-            Presence::Added | Presence::FailedAtBaseline(_) => evidence.to_reference.len(),
-            Presence::Both
-            | Presence::Identical
-            | Presence::Removed
-            | Presence::Skipped(_)
-            | Presence::Failed(_) => evidence.count(phase),
-        };
-        target.map_or(0, |target| target.saturating_sub(have))
+        target.map_or(0, |target| target.saturating_sub(have(evidence, phase)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The number of its blocks of `phase`, or of values for its limit.
+fn have(evidence: &Evidence, phase: Phase) -> usize {
+    match evidence.presence {
+        Presence::Added | Presence::FailedAtBaseline(_) => evidence.to_reference.len(),
+        Presence::Both
+        | Presence::Identical
+        | Presence::Removed
+        | Presence::Skipped(_)
+        | Presence::Failed(_) => evidence.count(phase),
     }
 }
 
@@ -66,37 +70,99 @@ pub(super) fn shared_blocks(sharing: usize) -> usize {
     (sharing as f64).sqrt().round() as usize
 }
 
-/// The blocks that the screen still needs; empty when it is over.
-pub(super) fn wanted<'a>(cases: &[Comparison<'a>], policy: &Policy) -> Wanted<'a> {
-    let over = spent(cases, policy, policy.screen_share);
-    let open: Vec<(&Comparison<'a>, usize)> = cases
-        .iter()
-        .filter_map(|case| Some((case, blocks_wanted(case, policy, over)?)))
-        .collect();
+/// What the screen still needs.
+pub(super) struct Needs<'a> {
+    /// Benchmarks without a first verdict, cheapest first.
+    first: Vec<Need<'a>>,
+    /// Undecided ones.
+    more: Vec<Need<'a>>,
+}
+
+/// A benchmark, and how many blocks it should have next.
+struct Need<'a> {
+    case: Comparison<'a>,
+    blocks: usize,
+    /// Seconds that the missing blocks will probably take.
+    seconds: f64,
+}
+
+impl<'a> Needs<'a> {
+    pub(super) fn of(cases: &[Comparison<'a>], policy: &Policy) -> Self {
+        let over = spent(cases, policy, policy.screen_share);
+        let needs = cases.iter().filter_map(|case| {
+            let blocks = blocks_wanted(case, policy, over)?;
+            let missing = blocks.saturating_sub(have(case.evidence, Phase::Screen));
+            let seconds = case.evidence.seconds_per_block().unwrap_or(0.0);
+            Some(Need {
+                case: *case,
+                blocks,
+                seconds: missing as f64 * seconds,
+            })
+        });
+        let is_first =
+            |need: &Need<'a>| have(need.case.evidence, Phase::Screen) < policy.screen_blocks;
+        let (mut first, more): (Vec<_>, Vec<_>) = needs.partition(is_first);
+        first.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+        Self { first, more }
+    }
+
+    /// Whether the screen is over.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.more.is_empty()
+    }
+
+    /// The first blocks of as many benchmarks as fit into `seconds`: with a few blocks of each, a small
+    /// budget would decide none.
+    pub(super) fn first(&self, mut seconds: f64) -> Wanted<'a> {
+        let fits = |need: &&Need<'a>| {
+            seconds -= need.seconds;
+            seconds >= 0.0
+        };
+        request(self.first.iter().take_while(fits))
+    }
+
+    /// The first blocks of the cheapest benchmark.
+    pub(super) fn cheapest(&self) -> Wanted<'a> {
+        request(self.first.iter().take(1))
+    }
+
+    /// The next blocks of undecided benchmarks.
+    pub(super) fn more(&self) -> Wanted<'a> {
+        request(self.more.iter())
+    }
+}
+
+fn request<'a: 'b, 'b>(needs: impl Iterator<Item = &'b Need<'a>>) -> Wanted<'a> {
+    let needs: Vec<&Need<'a>> = needs.collect();
     let mut wanted = Wanted::default();
-    for (case, blocks) in &open {
-        let sharing = open
+    for Need { case, blocks, .. } in &needs {
+        let sharing = needs
             .iter()
-            .filter(|(other, _)| case.shares_reference(other));
+            .filter(|other| case.shares_reference(&other.case));
         wanted.raise(case, Phase::Screen, *blocks, sharing.count());
     }
     wanted
 }
 
-/// Whether the fraction `share` of the budget is spent.
+/// Whether the screen spent the fraction `share` of the budget.
 pub(super) fn spent(cases: &[Comparison<'_>], policy: &Policy, share: f64) -> bool {
-    policy
-        .budget_seconds
-        .is_some_and(|budget| seconds(cases) >= budget * share)
+    left_of(cases, policy, Phase::Screen, share) <= 0.0
+}
+
+/// The seconds that `phase` may still take if it gets the fraction `share` of the budget.
+pub(super) fn left_of(cases: &[Comparison<'_>], policy: &Policy, phase: Phase, share: f64) -> f64 {
+    let budget = policy.budget_seconds.unwrap_or(f64::INFINITY);
+    budget * share - seconds(cases, |it| it == phase)
 }
 
 /// The remaining seconds of the budget.
 pub(super) fn left(cases: &[Comparison<'_>], policy: &Policy) -> f64 {
-    policy.budget_seconds.unwrap_or(f64::INFINITY) - seconds(cases)
+    policy.budget_seconds.unwrap_or(f64::INFINITY) - seconds(cases, |_| true)
 }
 
-fn seconds(cases: &[Comparison<'_>]) -> f64 {
+fn seconds(cases: &[Comparison<'_>], counts: impl Fn(Phase) -> bool) -> f64 {
     let blocks = cases.iter().flat_map(|case| &case.evidence.blocks);
+    let blocks = blocks.filter(|block| counts(block.phase));
     blocks.map(|block| block.seconds).sum()
 }
 

@@ -18,7 +18,7 @@ use crate::{
 /// The probability of detecting a slowdown as large as the sensitivity, and of deciding an
 /// inconclusive benchmark in the estimated time.
 const SEEN: f64 = 0.95;
-const DECIDED: f64 = 0.8;
+pub(super) const DECIDED: f64 = 0.8;
 
 /// More blocks than this multiple of the screen's maximum would take unreasonably long.
 const REASONABLE: f64 = 100.0;
@@ -178,7 +178,7 @@ fn needs_seconds(
 }
 
 /// The standard errors on each side of a two-sided interval.
-fn z_of(level: f64) -> f64 {
+pub(super) fn z_of(level: f64) -> f64 {
     normal_quantile(f64::midpoint(1.0, level))
 }
 

@@ -6,6 +6,8 @@
 //! or slower than others of the same program, and tails of whole blocks far heavier than
 //! normal.
 
+mod scarce;
+
 use serbench::random::Random;
 
 use super::{Decision, Policy, Verdict, decide, next};
