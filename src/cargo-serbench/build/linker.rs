@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::configuration::configuration_files;
+use super::chosen::is_chosen;
 
 /// The environment variable for the folder to save inputs in. It makes the tool act as a linker.
 const KEEP: &str = "SERBENCH_KEEP_LINK_INPUTS";
@@ -77,27 +77,6 @@ pub fn why_not_kept() -> &'static str {
 
 fn folder(target_directory: &Path) -> PathBuf {
     target_directory.join("link-inputs")
-}
-
-/// Whether the user chose a linker or linker flags, in the environment or in cargo's configuration.
-/// The configuration is only searched for words; if in doubt, the user's choice is kept.
-fn is_chosen() -> bool {
-    const WORDS: [&str; 3] = ["linker", "link-arg", "fuse-ld"];
-    let chooses = |text: &str| WORDS.iter().any(|word| text.contains(word));
-    let variables = env::vars_os().any(|(name, value)| {
-        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
-        (name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER"))
-            || (name.ends_with("RUSTFLAGS") && chooses(&value))
-            || name == "CARGO_BUILD_TARGET"
-    });
-    variables || is_configured(&WORDS)
-}
-
-/// Whether one of the words is in a configuration file of cargo's.
-pub fn is_configured(words: &[&str]) -> bool {
-    let names = |text: &str| words.iter().any(|word| text.contains(word));
-    let here = env::current_dir().unwrap_or_default();
-    configuration_files(&here).any(|file| fs::read_to_string(file).is_ok_and(|text| names(&text)))
 }
 
 /// Where to save the inputs of an executable.

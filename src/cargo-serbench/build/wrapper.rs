@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{fingerprint::text_hash, linker::is_configured};
+use super::{configuration::is_configured, fingerprint::text_hash};
 use crate::{discover::overlay::copy_folder, shell};
 
 /// The environment variable that makes divan run as a worker: `address secret`.
