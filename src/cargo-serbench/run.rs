@@ -21,8 +21,9 @@ pub use explained::{Allocated, Assembly, Counts, Explained, Fate, Function, Kept
 /// The version of the format, increased with every new field. Older versions can be read; newer ones
 /// are rejected with an error. 2 added `budget`, `layout`, `notes`, the results of `explain`, the
 /// `tree` of a source, and `self_check` for `canary`; 3 the `disturbance` of a block; 4 the `heap` of a
-/// benchmark; 5 its `counted`; 6 whether it `waits`, and memory without a peak.
-pub const SCHEMA: u32 = 6;
+/// benchmark; 5 its `counted`; 6 whether it `waits`, and memory without a peak; 7 no field, but improvements
+/// are confirmed with fresh blocks.
+pub const SCHEMA: u32 = 7;
 
 /// This program and version, as stored files name their writer.
 pub const TOOL: &str = concat!("serbench ", env!("CARGO_PKG_VERSION"));
@@ -288,6 +289,11 @@ fn is_zero(slowdown: &f64) -> bool {
 }
 
 impl Run {
+    /// Whether its improvements were called so by the screen alone.
+    pub fn improves_by_screen(&self) -> bool {
+        self.schema < 7
+    }
+
     /// Renames benchmarks everywhere.
     pub fn rename(&mut self, name: impl Fn(&BenchId) -> BenchId) {
         let benchmarks = std::mem::take(&mut self.benchmarks).into_iter();

@@ -61,6 +61,11 @@ impl<'a> Comparison<'a> {
         self.evidence.tolerance.threshold.ln_1p()
     }
 
+    /// The log of the indifference; above 0.
+    pub(super) fn indifference(&self) -> f64 {
+        -(-self.evidence.tolerance.indifference).ln_1p()
+    }
+
     /// The clock that is judged.
     pub(super) fn clock(&self) -> Clock {
         let by_wall = |evidence: &Evidence| evidence.by_wall;

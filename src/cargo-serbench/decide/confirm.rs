@@ -1,4 +1,4 @@
-//! Confirms or clears each suspect of the screen with fresh blocks.
+//! Confirms or clears each suspect of the screen with fresh blocks, and what looks improved likewise.
 
 use std::cmp::Ordering;
 
@@ -9,7 +9,7 @@ use super::{
     screen::{self, Screened, Wanted},
     verdict::{DECIDED, z_of},
 };
-use crate::compare::stats::{normal_quantile, tail_of, two_sided};
+use crate::compare::stats::{LogRatio, normal_quantile, tail_of, two_sided};
 use crate::decide::evidence::{Evidence, Presence, Role};
 use crate::run::Phase;
 
@@ -22,9 +22,26 @@ pub(super) struct Suspicions<'a> {
     pub(super) screen_over: bool,
 }
 
+/// How a benchmark looks in the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Looks {
+    Slower,
+    Faster,
+}
+
+impl Looks {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Slower => "slower",
+            Self::Faster => "faster",
+        }
+    }
+}
+
 /// A suspect after its last completed look.
 pub(super) struct Suspect<'a> {
     case: Comparison<'a>,
+    pub(super) direction: Looks,
     /// Suspects that share the reference.
     sharing: usize,
     /// The number of completed looks.
@@ -38,9 +55,9 @@ pub(super) struct Suspect<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Finding {
     Open,
-    /// The fresh change may be below the threshold and is not above it.
+    /// The fresh change may be below the threshold and is not above it; or it is no clear improvement.
     Cleared,
-    /// The fresh change is above the threshold at this corrected level.
+    /// The fresh change is above the threshold, or below the indifference, at this corrected level.
     Confirmed {
         level: f64,
     },
@@ -61,26 +78,35 @@ impl<'a> Suspicions<'a> {
     }
 
     fn among(cases: &[Comparison<'a>], screen_over: bool, policy: &Policy) -> Self {
-        let suspected: Vec<Comparison<'a>> = cases
+        let looks = |case: &Comparison<'a>| match screen::screened(case, policy, screen_over) {
+            Screened::Suspect => Some(Looks::Slower),
+            Screened::Improved if !case.evidence.improved_by_screen => Some(Looks::Faster),
+            Screened::Improved | Screened::Open | Screened::Unchanged => None,
+        };
+        let suspected: Vec<(Comparison<'a>, Looks)> = cases
             .iter()
             .filter(|case| case.evidence.presence == Presence::Both)
-            .filter(|case| screen::screened(case, policy, screen_over) == Screened::Suspect)
-            .copied()
+            .filter_map(|case| Some((*case, looks(case)?)))
             .collect();
         let mut suspects: Vec<Suspect<'a>> = suspected
             .iter()
-            .map(|case| {
+            .map(|(case, looks)| {
                 let sharing = suspected
                     .iter()
-                    .filter(|other| case.shares_reference(other));
-                Suspect::new(*case, sharing.count(), policy)
+                    .filter(|(other, _)| case.shares_reference(other));
+                Suspect::new(*case, *looks, sharing.count(), policy)
             })
             .collect();
         // Controls must not cost the others power, so each is a family of its own.
-        let (mut family, controls): (Vec<_>, Vec<_>) = suspects
+        let (family, controls): (Vec<_>, Vec<_>) = suspects
             .iter_mut()
-            .partition(|suspect| suspect.case.evidence.role == Role::Benchmark);
-        holm(&mut family, policy);
+            .partition(|suspect| suspect.is_benchmark());
+        // Nor must the slower and the faster ones cost each other power.
+        let (mut slower, mut faster): (Vec<_>, Vec<_>) = family
+            .into_iter()
+            .partition(|suspect| suspect.direction == Looks::Slower);
+        holm(&mut slower, policy);
+        holm(&mut faster, policy);
         for control in controls {
             holm(&mut [control], policy);
         }
@@ -121,20 +147,28 @@ impl<'a> Suspicions<'a> {
         plans.retain(|plan| {
             let level = policy.clear_suspect_level;
             let soon = plan.expected.is_some_and(|blocks| plan.next <= blocks);
-            soon && plan.suspect.is_benchmark() && plan.suspect.excess(level) > 0.0
+            let slower = plan.suspect.direction == Looks::Slower;
+            soon && slower && plan.suspect.is_benchmark() && plan.suspect.excess(level) > 0.0
         });
         request(fitting(&plans, seconds))
     }
 
-    /// What undecided suspects need, those first that can be confirmed soonest.
+    /// What undecided suspects need, slower ones first and of those the ones that can be confirmed soonest.
     fn plans(&self, policy: &Policy) -> Vec<Plan<'_, 'a>> {
-        let family = self.suspects.iter().filter(|it| it.is_benchmark()).count();
+        let family = |direction| {
+            let all = self.suspects.iter().filter(|it| it.is_benchmark());
+            all.filter(|it| it.direction == direction).count()
+        };
+        let families = [Looks::Slower, Looks::Faster].map(family);
         let open = self.suspects.iter();
         let open = open.filter(|suspect| suspect.finding == Finding::Open);
         let mut plans: Vec<Plan<'_, 'a>> = open
             .filter_map(|suspect| {
                 let next = *policy.looks.get(suspect.looks)?;
-                let family = if suspect.is_benchmark() { family } else { 1 };
+                let family = match suspect.is_benchmark() {
+                    true => families[suspect.direction as usize],
+                    false => 1,
+                };
                 let expected = suspect.expected(family, policy);
                 Some(Plan {
                     suspect,
@@ -147,7 +181,8 @@ impl<'a> Suspicions<'a> {
         let excess = |plan: &Plan<'_, 'a>| plan.suspect.excess(policy.suspect_level);
         plans.sort_by(|one, other| {
             let hopeless = |plan: &Plan<'_, 'a>| plan.expected.is_none();
-            (hopeless(one).cmp(&hopeless(other)))
+            (one.suspect.direction.cmp(&other.suspect.direction))
+                .then(hopeless(one).cmp(&hopeless(other)))
                 .then(match hopeless(one) {
                     true => Ordering::Equal,
                     false => one.seconds.total_cmp(&other.seconds),
@@ -191,7 +226,7 @@ fn request<'p, 's: 'p, 'a: 's>(plans: impl IntoIterator<Item = &'p Plan<'s, 'a>>
 
 impl<'a> Suspect<'a> {
     /// Evaluates as many fresh blocks as make up a complete look, of the suspect and its reference.
-    fn new(case: Comparison<'a>, sharing: usize, policy: &Policy) -> Self {
+    fn new(case: Comparison<'a>, direction: Looks, sharing: usize, policy: &Policy) -> Self {
         let shared = screen::shared_blocks(sharing);
         // A suspect that is found later and shares the reference must not undo a look.
         let complete = |blocks: &usize| {
@@ -209,6 +244,7 @@ impl<'a> Suspect<'a> {
         let reading = last.and_then(|blocks| case.reading(Phase::Confirm, blocks, blocks * shared));
         let mut suspect = Self {
             case,
+            direction,
             sharing,
             looks,
             reading,
@@ -224,16 +260,46 @@ impl<'a> Suspect<'a> {
         self.case.evidence.role == Role::Benchmark
     }
 
-    /// How far its whole interval of `level` was above its threshold in the screen, on the clock where that is
-    /// clearest.
+    /// How far its whole interval of `level` was beyond what is tolerated in the screen, on the clock where
+    /// that is clearest.
     fn excess(&self, level: f64) -> f64 {
-        let lower = self.case.screened().map(|reading| {
-            let lowest = reading
-                .changes()
-                .map(|change| change.slower_at(level).lower);
-            lowest.fold(f64::NEG_INFINITY, f64::max)
+        let excess = self.case.screened().map(|reading| {
+            let all = self
+                .changes(&reading)
+                .map(|change| self.beyond(change, level).0);
+            all.fold(f64::NEG_INFINITY, f64::max)
         });
-        lower.unwrap_or(f64::NEG_INFINITY) - self.case.threshold()
+        excess.unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// How far the interval of `level` and the estimate are above the threshold, or below the indifference if it
+    /// looks faster.
+    fn beyond(&self, change: &Change, level: f64) -> (f64, f64) {
+        match self.direction {
+            Looks::Slower => {
+                let LogRatio { point, lower, .. } = change.slower_at(level);
+                let threshold = self.case.threshold();
+                (lower - threshold, point - threshold)
+            }
+            Looks::Faster => {
+                let LogRatio { point, upper, .. } = change.faster_at(level);
+                let indifference = self.case.indifference();
+                (-indifference - upper, -indifference - point)
+            }
+        }
+    }
+
+    /// The changes that can confirm it: wall time alone improves nothing.
+    fn changes<'r>(&self, reading: &'r Reading) -> impl Iterator<Item = &'r Change> {
+        reading.changes().take(self.tests())
+    }
+
+    /// The number of clocks that can confirm it.
+    fn tests(&self) -> usize {
+        match self.direction {
+            Looks::Slower => self.case.clocks(),
+            Looks::Faster => 1,
+        }
     }
 
     /// The number of fresh blocks at the look that will confirm it with 80 % probability if the screen's
@@ -241,14 +307,14 @@ impl<'a> Suspect<'a> {
     fn expected(&self, family_size: usize, policy: &Policy) -> Option<usize> {
         let reading = self.case.screened()?;
         let enough = |blocks: &usize| {
-            let level = corrected_level(*blocks, self.case.clocks() * family_size, policy);
+            let level = corrected_level(*blocks, self.tests() * family_size, policy);
             let errors = z_of(level) + normal_quantile(DECIDED);
             let probable = |change: &Change| {
                 let error = change.error_of_one_block(policy.clear_level);
-                let excess = change.slower_at(policy.clear_level).point - self.case.threshold();
+                let (_, excess) = self.beyond(change, policy.clear_level);
                 excess > errors * error / (*blocks as f64).sqrt()
             };
-            smallest_p(*blocks) <= tail_of(level) && reading.changes().any(probable)
+            smallest_p(*blocks) <= tail_of(level) && self.changes(&reading).any(probable)
         };
         policy.looks.iter().copied().find(enough)
     }
@@ -268,26 +334,45 @@ impl<'a> Suspect<'a> {
     fn is_cleared(&self, policy: &Policy) -> bool {
         let last = self.looks == policy.looks.len();
         let threshold = self.case.threshold();
-        self.reading.as_ref().is_some_and(|reading| {
-            reading.is_below(threshold, policy) && !reading.wall_objects(threshold, policy, last)
-        })
+        self.reading
+            .as_ref()
+            .is_some_and(|reading| match self.direction {
+                Looks::Slower => {
+                    let objects = reading.wall_objects(threshold, policy, last);
+                    reading.is_below(threshold, policy) && !objects
+                }
+                Looks::Faster => self.beyond(&reading.judged, policy.clear_level).0 <= 0.0,
+            })
     }
 
-    /// The level of the interval that must be above the threshold, given `family_size` suspects
+    /// Whether it is within its threshold although its improvement was not confirmed. The screen was certain
+    /// that it is not slower, so it is enough that fresh blocks don't contradict.
+    pub(super) fn is_not_slower(&self, policy: &Policy) -> bool {
+        let threshold = self.case.threshold();
+        let fresh = self.reading.as_ref();
+        let contradicts = fresh.is_some_and(|reading| {
+            let above = reading.judged.slower_at(policy.clear_level).upper >= threshold;
+            above || reading.wall_objects(threshold, policy, true)
+        });
+        self.direction == Looks::Faster && !contradicts
+    }
+
+    /// The level of the interval that must be beyond what is tolerated, given `family_size` suspects
     /// including this one.
     fn corrected_level(&self, family_size: usize, policy: &Policy) -> f64 {
         let blocks = self
             .looks
             .checked_sub(1)
             .map_or(0, |last| policy.looks[last]);
-        corrected_level(blocks, self.case.clocks() * family_size, policy)
+        corrected_level(blocks, self.tests() * family_size, policy)
     }
 
-    fn is_above(&self, level: f64) -> bool {
-        let threshold = self.case.threshold();
-        self.reading
-            .as_ref()
-            .is_some_and(|reading| reading.above(threshold, level).is_some())
+    fn is_beyond(&self, level: f64) -> bool {
+        let fresh = self.reading.as_ref();
+        fresh.is_some_and(|reading| {
+            self.changes(reading)
+                .any(|change| self.beyond(change, level).0 > 0.0)
+        })
     }
 }
 
@@ -308,7 +393,7 @@ fn holm(family: &mut [&mut Suspect<'_>], policy: &Policy) {
         let mut found = 0;
         for suspect in family.iter_mut() {
             let level = suspect.corrected_level(family_size, policy);
-            if suspect.finding == Finding::Open && suspect.is_above(level) {
+            if suspect.finding == Finding::Open && suspect.is_beyond(level) {
                 suspect.finding = Finding::Confirmed { level };
                 found += 1;
             }

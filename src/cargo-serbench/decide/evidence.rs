@@ -75,6 +75,8 @@ pub struct Evidence {
     /// Whether the screen measured the executables as cargo linked them, and only the confirmation
     /// used several orders of functions.
     pub screened_as_linked: bool,
+    /// Whether an improvement needs no fresh blocks, as in the runs of older versions.
+    pub improved_by_screen: bool,
     /// In the order in which they were measured.
     pub blocks: Vec<BlockRatio>,
     /// Log-ratios encoder / reference of blocks at the candidate only, on the judged clock. Only
@@ -143,6 +145,7 @@ fn of_benchmark(run: &Run, id: &BenchId, benchmark: &Benchmark, tolerance: Toler
         by_wall: sides.into_iter().flatten().any(|it| !it.has_cpu_latency()),
         tolerance,
         screened_as_linked: run.layout.is_some_and(|layout| layout.screened_as_linked),
+        improved_by_screen: run.improves_by_screen(),
         blocks: blocks(run, |block| {
             let sides = [block.arms[0].side, block.arms[1].side];
             sides == [Side::Baseline, Side::Candidate] && block.arms[0].id == *id
@@ -174,6 +177,7 @@ fn of_control(
             ..tolerance
         },
         screened_as_linked: false,
+        improved_by_screen: run.improves_by_screen(),
         blocks: blocks(run, |block| {
             let [first, second] = [&block.arms[0], &block.arms[1]];
             first.side == second.side

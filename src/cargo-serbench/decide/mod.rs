@@ -10,7 +10,7 @@
 //! checked. Multi-threaded code is judged by wall time.
 //!
 //! **Screen.** Every benchmark gets a few blocks. If the interval of its change ends below the
-//! threshold, it is `unchanged`, or `improved` if a wider interval ends below the indifference. The
+//! threshold, it is `unchanged`; if a wider interval ends below the indifference, it looks faster. The
 //! interval must also be narrow, so that noise never leads to `unchanged`. If the interval
 //! starts above the threshold, on either clock, the benchmark is a suspect. Otherwise it gets
 //! more blocks, up to a maximum. A benchmark still undecided then is a suspect if its estimate is above the
@@ -27,7 +27,9 @@
 //! a gate calls any benchmark `regressed` whose true change is within its threshold is at most
 //! [`Policy::family_alpha`], for any number of benchmarks and any dependence between them. A
 //! suspect whose fresh interval ends below the threshold is `unchanged`; one that is still undecided
-//! after the last look is `inconclusive`.
+//! after the last look is `inconclusive`. Likewise for `improved`: the whole fresh interval of the judged
+//! clock must be below the indifference, corrected for the number of benchmarks that look faster; one that
+//! is not confirmed is `unchanged`.
 //!
 //! **Order.** Suspects that are so clear that few fresh blocks will do are confirmed as soon as all
 //! benchmarks that fit into the screen's share of the budget have their first blocks; noise could use up the

@@ -177,8 +177,7 @@ pub(super) fn screened(case: &Comparison<'_>, policy: &Policy, last: bool) -> Sc
     let threshold = case.threshold();
     let slower = reading.judged.slower_at(policy.clear_level).point;
     let faster = reading.judged.faster_at(policy.clear_level).point;
-    let improved = reading.judged.faster_at(policy.improved_level).upper
-        < (-case.evidence.tolerance.indifference).ln_1p();
+    let improved = reading.judged.faster_at(policy.improved_level).upper < -case.indifference();
     if blocks < policy.screen_blocks {
         Screened::Open
     } else if reading.above(threshold, policy.suspect_level).is_some() {

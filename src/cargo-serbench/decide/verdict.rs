@@ -3,7 +3,7 @@
 use super::{
     Metric, Policy, Verdict,
     change::{Change, Comparison, Reading},
-    confirm::{self, Finding, Suspect, Suspicions},
+    confirm::{self, Finding, Looks, Suspect, Suspicions},
     screen::{self, Screened},
     unconfirmed::{self, Unconfirmed},
 };
@@ -64,7 +64,7 @@ pub(super) fn judge(
         reading,
         decided,
         verdict,
-        fresh.is_some(),
+        suspect,
         policy.clear_level,
     ));
     Latency {
@@ -109,10 +109,14 @@ fn verdict(
     last: bool,
     policy: &Policy,
 ) -> (Verdict, f64) {
-    match suspect.map(|suspect| suspect.finding) {
-        Some(Finding::Confirmed { level }) => (Verdict::Regressed, level),
-        Some(Finding::Cleared) => (Verdict::Unchanged, policy.clear_level),
-        Some(Finding::Open) => (Verdict::Inconclusive, policy.clear_level),
+    match suspect.map(|suspect| (suspect.finding, suspect.direction)) {
+        Some((Finding::Confirmed { level }, Looks::Slower)) => (Verdict::Regressed, level),
+        Some((Finding::Confirmed { level }, Looks::Faster)) => (Verdict::Improved, level),
+        Some((Finding::Cleared, Looks::Slower)) => (Verdict::Unchanged, policy.clear_level),
+        Some(_) if suspect.is_some_and(|suspect| suspect.is_not_slower(policy)) => {
+            (Verdict::Unchanged, policy.clear_level)
+        }
+        Some(_) => (Verdict::Inconclusive, policy.clear_level),
         None => match screen::screened(case, policy, last) {
             Screened::Improved => (Verdict::Improved, policy.improved_level),
             Screened::Unchanged => (Verdict::Unchanged, policy.clear_level),
@@ -258,7 +262,7 @@ fn notes(
     reading: &Reading,
     decided: &Change,
     verdict: Verdict,
-    fresh: bool,
+    suspect: Option<&Suspect<'_>>,
     level: f64,
 ) -> Vec<String> {
     let mut notes = Vec::new();
@@ -276,21 +280,35 @@ fn notes(
             "its reference was not measured in both commits, so this is its own time".to_owned(),
         );
     }
-    let as_linked = case.evidence.screened_as_linked;
-    match (verdict, fresh) {
-        (Verdict::Unchanged, true) if as_linked => notes.push(
-            "slower as cargo linked it, but not with its functions in other orders".to_owned(),
-        ),
-        (Verdict::Unchanged, true) => {
-            notes.push("looked slower at first, but fresh blocks did not confirm it".to_owned());
-        }
-        (Verdict::Improved, _) if as_linked => {
-            notes.push("not measured with its functions in other orders".to_owned());
-        }
-        _ => {}
-    }
+    notes.extend(unconfirmed_look(case, verdict, suspect));
     notes.extend(moved_reference(case, decided, verdict, level));
     notes
+}
+
+/// Notes that the screen said something else than the verdict, or that it alone was asked.
+fn unconfirmed_look(
+    case: &Comparison<'_>,
+    verdict: Verdict,
+    suspect: Option<&Suspect<'_>>,
+) -> Option<String> {
+    let as_linked = case.evidence.screened_as_linked;
+    if verdict == Verdict::Improved && suspect.is_none() && as_linked {
+        return Some("not measured with its functions in other orders".to_owned());
+    }
+    let fresh = suspect.is_some_and(|suspect| suspect.reading.is_some());
+    let note = match (verdict, suspect?.direction.word()) {
+        (Verdict::Unchanged, looked) if as_linked && fresh => {
+            format!("{looked} as cargo linked it, but not with its functions in other orders")
+        }
+        (Verdict::Unchanged, looked) if fresh => {
+            format!("looked {looked} at first, but fresh blocks did not confirm it")
+        }
+        (Verdict::Unchanged, looked) => {
+            format!("looks {looked}, but that was not confirmed with fresh blocks")
+        }
+        _ => return None,
+    };
+    Some(note)
 }
 
 /// Notes that only the reference changed, or that the benchmark changed together with it.

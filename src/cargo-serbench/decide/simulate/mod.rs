@@ -202,6 +202,7 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
                 ..Tolerance::default()
             },
             screened_as_linked: false,
+            improved_by_screen: false,
             blocks: Vec::new(),
             to_reference: Vec::new(),
             memory: None,

@@ -53,6 +53,7 @@ fn unmeasured(index: usize) -> Evidence {
         by_wall: true,
         tolerance: Tolerance::default(),
         screened_as_linked: false,
+        improved_by_screen: false,
         blocks: Vec::new(),
         to_reference: Vec::new(),
         memory: None,
