@@ -191,8 +191,29 @@ fn benches_without_benchmarks() {
         .serbench(&["list"])
         .exits(101)
         .says_no_more()
-        .warns(&["warning: bench `fake` of fake-bench does not call divan::main()"])
-        .warns(&["error: nothing to measure"]);
+        .warns(&["error: no divan bench among fake; a divan bench has"]);
+}
+
+/// A bench of criterion is not compiled, which could take minutes.
+#[test]
+fn benches_of_other_harnesses_are_not_built() {
+    let repository = with_second_bench();
+    let criterion = "use criterion::criterion_main;\ncriterion_main!(does_not_compile);\n";
+    repository.write("benches/second.rs", criterion);
+    repository.commit("Second bench of criterion");
+    let gate = repository.serbench(&["gate", "--baseline=HEAD"]);
+    gate.exits(0)
+        .warns(&["hint: bench `second` does not use divan, so it is not built"])
+        .answers("gate: passed (1 benchmark, 0 regressed, 1 identical, ");
+    assert_eq!(
+        gate.stderr().matches("does not use divan").count(),
+        1,
+        "{gate}"
+    );
+    repository
+        .serbench(&["list", "--bench=second"])
+        .exits(101)
+        .warns(&["error: no divan bench among second; "]);
 }
 
 const SECOND: &str = "[[bench]]\nname = \"second\"\nharness = false\n\n";

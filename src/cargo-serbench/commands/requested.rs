@@ -6,14 +6,37 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::{
     config::{Config, Mode, nearest},
-    discover::{BenchTarget, Workspace, suite_name},
+    discover::{BenchTarget, Workspace, harness, suite_name},
     exit::Usage,
     select::{self, BenchId, catalog::Catalog, shard},
     session::{Request, Session},
 };
 
-/// The requested bench targets.
+/// The requested bench targets, without those that surely don't run divan.
 pub fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
+    let mut targets = named(workspace, config, request);
+    let others = others(workspace, &targets);
+    targets.retain(|target| !others.contains(target));
+    targets
+}
+
+/// The requested bench targets that surely don't run divan.
+pub fn of_other_harnesses(
+    workspace: &Workspace,
+    config: &Config,
+    request: &Request,
+) -> Vec<BenchTarget> {
+    others(workspace, &named(workspace, config, request))
+}
+
+fn others(workspace: &Workspace, targets: &[BenchTarget]) -> Vec<BenchTarget> {
+    let without = harness::without_divan(workspace);
+    let is_other =
+        |target: &&BenchTarget| without.contains(&(target.package.clone(), target.name.clone()));
+    targets.iter().filter(is_other).cloned().collect()
+}
+
+fn named(workspace: &Workspace, config: &Config, request: &Request) -> Vec<BenchTarget> {
     let named = &request.benches;
     // `--bench` without `--suite` means only that bench, not the configured suites.
     let by_suite = named.is_empty() || !request.suites.is_empty();
@@ -29,6 +52,15 @@ pub fn targets(workspace: &Workspace, config: &Config, request: &Request) -> Vec
 pub fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {
     if workspace.targets.is_empty() {
         return no_bench_here(workspace);
+    }
+    let others = of_other_harnesses(workspace, config, request);
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|target| target.name.as_str()).collect();
+        return anyhow!(
+            "no divan bench among {}; a divan bench has `harness = false` and a main that calls \
+             divan::main(); `cargo serbench init` writes a starter",
+            names.join(", ")
+        );
     }
     let asked: Vec<&str> = config
         .suites

@@ -14,7 +14,7 @@ use crate::{
         requested::{self, targets},
     },
     discover::{
-        Workspace,
+        BenchTarget, Workspace,
         git::{self, Commit, Repo},
         suite_name,
         trees::Trees,
@@ -337,6 +337,23 @@ pub fn sources_folder(session: &Session) -> Result<PathBuf> {
         .context("no home folder for --own-toolchain; set CARGO_HOME")
 }
 
+fn hint_at_others(others: &[BenchTarget]) {
+    let names: Vec<String> = others
+        .iter()
+        .map(|target| format!("`{}`", target.name))
+        .collect();
+    match names.as_slice() {
+        [] => {}
+        [name] => shell::hint(format_args!(
+            "bench {name} does not use divan, so it is not built"
+        )),
+        names => shell::hint(format_args!(
+            "benches {} do not use divan, so they are not built",
+            names.join(", ")
+        )),
+    }
+}
+
 fn build_catalog(
     session: &Session,
     place: &Place<'_>,
@@ -368,6 +385,10 @@ fn build_catalog(
     for name in missing {
         shell::warning(format_args!("{what} has no suite `{name}`"));
     }
+    let others = requested::of_other_harnesses(workspace, &session.config, request);
+    if side == Side::Candidate {
+        hint_at_others(&others);
+    }
     let packages = targets.iter().map(|target| target.package.as_str());
     if let Some(version) = workspace::old_divan(&workspace.metadata, &packages.collect()) {
         bail!(
@@ -385,7 +406,7 @@ fn build_catalog(
     build::stage_executables(&mut built, &session.workspace.scratch().join(aside))?;
     let naming = Naming::new(workspace.suites()).like(session.workspace.suites());
     let mut catalog = catalog::catalog(&session.launcher, &built, &naming, &session.config)?;
-    catalog.note_silent(workspace.suites(), &built, &naming);
+    catalog.note_silent(workspace.suites(), (&built, &others), &naming);
     for problem in &catalog.problems {
         shell::warning(problem);
     }

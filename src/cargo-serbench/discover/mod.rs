@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod git;
+pub mod harness;
 pub mod machine;
 pub mod overlay;
 pub mod places;

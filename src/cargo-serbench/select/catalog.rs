@@ -8,6 +8,7 @@ use super::inventory::{Entry, Inventory, inventory};
 use crate::{
     build::{self, Built, Executable},
     config::Config,
+    discover::BenchTarget,
     interrupt,
     process::Launcher,
     select::BenchId,
@@ -187,11 +188,12 @@ impl Catalog {
         }
     }
 
-    /// Notes which benches of the workspace list nothing, and why.
+    /// Notes which benches of the workspace list nothing, and why. `others` were not built because they don't
+    /// run divan.
     pub fn note_silent<'a>(
         &mut self,
         benches: impl Iterator<Item = (&'a str, String)>,
-        built: &[Built],
+        (built, others): (&[Built], &[BenchTarget]),
         naming: &Naming,
     ) {
         let listed = self.benchmarks.keys();
@@ -201,10 +203,10 @@ impl Catalog {
             if listed.contains(&name) {
                 continue;
             }
-            let bench = built
-                .iter()
-                .find(|it| it.target.package == package && it.target.suite() == suite);
+            let is_it = |it: &BenchTarget| it.package == package && it.suite() == suite;
+            let bench = built.iter().find(|it| is_it(&it.target));
             let why = match bench {
+                None if others.iter().any(is_it) => "does not call divan::main()".to_owned(),
                 None => "is not selected".to_owned(),
                 Some(bench) if !bench.divan => "does not call divan::main()".to_owned(),
                 Some(_) if self.benchmarks.contains_key(name.as_str()) => {
