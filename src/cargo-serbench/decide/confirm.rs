@@ -148,7 +148,7 @@ impl<'a> Suspicions<'a> {
             let level = policy.clear_suspect_level;
             let soon = plan.expected.is_some_and(|blocks| plan.next <= blocks);
             let slower = plan.suspect.direction == Looks::Slower;
-            soon && slower && plan.suspect.is_benchmark() && plan.suspect.excess(level) > 0.0
+            soon && slower && plan.suspect.excess(level) > 0.0
         });
         request(fitting(&plans, seconds))
     }
