@@ -15,6 +15,7 @@ use cargo_metadata::{Artifact, Message, PackageId, TargetKind};
 use super::{
     Built, Executable, Options,
     fingerprint::{code_hash, has_divan, has_serbench},
+    folders,
     inputs::{Ledger, Report},
     linker,
     proof::Proof,
@@ -51,6 +52,7 @@ pub fn build(
 ) -> Result<Done> {
     fs::create_dir_all(target_directory)
         .with_context(|| format!("failed to make {}", target_directory.display()))?;
+    folders::remember_rustc(&workspace.target_directory, target_directory);
     let mut ledger = Ledger::load(target_directory);
     let mut once = || -> Result<(Report, Vec<PackageId>)> {
         let started = Instant::now();

@@ -61,16 +61,16 @@ pub fn identities(
     paths: &BTreeSet<&str>,
     scratch: &Path,
 ) -> Result<BTreeMap<String, String>> {
-    let linker = relink::rust_lld()?;
-    let (inputs, _) = proven(executable, &linker, scratch)?;
+    let (inputs, _) = proven(executable, scratch)?;
     identity::identities(&inputs, &executable.folder, paths)
 }
 
 /// The inputs an executable was linked from, verified to reproduce it, and its bytes.
-fn proven(executable: &Executable, linker: &Path, scratch: &Path) -> Result<(Inputs, Vec<u8>)> {
+fn proven(executable: &Executable, scratch: &Path) -> Result<(Inputs, Vec<u8>)> {
     let Some(archive) = &executable.link_inputs else {
         return Err(anyhow::anyhow!(linker::why_not_kept()));
     };
+    let linker = &relink::rust_lld()?;
     let inputs = Inputs::unpack(archive, scratch)?;
     let bytes = read(&executable.path)?;
     let again = inputs.link_as_before(linker)?;
@@ -87,9 +87,9 @@ fn proven(executable: &Executable, linker: &Path, scratch: &Path) -> Result<(Inp
 /// # Errors
 /// If relinking is not possible here; the executables can be measured as cargo linked them.
 pub fn align(executables: [&Executable; 2], scratch: &Path) -> Result<Aligned> {
-    let linker = relink::rust_lld()?;
-    let [one, other] = executables.map(|executable| proven(executable, &linker, scratch));
+    let [one, other] = executables.map(|executable| proven(executable, scratch));
     let ((one, one_bytes), (other, other_bytes)) = (one?, other?);
+    let linker = relink::rust_lld()?;
     let (inputs, bytes) = ([one, other], [one_bytes, other_bytes]);
     let functions = [0, 1].map(|side| order::functions(&bytes[side]));
     let common = order::common([&functions[0], &functions[1]]);
