@@ -55,8 +55,8 @@ fn features_that_the_candidate_leaves_out() {
         1,
     );
     let bench = repository.read("benches/fake.rs").replace(
-        "include_str!(\"behaviour.txt\").lines()",
-        "{ if cfg!(feature = \"more\") { include_str!(\"more.txt\") } else { include_str!(\"behaviour.txt\") } }.lines()",
+        "include_str!(\"behaviour.txt\")",
+        "{ if cfg!(feature = \"more\") { include_str!(\"more.txt\") } else { include_str!(\"behaviour.txt\") } }",
     );
     assert!(bench.contains("more.txt"));
     repository.write("benches/fake.rs", &bench);
@@ -107,8 +107,8 @@ fn default_features_that_the_candidate_switches_off() {
         1,
     );
     let bench = repository.read("benches/fake.rs").replace(
-        "include_str!(\"behaviour.txt\").lines()",
-        "{ if cfg!(feature = \"more\") { include_str!(\"more.txt\") } else { include_str!(\"behaviour.txt\") } }.lines()",
+        "include_str!(\"behaviour.txt\")",
+        "{ if cfg!(feature = \"more\") { include_str!(\"more.txt\") } else { include_str!(\"behaviour.txt\") } }",
     );
     repository.write("benches/fake.rs", &bench);
     repository.write(
@@ -158,14 +158,14 @@ fn a_list_that_differs_from_run_to_run() {
         "{REFERENCE}\nfake::more::u8::4 worker cpu=50000\n"
     ));
     let bench = repository.read("benches/fake.rs");
-    let moody = "lines().filter(|(id, _)| !id.contains(\"more\") || env::current_exe().unwrap().to_string_lossy().contains(\"arm-a\"))";
-    repository.write(
-        "benches/fake.rs",
-        &bench.replace(
-            "lines().for_each(|(id, _)|",
-            &format!("{moody}.for_each(|(id, _)|"),
-        ),
-    );
+    let moody = "{
+        let executable = std::env::current_exe().unwrap();
+        let all = include_str!(\"behaviour.txt\");
+        let first = all.lines().next().unwrap();
+        if executable.to_string_lossy().contains(\"arm-a\") { all } else { first }
+    }";
+    let bench = bench.replace("include_str!(\"behaviour.txt\")", moody);
+    repository.write("benches/fake.rs", &bench);
     repository.commit("List at random");
     repository.write("README.md", "Words.\n");
     repository.commit("Words");

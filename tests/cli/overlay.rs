@@ -27,8 +27,8 @@ fn without_benches() -> Repository {
 fn use_library(repository: &Repository) {
     let bench = repository.read("benches/fake.rs");
     let bench = bench.replace(
-        "fn main() {",
-        "fn main() {\n    assert_eq!(fake_bench::version(), fake_bench::version());",
+        "fn behaviour() -> &'static str {",
+        "fn behaviour() -> &'static str {\n    assert_eq!(fake_bench::version(), fake_bench::version());",
     );
     repository.write("benches/fake.rs", &bench);
 }

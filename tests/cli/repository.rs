@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
@@ -91,6 +92,16 @@ impl Repository {
         self.git(&[&["add"], files].concat());
         self.git(&["commit", "--quiet", "--allow-empty", "--message", subject]);
         self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Makes the bench independent of [`runtime`], so that any rustc can build it.
+    pub(crate) fn make_whole(&self) {
+        let bench = self.read("benches/fake.rs");
+        let linked = "#[link(name = \"fake_runtime\")]\n";
+        assert!(bench.contains(linked));
+        let own = "#[path = \"own/runtime.rs\"]\nmod runtime;\n\n";
+        self.write("benches/fake.rs", &bench.replace(linked, own));
+        self.write("benches/own/runtime.rs", RUNTIME);
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
@@ -284,12 +295,45 @@ fn remembered() -> &'static str {
         let file = folder.path().join(REMEMBERED);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let asked = clean(&mut Command::new(cargo))
+        let asked = unset(&mut Command::new(cargo))
             .args(["metadata", "--format-version=1"])
             .current_dir(folder.path())
             .output();
         assert!(asked.unwrap().status.success());
         fs::read_to_string(file).unwrap_or_default()
+    })
+}
+
+const RUNTIME: &str = include_str!("../fixtures/fake-runtime.rs");
+
+/// The folder of a library with the code that all fake benches link. Compiled once for each rustc, it may stay
+/// for later runs of the tests.
+fn runtime() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let mut hasher = DefaultHasher::new();
+        (RUNTIME, remembered()).hash(&mut hasher);
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = all.join(format!("fake-runtime-{:x}", hasher.finish()));
+        if !folder.exists() {
+            let staging = tempfile::tempdir_in(all).unwrap();
+            // The benches bring the standard library, so a Rust library is enough.
+            let done = unset(&mut Command::new("rustc"))
+                .args([
+                    "--edition=2024",
+                    "--crate-type=lib",
+                    "fake-runtime.rs",
+                    "-o",
+                ])
+                .arg(staging.path().join("libfake_runtime.a"))
+                .current_dir(fixture("."))
+                .status();
+            assert!(done.unwrap().success());
+            // Another process may have been faster.
+            let renamed = fs::rename(staging.path(), &folder);
+            assert!(renamed.is_ok() || folder.exists());
+        }
+        folder
     })
 }
 
@@ -315,8 +359,12 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
 }
 
 /// Removes variables set by the user, `cargo test` or a git hook from the environment. Keeps `CARGO`, the
-/// cargo that runs these tests.
+/// cargo that runs these tests. Tells linkers where to find the code of fake benches.
 pub(crate) fn clean(command: &mut Command) -> &mut Command {
+    unset(command).env("LIBRARY_PATH", runtime())
+}
+
+fn unset(command: &mut Command) -> &mut Command {
     const PREFIXES: [&str; 6] = ["CARGO_", "DIVAN_", "SERBENCH_", "FAKE_", "GIT_", "GITHUB_"];
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();

@@ -98,7 +98,7 @@ fn reasons_take_one_line_each(all: &Outcome) {
     all.says(&["differs::u8::4: wrong output: element 3 is 5 instead of 4"]);
     all.says(&[
         "panics",
-        "panicked at benches/fake.rs",
+        "panicked at fake-runtime.rs",
         "this bench has a bug",
     ]);
     all.says(&["dies", "this bench dies on `run`"]);
