@@ -16,7 +16,7 @@ fn behaviour(mine: u32, other: u32) -> String {
 /// 40 commits after the first. The 8th makes `mine` faster, the 21st slower, the 33rd `other`
 /// slower; the 14th to 18th don't build, and the 22nd to 32nd only change documents.
 fn history() -> (Repository, Vec<String>) {
-    let repository = Repository::new(&behaviour(50_000, 30_000));
+    let repository = Repository::with_library(&behaviour(50_000, 30_000));
     let mut commits = vec![repository.git(&["rev-parse", "HEAD"])];
     for number in 1..=40 {
         let source = format!("//! Number {number}.\n");
@@ -122,7 +122,7 @@ fn improvements_and_no_change() {
 
 #[test]
 fn a_culprit_that_does_not_build_is_a_range() {
-    let repository = Repository::new(&behaviour(50_000, 30_000));
+    let repository = Repository::with_library(&behaviour(50_000, 30_000));
     let mut commits = vec![repository.git(&["rev-parse", "HEAD"])];
     for number in 1..=6 {
         let broken = if (2..=4).contains(&number) {

@@ -78,7 +78,7 @@ fn commit_of(repository: &Repository, entries: &[(&str, &str, &str)]) -> String 
 
 #[test]
 fn trees_with_two_entries_of_a_name() {
-    let repository = Repository::new(FAST);
+    let repository = Repository::with_library(FAST);
     let whole = [
         ("100644", "Cargo.lock", "HEAD:Cargo.lock"),
         ("100644", "Cargo.toml", "HEAD:Cargo.toml"),

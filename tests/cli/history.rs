@@ -163,7 +163,7 @@ fn a_workspace_below_the_top() {
     repository.git(&["rm", "-r", "--quiet", "--cached", "."]);
     let inner = repository.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
-    for name in ["Cargo.toml", "Cargo.lock", "src", "benches"] {
+    for name in ["Cargo.toml", "Cargo.lock", "benches"] {
         std::fs::rename(repository.path().join(name), inner.join(name)).unwrap();
     }
     repository.commit("Move");

@@ -26,7 +26,7 @@ fn recorded(repository: &Repository, commits: &[String]) -> Vec<usize> {
 
 #[test]
 fn backfill() {
-    let repository = Repository::new(&behaviour(50_000));
+    let repository = Repository::with_library(&behaviour(50_000));
     let mut commits = vec![repository.git(&["rev-parse", "HEAD"])];
     for number in 1..=4 {
         let broken = if number == 2 {
@@ -69,7 +69,7 @@ fn backfill() {
 
 #[test]
 fn a_budget_too_small_for_a_backfilled_commit() {
-    let repository = Repository::new(
+    let repository = Repository::with_library(
         "fake::slow::u8::4 table wall=100000000 spends
          fake::last::u8::4 table wall=100000000 spends",
     );

@@ -86,7 +86,7 @@ fn a_file_outside_the_repository() {
         .unwrap()
         .join("behaviour.txt");
     fs::write(&path, FAST).unwrap();
-    let repository = Repository::new(FAST);
+    let repository = Repository::with_library(FAST);
     reads(&repository, &format!("include_str!({path:?})"));
     repository.commit("Elsewhere");
     repository.write("src/lib.rs", "// Other words.\n");

@@ -7,6 +7,7 @@ const ONE: &str = "fake::f worker cpu=50000";
 /// A library committed without a bench, and an uncommitted bench.
 fn without_benches() -> Repository {
     let repository = Repository::uncommitted(ONE);
+    repository.write("src/lib.rs", "//! Empty.\n");
     let manifest = repository.read("Cargo.toml");
     let bench = repository.read("benches/fake.rs");
     let plain = manifest.split("[[bench]]").next().unwrap();

@@ -14,15 +14,12 @@ pub(crate) fn two_packages() -> Repository {
             .replace("fake-bench", package)
             .replace("[profile.bench]\nopt-level = 0\ndebug = false\n", "");
         repository.write(&format!("{package}/Cargo.toml"), &own);
-        repository.write(&format!("{package}/src/lib.rs"), "");
         let bench = repository.read("benches/fake.rs");
         repository.write(&format!("{package}/benches/fake.rs"), &bench);
         let behaviour = format!("fake::f worker cpu={cpu}\n");
         repository.write(&format!("{package}/benches/behaviour.txt"), &behaviour);
     }
-    for file in ["benches", "src"] {
-        std::fs::remove_dir_all(repository.path().join(file)).unwrap();
-    }
+    std::fs::remove_dir_all(repository.path().join("benches")).unwrap();
     std::fs::remove_file(repository.path().join("Cargo.lock")).unwrap();
     repository.write(
         "Cargo.toml",

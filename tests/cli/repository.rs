@@ -33,6 +33,15 @@ impl Repository {
         repository
     }
 
+    /// The same with a library, which takes as long to build as a bench.
+    pub(crate) fn with_library(behaviour: &str) -> Self {
+        let repository = Self::uncommitted(behaviour);
+        repository.write("src/lib.rs", "//! Empty.\n");
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        repository.commit("Before");
+        repository
+    }
+
     /// The fixture with `behaviour` as benchmarks, without git.
     pub(crate) fn uncommitted(behaviour: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -305,30 +314,32 @@ fn remembered() -> &'static str {
 }
 
 const RUNTIME: &str = include_str!("../fixtures/fake-runtime.rs");
+const PLANTED_RUNTIME: &str = include_str!("../fixtures/planted-runtime.rs");
 
-/// The folder of a library with the code that all fake benches link. Compiled once for each rustc, it may stay
-/// for later runs of the tests.
+/// The folder of libraries with the code that all fake and all planted benches link. Compiled once for each
+/// rustc, they may stay for later runs of the tests.
 fn runtime() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let mut hasher = DefaultHasher::new();
-        (RUNTIME, remembered()).hash(&mut hasher);
+        (RUNTIME, PLANTED_RUNTIME, remembered()).hash(&mut hasher);
         let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let folder = all.join(format!("fake-runtime-{:x}", hasher.finish()));
         if !folder.exists() {
             let staging = tempfile::tempdir_in(all).unwrap();
-            // The benches bring the standard library, so a Rust library is enough.
-            let done = unset(&mut Command::new("rustc"))
-                .args([
-                    "--edition=2024",
-                    "--crate-type=lib",
-                    "fake-runtime.rs",
-                    "-o",
-                ])
-                .arg(staging.path().join("libfake_runtime.a"))
-                .current_dir(fixture("."))
-                .status();
-            assert!(done.unwrap().success());
+            for (source, library, level) in [
+                ("fake-runtime.rs", "libfake_runtime.a", "0"),
+                ("planted-runtime.rs", "libplanted_runtime.a", "3"),
+            ] {
+                // The benches bring the standard library, so a Rust library is enough.
+                let done = unset(&mut Command::new("rustc"))
+                    .args(["--edition=2024", "--crate-type=lib", source, "-o"])
+                    .arg(staging.path().join(library))
+                    .arg(format!("-Copt-level={level}"))
+                    .current_dir(fixture("."))
+                    .status();
+                assert!(done.unwrap().success());
+            }
             // Another process may have been faster.
             let renamed = fs::rename(staging.path(), &folder);
             assert!(renamed.is_ok() || folder.exists());

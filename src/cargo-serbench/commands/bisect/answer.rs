@@ -291,3 +291,44 @@ fn change(ratios: Option<[f64; 3]>) -> String {
     };
     figures::change_within(point, [lower, upper])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AgainstParent, CommitInfo, Named, Why, culprit};
+
+    #[test]
+    fn the_reason_is_told_below_the_culprit() {
+        let named = Named {
+            commit: CommitInfo {
+                sha: "0123456789abcdef".to_owned(),
+                author: "Ann".to_owned(),
+                authored: "2026-01-02".to_owned(),
+                subject: "Sum twice".to_owned(),
+            },
+            parent: "fedcba9876543210".to_owned(),
+            change: Some([1.4, 1.39, 1.41]),
+            confirmation: AgainstParent::Confirmed,
+            reason: "CPU time +40.0 %".to_owned(),
+            why: Some(Why {
+                signature: "work",
+                evidence: "instructions +40.0 %".to_owned(),
+                functions: vec!["b::total: +400 instructions".to_owned()],
+                notes: vec!["valgrind said something".to_owned()],
+            }),
+        };
+        let mut text = String::new();
+        culprit(&mut text, &named, "b::x");
+        insta::assert_snapshot!(text, @r"
+        Found: 0123456789 2026-01-02 Ann: Sum twice
+          b::x: +40.0 % [+39.0, +41.0] against its parent fedcba9876
+          CPU time +40.0 %
+          work: instructions +40.0 %
+          in b::total: +400 instructions
+          valgrind said something
+          look at it:
+            git show 0123456789
+          measure it again:
+            cargo serbench compare fedcba9876 0123456789 'b::x'
+        ");
+    }
+}
