@@ -104,7 +104,7 @@ fn nothing_to_measure() {
 
 #[test]
 fn benches_that_come_and_go() {
-    let repository = Repository::new(ONE);
+    let repository = Repository::with_library(ONE);
     let manifest = repository.read("Cargo.toml");
     let with = |name: &str| {
         let bench = format!("[[bench]]\nname = \"{name}\"\nharness = false\n\n[profile.bench]");
