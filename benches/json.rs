@@ -34,13 +34,17 @@ fn memset<T: JsonElement>(bencher: Bencher, shape: &Shape) {
     Serbench
         .encode(array.view(), &mut text)
         .expect("seeded arrays can be encoded");
-    let len = text.len();
+    fill(bencher, text.len(), Description::of(&array.view()));
+}
+
+/// Without type parameters, or the loops of the worker and of divan would be compiled for each type.
+fn fill(bencher: Bencher, len: usize, description: Description) {
     bench_described(
         bencher,
         || vec![black_box(b' '); len],
         |fill| {
             let is_full = fill().len() == len;
-            Description::of(&array.view())
+            description
                 .bytes_out(len as u64)
                 .check(is_full.then_some(()).ok_or("wrong length"))
         },
