@@ -72,6 +72,25 @@ const SERVE: &str = "
             });
         }";
 
+/// Instead of the closure that initializes a benchmark's arguments: a call of a function that is generic only
+/// over their type, up to the beginning of its body. Threads may make the arguments twice, but use the same.
+const SHARED: &str = "let args = match self.args.get() {
+            Some(args) => args,
+            None => {
+                let _ = self.args.set(erase(make_args(), &arg_to_string));
+                self.args.get().unwrap()
+            }
+        };
+        BenchArgsRunner { args, bench: bench::<I::Item, B> }
+    }
+}
+
+fn erase<I>(made: I, arg_to_string: &dyn Fn(&I::Item) -> String) -> ErasedArgsSlice
+where
+    I: IntoIterator,
+    I::Item: Any + Send + Sync,
+{";
+
 /// Makes `Divan::default()` read the arguments, because the `main` of some benches does not. `FIELDS`
 /// are the fields of the struct.
 const DEFAULT: &str = "
@@ -176,7 +195,7 @@ fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<(Vec<OsString>, 
 
 /// A hash of what is added to divan.
 pub fn changes() -> String {
-    text_hash(format!("{WORKER}{SERVE}{DEFAULT}{OPTIONS:?}").as_bytes())
+    text_hash(format!("{WORKER}{SERVE}{SHARED}{DEFAULT}{OPTIONS:?}").as_bytes())
 }
 
 /// Writes a package with a worker to `changed`, completely or not at all.
@@ -203,6 +222,10 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
         .context("failed to find divan's loop")?;
     let text = with_calls(&fs::read_to_string(&module)?).context("failed to read divan's loop")?;
     fs::write(&module, text)?;
+    let arguments = module.with_file_name("args.rs");
+    if let Some(text) = with_shared_code(&fs::read_to_string(&arguments)?) {
+        fs::write(&arguments, text)?;
+    }
     let runner = source.join("divan.rs");
     if let Some(text) = with_arguments(&fs::read_to_string(&runner)?) {
         fs::write(&runner, text)?;
@@ -261,6 +284,22 @@ fn with_calls(module: &str) -> Option<String> {
     )
 }
 
+/// Makes divan compile the code that lists `args = …` once for each type of arguments, not for each benchmark;
+/// `None` if it differs from the supported versions'. It was a fifth of what LLVM got for a bench of 143 benchmarks.
+fn with_shared_code(arguments: &str) -> Option<String> {
+    const START: &str = "let args = self.args.get_or_init(|| {";
+    const END: &str =
+        "\n        });\n\n        BenchArgsRunner { args, bench: bench::<I::Item, B> }\n    }\n}\n";
+    const MADE: &str = "make_args()";
+    let (before, rest) = arguments.split_once(START)?;
+    let (body, after) = rest.split_once(END)?;
+    if body.matches(MADE).count() != 1 || after.contains(END) {
+        return None;
+    }
+    let body = body.replacen(MADE, "made", 1);
+    Some(format!("{before}{SHARED}{body}\n}}\n{after}"))
+}
+
 /// Makes divan obey its arguments whatever a bench's `main` calls; `None` if its runner differs from the
 /// supported versions'.
 fn with_arguments(runner: &str) -> Option<String> {
@@ -302,7 +341,8 @@ mod tests {
     };
 
     use super::{
-        KNOWN, OPTIONS, RECORDER, STORE, with_arguments, with_calls, with_worker, write_changed,
+        KNOWN, OPTIONS, RECORDER, STORE, with_arguments, with_calls, with_shared_code, with_worker,
+        write_changed,
     };
 
     /// The divan that this package's own bench depends on.
@@ -329,6 +369,7 @@ mod tests {
             let call = format!("crate::serbench_worker::{call}");
             assert_eq!(calls.matches(&call).count(), times, "{call}");
         }
+        assert!(read("src/benchmark/args.rs").contains("erase(make_args(), &arg_to_string)"));
         let runner = read("src/divan.rs");
         assert!(runner.contains("impl Default for Divan"));
         assert!(runner.contains("filters: Default::default(),"));
@@ -409,6 +450,23 @@ mod tests {
             let other = text.replacen(from, to, 1);
             assert_ne!(text, other);
             assert_eq!(with_arguments(&other), None, "{to}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_another_form_are_left_alone() {
+        let text = fs::read_to_string(divan().join("src/benchmark/args.rs")).unwrap();
+        assert!(with_shared_code(&text).is_some());
+        for line in [
+            "self.args.get_or_init(|| {",
+            "make_args()",
+            "BenchArgsRunner { args, bench",
+        ] {
+            assert_eq!(
+                with_shared_code(&text.replacen(line, "other", 1)),
+                None,
+                "{line}"
+            );
         }
     }
 
