@@ -192,7 +192,7 @@ pub fn measured(
 fn budget(session: &Session) -> f64 {
     let default = match session.request.selection.full {
         true => 300.0,
-        false => 45.0,
+        false => 30.0,
     };
     session.config.budget.map_or(default, Seconds::value)
 }
