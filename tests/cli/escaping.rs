@@ -15,7 +15,7 @@ const EVIL: &str =
 /// Asserts that no line has an effect of [`EVIL`]. With `styles`, colors are allowed.
 #[track_caller]
 fn is_harmless(outcome: &Outcome, styles: bool) {
-    let style = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
+    let style = regex_lite::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     for text in [outcome.stdout(), outcome.stderr()] {
         let mut rest = text.to_owned();
         if styles {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use regex::Regex;
+use regex_lite::Regex;
 
 /// All top-level modules, in order: each imports only from those before it.
 const ORDER: &[&str] = &[
@@ -153,7 +153,11 @@ fn imported(file: &Path, code: &str) -> Vec<String> {
     let mut names = Vec::new();
     let root = Regex::new(r"\bcrate::(\{|\w+)|\bcrate::\s*(\w+)|\b((?:super::)+)(\w+)").unwrap();
     for found in root.captures_iter(code) {
-        let name = |group| found.get(group).map(|it: regex::Match<'_>| it.as_str());
+        let name = |group| {
+            found
+                .get(group)
+                .map(|it: regex_lite::Match<'_>| it.as_str())
+        };
         match (name(1).or(name(2)), name(3).zip(name(4))) {
             (Some("{"), _) => names.extend(group(&code[found.get(0).unwrap().end()..])),
             (Some(name), _) => names.push(name.to_owned()),

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use regex::Regex;
+use regex_lite::Regex;
 
 use crate::{
     cli::{Depth, Keys, Output, Project},

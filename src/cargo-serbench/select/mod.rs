@@ -1,6 +1,7 @@
 //! Selects the requested benchmarks, each with its reference.
 
 pub mod catalog;
+mod filters;
 pub mod id;
 mod inventory;
 pub mod shard;
@@ -8,11 +9,10 @@ pub mod shard;
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
-use regex::{Regex, RegexSet};
 use serbench::Dtype;
 
-pub use self::id::BenchId;
 use self::shard::Shard;
+pub use self::{filters::Filters, id::BenchId};
 use crate::{config::nearest, exit::Usage};
 
 /// Which benchmarks to measure; empty lists select all.
@@ -57,9 +57,7 @@ pub fn choose<'a>(
     select: &Selection,
     reference: impl Fn(&str) -> Option<&'a str>,
 ) -> Result<BTreeSet<BenchId>> {
-    let filters = RegexSet::new(&select.filters).map_err(|error| {
-        Usage::new(format!("FILTER is not a valid regular expression: {error}"))
-    })?;
+    let filters = Filters::new(&select.filters)?;
     check_values(ids, select)?;
     let dtypes = select.rust_dtypes();
     let mut chosen: BTreeSet<BenchId> = ids
@@ -78,7 +76,7 @@ pub fn choose<'a>(
             } else {
                 has(&select.shapes)
             };
-            (filters.is_empty() || filters.is_match(id))
+            filters.is_match(id)
                 && (select.encoders.is_empty()
                     || select.encoders.iter().any(|name| name == id.encoder()))
                 && has(&dtypes)
@@ -107,9 +105,7 @@ fn check_values(ids: &BTreeSet<BenchId>, select: &Selection) -> Result<(), Usage
     check_list("--dtype", &select.dtypes, &segments, rust_name)?;
     check_list("--shape", &select.shapes, &segments, plain)?;
     for filter in &select.filters {
-        let matches = Regex::new(filter).map_err(|error| {
-            Usage::new(format!("FILTER is not a valid regular expression: {error}"))
-        })?;
+        let matches = Filters::new(std::slice::from_ref(filter))?;
         if !ids.iter().any(|id| matches.is_match(id)) {
             return Err(Usage::new(format!(
                 "no benchmark matches `{filter}`; {}",

@@ -106,7 +106,7 @@ fn measure(args: &History, ids: &[String]) -> Result<Measure> {
         select: Select {
             filters: ids
                 .iter()
-                .map(|id| format!("^{}$", regex::escape(id)))
+                .map(|id| format!("^{}$", regex_lite::escape(id)))
                 .collect(),
             ..Select::default()
         },

@@ -11,9 +11,8 @@ use std::{
     fmt::Write,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use regex::RegexSet;
 
 use self::change_points::Found;
 use crate::{
@@ -28,7 +27,7 @@ use crate::{
         cells,
         table::{self, Cell, Column, Table, left, right},
     },
-    select::BenchId,
+    select::{BenchId, Filters},
     shell,
 };
 
@@ -81,8 +80,7 @@ pub enum Format {
 pub fn history(args: &History) -> Result<Exit> {
     let Place { store, repo, root } = records::open(&args.records.place)?;
     let repo = records::in_git(repo.as_ref())?;
-    let filters =
-        RegexSet::new(&args.filters).context("FILTER is not a valid regular expression")?;
+    let filters = Filters::new(&args.filters)?;
     let index = records::index(&store)?;
     let keys = records::keys(&index, args.records.machine.as_deref())?;
     let from = repo.resolve(&args.from)?;
@@ -92,9 +90,7 @@ pub fn history(args: &History) -> Result<Exit> {
         .collect();
     order.reverse();
     warn_elsewhere(&index, &order, &keys, repo.is_shallow(), args);
-    let mut all = series::series(&index, &order, |id| {
-        filters.is_empty() || filters.is_match(id)
-    });
+    let mut all = series::series(&index, &order, |id| filters.is_match(id));
     all.retain(|series| keys.contains(series.key));
     if all.is_empty() {
         bail!(nothing(&index, args));
