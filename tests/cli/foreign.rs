@@ -14,11 +14,11 @@ fn traps() -> Repository {
 
 #[test]
 fn a_benchmark_of_seconds_leaves_time_to_the_others() {
-    let slow = "fake::slow table wall=1500000000 spends";
+    let slow = "fake::slow table wall=900000000 spends";
     let repository = Repository::new(&format!("fake::quick table wall=1000\n{slow}"));
     repository.behave(&format!("fake::quick table wall=1300\n{slow}"));
     repository
-        .serbench(&["gate", "--seed=1", "--budget=8"])
+        .serbench(&["gate", "--seed=1", "--budget=5"])
         .exits(100)
         .answers("gate: regressed (2 benchmarks, 1 regressed, 1 inconclusive, ")
         .says(&["fake::quick", "regressed"])
@@ -27,14 +27,14 @@ fn a_benchmark_of_seconds_leaves_time_to_the_others() {
 
 #[test]
 fn it_leaves_time_to_the_others_at_one_commit_too() {
-    let slow = "fake::first table wall=1500000000 spends";
+    let slow = "fake::first table wall=500000000 spends";
     let repository = Repository::new(&format!("{slow}\nfake::quick table wall=1000"));
     let run = |budget: &str| repository.serbench(&["--quick", "--seed=1", budget]);
-    run("--budget=3")
+    run("--budget=1")
         .exits(101)
         .says(&["quick", "1.000 µs"])
-        .warns(&["`fake::first` not measured: the budget of 3 s is spent"]);
-    run("--budget=20").exits(0).says(&["first", "1.500 s"]);
+        .warns(&["`fake::first` not measured: the budget of 1 s is spent"]);
+    run("--budget=6").exits(0).says(&["first", "500.0 ms"]);
 }
 
 #[test]

@@ -121,23 +121,9 @@ fn each_verdict_alone() {
     gate("::same::")
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, sees ");
-    for regressed in ["::slower::", "::stalls::", "::hungry::"] {
-        gate(regressed)
-            .exits(100)
-            .answers("gate: regressed (2 benchmarks, 1 regressed, ");
-    }
-    gate("::faster::")
-        .exits(0)
-        .answers("gate: passed (2 benchmarks, 0 regressed, 1 improved, ");
-    gate("::wrong::")
-        .exits(101)
-        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed, ");
-    gate("::panics::")
-        .exits(101)
-        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed, ");
-    gate("::new::")
-        .exits(0)
-        .answers("gate: passed (2 benchmarks, 0 regressed, 1 added, ");
+    gate("::slower::")
+        .exits(100)
+        .answers("gate: regressed (2 benchmarks, 1 regressed, ");
     repository
         .serbench(&["gate", "--seed=1", "--require-baseline", "::new::"])
         .exits(101)
@@ -148,13 +134,6 @@ fn each_verdict_alone() {
         .says(&[
             "`fake::gone::u8::4` no longer exists",
             "accept 'fake::gone::u8::4' --removed",
-        ]);
-    gate("::healed::")
-        .exits(101)
-        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed, ")
-        .says(&[
-            "fake::healed::u8::4: failed at the baseline: panicked at",
-            "this bench has a bug",
         ]);
 
     // In the other direction with `compare`: the faster one is slower.
@@ -169,6 +148,56 @@ fn each_verdict_alone() {
         .exits(100)
         .answers("gate: regressed (3 benchmarks, 1 regressed, 1 improved, ")
         .says(&["fake::faster::u8::4: CPU time +11.1 %"]);
+
+    // The others from one stored run, without what it says of other benchmarks.
+    gate("::(stalls|hungry|faster|wrong|panics|new|healed)::").exits(100);
+    let run = std::fs::read_to_string(repository.runs().pop().unwrap()).unwrap();
+    let run: Value = serde_json::from_str(&run).unwrap();
+    let report = |encoder: &str| {
+        let only = only(
+            [&format!("fake::{encoder}::u8::4"), "fake::reference::u8::4"],
+            &run,
+        );
+        repository.write("target/only.json", &only.to_string());
+        repository.serbench(&["report", "target/only.json"])
+    };
+    for regressed in ["stalls", "hungry"] {
+        report(regressed)
+            .exits(100)
+            .answers("gate: regressed (2 benchmarks, 1 regressed");
+    }
+    report("faster")
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 improved");
+    for failed in ["wrong", "panics"] {
+        report(failed)
+            .exits(101)
+            .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed");
+    }
+    report("new")
+        .exits(0)
+        .answers("gate: passed (2 benchmarks, 0 regressed, 1 added");
+    report("healed")
+        .exits(101)
+        .answers("gate: passed, 1 failed (2 benchmarks, 0 regressed, 1 failed")
+        .says(&[
+            "fake::healed::u8::4: failed at the baseline: panicked at",
+            "this bench has a bug",
+        ]);
+}
+
+/// A stored run with only these benchmarks.
+fn only(ids: [&str; 2], run: &Value) -> Value {
+    let mut run = run.clone();
+    let benchmarks = run["benchmarks"].as_object_mut().unwrap();
+    benchmarks.retain(|id, _| ids.contains(&id.as_str()));
+    assert_eq!(benchmarks.len(), 2);
+    let blocks = run["blocks"].as_array_mut().unwrap();
+    blocks.retain(|block| {
+        let mut arms = block["arms"].as_array().unwrap().iter();
+        arms.all(|arm| ids.contains(&arm["id"].as_str().unwrap()))
+    });
+    run
 }
 
 /// A slower reference is not hidden by ratios: it is judged by its own latency.
