@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
 use sha2::{Digest, Sha256};
 
@@ -173,9 +173,19 @@ pub fn members(choice: &Choice) -> Result<Workspace> {
 }
 
 fn metadata(command: &mut MetadataCommand) -> Result<Metadata> {
-    command.exec().context(
-        "failed to ask cargo about this workspace (`cargo metadata`); is there a Cargo.toml?",
-    )
+    command.exec().map_err(|error| {
+        let advice = advice(&error.to_string());
+        let what = format!("failed to ask cargo about this workspace (`cargo metadata`){advice}");
+        anyhow::Error::from(error).context(what)
+    })
+}
+
+/// What to do about an error of cargo that does not say it.
+fn advice(error: &str) -> &'static str {
+    match error.contains("could not find `Cargo.toml`") {
+        true => "; is there a Cargo.toml?",
+        false => "",
+    }
 }
 
 fn benches(metadata: &Metadata) -> impl Iterator<Item = (&Package, &Target)> + Clone {
@@ -241,4 +251,16 @@ pub fn package_folder(workspace: &Workspace, package: &str) -> PathBuf {
         .and_then(|folder| folder.as_std_path().strip_prefix(&workspace.root).ok())
         .map(Path::to_path_buf)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::advice;
+
+    #[test]
+    fn only_a_missing_manifest_is_looked_for() {
+        let missing = "error: could not find `Cargo.toml` in `/tmp` or any parent directory";
+        assert_eq!(advice(missing), "; is there a Cargo.toml?");
+        assert_eq!(advice("error: failed to get `iai` as a dependency"), "");
+    }
 }

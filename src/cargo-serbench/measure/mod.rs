@@ -36,6 +36,9 @@ use crate::{
     verify,
 };
 
+/// The number of blocks after which more of the same phase are announced.
+const WORTH_A_LINE: usize = 16;
+
 /// A run without measurements.
 pub fn new_run(
     options: &Options,
@@ -287,7 +290,7 @@ pub fn measure_until_decided(
     Ok(())
 }
 
-pub fn measure_work(
+fn measure_work(
     engine: &mut Engine<'_>,
     run: &mut Run,
     work: &[Job],
@@ -300,7 +303,12 @@ pub fn measure_work(
         Phase::Screen => "Measuring",
         Phase::Confirm => "Confirming",
     };
-    shell::status(verb, size(work));
+    // Blocks that replace disturbed ones are not worth a line each.
+    let goes_on = (run.blocks.last()).is_some_and(|block| block.phase == first.phase);
+    let blocks: usize = work.iter().map(|job| job.blocks).sum();
+    if !goes_on || blocks >= WORTH_A_LINE {
+        shell::status(verb, size(work));
+    }
     let mut progress = shell::Progress::start(verb);
     let limit = Limit {
         deadline,
