@@ -162,6 +162,7 @@ pub fn measured(
         measure::verify_side(launcher, catalog, &chosen, side, &mut run)?;
     }
     measure::fail_silent(catalogs, &mut run);
+    measure::peaks::note_lone(&mut run);
     measure::hint_at_foreign(&run, &session.workspace.scratch());
     explain::keep(session, catalogs, &mut run);
     let layouts = match config.layout {

@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod identical;
+pub mod peaks;
 pub mod schedule;
 mod slow;
 pub mod work;
