@@ -1,7 +1,6 @@
 //! A report as JUnit XML: one test case per benchmark, and one for the outcome.
 
-use anyhow::{Context, Result};
-use quick_junit::{NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestSuite};
+use maud::{Markup, PreEscaped, html};
 
 use super::{Report, columns, explained, json, text, title};
 use crate::{
@@ -11,31 +10,74 @@ use crate::{
     shell,
 };
 
-/// How a test case ended, if not in success.
+const DECLARATION: PreEscaped<&str> = PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+
+/// The element in which a test case says how it ended.
+#[derive(Clone, Copy, PartialEq)]
 enum Ended {
-    Failed(NonSuccessKind, &'static str),
+    Failure(&'static str),
+    Error(&'static str),
     /// Neither passed nor failed.
     Skipped,
 }
 
-pub fn render(report: &Report<'_>) -> Result<String> {
+struct TestCase {
+    name: String,
+    /// `None` is a success.
+    ended: Option<Ended>,
+    words: String,
+}
+
+pub fn render(report: &Report<'_>) -> String {
     let decisions = report.verdicts.into_iter().flat_map(|it| it.decisions);
     let rows = report.tables.iter().flat_map(|table| &table.rows);
-    let mut suite = TestSuite::new("serbench");
     let decided = decisions.map(|decision| decided(report, decision));
     let cases = rows.map(measured).chain(decided);
-    suite.add_test_cases(cases.chain([outcome(report)]));
-    let mut suites = Suites::new("serbench");
-    suites.add_test_suite(suite);
-    suites.to_string().context("failed to write JUnit XML")
+    let cases: Vec<TestCase> = cases.chain([outcome(report)]).collect();
+    let count = |is: fn(Ended) -> bool| {
+        cases
+            .iter()
+            .filter_map(|case| case.ended)
+            .filter(|it| is(*it))
+            .count()
+    };
+    let failures = count(|it| matches!(it, Ended::Failure(_)));
+    let errors = count(|it| matches!(it, Ended::Error(_)));
+    let skipped = count(|it| it == Ended::Skipped);
+    html! {
+        (DECLARATION)
+        testsuites name="serbench" tests=(cases.len()) failures=(failures) errors=(errors) {
+            "\n"
+            testsuite name="serbench" tests=(cases.len()) failures=(failures) errors=(errors) skipped=(skipped) {
+                "\n"
+                @for case in &cases { (case.element()) "\n" }
+            }
+            "\n"
+        }
+        "\n"
+    }
+    .into_string()
+}
+
+impl TestCase {
+    fn element(&self) -> Markup {
+        let Self { name, words, .. } = self;
+        html! {
+            testcase name=(name) classname="serbench" {
+                @match self.ended {
+                    Some(Ended::Failure(word)) => failure type=(word) message=(words) {},
+                    Some(Ended::Error(word)) => error type=(word) message=(words) {},
+                    Some(Ended::Skipped) => skipped message=(words) {},
+                    None => system-out { (words) },
+                }
+            }
+        }
+    }
 }
 
 fn measured(row: &Row) -> TestCase {
     match (row.verification.failure(), row.verification.skipped()) {
-        (Some(reason), _) => {
-            let failed = Ended::Failed(NonSuccessKind::Error, "failed");
-            case(&row.id, Some(failed), reason)
-        }
+        (Some(reason), _) => case(&row.id, Some(Ended::Error("failed")), reason),
         (None, Some(reason)) => case(&row.id, Some(Ended::Skipped), reason),
         (None, None) => case(&row.id, None, &columns::brief_ratio(row).text),
     }
@@ -44,11 +86,11 @@ fn measured(row: &Row) -> TestCase {
 fn decided(report: &Report<'_>, decision: &Decision) -> TestCase {
     let mut limits = decision.limits.iter();
     let over = limits.any(|check| check.standing == Standing::Over);
-    let limit = Ended::Failed(NonSuccessKind::Failure, "over-limit");
+    let limit = Ended::Failure("over-limit");
     let ended = match decision.verdict {
-        Verdict::Failed => Some(Ended::Failed(NonSuccessKind::Error, "failed")),
-        Verdict::Removed => Some(Ended::Failed(NonSuccessKind::Error, "removed")),
-        Verdict::Regressed => Some(Ended::Failed(NonSuccessKind::Failure, "regressed")),
+        Verdict::Failed => Some(Ended::Error("failed")),
+        Verdict::Removed => Some(Ended::Error("removed")),
+        Verdict::Regressed => Some(Ended::Failure("regressed")),
         _ if over => Some(limit),
         Verdict::Inconclusive | Verdict::Skipped => Some(Ended::Skipped),
         Verdict::Improved | Verdict::Unchanged | Verdict::Identical | Verdict::Added => None,
@@ -72,11 +114,10 @@ fn outcome(report: &Report<'_>) -> TestCase {
     let outcome = report.verdicts.map(|it| it.summary.outcome);
     let outcome = outcome.filter(|it| *it != Outcome::Passed);
     let word = outcome.map_or("failed", json::outcome);
-    let failed = |kind| Some(Ended::Failed(kind, word));
     let ended = match report.exit_code {
         code if code == Exit::Passed.code() => None,
-        code if code == Exit::CouldNotMeasure.code() => failed(NonSuccessKind::Error),
-        _ => failed(NonSuccessKind::Failure),
+        code if code == Exit::CouldNotMeasure.code() => Some(Ended::Error(word)),
+        _ => Some(Ended::Failure(word)),
     };
     let words = match title(report) {
         words if words.is_empty() => {
@@ -88,26 +129,11 @@ fn outcome(report: &Report<'_>) -> TestCase {
     case("outcome", ended, &words)
 }
 
+/// XML can't represent most control characters, so they are made visible.
 fn case(id: &str, ended: Option<Ended>, words: &str) -> TestCase {
-    let words = text::visible(&text::brief(words));
-    let is_success = ended.is_none();
-    let status = match ended {
-        None => TestCaseStatus::success(),
-        Some(Ended::Skipped) => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message(&words);
-            status
-        }
-        Some(Ended::Failed(kind, word)) => {
-            let mut status = TestCaseStatus::non_success(kind);
-            status.set_type(word).set_message(&words);
-            status
-        }
-    };
-    let mut case = TestCase::new(text::visible(id), status);
-    case.set_classname("serbench");
-    if is_success {
-        case.set_system_out(words);
+    TestCase {
+        name: text::visible(id),
+        ended,
+        words: text::visible(&text::brief(words)),
     }
-    case
 }

@@ -129,7 +129,7 @@ pub static FORMATS: [Format; 11] = [
         name: "junit",
         about: "JUnit XML, one test case per benchmark",
         file: "serbench.xml",
-        render: |report, _| junit::render(report),
+        render: |report, _| Ok(junit::render(report)),
     },
     Format {
         name: "csv",
