@@ -85,7 +85,8 @@ fn id(row: &Row) -> Cell {
     Cell::name(row.id.as_str())
 }
 
-fn latency(row: &Row) -> Cell {
+/// The latency, or how the benchmark ended without one.
+pub fn latency(row: &Row) -> Cell {
     match (&row.verification.state, row.latency_ns) {
         (State::Failed(_), _) => Cell::toned("failed", Tone::Bad),
         (State::Skipped(_), _) => Cell::toned("skipped", Tone::Dim),

@@ -79,7 +79,17 @@ fn measured(row: &Row) -> TestCase {
     match (row.verification.failure(), row.verification.skipped()) {
         (Some(reason), _) => case(&row.id, Some(Ended::Error("failed")), reason),
         (None, Some(reason)) => case(&row.id, Some(Ended::Skipped), reason),
-        (None, None) => case(&row.id, None, &columns::brief_ratio(row).text),
+        (None, None) => {
+            let latency = columns::latency(row).text;
+            let words = match row.ratio {
+                Some(_) => format!(
+                    "{latency}, {} of the reference",
+                    columns::brief_ratio(row).text
+                ),
+                None => latency,
+            };
+            case(&row.id, None, &words)
+        }
     }
 }
 

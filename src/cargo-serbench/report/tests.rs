@@ -644,6 +644,11 @@ fn one_commit_by_itself() {
 }
 
 #[test]
+fn test_cases_of_one_commit_say_the_latency() {
+    insta::assert_snapshot!(one_commit().render("junit"));
+}
+
+#[test]
 fn small_forms() {
     let report = Owned::of(&[("json::slow::f64::100x100", Verdict::Regressed)]);
     let forms = [
