@@ -364,6 +364,15 @@ fn many_suspects_need_more_certainty() {
     assert!(level(100) < 1.0);
 }
 
+/// What was not confirmed says how long a look takes, not how long one block does.
+#[test]
+fn confirming_takes_a_whole_look() {
+    let mut suspect = benchmark("a");
+    suspect.blocks = blocks(Phase::Screen, 0..8, 1.8, 1.8, 0.1);
+    let needs = decide(&[suspect], &Policy::default())[0].needs_seconds;
+    assert_eq!(needs.map(|seconds| (seconds / 0.03).round()), Some(16.0));
+}
+
 #[test]
 fn spent_budget_leaves_the_rest_inconclusive() {
     let policy = Policy {

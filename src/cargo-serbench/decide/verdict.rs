@@ -171,7 +171,9 @@ fn needs_seconds(
     let errors = z_of(level) + normal_quantile(DECIDED);
     let error = change.error_of_one_block(policy.clear_level);
     let blocks = (errors * error / distance).powi(2);
-    // A suspect must be confirmed by fresh blocks only.
+    // A suspect must be confirmed by fresh blocks only, and by as many as one look has.
+    let least = policy.looks.first().filter(|_| distance > 0.0);
+    let blocks = blocks.max(least.map_or(0.0, |least| *least as f64));
     let usable = if fresh || distance <= 0.0 {
         change.blocks() as f64
     } else {
