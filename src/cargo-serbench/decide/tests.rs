@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Decision, Metric, Outcome, Policy, Request, Standing, Verdict, Waivable, decide, next, reach,
-    summarize,
+    Decision, LimitCheck, Metric, Outcome, Policy, Request, Standing, Verdict, Waivable, decide,
+    next, reach, summarize,
 };
 use crate::compare::stats::normal_quantile;
 use crate::compare::{Clock, LEVEL};
@@ -431,6 +431,29 @@ fn latency_limits_have_three_answers() {
         let over = summarize(&decisions, false).outcome == Outcome::Regressed;
         assert_eq!(over, standing == Standing::Over);
     }
+}
+
+/// Or every change of documentation would be inconclusive in strict mode.
+#[test]
+fn limits_of_identical_code_are_not_checked() {
+    let [mut reference, mut encoder] = ["orjson", "serde"].map(benchmark);
+    reference.presence = Presence::Identical;
+    encoder.presence = Presence::Identical;
+    encoder.reference = Some(reference.id.clone());
+    encoder.tolerance.max_latency_ratio = Some(1.5);
+    encoder.tolerance.max_memory_ratio = Some(1.5);
+    let outcome = |evidence: &[Evidence]| {
+        let decisions = decide(evidence, &Policy::default());
+        summarize(&decisions, true).outcome
+    };
+    let mut both = [reference, encoder];
+    assert_eq!(outcome(&both), Outcome::Passed);
+    // Nothing is known about the ratio to another reference.
+    both[0].presence = Presence::Both;
+    let decisions = decide(&both, &Policy::default());
+    let unclear = |check: &LimitCheck| check.standing == Standing::Unclear;
+    assert!(decisions[1].limits.iter().all(unclear));
+    assert_eq!(decisions[1].limits.len(), 2);
 }
 
 fn memory(peak: u64, bytes: u64, allocations: u64) -> Memory {

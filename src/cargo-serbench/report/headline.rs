@@ -299,7 +299,7 @@ fn counts(report: &Report<'_>, verdicts: &Verdicts<'_>) -> String {
         parts.push(format!("{} over a limit", summary.over_limit));
     }
     if summary.unclear_limit > 0 {
-        parts.push(format!("{} near a limit", summary.unclear_limit));
+        parts.push(format!("{} with undecided limits", summary.unclear_limit));
     }
     let all = shell::count(summary.verdicts.values().sum(), "benchmark");
     format!("{all}: {}; {}", parts.join(", "), took(report))
