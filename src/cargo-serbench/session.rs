@@ -23,7 +23,7 @@ use crate::{
     explain, interrupt,
     process::Launcher,
     record::baseline,
-    select::Selection,
+    select::{Filters, Selection},
     shell,
     values::name::Name,
 };
@@ -199,6 +199,7 @@ pub fn held(config: Config, baseline: Result<Workspace>, flags: &Flags) -> Resul
 
 /// Opens the workspace, reads its configuration, and waits for the lock.
 pub fn open(request: Request) -> Result<Session> {
+    Filters::new(&request.selection.filters)?;
     let workspace = workspace::workspace(&request.choice)?;
     check_packages(&workspace, &request.choice)?;
     let config = config::load(&workspace, &request.flags)?.config;

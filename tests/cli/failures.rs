@@ -90,10 +90,12 @@ fn nothing_to_measure() {
             "did you mean `reference`",
         ],
     );
-    check(
-        &["gate", "("],
-        &["error: FILTER is not a valid regular expression"],
-    );
+    let invalid = repository.serbench(&["gate", "("]);
+    invalid
+        .exits(2)
+        .warns(&["error: FILTER is not a valid regular expression"]);
+    // Before anything is built.
+    assert_eq!(invalid.stderr().lines().count(), 1, "{}", invalid.stderr());
     // Only the name on the command line is wrong, not the configured one.
     let manifest = repository.read("Cargo.toml");
     let configured = format!("{manifest}\n[package.metadata.serbench]\nsuites = [\"fake\"]\n");
