@@ -199,6 +199,7 @@ pub fn held(config: Config, baseline: Result<Workspace>, flags: &Flags) -> Resul
 
 /// Opens the workspace, reads its configuration, and waits for the lock.
 pub fn open(request: Request) -> Result<Session> {
+    // An invalid filter should not cost a build.
     Filters::new(&request.selection.filters)?;
     let workspace = workspace::workspace(&request.choice)?;
     check_packages(&workspace, &request.choice)?;

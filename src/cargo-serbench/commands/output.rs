@@ -199,10 +199,8 @@ fn places<'a>(
 
 /// Whether a benchmark regressed or is over a limit, so that the report suggests where to look.
 fn has_slower(findings: &Findings) -> bool {
-    let is_slower = |it: &Decision| {
-        let is_over = it.limits.iter().any(|it| it.standing == Standing::Over);
-        it.verdict == Verdict::Regressed || is_over
-    };
+    let is_slower =
+        |it: &Decision| it.verdict == Verdict::Regressed || it.has_limit(Standing::Over);
     findings
         .decided
         .as_ref()

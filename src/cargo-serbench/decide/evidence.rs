@@ -85,6 +85,26 @@ pub struct Evidence {
     pub memory: Option<MemoryPair>,
 }
 
+#[cfg(test)]
+impl Evidence {
+    /// A benchmark of both commits without a reference, before it is measured.
+    pub(super) fn unmeasured(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            role: Role::Benchmark,
+            presence: Presence::Both,
+            reference: None,
+            by_wall: false,
+            tolerance: Tolerance::default(),
+            screened_as_linked: false,
+            improved_by_screen: false,
+            blocks: Vec::new(),
+            to_reference: Vec::new(),
+            memory: None,
+        }
+    }
+}
+
 /// The id of the control for benchmark `id`.
 pub fn control_id(id: &BenchId, role: Role) -> BenchId {
     match role {

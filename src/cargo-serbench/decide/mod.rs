@@ -288,6 +288,11 @@ impl Decision {
         }
     }
 
+    /// Whether one of its limits has this standing.
+    pub fn has_limit(&self, standing: Standing) -> bool {
+        self.limits.iter().any(|check| check.standing == standing)
+    }
+
     /// Whether nothing got worse, or what did was accepted.
     pub fn is_cleared(&self) -> bool {
         match self.verdict {

@@ -80,10 +80,7 @@ pub fn summarize(decisions: &[Decision], strict: bool) -> Summary {
         *verdicts.entry(decision.verdict).or_default() += 1;
     }
     let with_limit = |standing| {
-        let has = |decision: &&&Decision| {
-            let mut limits = decision.limits.iter();
-            limits.any(|check| check.standing == standing)
-        };
+        let has = |decision: &&&Decision| decision.has_limit(standing);
         benchmarks.iter().filter(has).count()
     };
     let bias = bias(&controls);

@@ -8,24 +8,11 @@ use super::{
 };
 use crate::compare::stats::normal_quantile;
 use crate::compare::{Clock, LEVEL};
-use crate::config::Tolerance;
 use crate::decide::evidence::{BlockRatio, Evidence, MemoryPair, Presence, Role};
 use crate::run::{Memory, Phase};
 
 fn benchmark(id: &str) -> Evidence {
-    Evidence {
-        id: id.into(),
-        role: Role::Benchmark,
-        presence: Presence::Both,
-        reference: None,
-        by_wall: false,
-        tolerance: Tolerance::default(),
-        screened_as_linked: false,
-        improved_by_screen: false,
-        blocks: Vec::new(),
-        to_reference: Vec::new(),
-        memory: None,
-    }
+    Evidence::unmeasured(id)
 }
 
 /// Blocks with indices `numbers`, ratios `cpu` and `wall`, and standard deviation `spread`.

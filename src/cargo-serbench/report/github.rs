@@ -64,8 +64,7 @@ fn because(report: &Report<'_>, decision: &Decision) -> String {
 }
 
 fn level(decision: &Decision) -> Option<&'static str> {
-    let mut limits = decision.limits.iter();
-    let over = limits.any(|check| check.standing == Standing::Over);
+    let over = decision.has_limit(Standing::Over);
     match decision.verdict {
         Verdict::Regressed | Verdict::Failed | Verdict::Removed if decision.waived.is_some() => {
             Some("notice")

@@ -257,11 +257,7 @@ fn could_not_measure(benchmarks: &[&Decision]) -> String {
 fn inconclusive(benchmarks: &[&Decision]) -> String {
     let all = shell::count(benchmarks.len(), "benchmark");
     let undecided = count(benchmarks, |it| {
-        it.verdict == Verdict::Inconclusive
-            || it
-                .limits
-                .iter()
-                .any(|check| check.standing == Standing::Unclear)
+        it.verdict == Verdict::Inconclusive || it.has_limit(Standing::Unclear)
     });
     match undecided {
         0 => format!("a self-check failed, so {all} have no verdict"),
@@ -331,8 +327,7 @@ fn threshold(verdicts: &Verdicts<'_>) -> String {
 }
 
 fn is_over(decision: &Decision) -> bool {
-    let mut limits = decision.limits.iter();
-    limits.any(|check| check.standing == Standing::Over)
+    decision.has_limit(Standing::Over)
 }
 
 fn count(decisions: &[&Decision], wanted: impl Fn(&Decision) -> bool) -> usize {

@@ -94,8 +94,7 @@ fn measured(row: &Row) -> TestCase {
 }
 
 fn decided(report: &Report<'_>, decision: &Decision) -> TestCase {
-    let mut limits = decision.limits.iter();
-    let over = limits.any(|check| check.standing == Standing::Over);
+    let over = decision.has_limit(Standing::Over);
     let limit = Ended::Failure("over-limit");
     let ended = match decision.verdict {
         Verdict::Failed => Some(Ended::Error("failed")),

@@ -32,9 +32,8 @@ pub fn steps(report: &Report<'_>) -> Vec<Step> {
     // A limit that is exceeded or undecided counts like a threshold.
     let at_limit = |verdict, standing: Standing| -> Vec<&Decision> {
         let wanted = |it: &&&Decision| {
-            let mut limits = it.limits.iter();
             let is_other = it.verdict != Verdict::Failed && it.waived.is_none();
-            is_other && (it.verdict == verdict || limits.any(|check| check.standing == standing))
+            is_other && (it.verdict == verdict || it.has_limit(standing))
         };
         benchmarks.iter().filter(wanted).copied().collect()
     };

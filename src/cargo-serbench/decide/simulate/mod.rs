@@ -13,7 +13,7 @@ use serbench::random::Random;
 use super::{Decision, Policy, Verdict, decide, next};
 use crate::compare::stats::{block_log_ratio, normal_quantile};
 use crate::config::Tolerance;
-use crate::decide::evidence::{BlockRatio, Evidence, Presence, Role};
+use crate::decide::evidence::{BlockRatio, Evidence};
 
 /// The noise of a machine. Fractions and standard deviations of log-times; times in milliseconds.
 #[derive(Clone, Copy)]
@@ -192,20 +192,12 @@ fn run(plan: &Plan, policy: &Policy, seed: u64) -> (Vec<Evidence>, Vec<Decision>
     let mut random = Random::seeded(seed);
     let mut evidence: Vec<Evidence> = (0..BENCHMARKS)
         .map(|index| Evidence {
-            id: index.to_string().into(),
-            role: Role::Benchmark,
-            presence: Presence::Both,
             reference: (!plan.alone).then(|| (index / ENCODERS * ENCODERS).to_string().into()),
-            by_wall: false,
             tolerance: Tolerance {
                 threshold: plan.threshold,
                 ..Tolerance::default()
             },
-            screened_as_linked: false,
-            improved_by_screen: false,
-            blocks: Vec::new(),
-            to_reference: Vec::new(),
-            memory: None,
+            ..Evidence::unmeasured(&index.to_string())
         })
         .collect();
     let changed = usize::from(!plan.reference);

@@ -4,8 +4,7 @@
 use serbench::random::Random;
 
 use super::{Decision, Policy, Verdict, decide, next, normal};
-use crate::config::Tolerance;
-use crate::decide::evidence::{BlockRatio, Evidence, Presence, Role};
+use crate::decide::evidence::{BlockRatio, Evidence};
 
 /// A benchmark judged by wall time.
 struct Row {
@@ -46,17 +45,8 @@ fn is_slower(index: usize) -> bool {
 
 fn unmeasured(index: usize) -> Evidence {
     Evidence {
-        id: index.to_string().into(),
-        role: Role::Benchmark,
-        presence: Presence::Both,
-        reference: None,
         by_wall: true,
-        tolerance: Tolerance::default(),
-        screened_as_linked: false,
-        improved_by_screen: false,
-        blocks: Vec::new(),
-        to_reference: Vec::new(),
-        memory: None,
+        ..Evidence::unmeasured(&index.to_string())
     }
 }
 
