@@ -65,8 +65,8 @@ pub struct Session {
     pub launcher: Launcher,
     /// Cached builds that this run has made.
     pub made: RefCell<BTreeSet<String>>,
-    /// Workspaces of commits by tree.
-    read: RefCell<BTreeMap<String, Workspace>>,
+    /// Workspaces of commits by tree and folder.
+    read: RefCell<BTreeMap<(String, PathBuf), Workspace>>,
     /// Held until the program exits: two runs at the same time would disturb each other.
     _lock: File,
 }
@@ -148,13 +148,21 @@ impl Session {
 
     /// The workspace of a commit as its configuration is read, before anything is built.
     fn workspace_of(&self, commit: &Commit) -> Result<Workspace> {
-        if let Some(known) = self.read.borrow().get(&commit.tree) {
-            return Ok(known.clone());
-        }
         let folder = self.workspace.scratch().join("source");
-        let workspace = self.workspace_at(&self.repository()?.extract(commit, &folder)?)?;
-        let mut read = self.read.borrow_mut();
-        read.insert(commit.tree.clone(), workspace.clone());
+        let root = self.repository()?.extract(commit, &folder)?;
+        self.workspace_in(commit, &root, false)
+    }
+
+    /// The same from the commit's files at `root`. Cargo is asked once for each commit, or if these files
+    /// have `changed` since.
+    pub fn workspace_in(&self, commit: &Commit, root: &Path, changed: bool) -> Result<Workspace> {
+        let key = (commit.tree.clone(), root.to_owned());
+        let known = self.read.borrow().get(&key).cloned();
+        if let Some(known) = known.filter(|_| !changed) {
+            return Ok(known);
+        }
+        let workspace = self.workspace_at(root)?;
+        self.read.borrow_mut().insert(key, workspace.clone());
         Ok(workspace)
     }
 

@@ -143,8 +143,8 @@ fn extracted(session: &Session, commit: &Commit) -> Result<Extracted> {
         );
     }
     let top = repo.top_of(&root);
-    lend_lock_file(session, commit, &root)?;
-    let workspace = session.workspace_at(&root).map_err(|error| {
+    let lent = lend_lock_file(session, commit, &root)?;
+    let workspace = session.workspace_in(commit, &root, lent).map_err(|error| {
         let outside = packages_outside(&session.workspace, &repo.top());
         match outside.as_slice() {
             [] => error,
@@ -271,18 +271,21 @@ fn sources(built: Vec<Built>) -> BTreeMap<String, Inputs> {
     built.map(|bench| (bench.hash, bench.sources)).collect()
 }
 
-/// Copies the work tree's Cargo.lock to a commit without one, which would get the newest dependencies.
-fn lend_lock_file(session: &Session, commit: &Commit, root: &Path) -> Result<()> {
+/// Copies the work tree's Cargo.lock to a commit without one, which would get the newest dependencies. Returns
+/// whether it did.
+fn lend_lock_file(session: &Session, commit: &Commit, root: &Path) -> Result<bool> {
     const NAME: &str = "Cargo.lock";
     let repo = session.repository()?;
     let ours = session.workspace.root.join(NAME);
     let theirs = root.join(NAME);
-    let is_committed = repo.file(commit, Path::new(NAME))?.is_some();
-    if !is_committed && ours.exists() && build::file_hash(&ours) != build::file_hash(&theirs) {
+    let lends = repo.file(commit, Path::new(NAME))?.is_none()
+        && ours.exists()
+        && build::file_hash(&ours) != build::file_hash(&theirs);
+    if lends {
         std::fs::copy(&ours, &theirs)
             .with_context(|| format!("failed to give commit {} a {NAME}", commit.short()))?;
     }
-    Ok(())
+    Ok(lends)
 }
 
 /// Descriptions of packages outside the repository at `top`.
