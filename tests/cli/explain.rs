@@ -62,14 +62,17 @@ fn gate_with(repository: &Repository, arguments: &[&str]) -> Outcome {
 const ANSWER: &str = "planted::operation: ";
 
 #[test]
-fn an_extra_loop() {
+fn an_extra_loop_and_a_lost_inline() {
     if !has_valgrind() {
         return;
     }
-    let repository = planted(&[(
-        "let sum = total(&prepared.0);",
-        "let sum = total(&prepared.0) + total(&prepared.0[..400]);",
-    )]);
+    let repository = planted(&[
+        (
+            "let sum = total(&prepared.0);",
+            "let sum = total(&prepared.0) + total(&prepared.0[..400]);",
+        ),
+        ("#[inline]\nfn weigh", "#[inline(never)]\nfn weigh"),
+    ]);
     let gate = gate(&repository, "terminal");
     gate.exits(100)
         .says(&[ANSWER, "work: instructions +", "CPU time +"])
@@ -105,7 +108,10 @@ fn an_extra_loop() {
     repository
         .serbench(&["report", run, "--format=markdown"])
         .says(&[folded])
-        .says(&["`planted::operation`: work: instructions +"]);
+        .says(&["`planted::operation`: work: instructions +"])
+        .says(&["`planted::operation::weigh`: no longer inlined into planted::operation::total"])
+        .says(&["<summary>Code of planted::operation::total in planted::operation</summary>"])
+        .says(&["+ ", "call planted::operation::weigh"]);
     repository
         .serbench(&["report", run, "--format=html"])
         .says(&["planted::operation::total"])
@@ -193,7 +199,14 @@ fn a_commit_that_bisect_found() {
     let slower = repository.git(&["rev-parse", "HEAD"]);
     repository.write("README.md", "Words.\n");
     repository.commit("Document");
-    let mut bisect = repository.command(&["bisect", "HEAD~2", "HEAD", "--seed=1", "--format=json"]);
+    let mut bisect = repository.command(&[
+        "bisect",
+        "HEAD~2",
+        "HEAD",
+        "--seed=1",
+        "--layout=ignore",
+        "--format=json",
+    ]);
     let json = Outcome::of(bisect.env_remove("SERBENCH_NO_EXPLAIN").output().unwrap());
     // The culprit's parent is GOOD, so the run that started the search is explained.
     let json: Value = serde_json::from_str(json.exits(100).stdout()).unwrap();
@@ -204,20 +217,6 @@ fn a_commit_that_bisect_found() {
     assert_eq!(culprit["signature"], "work", "{json}");
     let first = culprit["functions"][0].as_str().unwrap();
     assert!(first.starts_with("planted::operation::total: +"), "{json}");
-}
-
-#[test]
-fn a_lost_inline() {
-    if !has_valgrind() {
-        return;
-    }
-    let repository = planted(&[("#[inline]\nfn weigh", "#[inline(never)]\nfn weigh")]);
-    gate(&repository, "markdown")
-        .exits(100)
-        .says(&["work: instructions +"])
-        .says(&["`planted::operation::weigh`: no longer inlined into planted::operation::total"])
-        .says(&["<summary>Code of planted::operation::total in planted::operation</summary>"])
-        .says(&["+ ", "call planted::operation::weigh"]);
 }
 
 #[test]
