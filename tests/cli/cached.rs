@@ -121,6 +121,7 @@ fn other_flags_and_variables() {
     let bench = repository.read("benches/fake.rs");
     let asks = "const _: Option<&str> = option_env!(\"FAKE_SETTING\");\n";
     repository.write("benches/fake.rs", &(bench + asks));
+    repository.start_as_usual();
     repository.commit("Ask");
     let with = |name: &str, value: &str| {
         let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD~2"]);
@@ -142,6 +143,8 @@ fn other_flags_and_variables() {
 #[test]
 fn cargos_configuration() {
     let repository = slower();
+    repository.start_as_usual();
+    repository.git(&["commit", "--quiet", "--all", "--amend", "--no-edit"]);
     regresses(&gate(&repository, &[]), BOTH, &[]);
     let config = repository.read(".cargo/config.toml");
     repository.write(".git/info/exclude", ".cargo\n");
@@ -310,6 +313,7 @@ fn comments_need_no_build() {
         std::fs::write(format!(\"{out}/behaviour.txt\"), slow).unwrap();
     }";
     repository.write("build.rs", script);
+    repository.start_as_usual();
     repository.write("fast.txt", FAST);
     repository.write("slow.txt", SLOW);
     let generated = "include_str!(concat!(env!(\"OUT_DIR\"), \"/behaviour.txt\"))";
@@ -344,6 +348,7 @@ fn documents_that_a_build_reads() {
         std::fs::write(format!(\"{out}/behaviour.txt\"), text).unwrap();
     }";
     repository.write("build.rs", script);
+    repository.start_as_usual();
     let generated = "include_str!(concat!(env!(\"OUT_DIR\"), \"/behaviour.txt\"))";
     let bench = bench.replace("include_str!(\"behaviour.txt\")", generated);
     repository.write("benches/fake.rs", &bench);
@@ -480,6 +485,7 @@ fn a_size_limit() {
 #[test]
 fn clean() {
     let repository = slower();
+    fs::remove_dir_all(repository.path().join("target/serbench")).unwrap();
     repository
         .serbench(&["clean"])
         .exits(0)

@@ -117,6 +117,7 @@ fn benches_and_runs() {
         "fn main() {{\n    if std::env::args().any(|it| it == \"fake::two\") {{ panic!({EVIL:?}) }}"
     );
     repository.write("benches/fake.rs", &bench.replace("fn main() {", &panic));
+    repository.start_as_usual();
     repository.behave("fake::one worker cpu=50001\nfake::two worker cpu=50001");
     repository.commit(&format!("::error title=x::subject {EVIL}"));
     let outcome = repository.serbench(&["gate", "--baseline=HEAD~1", "--seed=1"]);

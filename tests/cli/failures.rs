@@ -185,6 +185,7 @@ fn benches_without_benchmarks() {
         .exits(101)
         .says_no_more()
         .warns(&["error: bench `fake` could not list", "a kind"]);
+    repository.start_as_usual();
     repository.write(
         "benches/fake.rs",
         "fn main() { println!(\"x::y: benchmark\") }\n",
@@ -286,6 +287,7 @@ fn a_bench_that_lists_nothing_has_failed() {
     };
     repository.write("benches/second.txt", "");
     failed("lists no benchmarks");
+    repository.start_as_usual();
     repository.write("benches/second.rs", "fn main() {}\n");
     failed("does not call divan::main()");
     // Removing the bench target is a removal.

@@ -70,6 +70,7 @@ fn signal(name: &str, child: &Child, group: bool) {
 fn changed() -> Repository {
     let repository = Repository::uncommitted(BEFORE);
     repository.write("build.rs", BUILD_SCRIPT);
+    repository.start_as_usual();
     repository.git(&["init", "--quiet", "--initial-branch=main"]);
     repository.commit("Before");
     repository.behave(AFTER);

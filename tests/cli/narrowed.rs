@@ -166,6 +166,7 @@ fn a_list_that_differs_from_run_to_run() {
     }";
     let bench = bench.replace("include_str!(\"behaviour.txt\")", moody);
     repository.write("benches/fake.rs", &bench);
+    repository.start_as_usual();
     repository.commit("List at random");
     repository.write("README.md", "Words.\n");
     repository.commit("Words");

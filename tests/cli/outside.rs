@@ -120,6 +120,7 @@ fn generated(repository: &Repository, file: &str, said: &str) {
 }}"
     );
     repository.write("build.rs", &script);
+    repository.start_as_usual();
     reads(
         repository,
         "include_str!(concat!(env!(\"OUT_DIR\"), \"/behaviour.txt\"))",
@@ -169,6 +170,7 @@ fn a_variable_that_a_build_script_asks_for() {
     println!(\"cargo::rustc-env=BEHAVIOUR=fake::one worker cpu={speed}\");
 }";
     repository.write("build.rs", script);
+    repository.start_as_usual();
     reads(&repository, "env!(\"BEHAVIOUR\")");
     repository.commit("Read a variable");
     let with = |speed: &str, behaviour: &str| {
@@ -219,6 +221,7 @@ fn a_native_library() {
         &repository,
         "{ if fake_bench::is_slow() { \"fake::one worker cpu=60000\" } else { \"fake::one worker cpu=50000\" } }",
     );
+    repository.start_as_usual();
     library(repository.path(), 1);
     repository.commit("A library");
     gate(&repository, &["--baseline=HEAD"]).exits(0);

@@ -48,7 +48,9 @@ impl Repository {
         copy_tree(&fixture("fake-bench"), folder.path());
         let repository = Self { folder };
         repository.write(".gitignore", "target\n");
-        repository.write(REMEMBERED, remembered());
+        let [plain, wrapped] = remembered();
+        repository.write(REMEMBERED, plain);
+        repository.write(REMEMBERED_BY_BUILDS, wrapped);
         repository.behave(behaviour);
         repository
     }
@@ -100,7 +102,21 @@ impl Repository {
     pub(crate) fn commit_files(&self, subject: &str, files: &[&str]) -> String {
         self.git(&[&["add"], files].concat());
         self.git(&["commit", "--quiet", "--allow-empty", "--message", subject]);
-        self.git(&["rev-parse", "HEAD"])
+        let head = fs::read_to_string(self.path().join(".git/HEAD")).unwrap();
+        let branch = head.trim().strip_prefix("ref: ");
+        // Sooner than asking git.
+        match branch.map(|branch| fs::read_to_string(self.path().join(".git").join(branch))) {
+            Some(Ok(hash)) => hash.trim().to_owned(),
+            Some(Err(_)) | None => self.git(&["rev-parse", "HEAD"]),
+        }
+    }
+
+    /// Makes benches start like other programs, so that what their `main` does counts, and that build scripts,
+    /// which are linked with the same flags, work.
+    pub(crate) fn start_as_usual(&self) {
+        let config = self.read(CONFIG);
+        let flags = config.find("rustflags").unwrap();
+        self.write(CONFIG, &config[..flags]);
     }
 
     /// Makes the bench independent of [`runtime`], so that any rustc can build it.
@@ -111,6 +127,7 @@ impl Repository {
         let own = "#[path = \"own/runtime.rs\"]\nmod runtime;\n\n";
         self.write("benches/fake.rs", &bench.replace(linked, own));
         self.write("benches/own/runtime.rs", RUNTIME);
+        self.write("benches/own/fake-system.rs", SYSTEM);
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
@@ -291,29 +308,37 @@ fn holds(text: &str, words: &[&str]) -> bool {
         .any(|line| words.iter().all(|word| line.contains(word)))
 }
 
-/// Where cargo keeps what rustc said about itself.
+/// Where cargo keeps what rustc said about itself, and where builds do.
 const REMEMBERED: &str = "target/.rustc_info.json";
+const REMEMBERED_BY_BUILDS: &str = "target/serbench/build/worktree/.rustc_info.json";
 
-/// The content of [`REMEMBERED`], so that cargo starts rustc four times for all tests, not for each. It tells
-/// by itself whether it's of the rustc in use.
-fn remembered() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        copy_tree(&fixture("fake-bench"), folder.path());
-        let file = folder.path().join(REMEMBERED);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let asked = unset(&mut Command::new(cargo))
-            .args(["metadata", "--format-version=1"])
-            .current_dir(folder.path())
-            .output();
-        assert!(asked.unwrap().status.success());
-        fs::read_to_string(file).unwrap_or_default()
+/// The contents of [`REMEMBERED`] and [`REMEMBERED_BY_BUILDS`], so that cargo starts rustc a few times for all
+/// tests, not for each. It tells by itself whether they are of the rustc and the wrapper in use.
+fn remembered() -> &'static [String; 2] {
+    static TEXTS: OnceLock<[String; 2]> = OnceLock::new();
+    TEXTS.get_or_init(|| {
+        let tool = env!("CARGO_BIN_EXE_cargo-serbench");
+        [None, Some(tool)].map(|wrapper| {
+            let folder = tempfile::tempdir().unwrap();
+            copy_tree(&fixture("fake-bench"), folder.path());
+            let file = folder.path().join(REMEMBERED);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let asked = unset(&mut Command::new(cargo))
+                .args(["metadata", "--format-version=1"])
+                .env("SERBENCH_DIVAN_FOLDER", "/nowhere")
+                .envs(wrapper.map(|it| ("RUSTC_WRAPPER", it)))
+                .current_dir(folder.path())
+                .output();
+            assert!(asked.unwrap().status.success());
+            fs::read_to_string(file).unwrap_or_default()
+        })
     })
 }
 
+const CONFIG: &str = ".cargo/config.toml";
 const RUNTIME: &str = include_str!("../fixtures/fake-runtime.rs");
+const SYSTEM: &str = include_str!("../fixtures/fake-system.rs");
 const PLANTED_RUNTIME: &str = include_str!("../fixtures/planted-runtime.rs");
 
 /// The folder of libraries with the code that all fake and all planted benches link. Compiled once for each
@@ -322,13 +347,13 @@ fn runtime() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let mut hasher = DefaultHasher::new();
-        (RUNTIME, PLANTED_RUNTIME, remembered()).hash(&mut hasher);
+        [RUNTIME, SYSTEM, PLANTED_RUNTIME, &remembered()[0]].hash(&mut hasher);
         let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let folder = all.join(format!("fake-runtime-{:x}", hasher.finish()));
         if !folder.exists() {
             let staging = tempfile::tempdir_in(all).unwrap();
             for (source, library, level) in [
-                ("fake-runtime.rs", "libfake_runtime.a", "0"),
+                ("fake-runtime.rs", "libfake_runtime.a", "1"),
                 ("planted-runtime.rs", "libplanted_runtime.a", "3"),
             ] {
                 // The benches bring the standard library, so a Rust library is enough.

@@ -138,6 +138,7 @@ pub(crate) fn with_foreign(folder: &Path) -> Repository {
     );
     let manifest = repository.read("Cargo.toml");
     repository.write("Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    repository.start_as_usual();
     repository
 }
 

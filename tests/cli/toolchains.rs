@@ -42,6 +42,7 @@ fn by_flag() -> Repository {
 #[test]
 fn each_commit_is_built_with_its_own_configuration() {
     let repository = by_flag();
+    repository.start_as_usual();
     let config = repository.read(".cargo/config.toml");
     let flag = format!("{config}rustflags = [\"--cfg=slower\"]\n");
     repository.write(".cargo/config.toml", &flag);
