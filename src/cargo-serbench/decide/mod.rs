@@ -86,8 +86,7 @@ pub struct Policy {
     /// Maximum number of blocks before a benchmark becomes a suspect or inconclusive.
     pub most_blocks: usize,
     /// Numbers of fresh blocks, ascending, after which a suspect is judged. The p of `n` blocks is at least
-    /// 2⁻ⁿ, so of single-threaded code, 16 can confirm no more than nine suspects, 18 no more than 44, and
-    /// 22 no more than 860.
+    /// 2⁻ⁿ, so of single-threaded code, 16 can confirm no more than ten suspects, and 18 no more than 45.
     pub looks: Vec<usize>,
     /// Level of the two-sided interval that must end below the threshold.
     pub clear_level: f64,
@@ -115,7 +114,7 @@ impl Default for Policy {
             screen_blocks: 8,
             step: 4,
             most_blocks: 64,
-            looks: vec![16, 18, 22, 32, 64, 128, 256],
+            looks: vec![16, 18, 32, 64, 128, 256],
             clear_level: 0.95,
             clear_width: 1.5,
             suspect_level: 0.90,

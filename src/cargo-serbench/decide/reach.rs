@@ -25,15 +25,43 @@ pub fn first_verdicts(evidence: &[Evidence], policy: &Policy) -> Option<f64> {
     (!costs.is_empty()).then(|| costs.iter().sum())
 }
 
+/// The seconds that a gate takes to report any single regression: the first blocks of all benchmarks, the
+/// confirmation of the most expensive one, and both self-checks on the cheapest, of which the slowed-down
+/// one must be confirmed, too. `None` before the first block.
+pub fn any_regression(evidence: &[Evidence], policy: &Policy) -> Option<f64> {
+    let cases = Comparison::all(evidence);
+    let looks = judged(&cases).filter_map(|case| {
+        let look = first_possible_look(case.clocks(), policy)?;
+        seconds(case, look)
+    });
+    let dearest = looks.max_by(f64::total_cmp)?;
+    let checks = judged(&cases).filter_map(|case| {
+        let look = first_possible_look(case.clocks(), policy)?;
+        seconds(case, 2 * policy.screen_blocks + look)
+    });
+    Some(first_verdicts(evidence, policy)? + dearest + checks.min_by(f64::total_cmp)?)
+}
+
+fn judged<'c, 'a>(cases: &'c [Comparison<'a>]) -> impl Iterator<Item = &'c Comparison<'a>> {
+    cases
+        .iter()
+        .filter(|case| case.evidence.role == Role::Benchmark)
+        .filter(|case| case.evidence.presence == Presence::Both)
+}
+
+/// The seconds that `blocks` blocks of a benchmark and of its reference take.
+fn seconds(case: &Comparison<'_>, blocks: usize) -> Option<f64> {
+    let reference = case
+        .reference
+        .map_or(Some(0.0), Evidence::seconds_per_block)?;
+    Some((case.evidence.seconds_per_block()? + reference) * blocks as f64)
+}
+
 /// Why no benchmark could have been called `regressed` by time, if so. A gate that can't fail must
 /// not pass.
 pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
     let cases = Comparison::all(evidence);
-    let judged: Vec<&Comparison<'_>> = cases
-        .iter()
-        .filter(|case| case.evidence.role == Role::Benchmark)
-        .filter(|case| case.evidence.presence == Presence::Both)
-        .collect();
+    let judged: Vec<&Comparison<'_>> = judged(&cases).collect();
     let tests = judged.iter().map(|case| case.clocks()).min()?;
     let Some(look) = first_possible_look(tests, policy) else {
         let most = policy.looks.last().copied().unwrap_or(0);
@@ -52,12 +80,7 @@ pub fn cannot_fail(evidence: &[Evidence], policy: &Policy) -> Option<String> {
         .sum();
     let confirming = judged
         .iter()
-        .filter_map(|case| {
-            let reference = case
-                .reference
-                .map_or(Some(0.0), Evidence::seconds_per_block)?;
-            Some((case.evidence.seconds_per_block()? + reference) * look as f64)
-        })
+        .filter_map(|case| seconds(case, look))
         .min_by(f64::total_cmp);
     let screenable = judged
         .iter()

@@ -713,6 +713,9 @@ fn a_gate_must_be_able_to_fail() {
     }
     let first = reach::first_verdicts(&of(2.0), &Policy::default());
     assert_eq!(first, Some(16.0));
+    // 16 blocks can confirm a single suspect, and each self-check needs 8 first blocks.
+    let any = reach::any_regression(&of(2.0), &Policy::default());
+    assert_eq!(any, Some(2.0 * (8.0 + 16.0 + 32.0)));
 }
 
 /// A benchmark that looks slower but could not be confirmed within the budget does not pass.

@@ -35,7 +35,7 @@ use crate::{
 pub struct Pace {
     /// Wall time of one slice, unless a single operation takes longer.
     pub slice: Duration,
-    /// Slices per arm in a block; fewer, but at least 2, if operations are long.
+    /// Slices per arm in a block; fewer if operations are long.
     pub alternations: u32,
     /// Total wall time of a block's slices if operations are long.
     pub block: Duration,
@@ -320,12 +320,19 @@ pub fn run_schedule(
     Ok(failures)
 }
 
+/// An alternation that takes this long is the only one of its block.
+const LONG_ROUND: Duration = Duration::from_millis(500);
+
 const OPTIMISED_AWAY: &str = "takes no time, so its work was optimised away; return the result or use \
     `divan::black_box`";
 
 impl Pace {
     /// The number of alternations in a block if one takes `round`.
     fn alternations(&self, round: Duration) -> u32 {
+        // A verdict needs many blocks. If each has a single alternation, their random directions balance.
+        if round >= LONG_ROUND {
+            return 1;
+        }
         let fitting = self.block.as_nanos() / round.as_nanos().max(1);
         // An even number balances the two orders.
         (u32::try_from(fitting)
@@ -440,7 +447,8 @@ mod tests {
         let pace = Pace::LONG;
         assert_eq!(pace.alternations(Duration::from_millis(3)), 8);
         assert_eq!(pace.alternations(Duration::from_millis(12)), 4);
-        assert_eq!(pace.alternations(Duration::from_secs(1)), 2);
+        assert_eq!(pace.alternations(Duration::from_millis(400)), 2);
+        assert_eq!(pace.alternations(Duration::from_secs(1)), 1);
     }
 
     #[test]

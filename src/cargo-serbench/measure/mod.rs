@@ -40,6 +40,9 @@ use crate::{
 /// The number of blocks after which more of the same phase are announced.
 const WORTH_A_LINE: usize = 16;
 
+/// Seconds up to which the default budget grows for benchmarks that take long.
+const LONGEST: f64 = 300.0;
+
 /// A run without measurements.
 pub fn new_run(
     options: &Options,
@@ -244,13 +247,13 @@ pub fn measure_until_decided(
     run: &mut Run,
 ) -> Result<()> {
     // Very noisy benchmarks cost seconds each; without a limit this could take very long.
-    let budget = config
+    let mut budget = config
         .budget
         .map_or(60.0 + 2.0 * run.benchmarks.len() as f64, Seconds::value);
-    run.budget = Some(budget);
+    let started = Instant::now();
     // Instants can't represent more than a few years.
-    let deadline = Instant::now() + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
-    let policy = decide::policy(Some(budget));
+    let deadline = |budget: f64| started + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
+    let mut policy = decide::policy(Some(budget));
     let threshold = |id: &str| config.tolerance(id).threshold;
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
     let mut slow = Slow::of(run, budget);
@@ -261,8 +264,14 @@ pub fn measure_until_decided(
     }
     let arms = schedule::between_commits(run, threshold, injected);
     let work = schedule::requested(run, &first, &arms, limited);
-    measure_work(engine, run, &work, deadline)?;
+    measure_work(engine, run, &work, deadline(budget))?;
     let evidence = evidence::evidence(run, config);
+    if config.budget.is_none() {
+        budget = stretched(budget, decide::reach::any_regression(&evidence, &policy));
+        policy = decide::policy(Some(budget));
+    }
+    run.budget = Some(budget);
+    let deadline = deadline(budget);
     if let Some(seconds) = decide::reach::first_verdicts(&evidence, &policy)
         && seconds > budget
     {
@@ -289,6 +298,19 @@ pub fn measure_until_decided(
     }
     slow.warn(budget);
     Ok(())
+}
+
+/// The default `budget` in seconds, or more if it is too short to report a regression: the `needed` seconds, and
+/// a quarter for blocks that must be repeated.
+fn stretched(budget: f64, needed: Option<f64>) -> f64 {
+    let longer = needed.map_or(0.0, |needed| (1.25 * needed).ceil().min(LONGEST));
+    if longer > budget {
+        shell::hint(format_args!(
+            "these benchmarks take long, so measuring may take {longer:.0} s instead of {budget:.0} s; \
+             `--budget` sets another limit"
+        ));
+    }
+    longer.max(budget)
 }
 
 fn measure_work(
