@@ -88,7 +88,7 @@ pub struct Evidence {
 #[cfg(test)]
 impl Evidence {
     /// A benchmark of both commits without a reference, before it is measured.
-    pub(super) fn unmeasured(id: &str) -> Self {
+    pub(crate) fn unmeasured(id: &str) -> Self {
         Self {
             id: id.into(),
             role: Role::Benchmark,

@@ -1,5 +1,6 @@
 //! Verifies and measures the selected benchmarks of one or two commits, and stores the run.
 
+mod budget;
 pub mod engine;
 pub mod identical;
 pub mod peaks;
@@ -10,12 +11,13 @@ pub mod work;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::Result;
 
 use self::{
+    budget::Budget,
     engine::{Engine, Limit, Pace, Runnable},
     schedule::Job,
     slow::{Case, Slow},
@@ -32,16 +34,11 @@ use crate::{
         BenchId,
         catalog::{Catalog, Listed},
     },
-    shell,
-    values::quantities::Seconds,
-    verify,
+    shell, verify,
 };
 
 /// The number of blocks after which more of the same phase are announced.
 const WORTH_A_LINE: usize = 16;
-
-/// Seconds up to which the default budget grows for benchmarks that take long.
-const LONGEST: f64 = 300.0;
 
 /// A run without measurements.
 pub fn new_run(
@@ -246,71 +243,46 @@ pub fn measure_until_decided(
     engine: &mut Engine<'_>,
     run: &mut Run,
 ) -> Result<()> {
-    // Very noisy benchmarks cost seconds each; without a limit this could take very long.
-    let mut budget = config
-        .budget
-        .map_or(60.0 + 2.0 * run.benchmarks.len() as f64, Seconds::value);
-    let started = Instant::now();
-    // Instants can't represent more than a few years.
-    let deadline = |budget: f64| started + Duration::from_secs_f64(budget.clamp(0.0, 1e8));
-    let mut policy = decide::policy(Some(budget));
+    let mut budget = Budget::start(config, run.benchmarks.len());
     let threshold = |id: &str| config.tolerance(id).threshold;
     let limited = |id: &str| config.tolerance(id).max_latency_ratio.is_some();
-    let mut slow = Slow::of(run, budget);
+    let mut slow = Slow::of(run, budget.seconds);
     // The first block of each benchmark shows what a block costs.
-    let mut first = decide::next(&slow.hide(evidence::evidence(run, config)), &policy);
+    let mut first = decide::next(
+        &slow.hide(evidence::evidence(run, config)),
+        &budget.policy(),
+    );
     for request in &mut first {
         request.blocks = 1;
     }
     let arms = schedule::between_commits(run, threshold, injected);
     let work = schedule::requested(run, &first, &arms, limited);
-    measure_work(engine, run, &work, deadline(budget))?;
+    measure_work(engine, run, &work, budget.deadline())?;
     let evidence = evidence::evidence(run, config);
-    if config.budget.is_none() {
-        budget = stretched(budget, decide::reach::any_regression(&evidence, &policy));
-        policy = decide::policy(Some(budget));
-    }
-    run.budget = Some(budget);
-    let deadline = deadline(budget);
-    if let Some(seconds) = decide::reach::first_verdicts(&evidence, &policy)
-        && seconds > budget
-    {
-        shell::warning(format_args!(
-            "the first verdicts on all benchmarks take about {seconds:.0} s, more than the budget of \
-             {budget:.0} s, so some will be inconclusive; pass `--budget {}` or choose fewer \
-             benchmarks",
-            (1.5 * seconds).ceil()
-        ));
-    }
+    budget.stretch(&evidence);
+    budget.warn(&evidence);
     run.self_check = schedule::self_check(run, &schedule::cheap(&evidence), run.seed);
     let arms = schedule::between_commits(run, threshold, injected);
-    while Instant::now() < deadline {
-        let requests = decide::next(&slow.hide(evidence::evidence(run, config)), &policy);
+    loop {
+        let evidence = slow.hide(evidence::evidence(run, config));
+        budget.stretch(&evidence);
+        let left = budget.deadline().saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        let requests = decide::next(&evidence, &budget.policy());
         if requests.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
             if slow.admit(left.as_secs_f64()) {
                 continue;
             }
             break;
         }
         let work = schedule::requested(run, &requests, &arms, limited);
-        measure_work(engine, run, &work, deadline)?;
+        measure_work(engine, run, &work, budget.deadline())?;
     }
-    slow.warn(budget);
+    run.budget = Some(budget.seconds);
+    slow.warn(budget.seconds);
     Ok(())
-}
-
-/// The default `budget` in seconds, or more if it is too short to report a regression: the `needed` seconds, and
-/// a quarter for blocks that must be repeated.
-fn stretched(budget: f64, needed: Option<f64>) -> f64 {
-    let longer = needed.map_or(0.0, |needed| (1.25 * needed).ceil().min(LONGEST));
-    if longer > budget {
-        shell::hint(format_args!(
-            "these benchmarks take long, so measuring may take {longer:.0} s instead of {budget:.0} s; \
-             `--budget` sets another limit"
-        ));
-    }
-    longer.max(budget)
 }
 
 fn measure_work(
