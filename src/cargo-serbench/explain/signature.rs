@@ -163,11 +163,15 @@ fn instructions_change(figures: &Figures) -> Option<f64> {
     Some(change(counts.map(|counts| counts.instructions)))
 }
 
-/// Whether the additional wall time is not CPU time. Only for a single thread with its own CPU clock.
+/// Whether the additional wall time is not CPU time. Only for a single thread with its own CPU clock. A busy
+/// machine preempts code that takes more CPU time in proportion, which is no waiting.
 fn waits_by_clocks(figures: &Figures) -> bool {
     let cpu = figures.cpu_ns.filter(|_| !figures.multithreaded);
     let times = slower_wall(figures).zip(cpu);
-    times.is_some_and(|(wall, cpu)| more(wall) - more(cpu) >= WAITED * more(wall))
+    times.is_some_and(|(wall, cpu)| {
+        let preempted = (wall[0] * change(cpu)).max(more(cpu));
+        more(wall) - preempted >= WAITED * more(wall)
+    })
 }
 
 /// Whether system calls took the additional wall time. Used where no CPU time is available.
@@ -390,6 +394,13 @@ mod tests {
             ..sleeps
         };
         check(&threads, Signature::Unknown);
+        // On a busy machine, code that takes more CPU time is also preempted for longer.
+        let busy = Figures {
+            wall_ns: Some([1400.0, 1800.0]),
+            cpu_ns: Some([450.0, 525.0]),
+            ..with(counts(1200.0, 1.0, 10.0, 0.0))
+        };
+        check(&busy, Signature::Work);
         let mut foreign = Figures {
             cpu_ns: None,
             ..sleeps
