@@ -39,6 +39,7 @@ impl Remote {
         let checkout = Repository::empty();
         checkout.git(&["clone", "--quiet", self.bare.path().to_str().unwrap(), "."]);
         checkout.git(&["checkout", "--quiet", "-B", "main", commit]);
+        checkout.remember_rustc();
         checkout
     }
 

@@ -31,6 +31,7 @@ fn planted_with(numbers: &str, replacements: &[(&str, &str)]) -> Repository {
     let repository = Repository::empty();
     copy_tree(&fixture("planted"), repository.path());
     repository.write(".gitignore", "target\n");
+    repository.remember_rustc();
     repository.git(&["init", "--quiet", "--initial-branch=main"]);
     let mut text = repository.read(OPERATION).replace("0..1000", numbers);
     repository.write(OPERATION, &text);

@@ -48,11 +48,16 @@ impl Repository {
         copy_tree(&fixture("fake-bench"), folder.path());
         let repository = Self { folder };
         repository.write(".gitignore", "target\n");
-        let [plain, wrapped] = remembered();
-        repository.write(REMEMBERED, plain);
-        repository.write(REMEMBERED_BY_BUILDS, wrapped);
+        repository.remember_rustc();
         repository.behave(behaviour);
         repository
+    }
+
+    /// Spares cargo starting rustc for what [`remembered`] knows.
+    pub(crate) fn remember_rustc(&self) {
+        let [plain, wrapped] = remembered();
+        self.write(REMEMBERED, plain);
+        self.write(REMEMBERED_BY_BUILDS, wrapped);
     }
 
     /// These files, nothing committed yet.

@@ -87,6 +87,7 @@ fn clone(upstream: &Repository) -> Repository {
     let checkout = Repository::empty();
     let from = upstream.path().to_str().unwrap();
     checkout.git(&["clone", "--quiet", from, "."]);
+    checkout.remember_rustc();
     checkout
 }
 
