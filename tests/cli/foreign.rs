@@ -93,3 +93,57 @@ fn every_trap_is_a_problem_but_no_crash() {
         .exits(0)
         .answers("gate: passed (2 benchmarks, 0 regressed, ");
 }
+
+/// A bench whose operations are slow while few of their outputs are alive, as they are at the beginning of a sample.
+const MANY: &str = "\
+use std::{hint::black_box, sync::atomic::{AtomicUsize, Ordering::Relaxed}};
+
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+struct Alive(#[expect(dead_code)] u64);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Relaxed);
+    }
+}
+
+#[divan::bench(sample_size = 1000)]
+fn many() -> Alive {
+    let rounds = if ALIVE.fetch_add(1, Relaxed) < 8 { 20_000 } else { 200 };
+    Alive((0..black_box(rounds)).fold(7, |sum: u64, x| black_box(sum.rotate_left(5) ^ x)))
+}
+
+fn main() {
+    divan::main();
+}
+";
+
+#[test]
+#[ignore = "builds divan, from the network where cargo does not have it"]
+fn samples_are_as_large_as_divans() {
+    let repository = Repository::empty();
+    repository.write(
+        "Cargo.toml",
+        r#"[package]
+name = "many"
+edition = "2024"
+
+[workspace]
+
+[dev-dependencies]
+divan = { version = "=0.1.21", default-features = false }
+
+[[bench]]
+name = "many"
+harness = false
+"#,
+    );
+    repository.write("src/lib.rs", "");
+    repository.write("benches/many.rs", MANY);
+    let json = repository.serbench(&["--quick", "--seed=1", "--format=json"]);
+    let run: serde_json::Value = serde_json::from_str(json.exits(0).stdout()).unwrap();
+    let latency = run.pointer("/measurements/0/latency_ns");
+    let latency = latency.and_then(serde_json::Value::as_f64).unwrap();
+    assert!(latency < 5_000.0, "{run:#}");
+}

@@ -2,6 +2,7 @@
 
 pub mod cache;
 mod cargo;
+mod changed;
 mod chosen;
 mod configuration;
 mod fingerprint;

@@ -14,7 +14,12 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{configuration::is_configured, fingerprint::text_hash};
+use super::{
+    changed::{
+        CALIBRATION, WORKER, changes, with_arguments, with_calls, with_lines, with_shared_code,
+    },
+    configuration::is_configured,
+};
 use crate::{discover::overlay::copy_folder, shell};
 
 /// The environment variable that makes divan run as a worker: `address secret`.
@@ -50,65 +55,6 @@ const KNOWN: [(&str, &str, &[&str]); 2] = [
             "5.0.3", "6.0.0",
         ],
     ),
-];
-
-/// The worker's source, with `VERSION` in place of the protocol's version.
-const WORKER: &str = include_str!("worker.rs.in");
-
-/// After this line of divan's loop, `record_sample` runs a batch.
-const RECORDER: &str = "let record_sample = self.sample_recorder(gen_input, benched, drop_input);";
-
-/// Up to 0.1.15, the loop keeps the outputs of all batches here.
-const STORE: &str = "let mut defer_store = DeferStore::default();";
-
-/// Serves the benchmark, except in test mode or with several threads. `STORE` is an argument of older
-/// versions.
-const SERVE: &str = "
-        if self.thread_count.get() == 1 && !is_test {
-            let timer = self.shared_context.timer;
-            crate::serbench_worker::serve(|size| {
-                let [start, end] = record_sample(size, None, STORE&mut |_: &I| {}).0;
-                end.duration_since(start, timer).picos as f64 / 1e3
-            });
-        }";
-
-/// Instead of the closure that initializes a benchmark's arguments: a call of a function that is generic only
-/// over their type, up to the beginning of its body. Threads may make the arguments twice, but use the same.
-const SHARED: &str = "let args = match self.args.get() {
-            Some(args) => args,
-            None => {
-                let _ = self.args.set(erase(make_args(), &arg_to_string));
-                self.args.get().unwrap()
-            }
-        };
-        BenchArgsRunner { args, bench: bench::<I::Item, B> }
-    }
-}
-
-fn erase<I>(made: I, arg_to_string: &dyn Fn(&I::Item) -> String) -> ErasedArgsSlice
-where
-    I: IntoIterator,
-    I::Item: Any + Send + Sync,
-{";
-
-/// Makes `Divan::default()` read the arguments, because the `main` of some benches does not. `FIELDS`
-/// are the fields of the struct.
-const DEFAULT: &str = "
-impl Default for Divan {
-    fn default() -> Self {
-        Self { FIELDS }.config_with_args()
-    }
-}
-";
-
-/// Options that a bench's `main` may set, and the names of the values in divan's source. Those in the
-/// arguments take precedence in `Divan::default().sample_size(100_000)`, too; in divan the last one counts.
-const OPTIONS: [(&str, &str); 5] = [
-    ("sample_count", "count"),
-    ("sample_size", "count"),
-    ("min_time", "time"),
-    ("max_time", "time"),
-    ("skip_ext_time", "skip"),
 ];
 
 /// Compiles, if this process was started as a wrapper.
@@ -193,11 +139,6 @@ fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<(Vec<OsString>, 
     Some((arguments, package_name.to_owned()))
 }
 
-/// A hash of what is added to divan.
-pub fn changes() -> String {
-    text_hash(format!("{WORKER}{SERVE}{SHARED}{DEFAULT}{OPTIONS:?}").as_bytes())
-}
-
 /// Writes a package with a worker to `changed`, completely or not at all.
 fn write_changed(package: &Path, changed: &Path) -> Result<()> {
     let parent = changed.parent().unwrap_or(changed);
@@ -230,6 +171,10 @@ fn write_changed(package: &Path, changed: &Path) -> Result<()> {
     if let Some(text) = with_arguments(&fs::read_to_string(&runner)?) {
         fs::write(&runner, text)?;
     }
+    let clock = source.join("time/timer.rs");
+    if let Some(text) = with_lines(&fs::read_to_string(&clock)?, &CALIBRATION) {
+        fs::write(&clock, text)?;
+    }
     let original = fs::metadata(package.join("src/lib.rs"))?.modified()?;
     set_modified(staging.path(), original)?;
     let staged = staging.keep();
@@ -258,95 +203,18 @@ fn set_modified(folder: &Path, time: SystemTime) -> Result<()> {
     Ok(())
 }
 
-/// Adds the calls of the worker to divan's loop; `None` if it differs from the supported versions'.
-fn with_calls(module: &str) -> Option<String> {
-    const START: &str = "sample_start = UntaggedTimestamp::start(timer_kind);";
-    const END: &str = "sample_end = UntaggedTimestamp::end(timer_kind);";
-    let once = module.matches(RECORDER).count() == 1;
-    let starts = module.matches(START).count();
-    if !once || starts == 0 || starts != module.matches(END).count() {
-        return None;
-    }
-    let older = format!("{RECORDER}\n        {STORE}");
-    let (line, store) = match module.contains(&older) {
-        true => (older.as_str(), "&mut defer_store, "),
-        false => (RECORDER, ""),
-    };
-    let serve = SERVE.replacen("STORE", store, 1);
-    Some(
-        module
-            .replace(line, &format!("{line}{serve}"))
-            .replace(
-                START,
-                &format!("crate::serbench_worker::started(); {START}"),
-            )
-            .replace(END, &format!("{END} crate::serbench_worker::ended();")),
-    )
-}
-
-/// Makes divan compile the code that lists `args = …` once for each type of arguments, not for each benchmark;
-/// `None` if it differs from the supported versions'. It was a fifth of what LLVM got for a bench of 143 benchmarks.
-fn with_shared_code(arguments: &str) -> Option<String> {
-    const START: &str = "let args = self.args.get_or_init(|| {";
-    const END: &str =
-        "\n        });\n\n        BenchArgsRunner { args, bench: bench::<I::Item, B> }\n    }\n}\n";
-    const MADE: &str = "make_args()";
-    let (before, rest) = arguments.split_once(START)?;
-    let (body, after) = rest.split_once(END)?;
-    if body.matches(MADE).count() != 1 || after.contains(END) {
-        return None;
-    }
-    let body = body.replacen(MADE, "made", 1);
-    Some(format!("{before}{SHARED}{body}\n}}\n{after}"))
-}
-
-/// Makes divan obey its arguments whatever a bench's `main` calls; `None` if its runner differs from the
-/// supported versions'.
-fn with_arguments(runner: &str) -> Option<String> {
-    const DERIVED: &str = "#[derive(Default)]\npub struct Divan {\n";
-    const PARSED: &str = "Self::default().config_with_args()";
-    const ALWAYS_BENCH: &str = "self.run_action(Action::Bench);";
-    let once = |text: &str| runner.matches(text).count() == 1;
-    if ![DERIVED, PARSED, ALWAYS_BENCH].into_iter().all(once) {
-        return None;
-    }
-    let (before, fields) = runner.split_once(DERIVED)?;
-    let (fields, after) = fields.split_once("\n}\n")?;
-    let named = |line: &str| {
-        let (name, _) = line.trim().split_once(": ")?;
-        Some(format!("{name}: Default::default(),"))
-    };
-    let values: Option<String> = fields.lines().map(named).collect();
-    let default = DEFAULT.replacen("FIELDS", &values?, 1);
-    let mut after = after.replacen(PARSED, "Self::default()", 1).replacen(
-        ALWAYS_BENCH,
-        "self.run_action(self.action);",
-        1,
-    );
-    for (option, value) in OPTIONS {
-        let option = format!("self.bench_options.{option}");
-        let set = format!("{option} = Some({value});");
-        after = after.replacen(&set, &format!("{option}.get_or_insert({value});"), 1);
-    }
-    Some(format!(
-        "{before}pub struct Divan {{\n{fields}\n}}\n{default}{after}"
-    ))
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::{
         fs,
         path::{Path, PathBuf},
     };
 
-    use super::{
-        KNOWN, OPTIONS, RECORDER, STORE, with_arguments, with_calls, with_shared_code, with_worker,
-        write_changed,
-    };
+    use super::{KNOWN, with_worker, write_changed};
+    use crate::build::changed::OPTIONS;
 
     /// The divan that this package's own bench depends on.
-    fn divan() -> PathBuf {
+    pub fn divan() -> PathBuf {
         let metadata = cargo_metadata::MetadataCommand::new()
             .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
             .other_options(vec!["--offline".to_owned()])
@@ -365,7 +233,7 @@ mod tests {
         assert!(read("src/lib.rs").ends_with("mod serbench_worker;\n"));
         assert!(read("src/serbench_worker.rs").contains("(\"version\", \"1\")"));
         let calls = read("src/benchmark/mod.rs");
-        for (call, times) in [("serve(", 1), ("started()", 3), ("ended()", 3)] {
+        for (call, times) in [("connect(", 1), ("started()", 3), ("ended()", 3)] {
             let call = format!("crate::serbench_worker::{call}");
             assert_eq!(calls.matches(&call).count(), times, "{call}");
         }
@@ -374,6 +242,8 @@ mod tests {
         assert!(runner.contains("impl Default for Divan"));
         assert!(runner.contains("filters: Default::default(),"));
         assert!(!runner.contains("run_action(Action::Bench)"));
+        assert_eq!(runner.matches("serbench_worker::own_size(").count(), 2);
+        assert!(read("src/time/timer.rs").contains("serbench_worker::calibration()"));
         for (option, value) in OPTIONS {
             let set = format!("self.bench_options.{option}.get_or_insert({value});");
             assert!(runner.contains(&set), "{option}");
@@ -416,68 +286,5 @@ mod tests {
         assert_eq!(compile("divan_macros", divan.to_str().unwrap()), None);
         assert_eq!(compile("divan", "/checkout/divan"), None);
         assert_eq!(compile("divan", "/registry/divan-0.1.13"), None);
-    }
-
-    #[test]
-    fn older_loops_pass_their_store() {
-        let text = fs::read_to_string(divan().join("src/benchmark/mod.rs")).unwrap();
-        let older = format!("{RECORDER}\n        {STORE}");
-        let calls = with_calls(&text.replacen(RECORDER, &older, 1)).unwrap();
-        let serves = calls.find("serbench_worker::serve").unwrap();
-        assert!(calls.find(STORE).unwrap() < serves);
-        assert!(
-            calls[serves..].contains("record_sample(size, None, &mut defer_store, &mut |_: &I|")
-        );
-        assert!(
-            with_calls(&text)
-                .unwrap()
-                .contains("record_sample(size, None, &mut |_: &I|")
-        );
-    }
-
-    #[test]
-    fn a_runner_of_another_form_is_left_alone() {
-        let text = fs::read_to_string(divan().join("src/divan.rs")).unwrap();
-        assert!(with_arguments(&text).is_some());
-        for (from, to) in [
-            ("#[derive(Default)]\npub struct Divan", "pub struct Divan"),
-            ("Self::default().config", "Self::new().config"),
-            (
-                "    action: Action,\n",
-                "    // No field.\n    action: Action,\n",
-            ),
-        ] {
-            let other = text.replacen(from, to, 1);
-            assert_ne!(text, other);
-            assert_eq!(with_arguments(&other), None, "{to}");
-        }
-    }
-
-    #[test]
-    fn arguments_of_another_form_are_left_alone() {
-        let text = fs::read_to_string(divan().join("src/benchmark/args.rs")).unwrap();
-        assert!(with_shared_code(&text).is_some());
-        for line in [
-            "self.args.get_or_init(|| {",
-            "make_args()",
-            "BenchArgsRunner { args, bench",
-        ] {
-            assert_eq!(
-                with_shared_code(&text.replacen(line, "other", 1)),
-                None,
-                "{line}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_loop_of_another_form_is_left_alone() {
-        assert_eq!(with_calls("let record_sample = something_else();"), None);
-        let text = fs::read_to_string(divan().join("src/benchmark/mod.rs")).unwrap();
-        assert!(with_calls(&text).is_some());
-        assert_eq!(
-            with_calls(&text.replacen("sample_end = ", "sample_end2 = ", 1)),
-            None
-        );
     }
 }

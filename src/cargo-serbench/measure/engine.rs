@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serbench::{
-    protocol::{Command, Slice},
+    protocol::{Answer, Command, Slice},
     random::Random,
 };
 
@@ -246,8 +246,10 @@ impl<'a> Engine<'a> {
         let nanos = self.pace.slice.as_nanos() as u64 / 2;
         let mut warmed = Vec::new();
         for (arm, worker) in workers {
-            let operation_ns = with_arm(arm, ask(worker, Command::Warm { nanos }))?.fastest_ns;
-            let filling = work::filling(operation_ns, self.pace.slice);
+            let answer = with_arm(arm, worker.ask(Command::Warm { nanos }))?;
+            let operation_ns = with_arm(arm, slice_of(&answer))?.fastest_ns;
+            let size = answer.text("size").and_then(|size| size.parse().ok());
+            let filling = work::filling(operation_ns, size, self.pace.slice);
             warmed.push((
                 arm,
                 Warmed {
@@ -356,8 +358,11 @@ fn connect(launcher: &Launcher, launch: Launch<'_>) -> Result<Worker> {
 }
 
 fn ask(worker: &mut Worker, command: Command) -> Result<Slice> {
-    let answer = worker.ask(command)?;
-    Slice::from_answer(&answer).context("the worker answered without times")
+    slice_of(&worker.ask(command)?)
+}
+
+fn slice_of(answer: &Answer) -> Result<Slice> {
+    Slice::from_answer(answer).context("the worker answered without times")
 }
 
 /// ABBA: every other alternation is reversed.

@@ -86,17 +86,20 @@ fn are_alike(one_ns: f64, other_ns: f64) -> bool {
     one_ns.max(other_ns) <= ALIKE * one_ns.min(other_ns)
 }
 
-/// Batches long enough that reading the clock takes less than 1 % of the time, and enough of them to
-/// fill the slice.
-pub fn filling(operation_ns: f64, slice: Duration) -> Batches {
+/// Enough batches to fill the slice, of the `size` that the worker in divan chose as divan would, otherwise so
+/// long that reading the clock takes less than 1 % of the time.
+pub fn filling(operation_ns: f64, size: Option<u64>, slice: Duration) -> Batches {
     const BATCH_NS: f64 = 5_000.0;
-    let size = (BATCH_NS / operation_ns.max(0.1)).ceil().max(1.0);
-    let batches = (slice.as_nanos() as f64 / (size * operation_ns.max(0.1)))
-        .round()
-        .max(1.0);
+    /// About the time to read the clock twice.
+    const SHORTEST_NS: f64 = 50.0;
+    let operation_ns = operation_ns.max(0.1);
+    let size = size.unwrap_or((BATCH_NS / operation_ns).ceil() as u64);
+    let size = size.max(1);
+    let batch_ns = (size as f64 * operation_ns).max(SHORTEST_NS);
+    let batches = (slice.as_nanos() as f64 / batch_ns).round().max(1.0);
     Batches {
         batches: batches as u64,
-        size: size as u64,
+        size,
     }
 }
 
@@ -112,13 +115,30 @@ mod tests {
     fn slices_are_filled() {
         let check = |operation_ns: f64, batches, size| {
             let expected = Batches { batches, size };
-            assert_eq!(filling(operation_ns, SLICE), expected, "{operation_ns}");
+            assert_eq!(
+                filling(operation_ns, None, SLICE),
+                expected,
+                "{operation_ns}"
+            );
         };
         check(75.0, 299, 67);
         check(5_000.0, 300, 1);
         check(100_000.0, 15, 1);
         check(1e9, 1, 1);
         check(0.0, 300, 50_000);
+    }
+
+    #[test]
+    fn workers_in_divan_choose_the_size() {
+        let check = |operation_ns: f64, size, batches| {
+            let expected = Batches { batches, size };
+            let filled = filling(operation_ns, Some(size), SLICE);
+            assert_eq!(filled, expected, "{operation_ns}");
+        };
+        check(75.0, 32, 625);
+        check(5_000.0, 1, 300);
+        check(5_000.0, 1000, 1);
+        check(0.5, 1, 30_000);
     }
 
     fn arms() -> [Arm; 2] {
@@ -130,7 +150,7 @@ mod tests {
     }
 
     fn warmed(arm: &Arm, operation_ns: f64) -> (&Arm, Warmed) {
-        let filling = filling(operation_ns, SLICE);
+        let filling = filling(operation_ns, None, SLICE);
         let warmed = Warmed {
             operation_ns,
             filling,
@@ -161,25 +181,28 @@ mod tests {
                 |times: [f64; 2]| vec![warmed(baseline, times[0]), warmed(candidate, times[1])];
             let both = |work: &Work| [baseline, candidate].map(|arm| work.of(arm).unwrap());
             work.settle(block(disturbed));
-            assert_eq!(both(&work), disturbed.map(|time| filling(time, SLICE)));
+            assert_eq!(
+                both(&work),
+                disturbed.map(|time| filling(time, None, SLICE))
+            );
             work.settle(block([11_000.0, 11_500.0]));
-            assert_eq!(both(&work), [filling(11_500.0, SLICE); 2]);
+            assert_eq!(both(&work), [filling(11_500.0, None, SLICE); 2]);
             // From then on nothing changes.
             work.settle(block([60_000.0, 11_000.0]));
-            assert_eq!(both(&work), [filling(11_500.0, SLICE); 2]);
+            assert_eq!(both(&work), [filling(11_500.0, None, SLICE); 2]);
         }
     }
 
     #[test]
     fn the_slower_commit_chooses_for_both() {
-        assert_eq!(settled([1000.0, 2000.0]), [filling(2000.0, SLICE); 2]);
-        assert_eq!(settled([2000.0, 1000.0]), [filling(2000.0, SLICE); 2]);
+        assert_eq!(settled([1000.0, 2000.0]), [filling(2000.0, None, SLICE); 2]);
+        assert_eq!(settled([2000.0, 1000.0]), [filling(2000.0, None, SLICE); 2]);
     }
 
     #[test]
     fn far_slower_code_does_not_fill_seconds() {
         let [baseline, candidate] = settled([1000.0, 1e9]);
-        assert_eq!(baseline, filling(1000.0, SLICE));
-        assert_eq!(candidate, filling(1e9, SLICE));
+        assert_eq!(baseline, filling(1000.0, None, SLICE));
+        assert_eq!(candidate, filling(1e9, None, SLICE));
     }
 }

@@ -15,11 +15,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     build::{
-        Options,
+        Options, changed,
         configuration::{cargo_home, configuration_files},
         fingerprint::{file_hash, hex, text_hash},
         toolchain::said,
-        wrapper,
     },
     discover::{BenchTarget, Workspace, machine},
 };
@@ -58,7 +57,7 @@ pub fn frame(
     };
     fact("version", &VERSION.to_string());
     fact("tool", env!("CARGO_PKG_VERSION"));
-    fact("worker in divan", &wrapper::changes());
+    fact("worker in divan", &changed::changes());
     fact("machine", &format!("{:?}", machine::machine()));
     for (name, text) in compilers(&here, options.own_toolchain)? {
         fact(name, &text);
