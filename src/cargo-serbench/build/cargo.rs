@@ -20,7 +20,7 @@ use super::{
     linker,
     proof::Proof,
     share::Share,
-    wrapper,
+    upgraded, wrapper,
 };
 use crate::{
     discover::{
@@ -95,6 +95,12 @@ fn call(
     options: &Options,
     share: &Share,
 ) -> Result<(Report, Result<()>)> {
+    upgraded::forget_other_workers(target_directory).with_context(|| {
+        format!(
+            "failed to check which divan is built in {}",
+            target_directory.display()
+        )
+    })?;
     let mut command = cargo(workspace, targets, target_directory, options);
     share
         .limit(&mut command)

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use super::{
     Built,
     inputs::{Ledger, unit_hash},
+    upgraded::STAMP,
 };
 use crate::discover::checkout::folder_of_sources;
 
@@ -70,6 +71,8 @@ pub fn seed(from: &Path, to: &Path) {
         fs::create_dir_all(parent)?;
         let staging = tempfile::tempdir_in(parent)?;
         copy_units(from, staging.path(), &foreign)?;
+        // Without it, divan is compiled again.
+        let _ = fs::copy(from.join(STAMP), staging.path().join(STAMP));
         fs::rename(staging.keep(), to)?;
         Ok(())
     };

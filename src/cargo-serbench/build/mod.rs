@@ -12,6 +12,7 @@ pub mod linker;
 mod proof;
 pub mod share;
 pub mod toolchain;
+mod upgraded;
 pub mod wrapper;
 
 use std::path::PathBuf;
