@@ -274,9 +274,20 @@ impl From<(Option<f64>, f64, f64)> for Times {
 
 impl From<Times> for (Option<f64>, f64, f64) {
     fn from(Times { cpu, wall, fastest }: Times) -> Self {
-        // Picoseconds are finer than any clock; more digits would only waste space.
+        (cpu, wall, fastest)
+    }
+}
+
+impl Times {
+    /// To the picosecond, which is finer than any clock; more digits would only waste space. The verdict is made
+    /// from what is stored, or the stored run could have another.
+    pub fn rounded(self) -> Self {
         let rounded = |time: f64| (time * 1e3).round() / 1e3;
-        (cpu.map(rounded), rounded(wall), rounded(fastest))
+        Self {
+            cpu: self.cpu.map(rounded),
+            wall: rounded(self.wall),
+            fastest: rounded(self.fastest),
+        }
     }
 }
 

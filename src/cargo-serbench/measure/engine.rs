@@ -378,20 +378,20 @@ fn order(arms: usize, alternation: u32, backwards: bool) -> Vec<usize> {
 fn times(slice: &Slice) -> Result<Times> {
     let operations = slice.operations.max(1) as f64;
     let (cpu, wall, fastest) = (slice.cpu_ns / operations, slice.median_ns, slice.fastest_ns);
-    // Stored to the picosecond.
     if ![cpu, wall, fastest].iter().all(|time| *time >= 1e-3) {
         bail!(OPTIMISED_AWAY);
     }
-    Ok(Times {
+    let times = Times {
         cpu: Some(cpu),
         wall,
         fastest,
-    })
+    };
+    Ok(times.rounded())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Executable, Pace, Phase, Random, Runnable, order};
+    use super::{Executable, Pace, Phase, Random, Runnable, Slice, Times, order, times};
     use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
     #[test]
@@ -445,6 +445,22 @@ mod tests {
         };
         assert_eq!(draw(Phase::Screen), linked[0]);
         assert_eq!(draw(Phase::Confirm), copies[3]);
+    }
+
+    #[test]
+    fn stored_times_are_those_of_the_verdict() {
+        let slice = Slice {
+            operations: 7,
+            wall_ns: 1000.0,
+            cpu_ns: 1000.0,
+            process_cpu_ns: 1000.0,
+            waited: 0.0,
+            median_ns: 100.0 / 3.0,
+            fastest_ns: 0.123_456_789,
+        };
+        let times = times(&slice).unwrap();
+        let stored = serde_json::to_string(&times).unwrap();
+        assert_eq!(serde_json::from_str::<Times>(&stored).unwrap(), times);
     }
 
     #[test]

@@ -36,11 +36,12 @@ impl Engine<'_> {
                 let row = with_arm(&arms[arm], self.visit(&runnables[arm], cpu, batches))?;
                 let nanoseconds = |picos: divan::Picos| picos.0 as f64 / 1e3;
                 let (wall, fastest) = (nanoseconds(row.median), nanoseconds(row.fastest));
-                slices[arm].push(Times {
+                let times = Times {
                     cpu: None,
                     wall,
                     fastest,
-                });
+                };
+                slices[arm].push(times.rounded());
             }
         }
         Ok(slices)
