@@ -1,6 +1,6 @@
-//! Builds by another version of the tool, whose divan has another worker. Cargo can't know that the tool, which is
-//! rustc's wrapper, now compiles divan differently; it would take the old one at one commit and build a new one at
-//! the other.
+//! Builds whose divan has another worker: by another version of the tool, or before cargo's configuration named a
+//! wrapper. Cargo doesn't notice that divan would now be compiled differently. It would take the old one at one
+//! commit and build a new one at the other.
 
 use std::{
     ffi::OsStr,
@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{changed, inputs::unit_hash};
+use super::{inputs::unit_hash, wrapper};
 
 /// Says in a target folder which worker its divan was compiled with.
 pub const STAMP: &str = ".serbench-worker";
@@ -19,7 +19,7 @@ pub const STAMP: &str = ".serbench-worker";
 /// If a file can't be read, written or removed.
 pub fn forget_other_workers(target_directory: &Path) -> io::Result<()> {
     let stamp = target_directory.join(STAMP);
-    let worker = changed::changes();
+    let worker = wrapper::worker();
     if fs::read_to_string(&stamp).is_ok_and(|before| before == worker) {
         return Ok(());
     }

@@ -97,6 +97,14 @@ pub fn run() -> Option<ExitCode> {
     Some(ExitCode::FAILURE)
 }
 
+/// Says which worker builds add to divan; `none` if cargo's configuration names another wrapper.
+pub fn worker() -> String {
+    match is_configured(&["rustc-wrapper"]) {
+        true => "none".to_owned(),
+        false => changes(),
+    }
+}
+
 /// Makes cargo call the tool as a wrapper, unless cargo's configuration names one.
 pub fn add_workers(command: &mut Command, target_directory: &Path) {
     let Ok(tool) = env::current_exe() else {

@@ -30,18 +30,18 @@ pub fn first_verdicts(evidence: &[Evidence], policy: &Policy) -> Option<f64> {
 /// one must be confirmed, too. `None` before the first block.
 pub fn any_regression(evidence: &[Evidence], policy: &Policy) -> Option<f64> {
     let cases = Comparison::all(evidence);
-    let looks = judged(&cases).filter_map(|case| {
+    let costs = judged(&cases).filter_map(|case| {
         let look = first_possible_look(case.clocks(), policy)?;
-        seconds(case, look)
+        let checks = seconds(case, 2 * policy.screen_blocks + look)?;
+        Some((seconds(case, look)?, checks))
     });
-    let dearest = looks.max_by(f64::total_cmp)?;
-    let checks = judged(&cases).filter_map(|case| {
-        let look = first_possible_look(case.clocks(), policy)?;
-        seconds(case, 2 * policy.screen_blocks + look)
-    });
-    Some(first_verdicts(evidence, policy)? + dearest + checks.min_by(f64::total_cmp)?)
+    let (looks, checks): (Vec<f64>, Vec<f64>) = costs.unzip();
+    let dearest = looks.into_iter().max_by(f64::total_cmp)?;
+    let cheapest = checks.into_iter().min_by(f64::total_cmp)?;
+    Some(first_verdicts(evidence, policy)? + dearest + cheapest)
 }
 
+/// The benchmarks that both commits have.
 fn judged<'c, 'a>(cases: &'c [Comparison<'a>]) -> impl Iterator<Item = &'c Comparison<'a>> {
     cases
         .iter()

@@ -713,7 +713,7 @@ fn a_gate_must_be_able_to_fail() {
     }
     let first = reach::first_verdicts(&of(2.0), &Policy::default());
     assert_eq!(first, Some(16.0));
-    // 16 blocks can confirm a single suspect, and each self-check needs 8 first blocks.
+    // 8 blocks to screen, 16 to confirm, and 8 + 8 + 16 for the two self-checks.
     let any = reach::any_regression(&of(2.0), &Policy::default());
     assert_eq!(any, Some(2.0 * (8.0 + 16.0 + 32.0)));
 }
