@@ -183,19 +183,10 @@ fn slice<O>(operation: &mut impl FnMut() -> O, batches: u64, size: u64, slowdown
         for _ in 0..size {
             drop(black_box(operation()));
         }
-        let mut time = before.elapsed();
-        if slowdown > 0.0 {
-            // Don't slow a preempted batch down for the time it did not run.
-            let own = times
-                .iter()
-                .min()
-                .map_or(time, |fastest| time.min(4 * *fastest));
-            let until = time + own.mul_f64(slowdown);
-            while time < until {
-                time = before.elapsed();
-            }
-        }
-        times.push(time);
+        times.push(before.elapsed());
+    }
+    if slowdown > 0.0 {
+        slow_down(&mut times, slowdown);
     }
     let (cpu_after, process_cpu_after) = cpu_clocks();
     let wall = start.elapsed();
@@ -209,6 +200,21 @@ fn slice<O>(operation: &mut impl FnMut() -> O, batches: u64, size: u64, slowdown
         median_ns: nanoseconds(times[times.len() / 2]) / size as f64,
         waited: 0.0,
     }
+}
+
+/// Adds this fraction to each time, and spends the sum of what it adds. Between batches, that would change how fast
+/// some operations run: a processor predicts what it did just before.
+fn slow_down(times: &mut [Duration], slowdown: f64) {
+    let fastest = times.iter().min().copied().unwrap_or_default();
+    let start = cpu_clocks().0;
+    let mut added = Duration::ZERO;
+    for time in times {
+        // Don't slow a preempted batch down for the time it did not run.
+        let own = (*time).min(4 * fastest).mul_f64(slowdown);
+        *time += own;
+        added += own;
+    }
+    while cpu_clocks().0 - start < nanoseconds(added) {}
 }
 
 fn memory<O>(operation: &mut impl FnMut() -> O) -> Answer {
@@ -289,7 +295,22 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::warm;
+    use super::{slice, warm};
+
+    #[test]
+    fn slowing_down_leaves_no_gaps_between_batches() {
+        let mut calls = Vec::new();
+        let mut operation = || {
+            let start = Instant::now();
+            spin();
+            calls.push((start, Instant::now()));
+        };
+        let slowed = slice(&mut operation, 5, 1, 10.0);
+        let gaps = calls.windows(2).map(|pair| pair[1].0 - pair[0].1);
+        assert!(gaps.min() < Some(Duration::from_millis(5)), "{calls:?}");
+        assert!(slowed.cpu_ns > 50e6, "{slowed:?}");
+        assert!(slowed.fastest_ns > 10e6, "{slowed:?}");
+    }
 
     fn spin() {
         let start = Instant::now();
