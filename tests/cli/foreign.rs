@@ -147,3 +147,61 @@ harness = false
     let latency = latency.and_then(serde_json::Value::as_f64).unwrap();
     assert!(latency < 5_000.0, "{run:#}");
 }
+
+/// A bench whose functions prepare input for a long time, and tell that they were called.
+const PREPARES: &str = "\
+use std::{fs, thread::sleep, time::Duration};
+
+#[divan::bench(threads = [1, 2], args = [7, 8])]
+fn threaded(bencher: divan::Bencher, x: u64) {
+    fs::write(\"called\", \"\").unwrap();
+    sleep(Duration::from_secs(60));
+    bencher.bench(|| divan::black_box(x));
+}
+
+#[divan::bench]
+fn ends() {
+    std::process::exit(7);
+}
+
+fn main() {
+    divan::main();
+}
+";
+
+#[test]
+#[ignore = "builds divan, from the network where cargo does not have it"]
+fn a_list_prepares_no_input() {
+    let repository = Repository::empty();
+    repository.write(
+        "Cargo.toml",
+        r#"[package]
+name = "prepares"
+edition = "2024"
+
+[workspace]
+
+[dev-dependencies]
+divan = { version = "=0.1.21", default-features = false }
+
+[[bench]]
+name = "prepares"
+harness = false
+"#,
+    );
+    repository.write("src/lib.rs", "");
+    repository.write("benches/prepares.rs", PREPARES);
+    let list = repository.serbench(&["list"]);
+    let listed: Vec<&str> = list.exits(0).stdout().lines().collect();
+    assert_eq!(
+        listed,
+        [
+            "prepares::ends",
+            "prepares::threaded::7::t=1",
+            "prepares::threaded::7::t=2",
+            "prepares::threaded::8::t=1",
+            "prepares::threaded::8::t=2"
+        ]
+    );
+    assert!(!repository.path().join("called").exists(), "{list}");
+}

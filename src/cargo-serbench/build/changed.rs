@@ -61,6 +61,16 @@ const OWN_SIZE: [(&str, &str); 1] = [(
                 options = self.bench_options.overwrite(entry_options);",
 )];
 
+/// Where divan calls a bench function, which prepares input and may take minutes. Not needed to draw the names.
+const NAMED: [(&str, &str); 1] = [(
+    "with_bencher(Bencher::new(&mut bench_context));",
+    "if crate::serbench_worker::draws_names() {
+                    tree_painter.borrow_mut().finish_empty_leaf();
+                    continue;
+                }
+                with_bencher(Bencher::new(&mut bench_context));",
+)];
+
 /// Instead of the closure that initializes a benchmark's arguments: a call of a function that is generic only
 /// over their type, up to the beginning of its body. Threads may make the arguments twice, but use the same.
 const SHARED: &str = "let args = match self.args.get() {
@@ -102,7 +112,7 @@ pub const OPTIONS: [(&str, &str); 5] = [
 
 /// A hash of what is added to divan.
 pub fn changes() -> String {
-    let lines = [&LOOP[..], &CALIBRATION, &OWN_SIZE];
+    let lines = [&LOOP[..], &CALIBRATION, &OWN_SIZE, &NAMED];
     text_hash(format!("{WORKER}{lines:?}{OVERHEADS:?}{SHARED}{DEFAULT}{OPTIONS:?}").as_bytes())
 }
 
@@ -187,7 +197,7 @@ pub fn with_arguments(runner: &str) -> Option<String> {
         }
         after = after.replacen(&set, &kept, 1);
     }
-    let after = with_lines(&after, &OWN_SIZE)?;
+    let after = with_lines(&with_lines(&after, &OWN_SIZE)?, &NAMED)?;
     Some(format!(
         "{before}pub struct Divan {{\n{fields}\n}}\n{default}{after}"
     ))

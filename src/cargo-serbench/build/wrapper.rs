@@ -25,6 +25,9 @@ use crate::{discover::overlay::copy_folder, shell};
 /// The environment variable that makes divan run as a worker: `address secret`.
 pub const DIVAN_SOCKET: &str = "SERBENCH_DIVAN_SOCKET";
 
+/// The environment variable that makes a worker in divan draw the names of benchmarks without calling them.
+pub const DIVAN_NAMES: &str = "SERBENCH_DIVAN_NAMES";
+
 /// The environment variable that turns the tool into a wrapper: the folder for changed sources.
 const FOLDER: &str = "SERBENCH_DIVAN_FOLDER";
 
@@ -251,6 +254,7 @@ pub mod tests {
         assert!(runner.contains("filters: Default::default(),"));
         assert!(!runner.contains("run_action(Action::Bench)"));
         assert_eq!(runner.matches("serbench_worker::own_size(").count(), 2);
+        assert!(runner.contains("if crate::serbench_worker::draws_names() {"));
         assert!(read("src/time/timer.rs").contains("serbench_worker::calibration()"));
         for (option, value) in OPTIONS {
             let set = format!("self.bench_options.{option}.get_or_insert({value});");

@@ -16,7 +16,10 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    build::{Executable, wrapper::DIVAN_SOCKET},
+    build::{
+        Executable,
+        wrapper::{DIVAN_NAMES, DIVAN_SOCKET},
+    },
     interrupt,
 };
 
@@ -145,6 +148,22 @@ impl Launcher {
     /// The output of an executable for `arguments`, to list and test with divan. `--format` requires
     /// nextest's environment. `full` includes the large cases.
     pub fn ask(&self, executable: &Executable, arguments: &[&str], full: bool) -> Result<Ended> {
+        self.answer(executable, arguments, full, false)
+    }
+
+    /// The tree of all benchmarks, with arguments and numbers of threads, drawn with `arguments`. A divan without
+    /// worker calls the bench functions for it.
+    pub fn draw(&self, executable: &Executable, arguments: &[&str]) -> Result<Ended> {
+        self.answer(executable, arguments, true, true)
+    }
+
+    fn answer(
+        &self,
+        executable: &Executable,
+        arguments: &[&str],
+        full: bool,
+        names: bool,
+    ) -> Result<Ended> {
         let launch = Launch {
             executable,
             id: arguments.first().unwrap_or(&"--list"),
@@ -161,6 +180,9 @@ impl Launcher {
         if !full {
             command.env_remove(protocol::FULL);
         }
+        if names {
+            command.env(DIVAN_NAMES, "1");
+        }
         let (child, output) = spawn(command, launch)?;
         finish(child, &output, self.timeout, launch.id)
     }
@@ -174,6 +196,7 @@ fn base_command(executable: &Executable) -> Command {
         .env(protocol::FULL, "1")
         .env_remove(protocol::SOCKET)
         .env_remove(DIVAN_SOCKET)
+        .env_remove(DIVAN_NAMES)
         .env_remove(protocol::SLOWDOWN)
         .stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {

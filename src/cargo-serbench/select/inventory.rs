@@ -3,8 +3,8 @@
 //! - `--list --format terse` lists every benchmark exactly, from divan 0.1.19 on; 0.1.18 omits
 //!   arguments, and older versions reject the option.
 //! - `--list` draws a tree of all functions, including ignored ones, without arguments.
-//! - `--test --max-time 0` draws the tree with arguments and numbers of threads. It calls each
-//!   bench function, which prepares its input, but divan returns before running the operation.
+//! - `--test --max-time 0` draws the tree with arguments and numbers of threads. A divan
+//!   without worker calls each bench function, which prepares its input, and returns before running the operation.
 //! - `--list --exact ID` prints something only if `ID` is the full name of a benchmark.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -317,7 +317,7 @@ impl Asker<'_> {
             for path in &drawn {
                 arguments.extend(["--skip", path]);
             }
-            let ended = self.ask(&arguments, true)?;
+            let ended = self.launcher.draw(self.executable, &arguments)?;
             let walk = divan::outline(&ended.stdout);
             let goes_on = !ended.status.success() && walk.unfinished.is_some();
             for (path, node) in walk.leaves() {
