@@ -19,6 +19,7 @@ use super::{
         CALIBRATION, WORKER, changes, with_arguments, with_calls, with_lines, with_shared_code,
     },
     configuration::is_configured,
+    fingerprint::{full_hash, text_hash},
 };
 use crate::{discover::overlay::copy_folder, shell};
 
@@ -40,18 +41,18 @@ const INNER: &str = "SERBENCH_INNER_WRAPPER";
 /// The environment variables in which cargo looks for a wrapper, in its order.
 const WRAPPERS: [&str; 2] = ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"];
 
-/// Library names of divan's packages, the beginning of their folders' names, and the supported versions.
+/// Library names of divan's packages, the packages' names, and the supported versions.
 const KNOWN: [(&str, &str, &[&str]); 2] = [
     (
         "divan",
-        "divan-",
+        "divan",
         &[
             "0.1.14", "0.1.15", "0.1.16", "0.1.17", "0.1.18", "0.1.19", "0.1.20", "0.1.21",
         ],
     ),
     (
         "codspeed_divan_compat_walltime",
-        "codspeed-divan-compat-walltime-",
+        "codspeed-divan-compat-walltime",
         &[
             "4.0.0", "4.0.1", "4.0.2", "4.0.3", "4.0.4", "4.0.5", "4.1.0", "4.2.0", "4.2.1",
             "4.3.0", "4.4.0", "4.4.1", "4.5.0", "4.6.0", "4.7.0", "5.0.0", "5.0.1", "5.0.2",
@@ -82,7 +83,9 @@ pub fn run() -> Option<ExitCode> {
         command.args(arguments);
         command
     };
-    if let Some((changed, package)) = with_worker(&folder, &arguments) {
+    let package =
+        ["CARGO_PKG_NAME", "CARGO_PKG_VERSION"].map(|name| env::var(name).unwrap_or_default());
+    if let Some(changed) = with_worker(&folder, &arguments, &package) {
         if let Ok(output) = compile(&changed).output()
             && output.status.success()
         {
@@ -91,7 +94,8 @@ pub fn run() -> Option<ExitCode> {
             return Some(ExitCode::SUCCESS);
         }
         shell::warning(format_args!(
-            "{package} does not compile with a worker, so divan itself times its benchmarks"
+            "{} {} does not compile with a worker, so divan itself times its benchmarks",
+            package[0], package[1]
         ));
     }
     let error = compile(&arguments).exec();
@@ -127,27 +131,57 @@ pub fn add_workers(command: &mut Command, target_directory: &Path) {
         .env(FOLDER, folder.unwrap_or(target_directory).join(COPIES));
 }
 
-/// If `arguments` compile a supported divan: the same for its source with a worker, and its package.
-fn with_worker(folder: &Path, arguments: &[OsString]) -> Option<(Vec<OsString>, String)> {
+/// If `arguments` compile a supported divan, whose name and version are `package`: the same for its source with a
+/// worker.
+fn with_worker(
+    folder: &Path,
+    arguments: &[OsString],
+    [package, version]: &[String; 2],
+) -> Option<Vec<OsString>> {
     let at = arguments.iter().position(|it| it == "--crate-name")?;
     let name = arguments.get(at + 1)?.to_str()?;
-    let (_, prefix, versions) = KNOWN.iter().find(|(known, ..)| *known == name)?;
+    let (_, known, versions) = KNOWN.iter().find(|(known, ..)| *known == name)?;
+    // Cargo caps lints of all packages but local ones, whose sources may change at any time.
+    let is_fixed = arguments.iter().any(|it| it == "--cap-lints");
+    if known != package || !versions.contains(&version.as_str()) || !is_fixed {
+        return None;
+    }
     let source = arguments
         .iter()
         .position(|it| Path::new(it).ends_with("src/lib.rs"))?;
-    let package = Path::new(&arguments[source]).parent()?.parent()?;
-    let package_name = package.file_name()?.to_str()?;
-    let version = package_name.strip_prefix(prefix)?;
-    if !versions.contains(&version) {
-        return None;
-    }
-    let changed = folder.join(format!("{package_name}-{}", changes()));
+    let original = Path::new(&arguments[source]).parent()?.parent()?;
+    // A git repository or a vendored package may have other code of the same version.
+    let hash = sources_hash(&original.join("src")).ok()?;
+    let changed = folder.join(format!("{package}-{version}-{hash}-{}", changes()));
     if !changed.exists() {
-        write_changed(package, &changed).ok()?;
+        write_changed(original, &changed).ok()?;
     }
     let mut arguments = arguments.to_vec();
     arguments[source] = changed.join("src/lib.rs").into();
-    Some((arguments, package_name.to_owned()))
+    Some(arguments)
+}
+
+/// A hash of the files in a folder.
+fn sources_hash(folder: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next)? {
+            let path = entry?.path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    files.sort();
+    let mut facts = String::new();
+    for file in files {
+        let name = file.strip_prefix(folder)?.display().to_string();
+        let hash = full_hash(&file)?;
+        facts += &format!("{name}\t{hash}\n");
+    }
+    Ok(text_hash(facts.as_bytes()))
 }
 
 /// Writes a package with a worker to `changed`, completely or not at all.
@@ -217,12 +251,13 @@ fn set_modified(folder: &Path, time: SystemTime) -> Result<()> {
 #[cfg(test)]
 pub mod tests {
     use std::{
+        ffi::OsString,
         fs,
         path::{Path, PathBuf},
     };
 
-    use super::{KNOWN, with_worker, write_changed};
-    use crate::build::changed::OPTIONS;
+    use super::{with_worker, write_changed};
+    use crate::{build::changed::OPTIONS, discover::overlay::copy_folder};
 
     /// The divan that this package's own bench depends on.
     pub fn divan() -> PathBuf {
@@ -279,24 +314,36 @@ pub mod tests {
     fn only_known_sources_are_changed() {
         let folder = tempfile::tempdir().unwrap();
         let divan = divan();
-        let compile = |name: &str, package: &str| {
-            let source = format!("{package}/src/lib.rs");
-            let arguments = ["--crate-name", name, "--edition=2021", &source];
-            with_worker(folder.path(), &arguments.map(Into::into))
+        let root = |folder: &Path| folder.join("src/lib.rs").into_os_string();
+        let compile = |name: &str, folder_of_divan: &Path, caps: &[&str], package: [&str; 2]| {
+            let flags = ["--crate-name", name, "--edition=2021"].map(OsString::from);
+            let caps = caps.iter().map(OsString::from);
+            let arguments: Vec<OsString> = flags
+                .into_iter()
+                .chain([root(folder_of_divan)])
+                .chain(caps)
+                .collect();
+            with_worker(folder.path(), &arguments, &package.map(str::to_owned))
         };
-        let [(_, prefix, versions), _] = KNOWN;
-        let name = divan.file_name().unwrap().to_str().unwrap();
-        assert_eq!(name, format!("{prefix}{}", versions[versions.len() - 1]));
-        let (changed, package) = compile("divan", divan.to_str().unwrap()).unwrap();
-        assert_eq!(package, name);
-        assert!(
-            changed[3]
-                .to_str()
-                .unwrap()
-                .starts_with(folder.path().to_str().unwrap())
-        );
-        assert_eq!(compile("divan_macros", divan.to_str().unwrap()), None);
-        assert_eq!(compile("divan", "/checkout/divan"), None);
-        assert_eq!(compile("divan", "/registry/divan-0.1.13"), None);
+        let caps = ["--cap-lints", "allow"];
+        let known = ["divan", "0.1.21"];
+        let changed = |of: &Path| {
+            let arguments = compile("divan", of, &caps, known).unwrap();
+            PathBuf::from(&arguments[3])
+        };
+        assert!(changed(&divan).starts_with(folder.path()));
+        // A vendored package has the folder `divan`, one in a git repository has any name.
+        let vendored = folder.path().join("vendor/divan");
+        copy_folder(&divan, &vendored).unwrap();
+        assert_eq!(changed(&vendored), changed(&divan));
+        let other = folder.path().join("checkouts/1234567");
+        copy_folder(&divan, &other).unwrap();
+        fs::write(other.join("src/more.rs"), "").unwrap();
+        assert_ne!(changed(&other), changed(&divan));
+
+        assert_eq!(compile("divan_macros", &divan, &caps, known), None);
+        assert_eq!(compile("divan", &divan, &caps, ["divan", "0.1.13"]), None);
+        assert_eq!(compile("divan", &divan, &caps, ["mine", "0.1.21"]), None);
+        assert_eq!(compile("divan", &divan, &[], known), None, "local");
     }
 }
