@@ -439,20 +439,32 @@ fn compilations(log: &Path) -> usize {
     calls.matches("--crate-name fake ").count()
 }
 
-/// A wrapper configured like sccache, by either variable.
+/// A wrapper configured like sccache, by either variable or in a file.
 #[test]
 fn a_wrapper_of_the_compiler() {
-    for variable in ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"] {
+    for variable in ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", ""] {
         let repository = slower();
         let folder = tempfile::tempdir().unwrap();
         let (wrapper, log) = (folder.path().join("wrapper"), folder.path().join("log"));
         noting(&wrapper, &log, "");
+        if variable.is_empty() {
+            let configuration = format!("build.rustc-wrapper = {wrapper:?}\n");
+            fs::write(folder.path().join("config.toml"), configuration).unwrap();
+        }
         let wrapped = || {
             let mut command = repository.command(&["gate", "--seed=1", "--baseline=HEAD~1"]);
-            Outcome::of(command.env(variable, &wrapper).output().unwrap())
+            match variable {
+                "" => command.env("CARGO_HOME", folder.path()),
+                _ => command.env(variable, &wrapper),
+            };
+            Outcome::of(command.output().unwrap())
         };
         regresses(&wrapped(), BOTH, &[]);
         assert!(compilations(&log) >= 2, "{variable}");
+        let worker = repository
+            .path()
+            .join("target/serbench/build/worktree/.serbench-worker");
+        assert_ne!(fs::read_to_string(worker).unwrap(), "none", "{variable}");
         regresses(&wrapped(), &[], BOTH);
     }
 }

@@ -95,13 +95,17 @@ fn call(
     options: &Options,
     share: &Share,
 ) -> Result<(Report, Result<()>)> {
-    upgraded::forget_other_workers(target_directory).with_context(|| {
-        format!(
-            "failed to check which divan is built in {}",
-            target_directory.display()
-        )
-    })?;
+    let here = options.here(workspace)?;
+    upgraded::forget_other_workers(target_directory, &wrapper::worker(&here)).with_context(
+        || {
+            format!(
+                "failed to check which divan is built in {}",
+                target_directory.display()
+            )
+        },
+    )?;
     let mut command = cargo(workspace, targets, target_directory, options);
+    wrapper::add_workers(&mut command, &here, target_directory);
     share
         .limit(&mut command)
         .context("failed to prepare to start cargo")?;
@@ -260,7 +264,6 @@ fn cargo(
         command.arg("--quiet");
     }
     linker::keep_inputs(&mut command, target_directory);
-    wrapper::add_workers(&mut command, target_directory);
     for target in targets {
         let package = package_id(workspace, &target.package);
         command.args(["--package", package, "--bench", &target.name]);

@@ -17,7 +17,9 @@ pub mod wrapper;
 
 use std::path::PathBuf;
 
-use crate::discover::BenchTarget;
+use anyhow::{Context, Result};
+
+use crate::discover::{BenchTarget, Workspace};
 
 pub use cargo::{Done, build};
 pub use configuration::cargo_home;
@@ -40,6 +42,16 @@ pub struct Options {
     /// Build each commit with the toolchain and cargo configuration of its own tree, instead of
     /// those of the current folder.
     pub own_toolchain: bool,
+}
+
+impl Options {
+    /// The folder that cargo runs in, whose toolchain and configuration it uses.
+    pub fn here(&self, workspace: &Workspace) -> Result<PathBuf> {
+        match self.own_toolchain {
+            true => Ok(workspace.root.clone()),
+            false => std::env::current_dir().context("failed to find the current folder"),
+        }
+    }
 }
 
 /// A bench target and its executable.

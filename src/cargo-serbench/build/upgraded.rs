@@ -1,5 +1,5 @@
-//! Builds whose divan has another worker: by another version of the tool, or before cargo's configuration named a
-//! wrapper. Cargo doesn't notice that divan would now be compiled differently. It would take the old one at one
+//! Builds whose divan has another worker: by another version of the tool, or while cargo's configuration could
+//! not be understood. Cargo doesn't notice that divan would now be compiled differently. It would take the old one at one
 //! commit and build a new one at the other.
 
 use std::{
@@ -8,18 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{inputs::unit_hash, wrapper};
+use super::inputs::unit_hash;
 
 /// Says in a target folder which worker its divan was compiled with.
 pub const STAMP: &str = ".serbench-worker";
 
-/// Makes cargo compile divan again if it has another worker in this target folder.
+/// Makes cargo compile divan again if it has another worker than this in this target folder.
 ///
 /// # Errors
 /// If a file can't be read, written or removed.
-pub fn forget_other_workers(target_directory: &Path) -> io::Result<()> {
+pub fn forget_other_workers(target_directory: &Path, worker: &str) -> io::Result<()> {
     let stamp = target_directory.join(STAMP);
-    let worker = wrapper::worker();
     if fs::read_to_string(&stamp).is_ok_and(|before| before == worker) {
         return Ok(());
     }
@@ -79,13 +78,13 @@ mod tests {
             }
         };
         build();
-        forget_other_workers(target.path()).unwrap();
+        forget_other_workers(target.path(), "this").unwrap();
         assert_eq!(left(), [false, false, false, true, true]);
         build();
-        forget_other_workers(target.path()).unwrap();
+        forget_other_workers(target.path(), "this").unwrap();
         assert_eq!(left(), [true; 5]);
         fs::write(target.path().join(STAMP), "another").unwrap();
-        forget_other_workers(target.path()).unwrap();
+        forget_other_workers(target.path(), "this").unwrap();
         assert_eq!(left(), [false, false, false, true, true]);
     }
 
@@ -93,7 +92,7 @@ mod tests {
     fn a_new_folder_is_no_error() {
         let parent = tempfile::tempdir().unwrap();
         let target = parent.path().join("build/worktree");
-        forget_other_workers(&target).unwrap();
+        forget_other_workers(&target, "this").unwrap();
         assert!(target.join(STAMP).exists());
     }
 }

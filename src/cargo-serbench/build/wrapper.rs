@@ -18,7 +18,7 @@ use super::{
     changed::{
         CALIBRATION, WORKER, changes, with_arguments, with_calls, with_lines, with_shared_code,
     },
-    configuration::is_configured,
+    configuration::rustc_wrapper,
     fingerprint::{full_hash, text_hash},
 };
 use crate::{discover::overlay::copy_folder, shell};
@@ -104,24 +104,21 @@ pub fn run() -> Option<ExitCode> {
     Some(ExitCode::FAILURE)
 }
 
-/// Says which worker builds add to divan; `none` if cargo's configuration names another wrapper.
-pub fn worker() -> String {
-    match is_configured(&["rustc-wrapper"]) {
-        true => "none".to_owned(),
-        false => changes(),
+/// Says which worker builds in `here` add to divan; `none` if [`add_workers`] doesn't.
+pub fn worker(here: &Path) -> String {
+    match users_wrapper(here) {
+        Ok(_) => changes(),
+        Err(_) => "none".to_owned(),
     }
 }
 
-/// Makes cargo call the tool as a wrapper, unless cargo's configuration names one.
-pub fn add_workers(command: &mut Command, target_directory: &Path) {
-    let Ok(tool) = env::current_exe() else {
+/// Makes cargo, which runs in `here`, call the tool as a wrapper, which calls the user's own. Does nothing if cargo's
+/// configuration can't be understood.
+pub fn add_workers(command: &mut Command, here: &Path, target_directory: &Path) {
+    let (Ok(tool), Ok(inner)) = (env::current_exe(), users_wrapper(here)) else {
         return;
     };
-    if is_configured(&["rustc-wrapper"]) {
-        return;
-    }
-    let mut inner = WRAPPERS.into_iter().filter_map(env::var_os);
-    if let Some(inner) = inner.next().filter(|it| !it.is_empty()) {
+    if let Some(inner) = inner {
         command.env(INNER, inner);
     }
     // The same for all commits, because executables contain paths of sources.
@@ -129,6 +126,14 @@ pub fn add_workers(command: &mut Command, target_directory: &Path) {
     command
         .env(WRAPPERS[0], tool)
         .env(FOLDER, folder.unwrap_or(target_directory).join(COPIES));
+}
+
+/// The wrapper of rustc that cargo would use in `here`.
+fn users_wrapper(here: &Path) -> Result<Option<OsString>> {
+    match WRAPPERS.into_iter().find_map(env::var_os) {
+        Some(set) => Ok(Some(set).filter(|it| !it.is_empty())),
+        None => rustc_wrapper(here),
+    }
 }
 
 /// If `arguments` compile a supported divan, whose name and version are `package`: the same for its source with a

@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -40,10 +40,7 @@ pub fn frame(
     if let Some(package) = outside {
         bail!("package `{}` lies outside the repository", package.name);
     }
-    let here = match options.own_toolchain {
-        true => workspace.root.clone(),
-        false => std::env::current_dir().context("failed to find the current folder")?,
-    };
+    let here = options.here(workspace)?;
     let configuration = configuration(&here);
     let variables = variables(std::env::vars_os(), cargo_home());
     let flags = options.flags.join(" ");
