@@ -164,6 +164,21 @@ fn benches_that_come_and_go() {
         .exits(101)
         .says_no_more()
         .warns(&["error: no [[bench]] in", "harness = false"]);
+
+    // A package of its own has the benches.
+    repository.write(
+        "more/benches/Cargo.toml",
+        "[dev-dependencies]\ndivan = \"0.1\"\n[[bench]]\n",
+    );
+    repository
+        .serbench(&["list"])
+        .exits(101)
+        .says_no_more()
+        .warns(&[
+            "error: no [[bench]] in",
+            "but in more/benches, which",
+            "run `cargo serbench` there",
+        ]);
 }
 
 #[test]

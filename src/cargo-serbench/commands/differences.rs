@@ -105,28 +105,33 @@ fn locked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     versions
 }
 
-/// Lists source files that differ although the executable has the same code.
+/// Lists source files that differ although the executables have the same code.
 fn same_code(baseline: &Tree, candidate: &Tree, run: &Run) -> Option<String> {
-    let mut files = BTreeSet::new();
-    for benchmark in run.benchmarks.values() {
-        let (Some(one), Some(other)) = (&benchmark.baseline, &benchmark.candidate) else {
-            continue;
-        };
-        let sources = [(baseline, one), (candidate, other)]
-            .map(|(tree, side)| tree.sources.get(&side.executable));
-        if let [Some(before), Some(after)] = sources
-            && one.executable == other.executable
-        {
-            let paths = before.keys().chain(after.keys());
-            let differ = paths.filter(|path| before.get(*path) != after.get(*path));
-            files.extend(differ.map(|path| path.display().to_string()));
-        }
-    }
-    let files = Vec::from_iter(files);
+    let differing = run.benchmarks.values().filter_map(|benchmark| {
+        let one = benchmark.baseline.as_ref()?;
+        let other = benchmark.candidate.as_ref()?;
+        let before = baseline.sources.get(&one.executable)?;
+        let after = candidate.sources.get(&other.executable)?;
+        let paths = before.keys().chain(after.keys());
+        let differ = paths.filter(|path| before.get(*path) != after.get(*path));
+        let files = differ.map(|path| path.display().to_string()).collect();
+        Some((one.executable == other.executable, files))
+    });
     Some(format!(
         "{} differs, but compiles to the same code",
-        few(&files)?
+        few(&without_effect(differing))?
     ))
+}
+
+/// The files that differ, of executables with the same code, and of no other: there they may be the reason.
+fn without_effect(executables: impl Iterator<Item = (bool, BTreeSet<String>)>) -> Vec<String> {
+    let mut same = BTreeSet::new();
+    let mut changed = BTreeSet::new();
+    for (is_same, files) in executables {
+        let found = if is_same { &mut same } else { &mut changed };
+        found.extend(files);
+    }
+    same.difference(&changed).cloned().collect()
 }
 
 /// The first few words and the number of the others.
@@ -139,5 +144,22 @@ fn few(words: &[String]) -> Option<String> {
             Some(format!("{} and {} more", shown.join(", "), number - SHOWN))
         }
         _ => Some(shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::without_effect;
+
+    #[test]
+    fn a_file_that_changes_one_executable_is_not_without_effect() {
+        let files = |names: &[&str]| BTreeSet::from_iter(names.iter().map(ToString::to_string));
+        let executables = [
+            (true, files(&["library", "comment"])),
+            (false, files(&["library"])),
+        ];
+        assert_eq!(without_effect(executables.into_iter()), ["comment"]);
     }
 }

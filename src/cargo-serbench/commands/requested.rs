@@ -1,12 +1,15 @@
 //! The bench targets and benchmarks that the user asked for, and the errors for names that don't exist.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use anyhow::{Result, anyhow, bail};
 
 use crate::{
     config::{Config, Mode, nearest},
-    discover::{BenchTarget, Workspace, harness, suite_name},
+    discover::{BenchTarget, Workspace, harness, outside, suite_name},
     exit::Usage,
     select::{self, BenchId, catalog::Catalog, shard},
     session::{Request, Session},
@@ -84,6 +87,15 @@ fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
         elsewhere.entry(package).or_default().push(suite);
     }
     if elsewhere.is_empty() {
+        let outside = outside::with_divan(workspace);
+        if !outside.is_empty() {
+            return anyhow!(
+                "no [[bench]] in {}, but in {}, which the workspace does not contain; run \
+                 `cargo serbench` there",
+                workspace.root.display(),
+                listed(&outside)
+            );
+        }
         return anyhow!(
             "no [[bench]] in {}; a divan bench has `harness = false` and a main that calls \
              divan::main(); `cargo serbench init` writes a starter",
@@ -100,6 +112,20 @@ fn no_bench_here(workspace: &Workspace) -> anyhow::Error {
         workspace.packages.join(", "),
         flags.join(", ")
     )
+}
+
+/// The first few folders.
+fn listed(folders: &[PathBuf]) -> String {
+    const SHOWN: usize = 3;
+    let mut names: Vec<String> = folders
+        .iter()
+        .take(SHOWN)
+        .map(|folder| folder.display().to_string())
+        .collect();
+    if folders.len() > SHOWN {
+        names.push(format!("{} more", folders.len() - SHOWN));
+    }
+    names.join(", ")
 }
 
 /// Rejects names of benches and suites that the workspace does not have.

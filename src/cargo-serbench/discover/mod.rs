@@ -4,6 +4,7 @@ pub mod checkout;
 pub mod git;
 pub mod harness;
 pub mod machine;
+pub mod outside;
 pub mod overlay;
 pub mod places;
 pub mod range;
