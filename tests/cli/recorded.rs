@@ -46,6 +46,12 @@ fn recorded_baselines() {
         .exits(0)
         .warns(&["Baseline", "record of"])
         .warns(&["nothing looks slower"]);
+    // As benches that write files leave them.
+    repository.write("drawn.ppm", "P6\n");
+    measure().exits(0).warns(&[
+        "Not recorded due to new files (drawn.ppm); commit, ignore or remove them and run again",
+    ]);
+    std::fs::remove_file(repository.path().join("drawn.ppm")).unwrap();
     // The record only finds suspects; pairs of both commits decide.
     repository.behave(
         "fake::reference worker cpu=50000

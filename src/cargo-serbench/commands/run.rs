@@ -328,13 +328,19 @@ type Suspicion<'a> = Option<(&'a BTreeSet<BenchId>, &'a str)>;
 fn keep_record(repo: &Repo, store: &Store, run: &run::Run, suspicion: Suspicion<'_>) -> Result<()> {
     match save_record(store, run, suspicion)? {
         Some(path) => shell::status("Recorded", shell::shown(&path).display()),
-        None => shell::status(
-            "Not recorded",
-            format_args!(
-                "due to {}; commit and run again for a record",
-                changes(&repo.changes(record::is_record)?)
-            ),
-        ),
+        None => {
+            let files = repo.changes(record::is_record)?;
+            let why = if files.is_empty() || repo.is_modified(record::is_record)? {
+                format!("uncommitted changes{}; commit", some(&files))
+            } else {
+                // Some benches write files.
+                format!("new files{}; commit, ignore or remove them", some(&files))
+            };
+            shell::status(
+                "Not recorded",
+                format_args!("due to {why} and run again for a record"),
+            );
+        }
     }
     Ok(())
 }
@@ -354,14 +360,13 @@ pub fn save_record(
     Ok(Some(store.save(record)?))
 }
 
-/// `uncommitted changes (src/lib.rs and 2 more)`.
-fn changes(paths: &[PathBuf]) -> String {
-    let what = match paths {
-        [] => return "uncommitted changes".to_owned(),
-        [one] => one.display().to_string(),
-        [one, rest @ ..] => format!("{} and {} more", one.display(), rest.len()),
-    };
-    format!("uncommitted changes ({what})")
+/// ` (src/lib.rs and 2 more)`.
+fn some(paths: &[PathBuf]) -> String {
+    match paths {
+        [] => String::new(),
+        [one] => format!(" ({})", one.display()),
+        [one, rest @ ..] => format!(" ({} and {} more)", one.display(), rest.len()),
+    }
 }
 
 /// Fails if every benchmark must have a baseline and a gated one is not in the record.
