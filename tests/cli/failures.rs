@@ -317,6 +317,33 @@ fn a_bench_that_lists_nothing_has_failed() {
         .answers("gate: passed (2 benchmarks, 0 regressed, 1 identical, 1 removed, ");
 }
 
+/// Cargo does not call such a bench's `main`, so it need not be built, and its benchmarks don't pass.
+#[test]
+fn a_bench_without_harness_false() {
+    let repository = with_second_bench();
+    let manifest = repository.read("Cargo.toml");
+    let bare = SECOND.replace("harness = false\n", "");
+    repository.write("Cargo.toml", &manifest.replacen(SECOND, &bare, 1));
+    let would_not_compile = "fn main() { divan::main(); }\n";
+    repository.write("benches/second.rs", would_not_compile);
+    let advice = "no `harness = false` in Cargo.toml for second, so cargo never calls";
+    repository
+        .serbench(&["list"])
+        .exits(0)
+        .says(&["fake::reference"])
+        .warns(&[&format!("warning: {advice}")])
+        .warns(&["harness = false"]);
+    repository
+        .serbench(&["gate"])
+        .exits(101)
+        .says(&["second::only", "has no `harness = false`"]);
+    repository
+        .serbench(&["list", "--bench=second"])
+        .exits(101)
+        .says_no_more()
+        .warns(&[&format!("error: {advice}")]);
+}
+
 #[test]
 fn divan_is_too_old() {
     let repository = Repository::uncommitted(ONE);

@@ -51,6 +51,21 @@ fn named(workspace: &Workspace, config: &Config, request: &Request) -> Vec<Bench
     workspace.targets.iter().filter(wanted).cloned().collect()
 }
 
+/// What to do about benches among `others` whose `main` cargo never calls; absent if there are none.
+pub fn no_main(workspace: &Workspace, others: &[BenchTarget]) -> Option<String> {
+    let without = harness::without_main(workspace);
+    let is_one = |it: &&BenchTarget| without.contains(&(it.package.clone(), it.name.clone()));
+    let found: Vec<&BenchTarget> = others.iter().filter(is_one).collect();
+    let first = found.first()?;
+    let names: Vec<&str> = found.iter().map(|target| target.name.as_str()).collect();
+    Some(format!(
+        "no `harness = false` in Cargo.toml for {}, so cargo never calls divan::main(); add it for each:\n\
+         [[bench]]\nname = \"{}\"\nharness = false",
+        names.join(", "),
+        first.name
+    ))
+}
+
 /// The error if the requested bench targets don't exist.
 pub fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> anyhow::Error {
     if workspace.targets.is_empty() {
@@ -58,6 +73,9 @@ pub fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> a
     }
     let others = of_other_harnesses(workspace, config, request);
     if !others.is_empty() {
+        if let Some(advice) = no_main(workspace, &others) {
+            return anyhow!(advice);
+        }
         let names: Vec<&str> = others.iter().map(|target| target.name.as_str()).collect();
         return anyhow!(
             "no divan bench among {}; a divan bench has `harness = false` and a main that calls \

@@ -16,7 +16,7 @@ use crate::{
     discover::{
         BenchTarget, Workspace,
         git::{self, Commit, Repo},
-        suite_name,
+        harness, suite_name,
         trees::Trees,
         workspace,
     },
@@ -340,9 +340,14 @@ pub fn sources_folder(session: &Session) -> Result<PathBuf> {
         .context("no home folder for --own-toolchain; set CARGO_HOME")
 }
 
-fn hint_at_others(others: &[BenchTarget]) {
+fn hint_at_others(workspace: &Workspace, others: &[BenchTarget]) {
+    if let Some(advice) = requested::no_main(workspace, others) {
+        shell::warning(advice);
+    }
+    let without = harness::without_main(workspace);
     let names: Vec<String> = others
         .iter()
+        .filter(|target| !without.contains(&(target.package.clone(), target.name.clone())))
         .map(|target| format!("`{}`", target.name))
         .collect();
     match names.as_slice() {
@@ -390,7 +395,7 @@ fn build_catalog(
     }
     let others = requested::of_other_harnesses(workspace, &session.config, request);
     if side == Side::Candidate {
-        hint_at_others(&others);
+        hint_at_others(workspace, &others);
     }
     let packages = targets.iter().map(|target| target.package.as_str());
     if let Some(version) = workspace::old_divan(&workspace.metadata, &packages.collect()) {

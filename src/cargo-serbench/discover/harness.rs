@@ -23,13 +23,43 @@ pub fn without_divan(workspace: &Workspace) -> BTreeSet<(String, String)> {
         let can_link = linking
             .as_ref()
             .is_none_or(|linking| linking.contains(name));
-        names_no_divan(source) && (!can_link || main_is_criterions(source))
+        has_no_main(package, bench)
+            || names_no_divan(source) && (!can_link || main_is_criterions(source))
     };
     workspace
         .benches()
         .filter(|(package, bench)| without(package, bench))
         .map(|(package, bench)| (package.name.to_string(), bench.name.clone()))
         .collect()
+}
+
+/// The bench targets, by package and name, that mean to run divan, but have no `harness = false`.
+pub fn without_main(workspace: &Workspace) -> BTreeSet<(String, String)> {
+    workspace
+        .benches()
+        .filter(|(package, bench)| has_no_main(package, bench))
+        .filter(|(_, bench)| !names_no_divan(bench.src_path.as_std_path()))
+        .map(|(package, bench)| (package.name.to_string(), bench.name.clone()))
+        .collect()
+}
+
+/// Whether cargo builds a bench with the harness of `#[bench]`, so that nothing calls its `main`.
+fn has_no_main(package: &Package, bench: &Target) -> bool {
+    fs::read_to_string(&package.manifest_path)
+        .is_ok_and(|manifest| is_under_libtest(&manifest, &bench.name) == Some(true))
+}
+
+/// The same from the text of a manifest; absent if that can't be read.
+fn is_under_libtest(manifest: &str, bench: &str) -> Option<bool> {
+    let manifest = toml::Table::from_str(manifest).ok()?;
+    let benches = manifest.get("bench").map_or(Some(&[][..]), |benches| {
+        Some(benches.as_array()?.as_slice())
+    })?;
+    let name =
+        |entry: &&toml::Value| entry.get("name").and_then(toml::Value::as_str) == Some(bench);
+    // Without an entry, cargo has found the bench by itself.
+    let harness = benches.iter().find(name).and_then(|it| it.get("harness"));
+    Some(harness.and_then(toml::Value::as_bool) != Some(false))
 }
 
 /// The packages of a lock file that depend on divan or a fork of it, directly or not, with any features.
@@ -165,7 +195,7 @@ fn ends_an_item(token: &TokenTree) -> bool {
 mod tests {
     use std::fs;
 
-    use super::{linking_divan, main_is_criterions, names_no_divan};
+    use super::{is_under_libtest, linking_divan, main_is_criterions, names_no_divan};
 
     const CRITERION: &str = "use criterion::{criterion_group, criterion_main};\nfn f() {}\n\
         criterion_group!(all, f);\ncriterion_main!(all);\n";
@@ -221,6 +251,22 @@ mod tests {
             assert!(!known(&[("a.rs", text)])[1], "{text}");
         }
         assert!(!names_no_divan(std::path::Path::new("/nothing/a.rs")));
+    }
+
+    #[test]
+    fn cargo_calls_main_only_without_a_harness() {
+        let with = |entry: &str| is_under_libtest(&format!("[package]\n{entry}"), "a");
+        assert_eq!(with(""), Some(true));
+        assert_eq!(with("[[bench]]\nname = \"a\""), Some(true));
+        assert_eq!(with("[[bench]]\nname = \"b\"\nharness = false"), Some(true));
+        assert_eq!(with("[[bench]]\nname = \"a\"\nharness = true"), Some(true));
+        assert_eq!(
+            with("[[bench]]\nname = \"a\"\nharness = false"),
+            Some(false)
+        );
+        let inline = "bench = [{ name = \"a\", harness = false }]\n[package]";
+        assert_eq!(is_under_libtest(inline, "a"), Some(false));
+        assert_eq!(with("[[bench"), None);
     }
 
     #[test]

@@ -206,7 +206,9 @@ impl Catalog {
             let is_it = |it: &BenchTarget| it.package == package && it.suite() == suite;
             let bench = built.iter().find(|it| is_it(&it.target));
             let why = match bench {
-                None if others.iter().any(is_it) => "does not call divan::main()".to_owned(),
+                None if others.iter().any(is_it) => {
+                    "does not call divan::main(), or has no `harness = false`".to_owned()
+                }
                 None => "is not selected".to_owned(),
                 Some(bench) if !bench.divan => "does not call divan::main()".to_owned(),
                 Some(_) if self.benchmarks.contains_key(name.as_str()) => {
