@@ -10,11 +10,13 @@ const DEPENDENCY: &str =
     r#"divan = { package = "divan", version = "=0.1.21", default-features = false }"#;
 
 /// Packages and versions, newest first.
-const VERSIONS: [(&str, &str); 12] = [
+const VERSIONS: [(&str, &str); 14] = [
     ("codspeed-divan-compat-walltime", "6.0.0"),
     ("codspeed-divan-compat-walltime", "5.0.3"),
     ("codspeed-divan-compat", "6.0.0"),
     ("codspeed-divan-compat", "5.0.3"),
+    ("codspeed-divan-compat", "3.0.5"),
+    ("codspeed-divan-compat-walltime", "2.10.1"),
     ("divan", "0.1.21"),
     ("divan", "0.1.20"),
     ("divan", "0.1.19"),
