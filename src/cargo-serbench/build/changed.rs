@@ -1,6 +1,6 @@
 //! What is replaced in divan's source to add a worker to it.
 
-use super::fingerprint::text_hash;
+use super::{fingerprint::text_hash, wrapper::KNOWN};
 
 /// The worker's source, with `VERSION` in place of the protocol's version.
 pub const WORKER: &str = include_str!("worker.rs.in");
@@ -110,10 +110,12 @@ pub const OPTIONS: [(&str, &str); 5] = [
     ("skip_ext_time", "skip"),
 ];
 
-/// A hash of what is added to divan.
+/// A hash of what is added to divan, and to which versions.
 pub fn changes() -> String {
     let lines = [&LOOP[..], &CALIBRATION, &OWN_SIZE, &NAMED];
-    text_hash(format!("{WORKER}{lines:?}{OVERHEADS:?}{SHARED}{DEFAULT}{OPTIONS:?}").as_bytes())
+    text_hash(
+        format!("{WORKER}{lines:?}{OVERHEADS:?}{SHARED}{DEFAULT}{OPTIONS:?}{KNOWN:?}").as_bytes(),
+    )
 }
 
 /// Adds the calls of the worker to divan's loop; `None` if it differs from the supported versions'.

@@ -42,7 +42,7 @@ const INNER: &str = "SERBENCH_INNER_WRAPPER";
 const WRAPPERS: [&str; 2] = ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"];
 
 /// Library names of divan's packages, the packages' names, and the supported versions.
-const KNOWN: [(&str, &str, &[&str]); 2] = [
+pub const KNOWN: [(&str, &str, &[&str]); 2] = [
     (
         "divan",
         "divan",
