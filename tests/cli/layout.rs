@@ -7,6 +7,12 @@ use crate::repository::Repository;
 fn edited() -> Repository {
     let repository = Repository::new("fake::same::u8::4 worker cpu=50000");
     std::fs::remove_dir_all(repository.path().join(".cargo")).unwrap();
+    let manifest = repository.read("Cargo.toml");
+    let profile = "[profile.bench]\n";
+    assert!(manifest.contains(profile));
+    // Symbols are kept all the same.
+    let stripped = manifest.replace(profile, &format!("{profile}strip = true\n"));
+    repository.write("Cargo.toml", &stripped);
     repository.commit("Leave the linker to rustc");
     let bench = repository.read("benches/fake.rs");
     let unrelated =

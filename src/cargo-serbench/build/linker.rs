@@ -18,6 +18,10 @@ const KEEP: &str = "SERBENCH_KEEP_LINK_INPUTS";
 /// What rustc runs unless another linker is configured.
 const LINKER: &str = "cc";
 
+/// What rustc adds for `strip = true`, and for `strip = "debuginfo"`.
+const STRIP_ALL: &str = "-Wl,--strip-all";
+const STRIP_DEBUG: &str = "-Wl,--strip-debug";
+
 /// Links, if this process was started as a linker.
 pub fn run() -> Option<ExitCode> {
     let folder = PathBuf::from(env::var_os(KEEP)?);
@@ -92,12 +96,17 @@ fn kept(folder: &Path, arguments: &[OsString]) -> Option<i32> {
     fs::create_dir_all(folder).ok()?;
     // Remove the inputs of an earlier link.
     let _ = fs::remove_file(&file);
-    let mut flag = OsString::from("-Wl,--reproduce=");
-    flag.push(&file);
+    let mut reproduce = OsString::from("-Wl,--reproduce=");
+    reproduce.push(&file);
+    let mut flags = vec![reproduce];
+    // Symbols name what changed. They are not loaded, so without them code would run the same. The last flag counts.
+    if expanded(arguments).iter().any(|it| it == STRIP_ALL) {
+        flags.push(STRIP_DEBUG.into());
+    }
     // If this fails, the link without the flag reports why.
     let linked = Command::new(LINKER)
         .args(arguments)
-        .arg(flag)
+        .args(flags)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
