@@ -1,6 +1,6 @@
 //! Crates with ordinary divan benches: the fixture `divan-traps`, unchanged.
 
-use crate::repository::{Repository, copy_tree, fixture};
+use crate::repository::{Outcome, Repository, copy_tree, fixture};
 
 /// The fixture, committed.
 fn traps() -> Repository {
@@ -146,6 +146,58 @@ harness = false
     let latency = run.pointer("/measurements/0/latency_ns");
     let latency = latency.and_then(serde_json::Value::as_f64).unwrap();
     assert!(latency < 5_000.0, "{run:#}");
+}
+
+/// Makes inputs by far more work than the operation.
+const INPUTS: &str = "\
+use std::hint::black_box;
+
+fn work(rounds: u64) -> u64 {
+    (0..black_box(rounds)).fold(7, |sum: u64, x| black_box(sum.rotate_left(5) ^ x))
+}
+
+#[divan::bench]
+fn uses_input(bencher: divan::Bencher) {
+    bencher.with_inputs(|| work(20_000)).bench_values(|input| input ^ work(1000));
+}
+
+fn main() {
+    divan::main();
+}
+";
+
+#[test]
+#[ignore = "builds divan, from the network where cargo does not have it"]
+fn making_inputs_is_not_counted() {
+    let repository = Repository::empty();
+    repository.write(
+        "Cargo.toml",
+        r#"[package]
+name = "inputs"
+edition = "2024"
+
+[workspace]
+
+[dev-dependencies]
+divan = { version = "=0.1.21", default-features = false }
+
+[[bench]]
+name = "inputs"
+harness = false
+"#,
+    );
+    repository.write("src/lib.rs", "");
+    repository.write("benches/inputs.rs", INPUTS);
+    repository.write(".gitignore", "target\n");
+    repository.git(&["init", "--quiet", "--initial-branch=main"]);
+    repository.commit("Inputs");
+    let slower = INPUTS.replace("work(1000)", "work(1500)");
+    repository.write("benches/inputs.rs", &slower);
+    repository.commit("Slower");
+    let mut gate = repository.command(&["gate", "--baseline=HEAD~1", "--seed=1"]);
+    let gate = Outcome::of(gate.env_remove("SERBENCH_NO_EXPLAIN").output().unwrap());
+    gate.exits(100)
+        .says(&["inputs::uses_input: work: instructions +4"]);
 }
 
 /// A bench whose functions prepare input for a long time, and tell that they were called.

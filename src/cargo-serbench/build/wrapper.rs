@@ -29,6 +29,9 @@ pub const DIVAN_SOCKET: &str = "SERBENCH_DIVAN_SOCKET";
 /// The environment variable that makes a worker in divan draw the names of benchmarks without calling them.
 pub const DIVAN_NAMES: &str = "SERBENCH_DIVAN_NAMES";
 
+/// The environment variable that makes a worker in divan tell callgrind to count only what divan times.
+pub const DIVAN_PROFILED: &str = "SERBENCH_PROFILED";
+
 /// The environment variable that turns the tool into a wrapper: the folder for changed sources.
 const FOLDER: &str = "SERBENCH_DIVAN_FOLDER";
 

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     build::{
         Executable,
-        wrapper::{DIVAN_NAMES, DIVAN_SOCKET},
+        wrapper::{DIVAN_NAMES, DIVAN_PROFILED, DIVAN_SOCKET},
     },
     interrupt,
 };
@@ -88,6 +88,9 @@ impl Launcher {
         // The library reads the first, the worker in divan the second.
         for socket in [protocol::SOCKET, DIVAN_SOCKET] {
             command.env(socket, format!("{address} {}", self.secret));
+        }
+        if !under.is_empty() {
+            command.env(DIVAN_PROFILED, "1");
         }
         if launch.slowdown > 0.0 {
             command.env(protocol::SLOWDOWN, launch.slowdown.to_string());
@@ -197,6 +200,7 @@ fn base_command(executable: &Executable) -> Command {
         .env_remove(protocol::SOCKET)
         .env_remove(DIVAN_SOCKET)
         .env_remove(DIVAN_NAMES)
+        .env_remove(DIVAN_PROFILED)
         .env_remove(protocol::SLOWDOWN)
         .stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
