@@ -48,15 +48,11 @@ pub fn parse(text: &str) -> Result<Sites> {
     let mut sites = Sites::new();
     for Point { tb, tbk, fs } in pps {
         let frames = fs.iter().filter_map(|frame| names.get(*frame));
-        let site = call_site(frames.map(String::as_str));
-        if site
-            .stack
-            .first()
-            .is_some_and(|it| names::is_of_the_worker(it))
-        {
+        let frames: Vec<&str> = frames.map(String::as_str).collect();
+        if frames.iter().any(|name| names::is_of_the_worker(name)) {
             continue;
         }
-        let total = sites.entry(site).or_default();
+        let total = sites.entry(call_site(&frames)).or_default();
         total.bytes += tb;
         total.blocks += tbk;
     }
@@ -73,8 +69,7 @@ fn name(frame: &str) -> String {
     }
 }
 
-fn call_site<'a>(frames: impl Iterator<Item = &'a str>) -> CallSite {
-    let frames: Vec<&str> = frames.collect();
+fn call_site(frames: &[&str]) -> CallSite {
     let inner = frames
         .iter()
         .take_while(|name| names::is_of_the_heap(name))
@@ -141,6 +136,22 @@ mod tests {
     // Written by valgrind 3.19 for a small C program: `keep` allocates 40 bytes three times, `grow`
     // reallocates a buffer twice.
     const HEAP: &str = include_str!("recorded/heap.dhat.json");
+
+    #[test]
+    fn answers_of_the_worker_are_not_counted() {
+        let profile = r#"{
+            "pps": [{"tb": 9, "tbk": 1, "fs": [1, 2, 3]}, {"tb": 8, "tbk": 1, "fs": [1, 2]}],
+            "ftbl": [
+                "[root]",
+                "0x1: malloc (in /usr/libexec/valgrind/vgpreload_dhat.so)",
+                "0x2: alloc::fmt::format::format_inner (fmt.rs:1)",
+                "0x3: divan::serbench_worker::write (serbench_worker.rs:1)"
+            ]
+        }"#;
+        let sites = parse(profile).unwrap();
+        let bytes: Vec<f64> = sites.values().map(|it| it.bytes).collect();
+        assert_eq!(bytes, [8.0]);
+    }
 
     #[test]
     fn recorded_profile() {
