@@ -57,6 +57,10 @@ fn nothing_to_measure() {
         let outcome = repository.serbench(arguments);
         outcome.exits(2).says_no_more().warns(words);
     };
+    check(
+        &["--list"],
+        &["tip: to list the benchmarks, run `cargo serbench list`"],
+    );
     let no_match = &[
         "error: no benchmark matches `nope`; list all with `cargo serbench list`",
         "`cargo serbench list`",

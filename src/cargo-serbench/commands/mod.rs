@@ -34,7 +34,9 @@ mod show;
 mod tests;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{
+    Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, builder::UnknownArgumentValueParser,
+};
 
 use self::run::Run;
 use crate::{cli, exit::Exit, shell};
@@ -166,7 +168,7 @@ const BUILDING: &[&str] = &[
 /// The command line parser, with a short `-h`.
 pub fn command() -> clap::Command {
     Cargo::command().mut_subcommand("serbench", |serbench| {
-        let serbench = cli::with_short_help(serbench);
+        let serbench = cli::with_short_help(serbench).arg(divans_list());
         // Hidden but accepted, so that these commands can be run with the options of a gate.
         let without_effect: [(&str, &[&[&str]]); 4] = [
             ("list", &[DECIDING, MEASURING]),
@@ -180,6 +182,16 @@ pub fn command() -> clap::Command {
                 all.mut_subcommand(name, |command| cli::hiding(command, &hidden.concat()))
             })
     })
+}
+
+/// The flag with which divan lists benchmarks: an error that names the command.
+fn divans_list() -> Arg {
+    let tip = "to list the benchmarks, run `cargo serbench list`";
+    Arg::new("divans-list")
+        .long("list")
+        .hide(true)
+        .action(ArgAction::SetTrue)
+        .value_parser(UnknownArgumentValueParser::suggest(tip))
 }
 
 impl Command {
