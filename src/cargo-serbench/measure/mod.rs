@@ -431,8 +431,8 @@ pub fn hint_at_foreign(run: &Run, scratch: &Path) {
     }
     shell::hint(format_args!(
         "divan itself times {count} of {} benchmarks, which takes about five times as long: those \
-         with several threads or under 2 ns, and all if divan is a local package (said once in this \
-         workspace)",
+         with several threads or under 2 ns, and all if divan is a local package or too new (said once \
+         in this workspace)",
         verifications().count()
     ));
     // If this fails, the hint is printed again.
