@@ -18,6 +18,8 @@ pub(super) struct Budget {
     started: Instant,
     /// Whether someone asked for it.
     is_fixed: bool,
+    /// Whether it has grown, which is hinted at once.
+    has_grown: bool,
 }
 
 impl Budget {
@@ -29,6 +31,7 @@ impl Budget {
             seconds: config.budget.map_or(default, Seconds::value),
             started: Instant::now(),
             is_fixed: config.budget.is_some(),
+            has_grown: false,
         }
     }
 
@@ -42,19 +45,21 @@ impl Budget {
     }
 
     /// Lets a default budget grow if it is too short to report any regression, because single operations take
-    /// long: to the time that takes, and a quarter more. The quarter is for blocks that must be repeated, and so
-    /// that it doesn't grow again, with another hint, if later blocks take a little longer.
+    /// long: to the time that takes, and a quarter more, for blocks that must be repeated or take a little longer.
     pub(super) fn stretch(&mut self, evidence: &[Evidence]) {
         let needed = decide::reach::any_regression(evidence, &self.policy()).unwrap_or(0.0);
         let longer = (1.25 * needed).ceil().min(LONGEST);
         if self.is_fixed || needed <= self.seconds || longer <= self.seconds {
             return;
         }
-        shell::hint(format_args!(
-            "benchmarks take long here, so measuring may take {longer:.0} s instead of {:.0} s; `--budget` \
-             sets another limit",
-            self.seconds
-        ));
+        if !self.has_grown {
+            shell::hint(format_args!(
+                "benchmarks take long here, so measuring may take up to {LONGEST:.0} s instead of {:.0} s; \
+                 `--budget` sets another limit",
+                self.seconds
+            ));
+        }
+        self.has_grown = true;
         self.seconds = longer;
     }
 
@@ -99,6 +104,7 @@ mod tests {
                 seconds: 62.0,
                 started: Instant::now(),
                 is_fixed,
+                has_grown: false,
             };
             budget.stretch(&evidence(seconds_per_block));
             // A little longer.
