@@ -135,6 +135,10 @@ impl Session {
         let Ok(Some(base)) = baseline::branch_point(repo, branch, &head) else {
             return Ok(known);
         };
+        // Cargo takes longer to say so.
+        if usual.is_some() && !repo.mentions(&base, "Cargo.toml", b"default-branch")? {
+            return Ok(usual);
+        }
         Ok(match self.policy_of(&base) {
             Ok(policy) => policy.default_branch.map(|it| it.to_string()).or(usual),
             Err(_) => known,

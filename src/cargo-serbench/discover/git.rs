@@ -10,7 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use git2::{ErrorCode, ObjectType, Oid, Repository, StatusOptions, Tree};
+use git2::{
+    ErrorCode, ObjectType, Oid, Repository, StatusOptions, Tree, TreeWalkMode, TreeWalkResult,
+};
 
 /// The repository that contains the workspace.
 pub struct Repo {
@@ -297,6 +299,24 @@ impl Repo {
             )
         })?;
         Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))
+    }
+
+    /// Whether a file called `name`, in any folder at a commit, contains `text`. True if a file can't be read.
+    pub fn mentions(&self, commit: &Commit, name: &str, text: &[u8]) -> Result<bool> {
+        let tree = self.repository.find_tree(Oid::from_str(&commit.tree)?)?;
+        let mut found = false;
+        let contains = |blob: &git2::Blob<'_>| {
+            let mut windows = blob.content().windows(text.len());
+            windows.any(|window| window == text)
+        };
+        tree.walk(TreeWalkMode::PreOrder, |_, entry| {
+            if entry.name_bytes() == name.as_bytes() {
+                let blob = self.repository.find_blob(entry.id());
+                found |= blob.map_or(true, |blob| contains(&blob));
+            }
+            TreeWalkResult::Ok
+        })?;
+        Ok(found)
     }
 
     /// The files directly in a folder at a commit, relative to the workspace, with
