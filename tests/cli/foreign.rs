@@ -12,6 +12,30 @@ fn traps() -> Repository {
     repository
 }
 
+/// A package with one bench, whose name it has.
+fn with_bench(name: &str, source: &str) -> Repository {
+    let repository = Repository::empty();
+    let manifest = format!(
+        r#"[package]
+name = "{name}"
+edition = "2024"
+
+[workspace]
+
+[dev-dependencies]
+divan = {{ version = "=0.1.21", default-features = false }}
+
+[[bench]]
+name = "{name}"
+harness = false
+"#
+    );
+    repository.write("Cargo.toml", &manifest);
+    repository.write("src/lib.rs", "");
+    repository.write(&format!("benches/{name}.rs"), source);
+    repository
+}
+
 #[test]
 fn a_benchmark_of_seconds_leaves_time_to_the_others() {
     let slow = "fake::slow table wall=900000000 spends";
@@ -122,25 +146,7 @@ fn main() {
 #[test]
 #[ignore = "builds divan, from the network where cargo does not have it"]
 fn samples_are_as_large_as_divans() {
-    let repository = Repository::empty();
-    repository.write(
-        "Cargo.toml",
-        r#"[package]
-name = "many"
-edition = "2024"
-
-[workspace]
-
-[dev-dependencies]
-divan = { version = "=0.1.21", default-features = false }
-
-[[bench]]
-name = "many"
-harness = false
-"#,
-    );
-    repository.write("src/lib.rs", "");
-    repository.write("benches/many.rs", MANY);
+    let repository = with_bench("many", MANY);
     let json = repository.serbench(&["--quick", "--seed=1", "--format=json"]);
     let run: serde_json::Value = serde_json::from_str(json.exits(0).stdout()).unwrap();
     let latency = run.pointer("/measurements/0/latency_ns");
@@ -169,25 +175,7 @@ fn main() {
 #[test]
 #[ignore = "builds divan, from the network where cargo does not have it"]
 fn making_inputs_is_not_counted() {
-    let repository = Repository::empty();
-    repository.write(
-        "Cargo.toml",
-        r#"[package]
-name = "inputs"
-edition = "2024"
-
-[workspace]
-
-[dev-dependencies]
-divan = { version = "=0.1.21", default-features = false }
-
-[[bench]]
-name = "inputs"
-harness = false
-"#,
-    );
-    repository.write("src/lib.rs", "");
-    repository.write("benches/inputs.rs", INPUTS);
+    let repository = with_bench("inputs", INPUTS);
     repository.write(".gitignore", "target\n");
     repository.git(&["init", "--quiet", "--initial-branch=main"]);
     repository.commit("Inputs");
@@ -224,25 +212,7 @@ fn main() {
 #[test]
 #[ignore = "builds divan, from the network where cargo does not have it"]
 fn a_list_prepares_no_input() {
-    let repository = Repository::empty();
-    repository.write(
-        "Cargo.toml",
-        r#"[package]
-name = "prepares"
-edition = "2024"
-
-[workspace]
-
-[dev-dependencies]
-divan = { version = "=0.1.21", default-features = false }
-
-[[bench]]
-name = "prepares"
-harness = false
-"#,
-    );
-    repository.write("src/lib.rs", "");
-    repository.write("benches/prepares.rs", PREPARES);
+    let repository = with_bench("prepares", PREPARES);
     let list = repository.serbench(&["list"]);
     let listed: Vec<&str> = list.exits(0).stdout().lines().collect();
     assert_eq!(

@@ -51,17 +51,21 @@ fn named(workspace: &Workspace, config: &Config, request: &Request) -> Vec<Bench
     workspace.targets.iter().filter(wanted).cloned().collect()
 }
 
-/// What to do about benches among `others` whose `main` cargo never calls; absent if there are none.
-pub fn no_main(workspace: &Workspace, others: &[BenchTarget]) -> Option<String> {
+/// Those of `others` that mean to run divan, but whose `main` cargo never calls.
+pub fn without_main(workspace: &Workspace, others: &[BenchTarget]) -> Vec<BenchTarget> {
     let without = harness::without_main(workspace);
     let is_one = |it: &&BenchTarget| without.contains(&(it.package.clone(), it.name.clone()));
-    let found: Vec<&BenchTarget> = others.iter().filter(is_one).collect();
-    let first = found.first()?;
-    let names: Vec<&str> = found.iter().map(|target| target.name.as_str()).collect();
+    others.iter().filter(is_one).cloned().collect()
+}
+
+/// What to do about benches whose `main` cargo never calls; absent if there are none.
+pub fn add_harness(without_main: &[BenchTarget]) -> Option<String> {
+    let first = without_main.first()?;
+    let names = without_main.iter().map(|target| target.name.as_str());
     Some(format!(
         "no `harness = false` in Cargo.toml for {}, so cargo never calls divan::main(); add it for each:\n\
          [[bench]]\nname = \"{}\"\nharness = false",
-        names.join(", "),
+        Vec::from_iter(names).join(", "),
         first.name
     ))
 }
@@ -73,7 +77,7 @@ pub fn no_target(workspace: &Workspace, config: &Config, request: &Request) -> a
     }
     let others = of_other_harnesses(workspace, config, request);
     if !others.is_empty() {
-        if let Some(advice) = no_main(workspace, &others) {
+        if let Some(advice) = add_harness(&without_main(workspace, &others)) {
             return anyhow!(advice);
         }
         let names: Vec<&str> = others.iter().map(|target| target.name.as_str()).collect();

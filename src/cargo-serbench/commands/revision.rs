@@ -16,7 +16,7 @@ use crate::{
     discover::{
         BenchTarget, Workspace,
         git::{self, Commit, Repo},
-        harness, suite_name,
+        suite_name,
         trees::Trees,
         workspace,
     },
@@ -341,13 +341,16 @@ pub fn sources_folder(session: &Session) -> Result<PathBuf> {
 }
 
 fn hint_at_others(workspace: &Workspace, others: &[BenchTarget]) {
-    if let Some(advice) = requested::no_main(workspace, others) {
+    if others.is_empty() {
+        return;
+    }
+    let without_main = requested::without_main(workspace, others);
+    if let Some(advice) = requested::add_harness(&without_main) {
         shell::warning(advice);
     }
-    let without = harness::without_main(workspace);
     let names: Vec<String> = others
         .iter()
-        .filter(|target| !without.contains(&(target.package.clone(), target.name.clone())))
+        .filter(|target| !without_main.contains(target))
         .map(|target| format!("`{}`", target.name))
         .collect();
     match names.as_slice() {

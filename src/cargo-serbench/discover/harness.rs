@@ -17,41 +17,54 @@ use super::Workspace;
 pub fn without_divan(workspace: &Workspace) -> BTreeSet<(String, String)> {
     let lock = fs::read_to_string(workspace.root.join("Cargo.lock")).ok();
     let linking = lock.and_then(|lock| linking_divan(&lock, &workspace.metadata));
+    let mut found = under_libtest(workspace);
     let without = |package: &Package, bench: &Target| {
         let source = bench.src_path.as_std_path();
         let name = package.name.as_str();
         let can_link = linking
             .as_ref()
             .is_none_or(|linking| linking.contains(name));
-        has_no_main(package, bench)
-            || names_no_divan(source) && (!can_link || main_is_criterions(source))
+        names_no_divan(source) && (!can_link || main_is_criterions(source))
     };
-    workspace
+    let others = workspace
         .benches()
-        .filter(|(package, bench)| without(package, bench))
-        .map(|(package, bench)| (package.name.to_string(), bench.name.clone()))
-        .collect()
+        .filter(|(package, bench)| without(package, bench));
+    found.extend(others.map(|(package, bench)| (package.name.to_string(), bench.name.clone())));
+    found
 }
 
 /// The bench targets, by package and name, that mean to run divan, but have no `harness = false`.
 pub fn without_main(workspace: &Workspace) -> BTreeSet<(String, String)> {
+    let under_libtest = under_libtest(workspace);
     workspace
         .benches()
-        .filter(|(package, bench)| has_no_main(package, bench))
         .filter(|(_, bench)| !names_no_divan(bench.src_path.as_std_path()))
         .map(|(package, bench)| (package.name.to_string(), bench.name.clone()))
+        .filter(|names| under_libtest.contains(names))
         .collect()
 }
 
-/// Whether cargo builds a bench with the harness of `#[bench]`, so that nothing calls its `main`.
-fn has_no_main(package: &Package, bench: &Target) -> bool {
-    fs::read_to_string(&package.manifest_path)
-        .is_ok_and(|manifest| is_under_libtest(&manifest, &bench.name) == Some(true))
+/// The bench targets, by package and name, that cargo builds with the harness of `#[bench]`, so that nothing calls
+/// their `main`. Reads each manifest once, which takes milliseconds.
+fn under_libtest(workspace: &Workspace) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    let mut manifests = BTreeMap::new();
+    for (package, bench) in workspace.benches() {
+        let manifest = manifests.entry(&package.manifest_path).or_insert_with(|| {
+            let text = fs::read_to_string(&package.manifest_path).ok()?;
+            toml::Table::from_str(&text).ok()
+        });
+        if let Some(manifest) = manifest
+            && is_under_libtest(manifest, &bench.name) == Some(true)
+        {
+            found.insert((package.name.to_string(), bench.name.clone()));
+        }
+    }
+    found
 }
 
-/// The same from the text of a manifest; absent if that can't be read.
-fn is_under_libtest(manifest: &str, bench: &str) -> Option<bool> {
-    let manifest = toml::Table::from_str(manifest).ok()?;
+/// The same for one bench; absent if its manifest is not as expected.
+fn is_under_libtest(manifest: &toml::Table, bench: &str) -> Option<bool> {
     let benches = manifest.get("bench").map_or(Some(&[][..]), |benches| {
         Some(benches.as_array()?.as_slice())
     })?;
@@ -255,7 +268,11 @@ mod tests {
 
     #[test]
     fn cargo_calls_main_only_without_a_harness() {
-        let with = |entry: &str| is_under_libtest(&format!("[package]\n{entry}"), "a");
+        let of = |manifest: &str| {
+            let manifest: toml::Table = manifest.parse().ok()?;
+            is_under_libtest(&manifest, "a")
+        };
+        let with = |entry: &str| of(&format!("[package]\n{entry}"));
         assert_eq!(with(""), Some(true));
         assert_eq!(with("[[bench]]\nname = \"a\""), Some(true));
         assert_eq!(with("[[bench]]\nname = \"b\"\nharness = false"), Some(true));
@@ -265,7 +282,7 @@ mod tests {
             Some(false)
         );
         let inline = "bench = [{ name = \"a\", harness = false }]\n[package]";
-        assert_eq!(is_under_libtest(inline, "a"), Some(false));
+        assert_eq!(of(inline), Some(false));
         assert_eq!(with("[[bench"), None);
     }
 
